@@ -1,0 +1,1 @@
+//! Admission, timeline, leases, journal, teardown: the only caller of place, mesh and traffic.

@@ -1,0 +1,1 @@
+//! What was observed, its join and its balances. Pure.

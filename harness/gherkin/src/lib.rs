@@ -1,0 +1,1 @@
+//! Text to Plan: sentences, clauses, lint. Pure.

@@ -1,0 +1,1 @@
+//! The port: what the engine asks of a mesh, and the contract that every backend passes.

@@ -1,0 +1,1 @@
+//! The nouns: topology, policy, fault, timeline, claim, verdict, event. Pure data.

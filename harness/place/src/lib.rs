@@ -1,0 +1,1 @@
+//! Where processes live: the keeper, supervision, pools, and Envoy's provisioning.

@@ -1,0 +1,1 @@
+//! Readers of RunEvent: terminal, JSONL, JUnit, summary. Pure but for files.

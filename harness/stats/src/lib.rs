@@ -1,0 +1,1 @@
+//! Numerics: sequential tests, exact bounds, order statistics. Pure.
