@@ -1,1 +1,11 @@
-//! The port: what the engine asks of a mesh, and the contract that every backend passes.
+//! The port between the engine and a mesh: what the engine asks of a backend, and nothing of how it is done.
+//!
+//! A backend configures proxies; where their processes live is the business of the room `place`. There is no `revert`:
+//! reverting is applying the earlier configuration again, with the same confirmation.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
+
+mod port;
+mod seat;
+
+pub use port::{Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, WallOffset};
+pub use seat::{Bindings, Desired, Endpoint, Launch, Seat};

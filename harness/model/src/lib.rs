@@ -5,13 +5,43 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
 mod behaviour;
+mod claim;
+mod event;
+mod fault;
+mod name;
+mod origin;
+mod plan;
+mod policy;
 mod quantity;
 mod record;
+mod selector;
 mod stamp;
+mod timeline;
+mod topology;
+mod vary;
+mod verdict;
 
 pub use behaviour::{Answer, Behaviour, Capacity};
+pub use claim::{
+    Anchor, Bound, Claim, ClaimId, ClaimKind, Happening, MomentRef, Only, Outcome, Per, Phase, Population, Quantity,
+    SeenBy, ShareBound, Shedder, Unit,
+};
+pub use event::{
+    Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Judged, Progress, Queued, RunEvent, RunOf,
+    RunStarted, Totals,
+};
+pub use fault::{Answers, Fault, FaultId, FaultKind, Touch, When};
+pub use name::{Edge, InstanceId, PlaceName, ServiceName, VersionName};
+pub use origin::{Diagnostic, Origin, Severity};
+pub use plan::{ControlRule, Need, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Replacement, Title, Variation};
+pub use policy::{Balancer, Destination, InFlight, Policy, PolicyId, PolicyKind, RetryOn, UnknownWord};
 pub use quantity::{
     Fraction, Latency, QuantityError, Rate, duration, duration_text, duration_text_option, parse_duration,
 };
-pub use record::{CallRecord, ClientEnd, LedgerRecord};
+pub use record::{AccessRecord, CallRecord, ClientEnd, CounterRecord, LedgerRecord, Side, TryRecord};
+pub use selector::{Calls, Filter, Level, Target, Traffic, Which};
 pub use stamp::Stamp;
+pub use timeline::{Act, Arrivals, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
+pub use topology::{Instance, Protocol, Service, Topology};
+pub use vary::{controls, vary};
+pub use verdict::{Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};

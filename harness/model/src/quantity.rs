@@ -182,7 +182,7 @@ pub fn duration(d: Duration) -> String {
         0 => "0 ms".to_owned(),
         1..1_000 => format!("{micros} µs"),
         1_000..1_000_000 => format!("{} ms", trim(format!("{:.3}", micros as f64 / 1e3))),
-        _ if micros % 60_000_000 == 0 => format!("{} min", micros / 60_000_000),
+        _ if micros.is_multiple_of(60_000_000) => format!("{} min", micros / 60_000_000),
         _ => format!("{} s", trim(format!("{:.3}", micros as f64 / 1e6))),
     }
 }
@@ -218,7 +218,6 @@ pub mod duration_text_option {
     ///
     /// # Errors
     /// Only those of the serializer.
-    #[expect(clippy::ref_option, reason = "serde's `with` passes a reference to the field")]
     pub fn serialize<S: Serializer>(d: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match d {
             Some(d) => serializer.collect_str(&super::duration(*d)),

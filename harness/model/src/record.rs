@@ -2,7 +2,7 @@
 //!
 //! The two rooms that write them do not know each other, and evidence, which joins them, does no I/O: so the data lives here.
 
-use crate::Stamp;
+use crate::{InstanceId, Stamp};
 use serde::{Deserialize, Serialize};
 
 /// How a call ended, as its client saw it. What the proxies say of it is evidence's business.
@@ -66,4 +66,75 @@ pub struct LedgerRecord {
     pub ended: Stamp,
     /// Status answered; 0 if the caller went away, or the workload closed without an answer.
     pub status: u16,
+}
+
+/// Which of a proxy's two listeners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The caller's: calls leave its instance here.
+    Outbound,
+    /// The callee's: tries reach its instance here.
+    Inbound,
+}
+
+/// One line of a proxy's access log: a call at the caller's proxy, a try at the callee's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessRecord {
+    /// The instance whose proxy wrote it.
+    pub proxy: InstanceId,
+    /// At which listener.
+    pub side: Side,
+    /// `x-request-id`.
+    pub id: String,
+    /// Inbound: `x-envoy-attempt-count` of the try, from 1. Outbound: how many tries were made, 0 if none was.
+    pub attempts: u32,
+    /// Status sent downstream; 0 if none was.
+    pub status: u16,
+    /// Response flags as logged: `-`, `URX`, `DI,FI`.
+    pub flags: String,
+    /// Response code details as logged.
+    pub details: String,
+    /// `x-squall-caller` as the callee's proxy saw it; empty at the caller's.
+    pub caller: String,
+    /// The instance that the last try went to.
+    pub upstream: Option<InstanceId>,
+    /// When the request's head was read, mapped to the monotonic clock.
+    pub began: Stamp,
+    /// From then to the end of the answer, nanoseconds (the log gives microseconds at best).
+    pub took: u64,
+}
+
+/// One line of the upstream log of a caller's proxy: a try as its sender saw it, arrived or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TryRecord {
+    /// The instance whose proxy made it.
+    pub proxy: InstanceId,
+    /// `x-request-id`.
+    pub id: String,
+    /// `x-envoy-attempt-count`, from 1.
+    pub attempt: u32,
+    /// Status received; 0 if none was.
+    pub status: u16,
+    /// Response flags of this try: `-`, `UT`, `UF`.
+    pub flags: String,
+    /// The instance that it went to; `None` if no host was chosen or the address is not one of ours.
+    pub upstream: Option<InstanceId>,
+    /// Why the transport failed, where it did.
+    pub failure: String,
+    /// When it began, mapped to the monotonic clock.
+    pub began: Stamp,
+    /// How long it lasted, nanoseconds.
+    pub took: u64,
+}
+
+/// Counters of one life of a proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CounterRecord {
+    /// Whose.
+    pub proxy: InstanceId,
+    /// Which life of it, from 0: a restarted proxy begins anew.
+    pub incarnation: u32,
+    /// What each counter rose by between the baseline and the end. Zeroes are left out.
+    pub rises: std::collections::BTreeMap<String, u64>,
 }

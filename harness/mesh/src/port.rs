@@ -1,0 +1,220 @@
+//! What the engine asks of a mesh.
+
+use crate::{Bindings, Desired, Launch, Seat};
+use serde::Serialize;
+use squall_model::{AccessRecord, Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp, TryRecord};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+use thiserror::Error;
+
+/// A backend. The engine is generic over it; there is no `dyn Mesh`.
+#[expect(async_fn_in_trait, reason = "the engine drives a mesh from one thread and never spawns its futures")]
+pub trait Mesh {
+    /// The complete configuration of every proxy.
+    type Config: Clone + PartialEq + Serialize;
+
+    /// What the backend is: `envoy`.
+    fn name(&self) -> &str;
+
+    /// Why this plan cannot be run here; empty if it can. Answered before anything is touched, for this plan and not from a table.
+    fn refuses(&self, plan: &Plan) -> Vec<Refusal>;
+
+    /// What the backend would accept and then ignore.
+    fn lint(&self, plan: &Plan) -> Vec<Diagnostic>;
+
+    /// Desired state and addresses to configuration. Pure.
+    ///
+    /// # Errors
+    /// Where the backend has no words for what is wanted.
+    fn render(&self, want: &Desired<'_>, at: &Bindings) -> Result<Self::Config, Refusal>;
+
+    /// How to start a proxy of this node id in this folder. Pure.
+    fn launch(&self, node: &str, folder: &Path) -> Launch;
+
+    /// Waits until a launched proxy is live, and says where it accepts tries.
+    ///
+    /// # Errors
+    /// Where it is not live by the deadline.
+    async fn ready(&self, node: &str, folder: &Path, by: Stamp) -> Result<SocketAddr, MeshError>;
+
+    /// The address of the listener through which an instance's calls leave. Pure.
+    fn outbound(&self, folder: &Path) -> crate::Endpoint;
+
+    /// Sends a configuration to every proxy of the bindings. Proxies of no instance are left alone.
+    ///
+    /// # Errors
+    /// Where a proxy rejects it, in the proxy's own words; the last good configuration is sent again first.
+    async fn apply(&self, new: &Self::Config, at: &Bindings, by: Stamp) -> Result<Applied, MeshError>;
+
+    /// Proves that what was applied is in force: every proxy acknowledged it, holds its version, and answers a probe,
+    /// which touches no upstream, by the new state.
+    ///
+    /// # Errors
+    /// Where a proxy lags, by name, with the reason.
+    async fn confirm(&self, done: &Applied, at: &Bindings, by: Stamp) -> Result<Confirmed, MeshError>;
+
+    /// Has exactly these faults of the plan in place, confirmed: arming and ending are both this call.
+    ///
+    /// # Errors
+    /// Where a proxy rejects or lags.
+    async fn arm(&self, plan: &Plan, at: &Bindings, armed: &BTreeSet<FaultId>, by: Stamp) -> Result<Effect, MeshError>;
+
+    /// Counters and gauges of every proxy, now.
+    ///
+    /// # Errors
+    /// Where a proxy does not answer.
+    async fn counters(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, BTreeMap<String, u64>>, MeshError>;
+
+    /// Sends a marker request through every proxy, both sides: once its lines have arrived, all earlier ones have.
+    ///
+    /// # Errors
+    /// Where a proxy does not answer.
+    async fn mark(&self, marker: &str, at: &Bindings, by: Stamp) -> Result<(), MeshError>;
+
+    /// Where a proxy of this folder writes. Pure.
+    fn logs(&self, folder: &Path) -> Logs;
+
+    /// Reads one line of an access log. Pure.
+    ///
+    /// # Errors
+    /// The reason, where the line is none of ours.
+    fn read_access(
+        &self,
+        line: &str,
+        side: Side,
+        proxy: &InstanceId,
+        at: &Bindings,
+        clock: WallOffset,
+    ) -> Result<LogLine, String>;
+
+    /// Reads one line of an upstream log. Pure.
+    ///
+    /// # Errors
+    /// The reason, where the line is none of ours.
+    fn read_try(&self, line: &str, proxy: &InstanceId, at: &Bindings, clock: WallOffset) -> Result<LogLine, String>;
+
+    /// What happened since the last call: leases that ran out, streams lost, rejections.
+    fn events(&self) -> Vec<MeshEvent>;
+
+    /// The control plane dies: it answers no more, and proxies keep what they have. Faults live on a channel of their own.
+    ///
+    /// # Errors
+    /// Where it cannot be stopped.
+    async fn stop_control_plane(&self) -> Result<Effect, MeshError>;
+
+    /// The control plane comes back, with the configuration wanted last, and every proxy has it, confirmed.
+    ///
+    /// # Errors
+    /// Where it cannot be started, or a proxy lags.
+    async fn start_control_plane(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError>;
+
+    /// Forgets a proxy: it was thrown away.
+    fn forget(&self, seat: &Seat);
+}
+
+/// What a mesh cannot do, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
+
+/// A configuration that was sent: what `confirm` proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Number of the push, rising over the run.
+    pub generation: u64,
+    /// When it was asked for.
+    pub asked: Stamp,
+}
+
+/// A configuration that is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confirmed {
+    /// When the last proxy acknowledged it.
+    pub acked: Stamp,
+    /// From when on every probe saw it.
+    pub effective: Stamp,
+    /// The last moment at which a probe saw the state before; `asked` if none did.
+    pub last_old: Stamp,
+}
+
+/// Why a mesh did not do what was asked.
+#[derive(Debug, Clone, Error)]
+pub enum MeshError {
+    /// A proxy rejected a configuration.
+    #[error("{instance} rejects the configuration: {words}")]
+    Rejected {
+        /// Which.
+        instance: String,
+        /// In its own words.
+        words: String,
+    },
+    /// Proxies that did not follow in time.
+    #[error("not in force by the deadline: {}", .0.join("; "))]
+    Lagging(Vec<String>),
+    /// A proxy cannot be asked.
+    #[error("{instance} does not answer: {why}")]
+    Silent {
+        /// Which.
+        instance: String,
+        /// Why.
+        why: String,
+    },
+    /// It has no words for what is wanted.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Its own servers failed.
+    #[error("the control plane failed: {0}")]
+    ControlPlane(String),
+}
+
+/// Something that a mesh noticed by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MeshEvent {
+    /// A lease ran out under us: the proxy of this node dropped its faults.
+    Lapsed {
+        /// Which proxy.
+        node: String,
+        /// When it was noticed.
+        at: Stamp,
+    },
+    /// A proxy rejected a configuration.
+    Rejected {
+        /// Which proxy.
+        node: String,
+        /// In its own words.
+        words: String,
+    },
+}
+
+/// Wall-clock time minus monotonic time in nanoseconds: proxies log the one, we compare the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WallOffset(pub i128);
+
+/// The files that a proxy writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logs {
+    /// Access log of the outbound listener.
+    pub outbound: PathBuf,
+    /// Access log of the inbound listener.
+    pub inbound: PathBuf,
+    /// Upstream log of the outbound listener: a line a try.
+    pub tries: PathBuf,
+    /// The proxy's own log.
+    pub own: PathBuf,
+}
+
+/// One line of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogLine {
+    /// A call or a try.
+    Access(AccessRecord),
+    /// A try as its sender saw it.
+    Try(TryRecord),
+    /// A marker: everything before it has been read.
+    Marker(String),
+    /// One of our own probes.
+    Probe,
+}

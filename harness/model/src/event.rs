@@ -1,0 +1,247 @@
+//! The spine: one versioned event type. Terminal, JSONL, JUnit and summary are its readers, and `report` replays it.
+
+use crate::{
+    ClaimId, DoseCount, FaultId, Finding, InstanceId, Level, Origin, PlanKey, Stamp, Title, Variation, Verdict,
+};
+use serde::{Deserialize, Serialize};
+
+/// Version of the event's serialised form. Additive within a version: readers keep kinds that they do not know.
+pub const EVENT_VERSION: u16 = 1;
+
+/// One thing that happened in a run: one line of `events.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunEvent {
+    /// [`EVENT_VERSION`].
+    pub v: u16,
+    /// Number within the run, from 0, without gaps.
+    pub seq: u64,
+    /// When.
+    pub at: Stamp,
+    /// Which run of which scenario; `None` for what concerns the whole run.
+    pub of: Option<RunOf>,
+    /// What.
+    pub body: Body,
+}
+
+/// One run of one scenario.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunOf {
+    /// Which scenario.
+    pub plan: PlanKey,
+    /// Main run, or which control.
+    pub variation: Variation,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Body {
+    /// The first event of a run.
+    RunStarted(RunStarted),
+    /// A scenario will be run; all are announced before the first begins.
+    Queued(Queued),
+    /// A run of a scenario begins.
+    Started,
+    /// A phase of the engine ended: `place`, `apply`, `confirm`, `settle`, `traffic`, `quiesce`, `clean`, `barrier`, `judge`.
+    Step {
+        /// Its name.
+        name: String,
+        /// Nanoseconds that it took.
+        took: u64,
+    },
+    /// A stage's traffic began: its time origin is `at` of this event.
+    StageBegan {
+        /// Its number, from 0.
+        stage: u32,
+        /// Its time origin.
+        origin: Stamp,
+    },
+    /// How far the traffic is, a few times a second at most.
+    Progress(Progress),
+    /// A cue took effect.
+    CueEffect(CueEffect),
+    /// A process ended that nobody had asked to.
+    ProxyDied {
+        /// Whose.
+        instance: InstanceId,
+        /// `proxy` or `workload`.
+        what: String,
+        /// How: `exit status 1`, `signal 11`.
+        how: String,
+        /// The end of its log.
+        log: Vec<String>,
+    },
+    /// A lease ran out under us.
+    Lapsed {
+        /// Whose proxy.
+        instance: InstanceId,
+    },
+    /// One claim was judged.
+    Judged(Judged),
+    /// What was counted of a fault.
+    Dosed {
+        /// The fault as written.
+        text: String,
+        /// Where.
+        origin: Origin,
+        /// What it was meant to touch.
+        level: Option<Level>,
+        /// The count.
+        count: DoseCount,
+    },
+    /// A run of a scenario is over.
+    Finished(Finished),
+    /// What the control runs of a scenario came to.
+    Controlled(Controlled),
+    /// A person or a deadline stopped the run.
+    Interrupted {
+        /// Why: `SIGINT`, `--timeout`.
+        why: String,
+    },
+    /// The last event of a run that ended by itself.
+    RunFinished(Totals),
+    /// A kind that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a run was started with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// The run's name: `20261124-101500-3f2a`.
+    pub run: String,
+    /// Squall's version.
+    pub squall: String,
+    /// `envoy`.
+    pub mesh: String,
+    /// What the mesh says of itself: `envoy 1.40.0`.
+    pub mesh_version: String,
+    /// The one seed.
+    pub seed: u64,
+    /// Wall-clock time in RFC 3339, for people.
+    pub date: String,
+    /// Cores of the machine.
+    pub cores: u32,
+    /// Scenarios that will be run.
+    pub scenarios: u32,
+    /// True if control runs are made.
+    pub controls: bool,
+    /// What ends a fault when we are dead: `process tree and PID namespace`.
+    pub net: String,
+}
+
+/// A scenario that will be run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Queued {
+    /// Its name.
+    pub title: Title,
+    /// Its line.
+    pub origin: Origin,
+    /// Its claims as written, with their places.
+    pub claims: Vec<(ClaimId, String, Origin)>,
+    /// `@control(none: "reason")`.
+    pub no_control: Option<String>,
+}
+
+/// How far the traffic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Calls sent.
+    pub sent: u64,
+    /// Calls planned; 0 where that is open.
+    pub planned: u64,
+    /// Calls in flight.
+    pub in_flight: u64,
+    /// Calls that did not end with a status below 400.
+    pub failed: u64,
+}
+
+/// A cue that took effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CueEffect {
+    /// The line as written.
+    pub text: String,
+    /// Which fault, where it is one.
+    pub fault: Option<FaultId>,
+    /// `armed`, `ended`, `changed`, `reverted`.
+    pub what: String,
+    /// The observed moments.
+    pub effect: crate::Effect,
+}
+
+/// One claim, judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The line as written.
+    pub text: String,
+    /// Where.
+    pub origin: Origin,
+    /// What came of it.
+    pub finding: Finding,
+    /// Counters of the proxies concerned that bear on it: (proxy, counter, rise).
+    pub counters: Vec<(InstanceId, String, u64)>,
+    /// Log lines that bear on it.
+    pub log: Vec<String>,
+}
+
+/// A run of a scenario is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Calls made.
+    pub calls: u64,
+    /// Nanoseconds of it all.
+    pub took: u64,
+    /// Nanoseconds of its traffic alone.
+    pub traffic: u64,
+    /// Why it is in error, with a caret's place where there is one.
+    pub cause: Option<String>,
+}
+
+/// What the control runs of a scenario came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Controlled {
+    /// What they came to.
+    pub result: ControlResult,
+    /// Each control run with its verdict and the claims that it violated.
+    pub runs: Vec<(Variation, Verdict, Vec<ClaimId>)>,
+}
+
+/// What the control runs of a scenario came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ControlResult {
+    /// At least one claim was violated and none was in error: the scenario tests something.
+    Red,
+    /// All held: the scenario passes whether or not what it tests is there.
+    Vacuous,
+    /// Nothing was decided.
+    Undecided,
+    /// A control run was in error.
+    Error(String),
+    /// `@control(none: "reason")`.
+    None(String),
+    /// The edge that leaked, an unsupported need…: the main run says it.
+    Skipped,
+}
+
+/// What a run came to: `--summary` writes this.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "verdicts by their names")]
+pub struct Totals {
+    pub scenarios: u32,
+    pub holds: u32,
+    pub violated: u32,
+    pub inconclusive: u32,
+    pub unsupported: u32,
+    pub error: u32,
+    pub vacuous: u32,
+    pub controls_red: u32,
+    pub controls_none: u32,
+    pub controls_undecided: u32,
+    /// Sum of the false-alarm rates of all statistical claims.
+    pub alpha: f64,
+    pub wall_s: f64,
+}

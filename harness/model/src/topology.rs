@@ -1,0 +1,103 @@
+//! Services, their instances, and who calls whom.
+
+use crate::{Capacity, Edge, InstanceId, Latency, PlaceName, ServiceName, VersionName};
+use serde::{Deserialize, Serialize};
+
+/// The services of a scenario, in the order in which they were declared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topology {
+    /// All services.
+    pub services: Vec<Service>,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Its name.
+    pub name: ServiceName,
+    /// Its instances, numbered from 1 in this order; at least one.
+    pub instances: Vec<Instance>,
+    /// The services that it calls.
+    pub calls: Vec<ServiceName>,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// How long each instance works on a try.
+    pub latency: Latency,
+    /// How many tries each instance works on at a time; `None`: any number.
+    pub capacity: Option<Capacity>,
+}
+
+/// One instance of a service: a workload and its proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    /// Its version, where the scenario names versions.
+    pub version: Option<VersionName>,
+    /// Its zone, where the scenario names zones.
+    pub zone: Option<PlaceName>,
+}
+
+/// What a service speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http,
+    /// HTTP/2 with prior knowledge.
+    Http2,
+    /// gRPC.
+    Grpc,
+    /// Bytes over TCP.
+    Tcp,
+}
+
+impl Topology {
+    /// The service of this name.
+    #[must_use]
+    pub fn service(&self, name: &ServiceName) -> Option<&Service> {
+        self.services.iter().find(|s| s.name == *name)
+    }
+
+    /// The service of this name, to change.
+    pub fn service_mut(&mut self, name: &ServiceName) -> Option<&mut Service> {
+        self.services.iter_mut().find(|s| s.name == *name)
+    }
+
+    /// Every call relation, in the order of declaration.
+    pub fn edges(&self) -> impl Iterator<Item = Edge> + '_ {
+        self.services.iter().flat_map(|s| s.calls.iter().map(|to| Edge { from: s.name.clone(), to: to.clone() }))
+    }
+
+    /// The services that call `to`.
+    pub fn callers<'a>(&'a self, to: &'a ServiceName) -> impl Iterator<Item = &'a Service> + 'a {
+        self.services.iter().filter(move |s| s.calls.contains(to))
+    }
+
+    /// Every instance, service by service.
+    pub fn instances(&self) -> impl Iterator<Item = (InstanceId, &Service, &Instance)> + '_ {
+        self.services.iter().flat_map(|s| s.ids().zip(&s.instances).map(move |(id, instance)| (id, s, instance)))
+    }
+}
+
+impl Service {
+    /// A service with one plain instance that answers at once.
+    #[must_use]
+    pub fn new(name: ServiceName) -> Service {
+        Service {
+            name,
+            instances: vec![Instance::default()],
+            calls: Vec::new(),
+            protocol: Protocol::Http,
+            latency: Latency::Fixed(std::time::Duration::ZERO),
+            capacity: None,
+        }
+    }
+
+    /// The ids of its instances, from 1.
+    pub fn ids(&self) -> impl Iterator<Item = InstanceId> + '_ {
+        (1u32..).take(self.instances.len()).map(|number| InstanceId { service: self.name.clone(), number })
+    }
+}

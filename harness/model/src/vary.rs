@@ -1,0 +1,174 @@
+//! Control runs: Plan → Plan, the one function that takes away what a scenario tests.
+
+use crate::{Act, Calls, ClaimKind, ControlRule, Cue, Fault, FaultId, FaultKind, Outcome, Plan, Policy, PolicyId};
+use crate::{Replacement, Variation, When};
+
+/// The control runs of a plan, in the order in which they are tried: the first that goes red is enough.
+///
+/// Own policies are taken away all together, then each alone (a retry budget's control is "without the budget", not
+/// "without retries and budget"). Without policies the faults go; without faults, the events. Empty for
+/// `@control(none: "reason")` and where there is nothing to take away.
+#[must_use]
+pub fn controls(plan: &Plan) -> Vec<Variation> {
+    let own: Vec<PolicyId> = plan.policies.iter().filter(|p| p.own).map(|p| p.id).collect();
+    let policies = || {
+        let alone = own.iter().map(|id| Variation::WithoutPolicy(*id)).filter(|_| own.len() > 1);
+        std::iter::once(Variation::WithoutPolicies).filter(|_| !own.is_empty()).chain(alone).collect::<Vec<_>>()
+    };
+    match &plan.control {
+        ControlRule::None(_) => Vec::new(),
+        ControlRule::Replace(_) => vec![Variation::Replaced],
+        ControlRule::Outage => vec![Variation::Outage],
+        ControlRule::Policies => policies(),
+        ControlRule::Faults => vec![Variation::WithoutFaults],
+        ControlRule::Default if !own.is_empty() => policies(),
+        ControlRule::Default if plan.faults.iter().any(|f| !f.does.is_event()) => vec![Variation::WithoutFaults],
+        ControlRule::Default if !plan.faults.is_empty() => vec![Variation::WithoutEvents],
+        ControlRule::Default => Vec::new(),
+    }
+}
+
+/// The plan with what the variation takes away taken away. Topology, traffic and claims stay; so does the seed.
+#[must_use]
+pub fn vary(plan: &Plan, variation: Variation) -> Plan {
+    let mut varied = plan.clone();
+    varied.variation = variation;
+    match variation {
+        Variation::Main => {}
+        Variation::WithoutPolicies => keep_policies(&mut varied, |p| !p.own),
+        Variation::WithoutPolicy(id) => keep_policies(&mut varied, |p| p.id != id),
+        Variation::WithoutFaults => keep_faults(&mut varied, |f| f.does.is_event()),
+        Variation::WithoutEvents => keep_faults(&mut varied, |f| !f.does.is_event()),
+        Variation::Replaced => replace(&mut varied),
+        Variation::Outage => cut_claimed_calls(&mut varied),
+    }
+    varied
+}
+
+fn keep_policies(plan: &mut Plan, keep: impl Fn(&Policy) -> bool) {
+    plan.policies.retain(|p| keep(p));
+    let left: Vec<PolicyId> = plan.policies.iter().map(|p| p.id).collect();
+    keep_cues(plan, |act| match act {
+        Act::Change(id) | Act::Revert(id) => left.contains(&id),
+        Act::Arm(_) | Act::End(_) => true,
+    });
+}
+
+fn keep_faults(plan: &mut Plan, keep: impl Fn(&Fault) -> bool) {
+    plan.faults.retain(|f| keep(f));
+    let left: Vec<FaultId> = plan.faults.iter().map(|f| f.id).collect();
+    for stage in &mut plan.timeline.stages {
+        stage.standing.retain(|id| left.contains(id));
+    }
+    keep_cues(plan, |act| match act {
+        Act::Arm(id) | Act::End(id) => left.contains(&id),
+        Act::Change(_) | Act::Revert(_) => true,
+    });
+}
+
+fn keep_cues(plan: &mut Plan, keep: impl Fn(Act) -> bool) {
+    for stage in &mut plan.timeline.stages {
+        stage.cues.retain(|cue| keep(cue.act));
+    }
+}
+
+fn replace(plan: &mut Plan) {
+    let ControlRule::Replace(replacements) = plan.control.clone() else { return };
+    for replacement in replacements {
+        match replacement {
+            Replacement::Policy { instead_of: Some(id), says } => {
+                plan.policies.iter_mut().filter(|p| p.id == id).for_each(|p| p.says = says.clone());
+            }
+            Replacement::Policy { instead_of: None, says } => {
+                let id = PolicyId(plan.policies.iter().map(|p| p.id.0 + 1).max().unwrap_or(0));
+                plan.policies.push(Policy { id, own: true, says });
+            }
+            Replacement::Fault { instead_of, fault } => replace_fault(plan, instead_of, fault),
+        }
+    }
+}
+
+/// The new fault takes the number of the old one, so that cues and standing lists go on naming it, unless its times differ.
+fn replace_fault(plan: &mut Plan, instead_of: Option<FaultId>, fault: Fault) {
+    let next = FaultId(plan.faults.iter().map(|f| f.id.0 + 1).max().unwrap_or(0));
+    match instead_of.and_then(|id| plan.faults.iter_mut().find(|f| f.id == id)) {
+        Some(old) if old.when == fault.when => old.does = fault.does,
+        Some(old) => {
+            let gone = old.id;
+            keep_faults(plan, |f| f.id != gone);
+            place(plan, Fault { id: next, ..fault });
+        }
+        None => place(plan, Fault { id: next, ..fault }),
+    }
+}
+
+/// Puts a fault into the first stage, standing or by its times.
+fn place(plan: &mut Plan, fault: Fault) {
+    if let Some(stage) = plan.timeline.stages.first_mut() {
+        match fault.when.start() {
+            None => stage.standing.push(fault.id),
+            Some(at) => stage.cues.push(Cue { at, act: Act::Arm(fault.id) }),
+        }
+        if let Some(at) = fault.when.end() {
+            stage.cues.push(Cue { at, act: Act::End(fault.id) });
+        }
+        stage.cues.sort_by_key(|cue| cue.at);
+    }
+    plan.faults.push(fault);
+}
+
+/// Cuts the wire of the claimed calls in the window of each fault, so that a claim of "no harm" must notice.
+fn cut_claimed_calls(plan: &mut Plan) {
+    let windows: Vec<(When, usize)> = plan
+        .timeline
+        .stages
+        .iter()
+        .enumerate()
+        .flat_map(|(n, stage)| {
+            let timed = stage.cues.iter().filter_map(|cue| match cue.act {
+                Act::Arm(id) => Some(id),
+                Act::End(_) | Act::Change(_) | Act::Revert(_) => None,
+            });
+            stage.standing.iter().copied().chain(timed).map(move |id| (id, n))
+        })
+        .filter_map(|(id, n)| plan.fault(id).filter(|f| !f.does.is_event()).map(|f| (f.when, n)))
+        .collect();
+    for (when, stage) in windows {
+        for of in claimed_calls(plan) {
+            let id = FaultId(plan.faults.iter().map(|f| f.id.0 + 1).max().unwrap_or(0));
+            plan.faults.push(Fault { id, does: FaultKind::Outage { of }, when });
+            let Some(stage) = plan.timeline.stages.get_mut(stage) else { continue };
+            match when.start() {
+                None => stage.standing.push(id),
+                Some(at) => stage.cues.push(Cue { at, act: Act::Arm(id) }),
+            }
+            if let Some(at) = when.end() {
+                stage.cues.push(Cue { at, act: Act::End(id) });
+            }
+            stage.cues.sort_by_key(|cue| cue.at);
+        }
+    }
+}
+
+/// The calls that claims speak of; those of all traffic lines where a claim names none.
+fn claimed_calls(plan: &Plan) -> Vec<Calls> {
+    let of_lines = || {
+        plan.lines()
+            .map(|line| Calls { from: Some(line.caller.clone()), to: Some(line.to.clone()), ..Calls::default() })
+            .collect::<Vec<_>>()
+    };
+    let named: Vec<Calls> = plan
+        .claims
+        .iter()
+        .filter_map(|claim| match &claim.kind {
+            ClaimKind::Every { of, outcome, .. } | ClaimKind::Share { of, outcome, .. } => {
+                (!matches!(outcome, Outcome::Fail)).then(|| of.calls.clone())
+            }
+            ClaimKind::Total { .. } | ClaimKind::Moment { .. } => None,
+        })
+        .filter(|calls| calls.to.is_some())
+        .collect();
+    let mut calls = if named.is_empty() { of_lines() } else { named };
+    calls.dedup();
+    calls
+}

@@ -1,0 +1,228 @@
+//! What came of a claim.
+
+use crate::{ClaimId, ClientEnd, Edge, FaultId, InstanceId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What came of a claim, a scenario or a run. Only `Holds` is green.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The evidence excludes that the promise is false.
+    Holds,
+    /// The evidence excludes that the promise is true.
+    Violated,
+    /// Neither, or the evidence cannot be trusted.
+    Inconclusive(Why),
+    /// This mesh cannot do what the scenario needs.
+    Unsupported(String),
+    /// Squall or the machine failed.
+    Error(String),
+}
+
+/// Why a verdict is inconclusive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// Too few calls; about so many would decide.
+    Undecided {
+        /// Calls needed in all, where that is known.
+        needed: Option<u64>,
+    },
+    /// A fault was not what it was meant to be.
+    Dose {
+        /// Which fault.
+        fault: FaultId,
+        /// What it was.
+        dose: Dose,
+    },
+    /// Two observers disagree; the text names the law and both numbers.
+    Books(String),
+    /// The machine was in trouble; the text says which and by how much.
+    Environment(String),
+    /// Nothing was there to judge: the population is empty.
+    Empty,
+    /// The answer depends on calls that crossed the border of a phase.
+    Border,
+    /// The control run decided nothing.
+    ControlUndecided,
+}
+
+/// What a fault was, against what it was meant to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dose {
+    /// As meant.
+    Confirmed,
+    /// Fewer were touched than chance allows.
+    Weaker,
+    /// More were touched than chance allows.
+    Stronger,
+    /// It touched nothing.
+    Absent,
+    /// It touched traffic that it was not aimed at.
+    Leaked(Edge),
+}
+
+/// What was counted of a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoseCount {
+    /// Which fault.
+    pub fault: FaultId,
+    /// What it was.
+    pub dose: Dose,
+    /// How many calls or tries it touched.
+    pub touched: u64,
+    /// Of how many that it could have touched.
+    pub of: u64,
+}
+
+/// The order in which verdicts outweigh each other; the worst of a scenario's is the scenario's.
+impl Verdict {
+    /// 0 for holds; the higher, the worse.
+    #[must_use]
+    pub fn weight(&self) -> u8 {
+        match self {
+            Verdict::Holds => 0,
+            Verdict::Unsupported(_) => 1,
+            Verdict::Inconclusive(_) => 2,
+            Verdict::Error(_) => 3,
+            Verdict::Violated => 4,
+        }
+    }
+
+    /// One word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verdict::Holds => "holds",
+            Verdict::Violated => "violated",
+            Verdict::Inconclusive(_) => "inconclusive",
+            Verdict::Unsupported(_) => "unsupported",
+            Verdict::Error(_) => "error",
+        }
+    }
+
+    /// The worst of several; `Holds` where there are none.
+    #[must_use]
+    pub fn worst<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Verdict {
+        verdicts.into_iter().max_by_key(|v| v.weight()).cloned().unwrap_or(Verdict::Holds)
+    }
+}
+
+/// What was measured for a claim.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measured {
+    /// Nothing could be.
+    Nothing,
+    /// A proportion: `hits` of `n`, with an interval that is valid at whatever moment the run was stopped.
+    Share {
+        /// Units with the outcome.
+        hits: u64,
+        /// Units in all.
+        n: u64,
+        /// Lower end of the confidence sequence.
+        low: f64,
+        /// Upper end of the confidence sequence.
+        high: f64,
+        /// Its error rate.
+        alpha: f64,
+    },
+    /// Counter-examples among `n` units.
+    Every {
+        /// How many broke the claim.
+        against: u64,
+        /// Units in all.
+        n: u64,
+    },
+    /// A number, in thousandths, with what is uncertain of it at the borders of the phase.
+    Number {
+        /// The least that it can have been.
+        low: u64,
+        /// The most that it can have been.
+        high: u64,
+    },
+    /// A time in nanoseconds, known as an interval; `None`: it never came.
+    Time(Option<(u64, u64)>),
+}
+
+/// What came of one claim.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which claim.
+    pub claim: ClaimId,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// What was measured.
+    pub measured: Measured,
+    /// Up to five calls that show it.
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// One call with all its tries, for people to read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exemplar {
+    /// `x-request-id`.
+    pub id: String,
+    /// Nanoseconds from the stage's time origin to its intended send.
+    pub at: u64,
+    /// Nanoseconds from the intended send to its end.
+    pub took: u64,
+    /// How it ended for its client.
+    pub end: ClientEnd,
+    /// What that is called: `succeeded`, `shed`, `timed out`…
+    pub outcome: String,
+    /// Response flags of the caller's proxy.
+    pub flags: String,
+    /// Response code details of the caller's proxy.
+    pub details: String,
+    /// Every try.
+    pub tries: Vec<ExemplarTry>,
+}
+
+/// One try of an exemplar.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExemplarTry {
+    /// Its number, from 1.
+    pub attempt: u32,
+    /// Where it went.
+    pub instance: Option<InstanceId>,
+    /// Nanoseconds from the call's intended send to its beginning.
+    pub at: i64,
+    /// How long it lasted, nanoseconds.
+    pub took: u64,
+    /// Its status; 0 if none.
+    pub status: u16,
+    /// Flags of the caller's upstream log, then of the callee's access log, where they say anything.
+    pub flags: String,
+    /// True if the workload saw it.
+    pub served: bool,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Undecided { needed: Some(needed) } => write!(f, "too few calls to decide: about {needed} would"),
+            Why::Undecided { needed: None } => f.write_str("too few calls to decide"),
+            Why::Dose { dose, .. } => write!(f, "{dose}"),
+            Why::Books(text) => write!(f, "the books do not balance: {text}"),
+            Why::Environment(text) => write!(f, "the machine could not keep up: {text}"),
+            Why::Empty => f.write_str("there was nothing to judge"),
+            Why::Border => f.write_str("it depends on calls that crossed the border of the phase"),
+            Why::ControlUndecided => f.write_str("the control run decided nothing"),
+        }
+    }
+}
+
+impl fmt::Display for Dose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Dose::Confirmed => f.write_str("the fault was as meant"),
+            Dose::Weaker => f.write_str("the fault touched less than was asked"),
+            Dose::Stronger => f.write_str("the fault touched more than was asked"),
+            Dose::Absent => f.write_str("the fault touched nothing"),
+            Dose::Leaked(edge) => write!(f, "the fault leaked to {edge}"),
+        }
+    }
+}
