@@ -20,6 +20,9 @@ pub struct Desired<'a> {
 pub struct Bindings {
     /// One an instance.
     pub seats: BTreeMap<InstanceId, Seat>,
+    /// Names the run of the scenario. It is part of every cluster (as metadata), so that each run's clusters are new:
+    /// a pooled proxy takes no ejected host, open breaker or connection over from the scenario before.
+    pub tag: String,
 }
 
 /// Where one instance's proxy and workload are.
