@@ -1,0 +1,32 @@
+Feature: Timeout
+  A caller is never held longer than its policy says, whatever its callee does.
+
+  Background:
+    Given a service "web" that calls "reviews"
+    And a service "reviews" with 3 instances that answer in 5 ms
+
+  # Control: no timeout (not even Envoy's own 15 s): answers come after 1 s.
+  @smoke
+  Scenario: A slow callee does not hold its caller
+    Given calls to "reviews" time out after 300 ms
+    When every instance of "reviews" answers in 1 s
+    And "web" makes 50 calls per second to "reviews" for 2 seconds
+    Then every call times out
+    And every call finishes within 400 ms
+
+  # Control: both policies away, a third of the calls takes 2 s; each alone is needed too.
+  Scenario: A slow instance is passed over
+    Given tries reaching "reviews" time out after 100 ms
+    And calls to "reviews" are retried up to 2 times on "gateway-error", each on another instance
+    When instance 2 of "reviews" answers in 2 s
+    And "web" makes 200 calls per second to "reviews" for 3 seconds
+    Then at least 97% of the calls succeed within 250 ms
+
+  # The delay of a fault at the caller's own proxy lies before that proxy's timer. Control: the same delay behind it.
+  Scenario: A delay at the caller's own proxy is not its timeout's business
+    Given calls to "reviews" time out after 300 ms
+    When calls to "reviews" are delayed by 500 ms
+    And in the control run tries reaching "reviews" are delayed by 500 ms
+    And "web" makes 5 calls to "reviews"
+    Then every call succeeds
+    And every call takes at least 490 ms
