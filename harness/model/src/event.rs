@@ -245,3 +245,44 @@ pub struct Totals {
     pub alpha: f64,
     pub wall_s: f64,
 }
+
+impl Totals {
+    /// Counts a scenario's main run.
+    pub fn count(&mut self, verdict: &Verdict) {
+        self.scenarios += 1;
+        match verdict {
+            Verdict::Holds => self.holds += 1,
+            Verdict::Violated => self.violated += 1,
+            Verdict::Inconclusive(_) => self.inconclusive += 1,
+            Verdict::Unsupported(_) => self.unsupported += 1,
+            Verdict::Error(_) => self.error += 1,
+        }
+    }
+
+    /// Counts what a scenario's control runs came to.
+    pub fn count_control(&mut self, result: &ControlResult) {
+        match result {
+            ControlResult::Red => self.controls_red += 1,
+            ControlResult::Vacuous => self.vacuous += 1,
+            ControlResult::Undecided => self.controls_undecided += 1,
+            ControlResult::Error(_) => self.error += 1,
+            ControlResult::None(_) => self.controls_none += 1,
+            ControlResult::Skipped => {}
+        }
+    }
+
+    /// The exit status of a run with these totals: 1 violated or vacuous, 3 error, 5 inconclusive or unsupported, 4 nothing ran, 0.
+    ///
+    /// The worst wins in this order: a red never hides behind an error.
+    #[must_use]
+    pub fn exit_status(&self, allow_unsupported: bool) -> u8 {
+        match self {
+            t if t.violated + t.vacuous > 0 => 1,
+            t if t.error > 0 => 3,
+            t if t.inconclusive + t.controls_undecided > 0 => 5,
+            t if t.unsupported > 0 && !allow_unsupported => 5,
+            t if t.scenarios == 0 => 4,
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Why a run of a scenario could not be judged.
+
+use crate::deadline::Deadline;
+use squall_mesh::{MeshError, Refusal};
+use squall_place::PlaceError;
+use squall_traffic::TrafficError;
+use squall_workload::ControlError;
+use thiserror::Error;
+
+/// Why a run of a scenario could not be judged: *error*, or *unsupported* for a refusal.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// A wait expired.
+    #[error("{what} took longer than {} s", .deadline.at_most.as_secs())]
+    Expired {
+        /// Which wait.
+        deadline: Deadline,
+        /// What was waited for.
+        what: String,
+    },
+    /// A process could not be started, or the keeper is lost.
+    #[error("failed to place: {0}")]
+    Place(#[from] PlaceError),
+    /// The mesh did not do what was asked.
+    #[error("{0}")]
+    Mesh(#[from] MeshError),
+    /// A workload did not do what was asked.
+    #[error("failed to command a workload: {0}")]
+    Workload(#[from] ControlError),
+    /// The load engine failed.
+    #[error("failed to send traffic: {0}")]
+    Traffic(#[from] TrafficError),
+    /// A log or a folder cannot be read or written.
+    #[error("failed to {what}: {source}")]
+    Io {
+        /// What was attempted.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The plan speaks of something that is not there.
+    #[error("the plan is broken: {0}")]
+    Plan(String),
+    /// A person or a deadline stopped the run.
+    #[error("stopped")]
+    Interrupted,
+}
+
+impl From<Refusal> for EngineError {
+    fn from(refusal: Refusal) -> Self {
+        EngineError::Mesh(MeshError::Refused(refusal))
+    }
+}
+
+impl EngineError {
+    /// For `map_err` on I/O.
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> EngineError {
+        let what = what.into();
+        move |source| EngineError::Io { what, source }
+    }
+}

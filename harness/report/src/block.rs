@@ -1,0 +1,101 @@
+//! What a person reads about one claim that did not hold, or about a fault that was not as meant.
+
+use crate::{
+    style::{Colour, Style},
+    words::{measured, percent, time},
+};
+use squall_model::{ClientEnd, Dose, DoseCount, Exemplar, ExemplarTry, Judged, Origin, Verdict};
+use std::fmt::Write;
+
+/// Width of the column of labels.
+const LABEL: usize = 9;
+
+/// The block of one claim: its line, what was promised and measured, the calls that show it, what the proxies say.
+pub(crate) fn claim(judged: &Judged, style: Style) -> String {
+    let mut text = String::new();
+    let verdict = &judged.finding.verdict;
+    let mark = mark(verdict, style);
+    let _ = writeln!(text, "    {mark} {}", style.paint(Colour::Bold, &judged.text));
+    let _ = writeln!(text, "      {}", style.paint(Colour::Blue, format!("at {}", judged.origin)));
+    let mut row = |label: &str, value: &str| {
+        let _ = writeln!(text, "      {} {value}", style.paint(Colour::Faint, format!("{label:<LABEL$}")));
+    };
+    row("promised", &judged.text);
+    row("measured", &measured(&judged.finding.measured, verdict));
+    match verdict {
+        Verdict::Inconclusive(why) => row("so", &format!("inconclusive: {why}")),
+        Verdict::Unsupported(why) => row("so", &format!("unsupported: {why}")),
+        Verdict::Error(why) => row("so", &format!("error: {why}")),
+        Verdict::Violated => row("so", "violated"),
+        Verdict::Holds => {}
+    }
+    for (n, exemplar) in judged.finding.exemplars.iter().enumerate() {
+        row(if n == 0 { "calls" } else { "" }, &call(exemplar));
+        exemplar.tries.iter().for_each(|t| row("", &format!("  {}", one_try(t))));
+    }
+    for (n, (proxy, counter, rise)) in judged.counters.iter().enumerate() {
+        row(if n == 0 { "counters" } else { "" }, &format!("{:<12} {counter} +{rise}", proxy.to_string()));
+    }
+    judged.log.iter().enumerate().for_each(|(n, line)| row(if n == 0 { "log" } else { "" }, line));
+    text
+}
+
+/// One line on a fault that was not as meant.
+pub(crate) fn dose(what: &str, origin: &Origin, count: &DoseCount, style: Style) -> String {
+    let of = format!("touched {} of {}", count.touched, count.of);
+    let says = match &count.dose {
+        Dose::Confirmed => of,
+        Dose::Absent if count.of == 0 => "it touched nothing: no traffic came its way".to_owned(),
+        other => format!("{other}: {of} ({})", percent(count.touched as f64 / count.of.max(1) as f64)),
+    };
+    let mark = style.paint(Colour::Yellow, "?");
+    format!(
+        "    {mark} {}\n      {}\n      {says}\n",
+        style.paint(Colour::Bold, what),
+        style.paint(Colour::Blue, format!("at {origin}"))
+    )
+}
+
+pub(crate) fn mark(verdict: &Verdict, style: Style) -> String {
+    match verdict {
+        Verdict::Holds => style.paint(Colour::Green, "✓"),
+        Verdict::Violated => style.paint(Colour::Red, "✗"),
+        Verdict::Inconclusive(_) => style.paint(Colour::Yellow, "?"),
+        Verdict::Unsupported(_) => style.paint(Colour::Yellow, "–"),
+        Verdict::Error(_) => style.paint(Colour::Red, "!"),
+    }
+}
+
+fn call(exemplar: &Exemplar) -> String {
+    let end = match exemplar.end {
+        ClientEnd::Answered(status) => format!("answered {status}"),
+        ClientEnd::Cut(status) => format!("{status}, body cut"),
+        ClientEnd::Refused => "refused".to_owned(),
+        ClientEnd::Reset => "reset".to_owned(),
+        ClientEnd::Garbled => "no HTTP".to_owned(),
+        ClientEnd::Deadline => "client's deadline".to_owned(),
+        ClientEnd::Unfinished => "unfinished".to_owned(),
+    };
+    let mut text = format!(
+        "{:<8} at {:>7.3} s  took {:>8}  {}, {end}",
+        exemplar.id,
+        exemplar.at as f64 / 1e9,
+        time(exemplar.took),
+        exemplar.outcome,
+    );
+    if !exemplar.flags.is_empty() {
+        let _ = write!(text, "  flags {}", exemplar.flags);
+    }
+    if !exemplar.details.is_empty() {
+        let _ = write!(text, "  {}", exemplar.details);
+    }
+    text
+}
+
+fn one_try(t: &ExemplarTry) -> String {
+    let at = format!("{}{}", if t.at < 0 { "-" } else { "+" }, time(t.at.unsigned_abs()));
+    let to = t.instance.as_ref().map_or_else(|| "no instance".to_owned(), ToString::to_string);
+    let status = if t.status == 0 { "no answer".to_owned() } else { t.status.to_string() };
+    let served = if t.served { "" } else { ", not seen by the workload" };
+    format!("try {} {to:<12} {at:>9}  took {:>8}  {status} {}{served}", t.attempt, time(t.took), t.flags)
+}

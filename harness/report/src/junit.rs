@@ -1,0 +1,76 @@
+//! JUnit XML: a suite a feature, a case a scenario. What is not green is a failure, an error or a skip, never a pass.
+
+use crate::{block, story::Stories, style::Style};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use squall_model::{ControlResult, Verdict};
+use std::time::Duration;
+
+/// The report of a run.
+///
+/// *Violated* and *vacuous* are failures, *error* and *inconclusive* are errors, *unsupported* is a skip.
+///
+/// # Errors
+/// Where the XML cannot be written.
+pub fn junit(stories: &Stories) -> Result<String, quick_junit::SerializeError> {
+    let mut report = Report::new("squall");
+    let mut suites: Vec<TestSuite> = Vec::new();
+    for (_, story) in &stories.scenarios {
+        let title = &story.queued.title;
+        let mut case = TestCase::new(title.scenario.clone(), status(story));
+        case.set_classname(title.feature.clone());
+        if let Some(finished) = &story.finished {
+            case.set_time(Duration::from_nanos(finished.took));
+        }
+        case.extra.insert("file".into(), story.queued.origin.file.as_ref().into());
+        case.extra.insert("line".into(), story.queued.origin.line.to_string().into());
+        match suites.iter_mut().find(|s| s.name.as_str() == title.feature) {
+            Some(suite) => {
+                suite.add_test_case(case);
+            }
+            None => {
+                let mut suite = TestSuite::new(title.feature.clone());
+                suite.add_test_case(case);
+                suites.push(suite);
+            }
+        }
+    }
+    report.add_test_suites(suites);
+    report.to_string()
+}
+
+fn status(story: &crate::ScenarioStory) -> TestCaseStatus {
+    let vacuous = matches!(&story.controlled, Some(c) if c.result == ControlResult::Vacuous);
+    let undecided = matches!(&story.controlled, Some(c) if c.result == ControlResult::Undecided);
+    let not_green = |kind, message: String| {
+        let mut status = TestCaseStatus::non_success(kind);
+        status.set_message(message);
+        let blocks: String = story
+            .judged
+            .iter()
+            .filter(|j| j.finding.verdict != Verdict::Holds)
+            .map(|j| block::claim(j, Style::PLAIN))
+            .chain(story.accidents.iter().map(|a| format!("{a}\n")))
+            .collect();
+        status.set_description(blocks);
+        status
+    };
+    let first = story.judged.iter().find(|j| j.finding.verdict == Verdict::Violated);
+    match story.verdict() {
+        Verdict::Violated => {
+            let line = first.map_or_else(String::new, |j| format!(": {} ({})", j.text, j.origin));
+            not_green(NonSuccessKind::Failure, format!("violated{line}"))
+        }
+        Verdict::Error(why) => not_green(NonSuccessKind::Error, format!("error: {why}")),
+        Verdict::Inconclusive(why) => not_green(NonSuccessKind::Error, format!("inconclusive: {why}")),
+        Verdict::Unsupported(why) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(format!("unsupported: {why}"));
+            status
+        }
+        Verdict::Holds if vacuous => {
+            not_green(NonSuccessKind::Failure, "vacuous: it holds without what it tests".into())
+        }
+        Verdict::Holds if undecided => not_green(NonSuccessKind::Error, "its control run decided nothing".into()),
+        Verdict::Holds => TestCaseStatus::success(),
+    }
+}

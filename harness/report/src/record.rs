@@ -1,0 +1,92 @@
+//! `events.jsonl`: one event a line, append-only, so that a killed run still has its record.
+
+use squall_model::{Body, EVENT_VERSION, RunEvent, Stamp};
+use thiserror::Error;
+
+/// Why a record cannot be read.
+#[derive(Debug, Error)]
+pub enum RecordError {
+    /// A line that is no event.
+    #[error("line {line} is no event: {source}")]
+    Line {
+        /// Number of the line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// It was written by a later Squall.
+    #[error("line {line} has version {found}, and this Squall reads up to {EVENT_VERSION}")]
+    Version {
+        /// Number of the line, from 1.
+        line: usize,
+        /// What it says.
+        found: u16,
+    },
+}
+
+/// One event as a line, with its end.
+///
+/// # Errors
+/// Only those of the serializer.
+pub fn write_event(event: &RunEvent) -> Result<String, serde_json::Error> {
+    serde_json::to_string(event).map(|line| line + "\n")
+}
+
+/// Reads a record. A last line without an end is what a killed run left: it is left out. Kinds that are not known are kept as such.
+///
+/// # Errors
+/// Where a whole line is no event, or of a later version.
+pub fn read_events(text: &str) -> Result<Vec<RunEvent>, RecordError> {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().enumerate().map(|(n, line)| read_line(n + 1, line)).collect()
+}
+
+fn read_line(number: usize, line: &str) -> Result<RunEvent, RecordError> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        v: u16,
+        seq: u64,
+        at: Stamp,
+        of: Option<squall_model::RunOf>,
+    }
+    match serde_json::from_str::<RunEvent>(line) {
+        Ok(event) => Ok(event),
+        Err(source) => match serde_json::from_str::<Head>(line) {
+            Ok(head) if head.v > EVENT_VERSION => Err(RecordError::Version { line: number, found: head.v }),
+            // A kind that came later within the same version: additive, so it is kept, and means nothing to us.
+            Ok(head) => Ok(RunEvent { v: head.v, seq: head.seq, at: head.at, of: head.of, body: Body::Unknown }),
+            Err(_) => Err(RecordError::Line { line: number, source }),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(body: Body) -> RunEvent {
+        RunEvent { v: EVENT_VERSION, seq: 7, at: Stamp(12), of: None, body }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let events = vec![event(Body::Started), event(Body::Interrupted { why: "SIGINT".into() })];
+        let text: String = events.iter().map(|e| write_event(e).unwrap()).collect();
+        assert_eq!(read_events(&text).unwrap(), events);
+    }
+
+    #[test]
+    fn a_torn_last_line_is_left_out() {
+        let text = write_event(&event(Body::Started)).unwrap() + "{\"v\":1,\"seq\":8,\"a";
+        assert_eq!(read_events(&text).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn unknown_kinds_are_kept_and_later_versions_refused() {
+        let unknown = "{\"v\":1,\"seq\":1,\"at\":5,\"of\":null,\"body\":{\"comet\":{\"tail\":3}}}\n";
+        assert_eq!(read_events(unknown).unwrap()[0].body, Body::Unknown);
+        let later = "{\"v\":9,\"seq\":1,\"at\":5,\"of\":null,\"body\":{\"comet\":{}}}\n";
+        assert!(matches!(read_events(later), Err(RecordError::Version { found: 9, .. })));
+        assert!(matches!(read_events("{}\n"), Err(RecordError::Line { line: 1, .. })));
+    }
+}

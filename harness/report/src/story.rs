@@ -1,0 +1,124 @@
+//! Events collected scenario by scenario: what every reader but the raw record works from.
+
+use squall_model::{
+    Body, Controlled, CueEffect, DoseCount, Finished, Judged, Origin, PlanKey, Queued, RunEvent, RunStarted, Totals,
+    Variation, Verdict,
+};
+use std::collections::BTreeMap;
+
+/// A run, read so far.
+#[derive(Debug, Clone, Default)]
+pub struct Stories {
+    /// What it was started with.
+    pub started: Option<RunStarted>,
+    /// Its scenarios in the order in which they were queued.
+    pub scenarios: Vec<(PlanKey, ScenarioStory)>,
+    /// Why it was stopped, if it was.
+    pub interrupted: Option<String>,
+    /// What it came to, once it is over.
+    pub totals: Option<Totals>,
+    index: BTreeMap<PlanKey, usize>,
+}
+
+/// What is known of one scenario: its main run, and what its control runs came to.
+#[derive(Debug, Clone)]
+pub struct ScenarioStory {
+    /// Its name, place and claims.
+    pub queued: Queued,
+    /// Claims of the main run, judged.
+    pub judged: Vec<Judged>,
+    /// Faults of the main run, counted: text, place, count.
+    pub doses: Vec<(String, Origin, DoseCount)>,
+    /// Cues of the main run.
+    pub cues: Vec<CueEffect>,
+    /// Processes of the main run that died unasked, and leases that lapsed, in words.
+    pub accidents: Vec<String>,
+    /// The main run, once it is over.
+    pub finished: Option<Finished>,
+    /// The control runs, once they are over.
+    pub controlled: Option<Controlled>,
+}
+
+impl Stories {
+    /// Takes the next event in.
+    pub fn read(&mut self, event: &RunEvent) {
+        match &event.body {
+            Body::RunStarted(started) => self.started = Some(started.clone()),
+            Body::Interrupted { why } => self.interrupted = Some(why.clone()),
+            Body::RunFinished(totals) => self.totals = Some(*totals),
+            Body::Queued(queued) => {
+                let Some(of) = &event.of else { return };
+                self.index.insert(of.plan.clone(), self.scenarios.len());
+                self.scenarios.push((of.plan.clone(), ScenarioStory::new(queued.clone())));
+            }
+            body => {
+                let Some(of) = &event.of else { return };
+                let Some(story) = self.index.get(&of.plan).and_then(|n| self.scenarios.get_mut(*n)) else { return };
+                if let Body::Controlled(controlled) = body {
+                    story.1.controlled = Some(controlled.clone());
+                } else if of.variation == Variation::Main {
+                    story.1.read(body);
+                }
+            }
+        }
+    }
+
+    /// The scenario of this key.
+    #[must_use]
+    pub fn scenario(&self, key: &PlanKey) -> Option<&ScenarioStory> {
+        self.index.get(key).and_then(|n| self.scenarios.get(*n)).map(|(_, story)| story)
+    }
+
+    /// What it came to: the run's own totals, or as far as it got.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.totals.unwrap_or_else(|| {
+            let mut totals = Totals::default();
+            for (_, story) in &self.scenarios {
+                story.finished.iter().for_each(|f| totals.count(&f.verdict));
+                story.controlled.iter().for_each(|c| totals.count_control(&c.result));
+            }
+            totals
+        })
+    }
+}
+
+impl ScenarioStory {
+    fn new(queued: Queued) -> ScenarioStory {
+        ScenarioStory {
+            queued,
+            judged: Vec::new(),
+            doses: Vec::new(),
+            cues: Vec::new(),
+            accidents: Vec::new(),
+            finished: None,
+            controlled: None,
+        }
+    }
+
+    fn read(&mut self, body: &Body) {
+        match body {
+            Body::Judged(judged) => self.judged.push(judged.clone()),
+            Body::Dosed { text, origin, count, .. } => self.doses.push((text.clone(), origin.clone(), count.clone())),
+            Body::CueEffect(cue) => self.cues.push(cue.clone()),
+            Body::ProxyDied { instance, what, how, log } => {
+                self.accidents.push(format!("the {what} of {instance} died: {how}"));
+                self.accidents.extend(log.iter().map(|line| format!("  {line}")));
+            }
+            Body::Lapsed { instance } => {
+                self.accidents.push(format!("the lease of the faults at {instance} ran out before its time"));
+            }
+            Body::Finished(finished) => self.finished = Some(finished.clone()),
+            _ => {}
+        }
+    }
+
+    /// The verdict of the main run; an error where it never ended.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match &self.finished {
+            Some(finished) => finished.verdict.clone(),
+            None => Verdict::Error("it did not run to its end".into()),
+        }
+    }
+}

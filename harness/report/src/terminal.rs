@@ -1,0 +1,224 @@
+//! The run as a person at a terminal reads it.
+
+use crate::{
+    block,
+    story::{ScenarioStory, Stories},
+    style::{Colour, Style},
+    words::{count, seconds},
+};
+use squall_model::{Body, ControlResult, Dose, PlanKey, Progress, RunEvent, Totals, Variation, Verdict};
+use std::fmt::Write;
+
+/// Turns events into lines, and into one live line for a terminal that can redraw it.
+#[derive(Debug)]
+pub struct Terminal {
+    style: Style,
+    verbose: bool,
+    stories: Stories,
+    feature: Option<String>,
+    current: Option<(PlanKey, Variation)>,
+    progress: Option<Progress>,
+    done: usize,
+}
+
+impl Terminal {
+    /// A reader of one run. `verbose` shows every claim and dose, not only those that did not hold.
+    #[must_use]
+    pub fn new(style: Style, verbose: bool) -> Terminal {
+        Terminal { style, verbose, stories: Stories::default(), feature: None, current: None, progress: None, done: 0 }
+    }
+
+    /// What was read so far.
+    #[must_use]
+    pub fn stories(&self) -> &Stories {
+        &self.stories
+    }
+
+    /// Takes the next event in, and gives the lines to print for it, with their ends; often none.
+    pub fn read(&mut self, event: &RunEvent) -> String {
+        self.stories.read(event);
+        let main = event.of.as_ref().is_some_and(|of| of.variation == Variation::Main);
+        match &event.body {
+            Body::RunStarted(_) => self.heading(),
+            Body::Started => {
+                self.current = event.of.as_ref().map(|of| (of.plan.clone(), of.variation));
+                self.progress = None;
+                String::new()
+            }
+            Body::Progress(progress) => {
+                self.progress = Some(*progress);
+                String::new()
+            }
+            Body::Finished(_) if main && !self.controls_follow() => self.scenario(event),
+            Body::Controlled(_) => self.scenario(event),
+            Body::Interrupted { why } => format!("\n{}\n", self.style.paint(Colour::Yellow, format!("stopped: {why}"))),
+            Body::RunFinished(totals) => {
+                self.current = None;
+                format!("\n{}", closing(totals, self.style))
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The line to show while nothing else is printed; without an end.
+    #[must_use]
+    pub fn live(&self) -> Option<String> {
+        let (key, variation) = self.current.as_ref()?;
+        let story = self.stories.scenario(key)?;
+        let all = self.stories.scenarios.len();
+        let mut line = format!("  [{}/{all}] {}", self.done + 1, story.queued.title.scenario);
+        if *variation != Variation::Main {
+            line.push_str(" (control)");
+        }
+        if let Some(progress) = self.progress {
+            let _ = write!(line, "  {}", progress.sent);
+            if progress.planned > 0 {
+                let _ = write!(line, "/{}", progress.planned);
+            }
+            let _ = write!(line, " calls, {} in flight, {} failed", progress.in_flight, progress.failed);
+        }
+        let cut: String = line.chars().take(self.style.width.saturating_sub(1)).collect();
+        Some(self.style.paint(Colour::Faint, cut))
+    }
+
+    fn controls_follow(&self) -> bool {
+        self.stories.started.as_ref().is_some_and(|s| s.controls)
+    }
+
+    fn heading(&self) -> String {
+        let Some(s) = &self.stories.started else { return String::new() };
+        let controls = if s.controls { ", each with its control run" } else { "" };
+        let line = format!(
+            "squall {} · {} · {}{controls} · seed {} · {}",
+            s.squall,
+            s.mesh_version,
+            count(u64::from(s.scenarios), "scenario"),
+            s.seed,
+            s.run,
+        );
+        format!("{}\n", self.style.paint(Colour::Faint, line))
+    }
+
+    fn scenario(&mut self, event: &RunEvent) -> String {
+        self.done += 1;
+        self.current = None;
+        let Some(story) = event.of.as_ref().and_then(|of| self.stories.scenario(&of.plan)) else {
+            return String::new();
+        };
+        let mut text = String::new();
+        if self.feature.as_ref() != Some(&story.queued.title.feature) {
+            let _ = writeln!(text, "\n{}", self.style.paint(Colour::Bold, &story.queued.title.feature));
+            self.feature = Some(story.queued.title.feature.clone());
+        }
+        text.push_str(&scenario(story, self.style, self.verbose));
+        text
+    }
+}
+
+/// One scenario: a line, and below it whatever did not hold.
+fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
+    let verdict = story.verdict();
+    let vacuous = matches!(&story.controlled, Some(c) if c.result == ControlResult::Vacuous);
+    let mark = if vacuous && verdict == Verdict::Holds {
+        style.paint(Colour::Red, "✗")
+    } else {
+        block::mark(&verdict, style)
+    };
+    let mut text = format!("  {mark} {}", story.queued.title.scenario);
+    let pad = 62usize.saturating_sub(story.queued.title.scenario.chars().count());
+    let (calls, took) = story.finished.as_ref().map_or((0, 0), |f| (f.calls, f.took));
+    let facts = format!("{:pad$}{:>11}  {:>6}", "", count(calls, "call"), seconds(took));
+    let _ = writeln!(text, "{}{}", style.paint(Colour::Faint, facts), control(story, style));
+    if verdict != Verdict::Holds {
+        text.push_str(&why(story, &verdict, style));
+    }
+    let worth = |v: &Verdict| verbose || *v != Verdict::Holds;
+    story.accidents.iter().for_each(|line| {
+        let _ = writeln!(text, "    {} {line}", style.paint(Colour::Red, "!"));
+    });
+    story
+        .doses
+        .iter()
+        .filter(|(_, _, count)| verbose || count.dose != Dose::Confirmed)
+        .for_each(|(what, origin, count)| text.push_str(&block::dose(what, origin, count, style)));
+    let shown: Vec<_> = story.judged.iter().filter(|j| worth(&j.finding.verdict)).collect();
+    for judged in shown {
+        text.push_str(&block::claim(judged, style));
+    }
+    text
+}
+
+/// The scenario's verdict where it is not green, with its place and cause.
+fn why(story: &ScenarioStory, verdict: &Verdict, style: Style) -> String {
+    let colour = if matches!(verdict, Verdict::Violated | Verdict::Error(_)) { Colour::Red } else { Colour::Yellow };
+    let reason = match verdict {
+        Verdict::Inconclusive(why) => format!(": {why}"),
+        Verdict::Unsupported(why) | Verdict::Error(why) => format!(": {why}"),
+        Verdict::Holds | Verdict::Violated => String::new(),
+    };
+    let word = style.paint(colour, verdict.word());
+    format!("    {word}{reason}  {}\n", style.paint(Colour::Blue, &story.queued.origin))
+}
+
+/// What the control runs came to, in a few words.
+fn control(story: &ScenarioStory, style: Style) -> String {
+    let Some(controlled) = &story.controlled else { return String::new() };
+    match &controlled.result {
+        ControlResult::Red => {
+            let line = |id| story.queued.claims.iter().find(|(claim, ..)| *claim == id).map(|(_, _, o)| o.line);
+            let first = controlled.runs.iter().flat_map(|(_, _, violated)| violated).find_map(|id| line(*id));
+            let at = first.map(|line| format!(" at line {line}")).unwrap_or_default();
+            style.paint(Colour::Faint, format!("  control red{at}"))
+        }
+        ControlResult::Vacuous => {
+            style.paint(Colour::Red, "  vacuous: it holds without what it tests, so it tests nothing")
+        }
+        ControlResult::Undecided => style.paint(Colour::Yellow, "  control undecided"),
+        ControlResult::Error(why) => style.paint(Colour::Red, format!("  control in error: {why}")),
+        ControlResult::None(why) => style.paint(Colour::Yellow, format!("  no control: {why}")),
+        ControlResult::Skipped => String::new(),
+    }
+}
+
+/// The last lines of a run.
+#[must_use]
+pub fn closing(totals: &Totals, style: Style) -> String {
+    let part = |n: u32, word: &str, colour| (n > 0).then(|| style.paint(colour, format!("{n} {word}")));
+    let verdicts: Vec<String> = [
+        part(totals.holds, "hold", Colour::Green),
+        part(totals.violated, "violated", Colour::Red),
+        part(totals.vacuous, "vacuous", Colour::Red),
+        part(totals.error, "in error", Colour::Red),
+        part(totals.inconclusive, "inconclusive", Colour::Yellow),
+        part(totals.unsupported, "unsupported", Colour::Yellow),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let verdicts = if verdicts.is_empty() { "nothing ran".to_owned() } else { verdicts.join(", ") };
+    let mut text = format!("{}: {verdicts}", count(u64::from(totals.scenarios), "scenario"));
+    let controls = totals.controls_red + totals.vacuous + totals.controls_undecided + totals.controls_none;
+    if controls > 0 {
+        let _ = write!(text, " · {}: {} red", count(u64::from(controls), "control"), totals.controls_red);
+        for (n, word) in
+            [(totals.vacuous, "vacuous"), (totals.controls_undecided, "undecided"), (totals.controls_none, "waived")]
+        {
+            if n > 0 {
+                let _ = write!(text, ", {n} {word}");
+            }
+        }
+    }
+    let _ = write!(text, " · {:.1} s", totals.wall_s);
+    if totals.alpha > 0.0 {
+        let _ = write!(text, "\n{}", style.paint(Colour::Faint, false_alarm(totals.alpha)));
+    }
+    text + "\n"
+}
+
+/// The run's false-alarm rate, as one in so many.
+fn false_alarm(alpha: f64) -> String {
+    let runs = (1.0 / alpha).round() as u64;
+    format!(
+        "chance that a red among the statistical claims is a false alarm: at most {alpha:.1e}, once in {runs} such runs"
+    )
+}

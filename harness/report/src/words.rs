@@ -1,0 +1,124 @@
+//! Numbers as sentences.
+
+use squall_model::{ClaimKind, Measured, Outcome, ShareBound, Verdict, duration};
+use std::time::Duration;
+
+/// A proportion as people read it: enough digits to tell it from its neighbours, no more.
+pub(crate) fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let digits = if (0.1..=99.9).contains(&percent) { 1 } else { 3 };
+    let text = format!("{percent:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}%")
+}
+
+/// Nanoseconds as people read them, three figures.
+pub(crate) fn time(ns: u64) -> String {
+    let unit = |value: f64, unit: &str| {
+        let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+        format!("{value:.digits$} {unit}")
+    };
+    match ns {
+        0..1_000_000 => unit(ns as f64 / 1e3, "µs"),
+        1_000_000..1_000_000_000 => unit(ns as f64 / 1e6, "ms"),
+        _ => unit(ns as f64 / 1e9, "s"),
+    }
+}
+
+/// A number in thousandths.
+pub(crate) fn milli(value: u64) -> String {
+    match value % 1000 {
+        0 => format!("{}", value / 1000),
+        _ => format!("{}.{:03}", value / 1000, value % 1000).trim_end_matches('0').to_owned(),
+    }
+}
+
+/// `1 call`, `2 calls`.
+pub(crate) fn count(n: u64, noun: &str) -> String {
+    let plural = match noun.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    };
+    format!("{n} {}", if n == 1 { noun.to_owned() } else { plural })
+}
+
+/// What was measured for a claim, in one sentence.
+#[must_use]
+pub fn measured(measured: &Measured, verdict: &Verdict) -> String {
+    match measured {
+        Measured::Nothing => "nothing could be measured".to_owned(),
+        Measured::Share { hits, n, low, high, alpha } => {
+            let share = if *n == 0 { 0.0 } else { *hits as f64 / *n as f64 };
+            let sure = percent(1.0 - alpha);
+            format!(
+                "{} ({hits} of {n}); the truth lies between {} and {} ({sure} sure)",
+                percent(share),
+                percent(*low),
+                percent(*high)
+            )
+        }
+        Measured::Every { against: 0, n } => format!("all of {n} agree"),
+        Measured::Every { against, n } => format!("{against} of {n} break it"),
+        Measured::Number { low, high } if low == high => milli(*low),
+        Measured::Number { low, high } => format!("between {} and {}", milli(*low), milli(*high)),
+        Measured::Time(None) if matches!(verdict, Verdict::Violated) => "it never happened".to_owned(),
+        Measured::Time(None) => "it was not seen".to_owned(),
+        Measured::Time(Some((low, high))) if high - low < 100_000 => time(*high),
+        Measured::Time(Some((low, high))) => format!("between {} and {}", time(*low), time(*high)),
+    }
+}
+
+/// The written bound of a claim, in a few words: what `measured` is held against.
+#[must_use]
+pub fn promise_bound(kind: &ClaimKind) -> String {
+    match kind {
+        ClaimKind::Every { all, outcome, .. } => {
+            let quantifier = if *all { "every one" } else { "none" };
+            match outcome {
+                Outcome::FinishWithin(time) => format!("{quantifier} within {}", duration(*time)),
+                Outcome::TakeAtLeast(time) => format!("{quantifier} at least {}", duration(*time)),
+                Outcome::TriedMoreThan(n) => format!("{quantifier} with more than {n} tries"),
+                _ => quantifier.to_owned(),
+            }
+        }
+        ClaimKind::Total { bound, .. } => match (bound.low, bound.high) {
+            (Some(low), Some(high)) if low == high => format!("exactly {}", milli(low)),
+            (Some(low), Some(high)) => format!("between {} and {}", milli(low), milli(high)),
+            (Some(low), None) => format!("at least {}", milli(low)),
+            (None, Some(high)) => format!("at most {}", milli(high)),
+            (None, None) => "any number".to_owned(),
+        },
+        ClaimKind::Moment { within, .. } => format!("within {}", duration(*within)),
+        ClaimKind::Share { bound, .. } => match bound {
+            ShareBound::AtLeast(share) => format!("at least {share}"),
+            ShareBound::AtMost(share) => format!("at most {share}"),
+            ShareBound::MoreThan(share) => format!("more than {share}"),
+            ShareBound::Between(low, high) => format!("between {low} and {high}"),
+        },
+    }
+}
+
+/// A duration of a whole step, from nanoseconds.
+pub(crate) fn seconds(ns: u64) -> String {
+    format!("{:.1} s", Duration::from_nanos(ns).as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(percent(0.702), "70.2%");
+        assert_eq!(percent(0.9), "90%");
+        assert_eq!(percent(1.0 - 1e-7), "100%");
+        assert_eq!(percent(0.9996), "99.96%");
+        assert_eq!(time(340_000), "340 µs");
+        assert_eq!(time(5_210_000), "5.21 ms");
+        assert_eq!(time(1_500_000_000), "1.50 s");
+        assert_eq!(milli(1350), "1.35");
+        assert_eq!(milli(4000), "4");
+        assert_eq!(count(1, "try"), "1 try");
+        assert_eq!(count(2, "try"), "2 tries");
+    }
+}
