@@ -1,0 +1,363 @@
+//! What a proxy says of itself: a client of its admin interface on its Unix socket.
+//!
+//! Measured traffic never goes this way. No call here has a deadline: put one around it
+//! (`tokio::time::timeout_at`), a stopped proxy never answers.
+
+use reqwest::{Client, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use thiserror::Error;
+
+/// Why the admin interface gave no answer.
+#[derive(Debug, Error)]
+pub enum AdminError {
+    /// Nobody answers on the socket: the proxy has not started, or is gone.
+    #[error("{} does not answer: {why}", socket.display())]
+    Silent {
+        /// The socket.
+        socket: PathBuf,
+        /// Why.
+        why: reqwest::Error,
+    },
+    /// It answers with an error.
+    #[error("{path} is answered with {status}: {body}")]
+    Status {
+        /// What was asked for.
+        path: String,
+        /// The status.
+        status: StatusCode,
+        /// What came with it.
+        body: String,
+    },
+    /// Its answer is not of the form that Envoy documents.
+    #[error("{path} is answered in an unknown form: {why}")]
+    Form {
+        /// What was asked for.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// A client of one proxy's admin interface. Every call has a connection of its own, so it serves any runtime, and a proxy
+/// that was restarted on the same socket.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    client: Client,
+    socket: PathBuf,
+}
+
+impl Admin {
+    /// A client for this socket; nothing is opened yet.
+    ///
+    /// # Errors
+    /// Where the client cannot be built at all.
+    pub fn new(socket: &Path) -> Result<Admin, AdminError> {
+        let client = Client::builder().unix_socket(socket).no_proxy().pool_max_idle_per_host(0).build();
+        let client = client.map_err(|why| AdminError::Silent { socket: socket.into(), why })?;
+        Ok(Admin { client, socket: socket.into() })
+    }
+
+    /// Whether the proxy is live: it has fetched its first configuration, or has given up waiting for it (`/ready`).
+    ///
+    /// # Errors
+    /// Where it does not answer yet.
+    pub async fn ready(&self) -> Result<bool, AdminError> {
+        match self.get("/ready").await {
+            Ok(_) => Ok(true),
+            Err(AdminError::Status { status: StatusCode::SERVICE_UNAVAILABLE, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Counters and gauges that were ever used, by name. A name that is missing is 0.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn stats(&self) -> Result<BTreeMap<String, u64>, AdminError> {
+        let path = "/stats?format=json&usedonly";
+        let stats: Stats = self.json(path).await?;
+        Ok(stats.stats.into_iter().filter_map(|stat| Some((stat.name?, stat.value?.as_u64()?))).collect())
+    }
+
+    /// Every listener on TCP by name, with the address that it got; those on Unix sockets are left out.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn listeners(&self) -> Result<BTreeMap<String, SocketAddr>, AdminError> {
+        let path = "/listeners?format=json";
+        let listeners: Listeners = self.json(path).await?;
+        let mut found = BTreeMap::new();
+        for one in listeners.listener_statuses {
+            let Some(Socket { address, port_value }) = one.local_address.socket_address else { continue };
+            let ip = address.parse().map_err(|_| form(path, format!("`{address}` is no address")))?;
+            found.insert(one.name, SocketAddr::new(ip, port_value));
+        }
+        Ok(found)
+    }
+
+    /// The runtime: which layer says what.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn runtime(&self) -> Result<Runtime, AdminError> {
+        self.json("/runtime").await
+    }
+
+    /// The version of every resource that came from the control plane: that of its own last change.
+    ///
+    /// A resource of a rejected batch may be here with the rejected version. Endpoints have no version here, only presence.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn versions(&self) -> Result<Versions, AdminError> {
+        let clusters = "/config_dump?resource=dynamic_active_clusters&mask=cluster.name,version_info";
+        let routes = "/config_dump?resource=dynamic_route_configs&mask=route_config.name,version_info";
+        let endpoints = "/config_dump?include_eds&resource=dynamic_endpoint_configs&mask=endpoint_config.cluster_name";
+        let clusters: Dump<DynamicCluster> = self.json(clusters).await?;
+        let listeners = self.dynamic_listeners().await?;
+        let routes: Dump<DynamicRoutes> = self.json(routes).await?;
+        let endpoints: Dump<DynamicEndpoints> = self.json(endpoints).await?;
+        let active = listeners.into_iter().filter_map(|one| Some((one.name, one.active_state?.version_info)));
+        Ok(Versions {
+            clusters: clusters.configs.into_iter().map(|one| (one.cluster.name, one.version_info)).collect(),
+            listeners: active.collect(),
+            routes: routes.configs.into_iter().map(|one| (one.route_config.name, one.version_info)).collect(),
+            endpoints: endpoints.configs.into_iter().map(|one| one.endpoint_config.cluster_name).collect(),
+        })
+    }
+
+    /// What still serves connections by a configuration that was replaced.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn draining(&self) -> Result<Draining, AdminError> {
+        let path = "/stats?format=json&filter=^listener_manager\\.total_.*_draining$";
+        let stats: Stats = self.json(path).await?;
+        let gauge = |name: &str| {
+            let found = stats.stats.iter().find(|stat| stat.name.as_deref() == Some(name));
+            let value = found.and_then(|stat| stat.value.as_ref()).and_then(Value::as_u64);
+            value.ok_or_else(|| form(path, format!("`{name}` is missing")))
+        };
+        Ok(Draining {
+            listeners: gauge("listener_manager.total_listeners_draining")?,
+            filter_chains: gauge("listener_manager.total_filter_chains_draining")?,
+        })
+    }
+
+    /// Which proxy answers here, in what state.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn server(&self) -> Result<Server, AdminError> {
+        let path = "/server_info";
+        let info: ServerInfo = self.json(path).await?;
+        let seconds = info.uptime_current_epoch.strip_suffix('s').and_then(|text| text.parse().ok());
+        let uptime = seconds.ok_or_else(|| form(path, format!("`{}` is no uptime", info.uptime_current_epoch)))?;
+        Ok(Server { build: info.version, state: info.state, uptime: Duration::from_secs(uptime), node: info.node.id })
+    }
+
+    async fn dynamic_listeners(&self) -> Result<Vec<DynamicListener>, AdminError> {
+        let mask = "name,active_state.version_info";
+        let dump: Dump<DynamicListener> =
+            self.json(&format!("/config_dump?resource=dynamic_listeners&mask={mask}")).await?;
+        Ok(dump.configs)
+    }
+
+    async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, AdminError> {
+        let body = self.get(path).await?;
+        serde_json::from_str(&body).map_err(|why| form(path, why.to_string()))
+    }
+
+    async fn get(&self, path: &str) -> Result<String, AdminError> {
+        let silent = |why| AdminError::Silent { socket: self.socket.clone(), why };
+        let response = self.client.get(format!("http://admin{path}")).send().await.map_err(silent)?;
+        let status = response.status();
+        let body = response.text().await.map_err(silent)?;
+        if status.is_success() { Ok(body) } else { Err(AdminError::Status { path: path.into(), status, body }) }
+    }
+}
+
+fn form(path: &str, why: String) -> AdminError {
+    AdminError::Form { path: path.into(), why }
+}
+
+/// The runtime of a proxy (`/runtime`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Runtime {
+    layers: Vec<String>,
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Entry {
+    layer_values: Vec<String>,
+}
+
+impl Runtime {
+    /// What one layer says, by key, in Envoy's words: numbers and texts as such, anything else as the debug text of a
+    /// protobuf message, whose blanks and first word vary. `None`: there is no such layer.
+    #[must_use]
+    pub fn layer(&self, name: &str) -> Option<BTreeMap<&str, &str>> {
+        let index = self.layers.iter().position(|layer| layer == name)?;
+        let said = self
+            .entries
+            .iter()
+            .filter_map(|(key, entry)| Some((key.as_str(), entry.layer_values.get(index)?.as_str())));
+        Some(said.filter(|(_, value)| !value.is_empty()).collect())
+    }
+}
+
+/// Resources that came from the control plane, each with its version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Versions {
+    /// Clusters that are warm.
+    pub clusters: BTreeMap<String, String>,
+    /// Listeners that are active.
+    pub listeners: BTreeMap<String, String>,
+    /// Route configurations.
+    pub routes: BTreeMap<String, String>,
+    /// Clusters that take their endpoints from the control plane.
+    pub endpoints: Vec<String>,
+}
+
+/// What still serves connections by a configuration that was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draining {
+    /// Listeners that were replaced or removed.
+    pub listeners: u64,
+    /// Filter chains that were replaced within a listener.
+    pub filter_chains: u64,
+}
+
+impl Draining {
+    /// Whether every connection is served by the current configuration.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.listeners == 0 && self.filter_chains == 0
+    }
+}
+
+/// A proxy about itself (`/server_info`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Commit, release, state of the tree, build, TLS library: `9e55…/1.40.0/Clean/RELEASE/BoringSSL`.
+    pub build: String,
+    /// `LIVE`, `DRAINING`, `PRE_INITIALIZING` or `INITIALIZING`.
+    pub state: String,
+    /// Since its start; whole seconds.
+    pub uptime: Duration,
+    /// Its node id: whether it is the one that was meant.
+    pub node: String,
+}
+
+impl Server {
+    /// The release: `1.40.0`.
+    #[must_use]
+    pub fn release(&self) -> Option<&str> {
+        self.build.split('/').nth(1)
+    }
+}
+
+#[derive(Deserialize)]
+struct Stats {
+    stats: Vec<Stat>,
+}
+
+/// A counter, gauge or text readout; or the histograms, which have no name.
+#[derive(Deserialize)]
+struct Stat {
+    name: Option<String>,
+    value: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Listeners {
+    #[serde(default)]
+    listener_statuses: Vec<ListenerStatus>,
+}
+
+#[derive(Deserialize)]
+struct ListenerStatus {
+    name: String,
+    local_address: Address,
+}
+
+#[derive(Deserialize)]
+struct Address {
+    socket_address: Option<Socket>,
+}
+
+#[derive(Deserialize)]
+struct Socket {
+    address: String,
+    port_value: u16,
+}
+
+#[derive(Deserialize)]
+struct ServerInfo {
+    version: String,
+    state: String,
+    uptime_current_epoch: String,
+    node: Identity,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    #[serde(default)]
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Dump<T> {
+    #[serde(default = "Vec::new")]
+    configs: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct DynamicCluster {
+    #[serde(default)]
+    version_info: String,
+    cluster: Named,
+}
+
+#[derive(Deserialize)]
+struct DynamicListener {
+    name: String,
+    active_state: Option<ListenerState>,
+}
+
+#[derive(Deserialize)]
+struct ListenerState {
+    #[serde(default)]
+    version_info: String,
+}
+
+#[derive(Deserialize)]
+struct DynamicRoutes {
+    #[serde(default)]
+    version_info: String,
+    route_config: Named,
+}
+
+#[derive(Deserialize)]
+struct DynamicEndpoints {
+    endpoint_config: Assignment,
+}
+
+#[derive(Deserialize)]
+struct Assignment {
+    #[serde(default)]
+    cluster_name: String,
+}

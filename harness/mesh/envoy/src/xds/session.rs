@@ -1,0 +1,63 @@
+//! One stream of one proxy: what it asked for, and what is on its way.
+
+use super::Kind;
+use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryResponse;
+use squall_model::Stamp;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::mpsc::UnboundedSender;
+use tonic::Status;
+
+/// Where responses go. Unbounded: a response is written once per change of configuration, and sending must never wait.
+pub(crate) type Outlet = UnboundedSender<Result<DeltaDiscoveryResponse, Status>>;
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(super) id: u64,
+    pub(super) outlet: Outlet,
+    pub(super) asked: BTreeMap<Kind, Subscription>,
+    pub(super) flights: BTreeMap<u64, Flight>,
+    pub(super) last_nonce: u64,
+}
+
+/// What the proxy asked for, of one kind.
+#[derive(Debug, Default)]
+pub(super) struct Subscription {
+    /// All there are.
+    pub(super) wildcard: bool,
+    /// Those besides, by name.
+    pub(super) names: BTreeSet<String>,
+    /// Asked for and not answered yet: answered even if there is no such resource, or the proxy waits for nothing.
+    pub(super) fresh: BTreeSet<String>,
+    /// All there are were asked for by a proxy that has none: answered even if there are none.
+    pub(super) greet: bool,
+    /// To be sent again though unchanged.
+    pub(super) again: BTreeSet<String>,
+}
+
+/// A push that is not answered yet.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) kind: Kind,
+    pub(super) generation: u64,
+    pub(super) names: Vec<String>,
+    pub(super) sent: Stamp,
+}
+
+impl Session {
+    pub(super) fn new(id: u64, outlet: Outlet) -> Session {
+        Session { id, outlet, asked: BTreeMap::new(), flights: BTreeMap::new(), last_nonce: 0 }
+    }
+
+    pub(super) fn in_flight(&self, kind: &Kind, name: &str) -> bool {
+        self.flights.values().any(|flight| flight.kind == *kind && flight.names.iter().any(|one| one == name))
+    }
+
+    /// Whether every push of this kind was answered.
+    pub(super) fn quiet(&self, kind: &Kind) -> bool {
+        self.flights.values().all(|flight| flight.kind != *kind)
+    }
+
+    pub(super) fn wants(&self, kind: &Kind, name: &str) -> bool {
+        self.asked.get(kind).is_some_and(|asked| asked.wildcard || asked.names.contains(name))
+    }
+}

@@ -1,0 +1,126 @@
+//! The desired states of all proxies and their streams, behind one lock that is never held over an await.
+
+use super::{
+    Acked, Lag, Resources, XdsEvent,
+    node::{Generation, Node},
+    session::Outlet,
+};
+use crate::clock;
+use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
+use squall_model::Stamp;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::{broadcast, watch};
+
+/// Events kept for a reader that is behind.
+const EVENTS: usize = 4096;
+
+#[derive(Debug)]
+pub(crate) struct AdsState {
+    inner: Mutex<Inner>,
+    changed: watch::Sender<()>,
+    events: broadcast::Sender<XdsEvent>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    nodes: BTreeMap<String, Node>,
+    last_generation: u64,
+    last_session: u64,
+}
+
+impl Inner {
+    fn node(&mut self, id: &str) -> &mut Node {
+        self.nodes.entry(id.into()).or_insert_with(|| Node::new(id))
+    }
+}
+
+impl AdsState {
+    pub(crate) fn new() -> AdsState {
+        AdsState { inner: Mutex::default(), changed: watch::channel(()).0, events: broadcast::channel(EVENTS).0 }
+    }
+
+    pub(crate) fn events(&self) -> broadcast::Receiver<XdsEvent> {
+        self.events.subscribe()
+    }
+
+    pub(crate) fn set(&self, node: &str, resources: Resources) -> Generation {
+        let mut inner = self.lock();
+        inner.last_generation += 1;
+        let generation = inner.last_generation;
+        inner.node(node).set(generation, resources, clock::now());
+        drop(inner);
+        self.changed.send_replace(());
+        Generation(generation)
+    }
+
+    pub(crate) fn desired(&self, node: &str) -> Option<Resources> {
+        self.lock().nodes.get(node).map(|node| node.desired.clone())
+    }
+
+    pub(crate) fn forget(&self, node: &str) {
+        self.lock().nodes.remove(node);
+        self.changed.send_replace(());
+    }
+
+    pub(crate) async fn wait(&self, node: &str, generation: Generation, by: Stamp) -> Result<Acked, Lag> {
+        let mut changed = self.changed.subscribe();
+        let deadline = clock::instant(by);
+        loop {
+            changed.mark_unchanged();
+            match self.lock().nodes.get(node).map(|node| node.outcome(generation)) {
+                None => return Err(Lag::Unknown(node.into())),
+                Some(Some(outcome)) => return outcome,
+                Some(None) => {}
+            }
+            // The sender lives as long as `self`, so only the deadline can end this other than by a change.
+            if tokio::time::timeout_at(deadline, changed.changed()).await.is_err() {
+                let behind = self.lock().nodes.get(node).map(|node| node.behind(generation)).unwrap_or_default();
+                return Err(Lag::Late { node: node.into(), behind });
+            }
+        }
+    }
+
+    pub(super) fn open(&self, node: &str, outlet: Outlet) -> u64 {
+        let mut inner = self.lock();
+        inner.last_session += 1;
+        let session = inner.last_session;
+        inner.node(node).open(session, outlet);
+        drop(inner);
+        self.tell(XdsEvent::Connected { node: node.into(), at: clock::now() });
+        session
+    }
+
+    /// `false`: the stream is not the node's any more.
+    pub(super) fn request(&self, node: &str, session: u64, request: DeltaDiscoveryRequest) -> bool {
+        let mut inner = self.lock();
+        let Some(node) = inner.nodes.get_mut(node).filter(|node| node.is_session(session)) else { return false };
+        let event = node.request(request, clock::now());
+        drop(inner);
+        self.changed.send_replace(());
+        event.into_iter().for_each(|event| self.tell(event));
+        true
+    }
+
+    pub(super) fn close(&self, node: &str, session: u64) {
+        let mut inner = self.lock();
+        if let Some(open) = inner.nodes.get_mut(node).filter(|node| node.is_session(session)) {
+            open.close();
+        }
+        drop(inner);
+        self.changed.send_replace(());
+        self.tell(XdsEvent::Disconnected { node: node.into(), at: clock::now() });
+    }
+
+    /// Nobody listening is nobody's loss.
+    fn tell(&self, event: XdsEvent) {
+        tracing::debug!(?event, "ads");
+        drop(self.events.send(event));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
