@@ -1,0 +1,91 @@
+//! What a call costs: CPU of the load thread and lateness of its sends, against a server in a process of its own.
+//!
+//! `cargo run --release -p squall-traffic --example cost [RATE [SECONDS [RUNS]]]`; 2,000 calls per second for 5 s in one run unless
+//! said otherwise. The server is this program again, on a Unix socket; it answers at once.
+
+#![expect(clippy::print_stdout, reason = "a measurement is printed")]
+#![allow(clippy::unwrap_used, reason = "a measurement that fails may say so by panicking")]
+
+use nix::sys::resource::{UsageWho, getrusage};
+use squall_model::CallRecord;
+use squall_traffic::{Arrivals, Endpoint, Line, LoadThread, Request, Run, Shape, Start};
+use std::{io::Read as _, path::Path, process::Command, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{UnixListener, UnixStream},
+};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    match &*arguments {
+        [flag, path] if flag == "--serve" => runtime.block_on(serve(Path::new(path))),
+        _ => {
+            let number = |place: usize, usual| arguments.get(place).map_or(usual, |a| a.parse().unwrap());
+            runtime.block_on(measure(number(0, 2_000.0), number(1, 5.0), number(2, 1.0) as u16));
+        }
+    }
+}
+
+async fn serve(path: &Path) {
+    let listener = UnixListener::bind(path).unwrap();
+    println!("ready");
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(answer(stream));
+    }
+}
+
+async fn answer(mut stream: UnixStream) {
+    let mut request = [0; 4096];
+    while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    }
+}
+
+async fn measure(rate_hz: f64, seconds: f64, runs: u16) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.sock");
+    let mut server = Command::new(std::env::current_exe().unwrap())
+        .arg("--serve")
+        .arg(&path)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    server.stdout.as_mut().unwrap().read_exact(&mut [0; 5]).unwrap();
+
+    let load = LoadThread::start().unwrap();
+    let shape = Shape::Open {
+        rate_hz: rate_hz / f64::from(runs),
+        length: Duration::from_secs_f64(seconds),
+        arrivals: Arrivals::Even,
+    };
+    let line = Line::new(0, vec![Endpoint::Unix(path)], Request::new("GET", "reviews", "/").unwrap(), shape);
+    let before = cpu();
+    let all: Vec<Run> = (0..runs).map(|_| load.begin(vec![line.clone()], Start::default()).unwrap()).collect();
+    let (mut records, mut calls) = (Vec::<CallRecord>::new(), 0);
+    for run in &all {
+        let summary = run.finish(Duration::from_secs(1)).await.unwrap();
+        calls += summary.sent;
+        println!("{:?}", summary.schedule);
+        run.drain_into(&mut records);
+    }
+    let spent = cpu() - before;
+    server.kill().unwrap();
+    server.wait().unwrap();
+
+    let mut latency: Vec<Duration> = records.iter().map(|r| r.done.since(r.sent)).collect();
+    latency.sort();
+    println!(
+        "{calls} calls, {:.1} µs of CPU each; from send to answer p50 {:?}, p99 {:?}",
+        spent.as_secs_f64() * 1e6 / calls as f64,
+        latency[latency.len() / 2],
+        latency[latency.len() * 99 / 100],
+    );
+}
+
+/// User and system time of this process: the load thread, and next to nothing else.
+fn cpu() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+    let seconds = |t: nix::sys::time::TimeVal| Duration::new(t.tv_sec() as u64, t.tv_usec() as u32 * 1_000);
+    seconds(usage.user_time()) + seconds(usage.system_time())
+}

@@ -1,0 +1,291 @@
+//! What one run has sent and what became of it: the only state that the load thread shares with others.
+
+use crate::{
+    clock,
+    health::{Lateness, ScheduleHealth},
+};
+use squall_model::{CallRecord, ClientEnd, Stamp};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::{Notify, watch};
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// More calls are to come.
+    Sending,
+    /// The last call is out, answers are missing.
+    Draining,
+    /// Every call has its record.
+    Done,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Calls begun.
+    pub sent: u64,
+    /// Calls with a record, drained or not.
+    pub done: u64,
+    /// Calls begun without a record.
+    pub in_flight: u64,
+    /// Every call meant for an earlier moment has its record; calls that are due but not yet sent count as unresolved.
+    /// `None`: nothing is in flight and nothing more is planned.
+    pub oldest_unresolved_intended: Option<Stamp>,
+}
+
+/// What a run comes to, once it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Origin of time: the first intended send.
+    pub t0: Stamp,
+    /// The last intended send; `t0` if there was none.
+    pub last_intended: Stamp,
+    /// Calls made; each has a record.
+    pub sent: u64,
+    /// Those of them that were given up in flight.
+    pub unfinished: u64,
+    /// The smallest number that no call of the run has, with all greater ones: where the next run may begin.
+    pub next_seq: u64,
+    /// How well the schedule was kept.
+    pub schedule: ScheduleHealth,
+}
+
+/// The books of one run.
+#[derive(Debug)]
+pub(crate) struct Books {
+    entries: Mutex<Entries>,
+    phase: watch::Sender<Phase>,
+    aborting: Notify,
+}
+
+#[derive(Debug)]
+struct Entries {
+    done: Vec<CallRecord>,
+    /// Intended send and number.
+    in_flight: BTreeSet<(Stamp, u64)>,
+    /// One place for each source of calls: the earliest moment for which it may still send; `None` once it has ended.
+    upcoming: Vec<Option<Stamp>>,
+    stopped: bool,
+    aborted: bool,
+    lateness: Lateness,
+    summary: Summary,
+}
+
+impl Entries {
+    fn is_sending(&self) -> bool {
+        !self.stopped && self.upcoming.iter().any(Option::is_some)
+    }
+
+    fn progress(&self) -> Progress {
+        let planned = self.upcoming.iter().flatten().min().filter(|_| !self.stopped);
+        let in_flight = self.in_flight.first().map(|(intended, _)| intended);
+        Progress {
+            sent: self.summary.sent,
+            done: self.summary.sent - self.in_flight.len() as u64,
+            in_flight: self.in_flight.len() as u64,
+            oldest_unresolved_intended: planned.into_iter().chain(in_flight).min().copied(),
+        }
+    }
+}
+
+impl Books {
+    /// Books in which nothing is sent until [`Books::source`] was asked for leave to.
+    pub(crate) fn new(t0: Stamp, first_seq: u64) -> Arc<Books> {
+        let summary = Summary {
+            t0,
+            last_intended: t0,
+            sent: 0,
+            unfinished: 0,
+            next_seq: first_seq,
+            schedule: ScheduleHealth::default(),
+        };
+        let entries = Entries {
+            done: Vec::new(),
+            in_flight: BTreeSet::new(),
+            upcoming: Vec::new(),
+            stopped: false,
+            aborted: false,
+            lateness: Lateness::new(),
+            summary,
+        };
+        Arc::new(Books {
+            entries: Mutex::new(entries),
+            phase: watch::Sender::new(Phase::Sending),
+            aborting: Notify::new(),
+        })
+    }
+
+    /// Leave to send, first for `at`.
+    pub(crate) fn source(self: &Arc<Self>, at: Stamp) -> Source {
+        let mut entries = self.entries();
+        entries.upcoming.push(Some(at));
+        Source { books: Arc::clone(self), place: entries.upcoming.len() - 1 }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.entries().progress()
+    }
+
+    /// Moves the records since the last time to `out`; what it returns is of the same moment.
+    pub(crate) fn drain_into(&self, out: &mut Vec<CallRecord>) -> Progress {
+        let mut entries = self.entries();
+        out.append(&mut entries.done);
+        entries.progress()
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        let entries = self.entries();
+        Summary { schedule: entries.lateness.sum_up(), ..entries.summary }
+    }
+
+    pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// No call is begun any more.
+    pub(crate) fn stop(&self) {
+        let mut entries = self.entries();
+        entries.stopped = true;
+        self.settle(&entries);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.entries().stopped
+    }
+
+    /// No call is begun any more, and those in flight are given up by whoever has them.
+    pub(crate) fn abort(&self) {
+        self.entries().aborted = true;
+        self.stop();
+        self.aborting.notify_waiters();
+    }
+
+    /// Returns once the run is aborted.
+    pub(crate) async fn aborted(&self) {
+        let notified = self.aborting.notified();
+        // Asked after the notification was created, so that an abort in between is not missed.
+        if !self.entries().aborted {
+            notified.await;
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settle(&self, entries: &Entries) {
+        let phase = match (entries.is_sending(), entries.in_flight.is_empty()) {
+            (true, _) => Phase::Sending,
+            (false, false) => Phase::Draining,
+            (false, true) => Phase::Done,
+        };
+        self.phase.send_if_modified(|before| std::mem::replace(before, phase) != phase);
+    }
+}
+
+/// Leave to send calls. The run goes on sending as long as one of these is left.
+#[derive(Debug)]
+pub(crate) struct Source {
+    books: Arc<Books>,
+    place: usize,
+}
+
+impl Source {
+    pub(crate) fn books(&self) -> &Arc<Books> {
+        &self.books
+    }
+
+    /// Enters a call as in flight; `None` if the run has been stopped. The record's stamps of what has not yet happened are
+    /// those of the intended send.
+    pub(crate) fn open(&self, record: CallRecord) -> Option<Ticket> {
+        let mut entries = self.books.entries();
+        if entries.stopped {
+            return None;
+        }
+        entries.in_flight.insert((record.intended, record.seq));
+        let summary = &mut entries.summary;
+        summary.sent += 1;
+        summary.last_intended = summary.last_intended.max(record.intended);
+        summary.next_seq = summary.next_seq.max(record.seq + 1);
+        Some(Ticket { books: Arc::clone(&self.books), record, dispatched: false, starved: false })
+    }
+
+    /// The next call will not be for an earlier moment than this.
+    pub(crate) fn next(&self, at: Stamp) {
+        self.books.entries().upcoming[self.place] = Some(at);
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let mut entries = self.books.entries();
+        entries.upcoming[self.place] = None;
+        self.books.settle(&entries);
+    }
+}
+
+/// A call in flight. However it is let go of, it leaves a record: unless told otherwise, that of an unfinished call.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    books: Arc<Books>,
+    record: CallRecord,
+    dispatched: bool,
+    starved: bool,
+}
+
+impl Ticket {
+    pub(crate) fn books(&self) -> Arc<Books> {
+        Arc::clone(&self.books)
+    }
+
+    pub(crate) fn record(&self) -> &CallRecord {
+        &self.record
+    }
+
+    /// The engine has turned to the call.
+    pub(crate) fn dispatched(&mut self, at: Stamp) {
+        self.record.sent = at;
+        self.dispatched = true;
+        self.books.entries().lateness.record(at.since(self.record.intended));
+    }
+
+    /// Its first byte is about to go out.
+    pub(crate) fn sent(&mut self, at: Stamp) {
+        self.record.sent = at;
+    }
+
+    /// It found no room, however often it looked.
+    pub(crate) fn starved(&mut self) {
+        if !std::mem::replace(&mut self.starved, true) {
+            self.books.entries().lateness.starved();
+        }
+    }
+
+    /// It has ended.
+    pub(crate) fn close(mut self, end: ClientEnd, at: Stamp) {
+        self.record.end = end;
+        self.record.done = at;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let record = &mut self.record;
+        if record.end == ClientEnd::Unfinished {
+            record.done = clock::now();
+        }
+        if !self.dispatched {
+            record.sent = record.done;
+        }
+        let mut entries = self.books.entries();
+        entries.in_flight.remove(&(record.intended, record.seq));
+        entries.summary.unfinished += u64::from(record.end == ClientEnd::Unfinished);
+        entries.done.push(record.clone());
+        if entries.in_flight.is_empty() {
+            self.books.settle(&entries);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What to send: lines of traffic, as the caller of the engine describes them.
+
+use crate::{
+    request::{self, Request, RequestError},
+    schedule::{Arrivals, Schedule},
+};
+use squall_model::Stamp;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use thiserror::Error;
+
+/// Room for a path in `sockaddr_un` with its closing zero: 108 bytes on Linux, 104 on macOS.
+const MAX_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// Where a caller's proxy accepts the calls of its instance.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// A Unix stream socket.
+    Unix(PathBuf),
+    /// A TCP port; connections have `TCP_NODELAY`.
+    Tcp(SocketAddr),
+}
+
+/// How the calls of a line follow each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Shape {
+    /// Open loop: calls are due by schedule, whatever became of those before.
+    Open {
+        /// Calls per second.
+        rate_hz: f64,
+        /// Until when calls are due; a cap, where the run is told to stop sending earlier.
+        length: Duration,
+        /// Evenly or at random moments.
+        arrivals: Arrivals,
+    },
+    /// Open loop with a rate that changes linearly.
+    Ramp {
+        /// Calls per second at the origin.
+        from_hz: f64,
+        /// Calls per second at the end.
+        to_hz: f64,
+        /// How long the change takes.
+        length: Duration,
+    },
+    /// One call after another, one in flight: each is due at the moment the one before has ended.
+    Serial {
+        /// How many.
+        calls: u64,
+    },
+    /// Closed loop: each user has one call in flight or thinks, and calls again `thinking` after the end of the call before.
+    ///
+    /// The users' first calls are spread evenly over one `thinking`, lest they march in step. The line's [`Line::users`] is not
+    /// looked at.
+    Closed {
+        /// How many users.
+        users: u32,
+        /// Until when calls are due.
+        length: Duration,
+        /// From the end of a call to the next one of the same user.
+        thinking: Duration,
+    },
+}
+
+impl Shape {
+    /// The offsets of all calls from the origin; `None` where they depend on the answers.
+    #[must_use]
+    pub fn schedule(&self) -> Option<Schedule> {
+        match *self {
+            Shape::Open { rate_hz, length, arrivals } => Some(Schedule::open(rate_hz, length, arrivals)),
+            Shape::Ramp { from_hz, to_hz, length } => Some(Schedule::ramp(from_hz, to_hz, length)),
+            Shape::Serial { .. } | Shape::Closed { .. } => None,
+        }
+    }
+}
+
+/// One line of traffic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// Number of the line, from 0 over the whole plan: goes to `CallRecord::line`.
+    pub number: u16,
+    /// The proxies of the caller's instances, in order; calls go to them in turn, and `CallRecord::caller` is the place in this
+    /// list, from 1.
+    pub targets: Vec<Endpoint>,
+    /// What is sent.
+    pub request: Request,
+    /// When it is sent.
+    pub shape: Shape,
+    /// The calls are those of so many users in turn; `None`: of nobody.
+    pub users: Option<u32>,
+    /// The header that carries `user-1`, `user-2`, …
+    pub user_header: String,
+    /// How long the client waits for the end of an answer, from the intended send.
+    pub deadline: Duration,
+    /// What stands before the number of the call in `x-request-id`.
+    pub id_prefix: String,
+}
+
+impl Line {
+    /// A line with the usual rest: no users, known by `x-squall-user` if they are set, a deadline of 10 s, ids without a prefix.
+    #[must_use]
+    pub fn new(number: u16, targets: Vec<Endpoint>, request: Request, shape: Shape) -> Line {
+        Line {
+            number,
+            targets,
+            request,
+            shape,
+            users: None,
+            user_header: "x-squall-user".into(),
+            deadline: Duration::from_secs(10),
+            id_prefix: String::new(),
+        }
+    }
+
+    /// Looks for what would keep the line from being sent.
+    pub(crate) fn check(&self) -> Result<(), LineError> {
+        if self.targets.is_empty() {
+            return Err(LineError::NoTarget);
+        }
+        for target in &self.targets {
+            if let Endpoint::Unix(path) = target
+                && path.as_os_str().len() > MAX_SOCKET_PATH
+            {
+                return Err(LineError::LongPath(path.clone()));
+            }
+        }
+        request::check_header_name(&self.user_header)?;
+        if !request::is_id_prefix(&self.id_prefix) {
+            return Err(LineError::IdPrefix(self.id_prefix.clone()));
+        }
+        if self.users == Some(0) {
+            return Err(LineError::NoCalls);
+        }
+        self.shape.check()
+    }
+}
+
+impl Shape {
+    fn check(&self) -> Result<(), LineError> {
+        let rate = |hz: f64| if hz.is_finite() && hz >= 0.0 { Ok(()) } else { Err(LineError::Rate(hz)) };
+        let calls = match *self {
+            Shape::Open { rate_hz, length, .. } => {
+                rate(rate_hz)?;
+                rate_hz > 0.0 && !length.is_zero()
+            }
+            Shape::Ramp { from_hz, to_hz, length } => {
+                rate(from_hz)?;
+                rate(to_hz)?;
+                from_hz + to_hz > 0.0 && !length.is_zero()
+            }
+            Shape::Serial { calls } => calls > 0,
+            Shape::Closed { users, length, .. } => users > 0 && !length.is_zero(),
+        };
+        if calls { Ok(()) } else { Err(LineError::NoCalls) }
+    }
+}
+
+/// Why a line cannot be sent.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum LineError {
+    /// No proxy to send to.
+    #[error("no target")]
+    NoTarget,
+    /// A rate, a length or a number of zero: a line without a call proves nothing.
+    #[error("its shape has no calls")]
+    NoCalls,
+    /// Negative, infinite or no number.
+    #[error("{0} calls per second is no rate")]
+    Rate(f64),
+    /// Longer than the address of a Unix socket can be.
+    #[error("socket path {} is longer than {MAX_SOCKET_PATH} bytes", .0.display())]
+    LongPath(PathBuf),
+    /// Blanks, control or non-ASCII characters.
+    #[error("`{0}` cannot begin a request id")]
+    IdPrefix(String),
+    /// The header for users is malformed or the engine's own.
+    #[error(transparent)]
+    UserHeader(#[from] RequestError),
+}
+
+/// Where a run begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Start {
+    /// The origin of time of all lines; `None`: a few milliseconds from now. One that has passed makes the first calls late, and
+    /// the schedule's health says so.
+    pub at: Option<Stamp>,
+    /// The smallest number that a call of this run may have: the run before says it in `Summary::next_seq`.
+    pub first_seq: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_cannot_be_sent() {
+        let good = Line::new(
+            0,
+            vec![Endpoint::Unix("/run/web.sock".into())],
+            Request::new("GET", "reviews", "/").unwrap(),
+            Shape::Serial { calls: 1 },
+        );
+        assert_eq!(good.check(), Ok(()));
+        let second = Duration::from_secs(1);
+        let open = |rate_hz, length| Shape::Open { rate_hz, length, arrivals: Arrivals::Even };
+        let long = PathBuf::from("x".repeat(200));
+        for (line, error) in [
+            (Line { targets: vec![], ..good.clone() }, LineError::NoTarget),
+            (Line { targets: vec![Endpoint::Unix(long.clone())], ..good.clone() }, LineError::LongPath(long)),
+            (Line { users: Some(0), ..good.clone() }, LineError::NoCalls),
+            (Line { shape: Shape::Serial { calls: 0 }, ..good.clone() }, LineError::NoCalls),
+            (Line { shape: open(100.0, Duration::ZERO), ..good.clone() }, LineError::NoCalls),
+            (Line { shape: open(0.0, second), ..good.clone() }, LineError::NoCalls),
+            (Line { shape: open(-1.0, second), ..good.clone() }, LineError::Rate(-1.0)),
+            (Line { shape: open(f64::INFINITY, second), ..good.clone() }, LineError::Rate(f64::INFINITY)),
+            (
+                Line { shape: Shape::Ramp { from_hz: 0.0, to_hz: 0.0, length: second }, ..good.clone() },
+                LineError::NoCalls,
+            ),
+            (Line { id_prefix: "a b".into(), ..good.clone() }, LineError::IdPrefix("a b".into())),
+            (Line { user_header: "host".into(), ..good }, RequestError::Reserved("host".into()).into()),
+        ] {
+            assert_eq!(line.check(), Err(error));
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The load thread: one for all runs, so that wake-ups are shared and nobody else's work delays a send.
+
+use crate::{
+    agenda::{Agenda, Planned},
+    alarm::Alarm,
+    books::{Books, Phase},
+    clock,
+    health::{LagLog, LoopLag},
+    line::{Line, LineError, Start},
+    looped::Looped,
+    run::{self, Run},
+};
+use squall_model::Stamp;
+use std::{io, sync::Arc, time::Duration};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+/// From the call of [`LoadThread::begin`] to the first intended send: the thread has to wake up and enter the lines.
+const LEAD: Duration = Duration::from_millis(5);
+/// Sends closer together than this share a wake-up, which costs several times what a send does.
+const TICK: Duration = Duration::from_millis(1);
+/// Between two looks at the lag of the loop.
+const LOOK: Duration = Duration::from_millis(100);
+/// Calls in flight to one proxy in one run, if file descriptors allow: what 2,500 calls per second leave hanging in 10 s is more,
+/// but no scenario asks that of one proxy.
+const MAX_CONNECTIONS: u64 = 16_384;
+/// File descriptors that are left to the rest of the process.
+const SPARE_FILES: u64 = 256;
+
+/// Why the load engine does not work.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// No thread, no timer, or no poll to be had.
+    #[error("the load thread did not start")]
+    Start(#[source] io::Error),
+    /// It has panicked.
+    #[error("the load thread is gone")]
+    Gone,
+    /// A run without lines.
+    #[error("there is no line of traffic")]
+    NoLines,
+    /// A line that cannot be sent.
+    #[error("line {number} of the traffic cannot be sent")]
+    Line {
+        /// [`Line::number`].
+        number: u16,
+        /// What is wrong with it.
+        #[source]
+        error: LineError,
+    },
+}
+
+/// The handle of the load thread. The thread ends when the last handle and the last [`Run`] are gone.
+#[derive(Debug, Clone)]
+pub struct LoadThread {
+    port: Port,
+    lags: Arc<LagLog>,
+    max_connections: usize,
+}
+
+/// The way to the thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Port {
+    commands: mpsc::UnboundedSender<Command>,
+    /// Its sender lives on the thread: closed means gone.
+    alive: watch::Receiver<()>,
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Begin {
+        planned: Vec<Planned>,
+        looped: Vec<Looped>,
+    },
+    /// A run was stopped: its lines need not stay in the agenda.
+    Sweep,
+    /// Give up what is in flight so long after the last send.
+    Drain(Arc<Books>, Duration),
+}
+
+impl Port {
+    pub(crate) fn tell(&self, command: Command) -> Result<(), LoadError> {
+        self.commands.send(command).map_err(|_closed| LoadError::Gone)
+    }
+
+    /// Returns when the thread is gone.
+    pub(crate) async fn gone(&self) {
+        let mut alive = self.alive.clone();
+        while alive.changed().await.is_ok() {}
+    }
+}
+
+impl LoadThread {
+    /// Starts the thread. Raises the process's soft limit of open files to the hard one: in an open loop against a mesh that hangs,
+    /// every call in flight has a connection of its own.
+    ///
+    /// # Errors
+    /// [`LoadError::Start`].
+    pub fn start() -> Result<LoadThread, LoadError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LoadError::Start)?;
+        let alarm = {
+            let _context = runtime.enter();
+            Alarm::new().map_err(LoadError::Start)?
+        };
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (life, alive) = watch::channel(());
+        let lags = Arc::<LagLog>::default();
+        let log = Arc::clone(&lags);
+        std::thread::Builder::new()
+            .name("squall-load".into())
+            .spawn(move || {
+                let _life = life;
+                runtime.block_on(serve(inbox, alarm, &log));
+            })
+            .map_err(LoadError::Start)?;
+        let max_connections = open_files().saturating_sub(SPARE_FILES).clamp(1, MAX_CONNECTIONS) as usize;
+        Ok(LoadThread { port: Port { commands, alive }, lags, max_connections })
+    }
+
+    /// With another cap on the connections of one run to one proxy. To reach it is a failure of the schedule.
+    #[must_use]
+    pub fn with_max_connections(self, max_connections: usize) -> LoadThread {
+        LoadThread { max_connections, ..self }
+    }
+
+    /// Begins a run: all its lines count their time from one origin, which is a few milliseconds ahead unless it is given.
+    /// Returns at once. The k-th call of the i-th of n lines (all from 0) has number `first_seq + k·n + i`.
+    ///
+    /// # Errors
+    /// [`LoadError::NoLines`], [`LoadError::Line`], [`LoadError::Gone`]; nothing has been sent then.
+    #[expect(clippy::needless_pass_by_value, reason = "the run owns what it sends")]
+    pub fn begin(&self, lines: Vec<Line>, start: Start) -> Result<Run, LoadError> {
+        if lines.is_empty() {
+            return Err(LoadError::NoLines);
+        }
+        for line in &lines {
+            line.check().map_err(|error| LoadError::Line { number: line.number, error })?;
+        }
+        let t0 = start.at.unwrap_or_else(|| clock::now() + LEAD);
+        let books = Books::new(t0, start.first_seq);
+        let command = run::enter(&lines, &books, t0, start.first_seq, self.max_connections);
+        self.port.tell(command)?;
+        Ok(Run::new(books, self.port.clone(), t0))
+    }
+
+    /// How late the load thread woke, looked at each 100 ms, from a moment on; of the last ten minutes.
+    #[must_use]
+    pub fn lags_since(&self, from: Stamp) -> Vec<LoopLag> {
+        self.lags.since(from)
+    }
+}
+
+/// The thread's own task: begins what is due and does as it is told. Answers are the business of the calls' tasks.
+async fn serve(mut inbox: mpsc::UnboundedReceiver<Command>, mut alarm: Alarm, lags: &LagLog) {
+    let mut agenda = Agenda::default();
+    let mut look = clock::now() + LOOK;
+    let mut last_sent = Stamp::default();
+    loop {
+        let send = agenda.next().map(|at| at.max(last_sent + TICK));
+        let wake = send.map_or(look, |send| send.min(look));
+        tokio::select! {
+            biased;
+            command = inbox.recv() => match command {
+                Some(command) => obey(command, &mut agenda),
+                None => return,
+            },
+            () = alarm.until(wake) => {}
+        }
+        let now = clock::now();
+        if now >= look {
+            lags.push(LoopLag { at: look, lag: now.since(look) });
+            look = now + LOOK;
+        }
+        if send.is_some_and(|send| now >= send) {
+            last_sent = now;
+            agenda.begin_due(now, |line, ticket| {
+                let line = Arc::clone(line);
+                tokio::spawn(async move { line.make(ticket).await });
+            });
+        }
+    }
+}
+
+fn obey(command: Command, agenda: &mut Agenda) {
+    match command {
+        Command::Begin { planned, looped } => {
+            planned.into_iter().for_each(|p| agenda.add(p));
+            for one in looped {
+                tokio::spawn(one.run());
+            }
+        }
+        Command::Sweep => agenda.sweep(),
+        Command::Drain(books, drain) => {
+            tokio::spawn(give_up_after(books, drain));
+        }
+    }
+}
+
+/// Waits for the last send, then for the answers, and aborts what has none after `drain`.
+async fn give_up_after(books: Arc<Books>, drain: Duration) {
+    let mut phase = books.phase();
+    // An error would mean that the books are gone, and they are ours.
+    let _ = phase.wait_for(|phase| *phase > Phase::Sending).await;
+    if tokio::time::timeout(drain, phase.wait_for(|phase| *phase == Phase::Done)).await.is_err() {
+        books.abort();
+    }
+}
+
+/// The number of files that the process may have open, after asking for as many as it can get.
+fn open_files() -> u64 {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1_024 };
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        Ok(()) => hard,
+        Err(_) => soft,
+    }
+}
