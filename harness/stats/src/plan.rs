@@ -15,8 +15,8 @@ pub use tightest::tightest;
 
 pub(crate) use lattice::{Lattice, Outcome, Pace};
 
-/// Multiply-adds that a question may cost: some 20 ms.
-const BUDGET: u64 = 20_000_000;
+/// Multiply-adds that a question may cost: some 10 ms.
+const BUDGET: u64 = 12_000_000;
 
 /// Calls until a decision, over many runs.
 #[derive(Debug, Clone, Copy, PartialEq)]

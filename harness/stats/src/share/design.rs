@@ -151,7 +151,7 @@ impl Design {
     /// If `good` does not lie inside the promise or `bad` does not lie outside.
     pub fn with_zone(mut self, zone: Zone) -> Result<Self, DesignError> {
         let misplaced = DesignError::Zone { good: zone.good, bad: zone.bad };
-        let mut beyond = 0;
+        let mut placed = false;
         for fence in self.fences.as_mut_slice() {
             let good = fence.counts.share(zone.good);
             let bad = fence.counts.share(zone.bad);
@@ -161,10 +161,10 @@ impl Design {
             fence.good = good;
             if bad > fence.at {
                 fence.bad = bad;
-                beyond += 1;
+                placed = true;
             }
         }
-        if beyond == 1 { Ok(self) } else { Err(misplaced) }
+        if placed { Ok(self) } else { Err(misplaced) }
     }
 
     /// What is promised.

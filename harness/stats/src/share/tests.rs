@@ -150,6 +150,11 @@ fn a_share_that_changes_contradicts() {
     assert_eq!(range.decision(), Decision::Violated);
     range.extend([false; 1_000]);
     assert_eq!(range.decision(), Decision::Contradicted, "above and then below");
+
+    let mut half = after(Promise::Between(0.5, 0.5), [true; 100]);
+    assert_eq!(half.decision(), Decision::Violated);
+    half.extend([false; 1_000]);
+    assert_eq!(half.decision(), Decision::Contradicted, "above and then below what is never shown to be kept");
 }
 
 #[test]
