@@ -1,8 +1,8 @@
 //! What is broken, and what happens: the lines of kind F.
 
-use crate::{Calls, Fraction, Level, ServiceName, Target, Traffic, duration_text, duration_text_option};
+use crate::{Calls, Fraction, Level, ServiceName, Target, Traffic, duration, duration_text, duration_text_option};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Number of a fault within its plan, from 0, in order of writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -158,6 +158,39 @@ impl FaultKind {
         match self {
             FaultKind::Touch { on, .. } => Some(on.level),
             _ => None,
+        }
+    }
+}
+
+/// The fault in the words of the language.
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FaultKind::Touch { on, touch: Touch::Abort(status) } => write!(f, "{on} are aborted with status {status}"),
+            FaultKind::Touch { on, touch: Touch::Delay(time) } => write!(f, "{on} are delayed by {}", duration(*time)),
+            FaultKind::Answers { of, how } => match how {
+                Answers::Status(status) => write!(f, "{of} answers with status {status}"),
+                Answers::In(time) => write!(f, "{of} answers in {}", duration(*time)),
+                Answers::AtOnce => write!(f, "{of} answers at once"),
+                Answers::AsBefore => write!(f, "{of} answers as before"),
+            },
+            FaultKind::Killed { of } => write!(f, "{of} is killed"),
+            FaultKind::ProcessKilled { of } => write!(f, "the process of {of} is killed"),
+            FaultKind::ControlPlaneKilled => f.write_str("the control plane is killed"),
+            FaultKind::Resized { service, to } => write!(f, "\"{service}\" has {to} instances"),
+            FaultKind::Outage { of } => write!(f, "the wire of the calls{of} is cut"),
+        }
+    }
+}
+
+/// When it happens, in the words of the language, with its own leading blank; nothing where it stands from the start.
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            When::Standing => Ok(()),
+            When::At(at) => write!(f, " at {}", duration(*at)),
+            When::Span { from, to: None } => write!(f, " from {}", duration(*from)),
+            When::Span { from, to: Some(to) } => write!(f, " from {} to {}", duration(*from), duration(*to)),
         }
     }
 }

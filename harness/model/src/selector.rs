@@ -171,3 +171,27 @@ pub struct Traffic {
     /// Of these calls (for tries: of the tries made for them, `to` being what they reach).
     pub of: Calls,
 }
+
+impl fmt::Display for Traffic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.share != Fraction::ALL {
+            write!(f, "{} of the ", self.share)?;
+        }
+        match self.level {
+            Level::Calls => write!(f, "calls{}", self.of),
+            Level::Tries => {
+                f.write_str("tries")?;
+                if let Some(user) = &self.of.filter.user {
+                    write!(f, " of user \"{user}\"")?;
+                }
+                if let Some(from) = &self.of.from {
+                    write!(f, " from \"{from}\"")?;
+                }
+                if let Some(to) = &self.of.to {
+                    write!(f, " reaching {to}")?;
+                }
+                self.of.filter.fmt(f)
+            }
+        }
+    }
+}
