@@ -1,1 +1,66 @@
 //! The service that stands in for an application: latency, failure, capacity, onward calls, a ledger of every try.
+//!
+//! One process an instance, one thread a process. It speaks HTTP/1.1 by hand on top of `httparse`, because half of what
+//! it must do (hang, reset, cut a body, answer with bytes that are not HTTP) is what an HTTP library exists to prevent.
+//!
+//! - [`workload_main`] is the process; [`WorkloadConfig`] says everything about it.
+//! - [`Control`] is the runner's end of its control socket: change the [`Behaviour`](squall_model::Behaviour), ask for
+//!   the [`State`].
+//! - [`parse_line`] reads the ledger, [`OnwardRecord`] is a line of the log of onward calls.
+//!
+//! # A try, in order
+//! 1. Its head is read: `began`; behaviour and latency are settled here, later changes do not touch it.
+//! 2. Its body is read and thrown away.
+//! 3. It takes a worker, waits in line, or is shed with 503 and [`OVERLOAD`] if the line is full.
+//! 4. It is worked on for its latency.
+//! 5. If it is to be answered with success, the onward calls are made, one after the other.
+//! 6. It is answered, and its line is in the ledger before anything else happens in the process.
+//!
+//! A caller that goes away (it closes its side) ends the try with status 0 at once; work that has begun is finished all
+//! the same, and its worker is free only then: an application does not look up from its work. That is what makes
+//! abandoned tries cost something, and overload outlive its cause. Onward calls are given up with their try.
+//!
+//! Health checks of proxies and kubelets (known by their user agent) get the ordinary behaviour, but they are no tries:
+//! they call nobody onward and leave no line.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
+
+mod clock;
+mod conduct;
+mod config;
+mod control;
+mod converse;
+mod floor;
+mod latency;
+mod ledger;
+mod lines;
+mod onward;
+mod run;
+mod service;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use conduct::BehaviourError;
+pub use config::{ConfigError, Endpoint, Onward, WorkloadConfig};
+pub use control::{Control, ControlError, Ready, State};
+pub use ledger::{LedgerError, LedgerLine, parse_line};
+pub use onward::{OnwardRecord, parse_onward_line};
+pub use run::{WorkloadArgs, WorkloadError, workload_main};
+
+/// Answer header: the instance that answered, `reviews-2`.
+pub const INSTANCE: &str = "x-squall-instance";
+/// Answer header: `true` on a 503 that was given because the line was full.
+pub const OVERLOAD: &str = "x-squall-overload";
+/// Answer header on a 502 or 504 for an onward call that failed: its target and what came of it, `ratings 503`; 0: no answer.
+pub const ONWARD: &str = "x-squall-onward";
+/// Request header: this is no try but a marker for the ledger, with this text.
+pub const MARKER: &str = "x-squall-marker";
+/// Request header: the service whose proxy sent the try.
+pub const CALLER: &str = "x-squall-caller";
+/// Request header: the user on whose behalf the call is made; copied to onward calls.
+pub const USER: &str = "x-squall-user";
+/// Request header: the id of the call.
+pub const REQUEST_ID: &str = "x-request-id";
+/// Request header: which try of the call, from 1.
+pub const ATTEMPT: &str = "x-envoy-attempt-count";

@@ -1,0 +1,80 @@
+//! The one service of the process: what its connections share.
+
+use crate::{
+    BehaviourError, State, WorkloadConfig, WorkloadError, clock, conduct::Conduct, floor::Floor, latency::Draws,
+    ledger::Ledger, onward::OnwardCalls,
+};
+use squall_model::{Behaviour, Stamp};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// What the connections of the process share. One thread, so nothing is locked.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// `reviews-2`.
+    pub(crate) instance: String,
+    pub(crate) ledger: Ledger,
+    pub(crate) floor: Rc<Floor>,
+    pub(crate) onward: OnwardCalls,
+    /// Cancelled when the process is to end: no new tries.
+    pub(crate) stop: CancellationToken,
+    pub(crate) shed: Cell<u64>,
+    pub(crate) checks: Cell<u64>,
+    conduct: Cell<Conduct>,
+    draws: RefCell<Draws>,
+}
+
+impl Service {
+    pub(crate) fn new(config: &WorkloadConfig) -> Result<Service, WorkloadError> {
+        config.check()?;
+        let ledger = Ledger::open(&config.ledger)
+            .map_err(|source| WorkloadError::Log { path: config.ledger.clone(), source })?;
+        Ok(Service {
+            instance: config.instance.to_string(),
+            ledger,
+            floor: Floor::new(config.behaviour.capacity),
+            onward: OnwardCalls::open(&config.onward, config.onward_log.as_deref())?,
+            stop: CancellationToken::new(),
+            shed: Cell::new(0),
+            checks: Cell::new(0),
+            conduct: Cell::new(Conduct::try_from(&config.behaviour).map_err(crate::ConfigError::from)?),
+            draws: RefCell::new(Draws::new(config.seed)),
+        })
+    }
+
+    /// What a try whose head was just read takes with it.
+    pub(crate) fn conduct(&self) -> Conduct {
+        self.conduct.get()
+    }
+
+    /// How long that try is worked on.
+    pub(crate) fn draw(&self, conduct: Conduct) -> Duration {
+        conduct.latency.draw(&mut self.draws.borrow_mut())
+    }
+
+    /// Changes the behaviour. A head read after the stamp belongs to the new one, a head read before it to the old.
+    pub(crate) fn behave(&self, behaviour: &Behaviour) -> Result<Stamp, BehaviourError> {
+        self.conduct.set(Conduct::try_from(behaviour)?);
+        self.floor.set_limit(behaviour.capacity);
+        Ok(clock::now())
+    }
+
+    pub(crate) fn state(&self) -> State {
+        State {
+            in_flight: self.floor.working(),
+            waiting: self.floor.waiting(),
+            served: self.ledger.tries(),
+            shed: self.shed.get(),
+            checks: self.checks.get(),
+        }
+    }
+}
+
+/// Counts one more.
+pub(crate) fn count(counter: &Cell<u64>) {
+    counter.set(counter.get() + 1);
+}
