@@ -1,7 +1,7 @@
 //! What a call costs: CPU of the load thread and lateness of its sends, against a server in a process of its own.
 //!
 //! `cargo run --release -p squall-traffic --example cost [RATE [SECONDS [RUNS]]]`; 2,000 calls per second for 5 s in one run unless
-//! said otherwise. The server is this program again, on a Unix socket; it answers at once.
+//! said otherwise. The server is this program again, on a Unix socket.
 
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
 #![allow(clippy::unwrap_used, reason = "a measurement that fails may say so by panicking")]
@@ -14,6 +14,9 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{UnixListener, UnixStream},
 };
+
+/// How long the server works on a call, as a proxy would: an answer that comes while the load thread is still awake costs it less.
+const WORK: Duration = Duration::from_micros(60);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,6 +41,10 @@ async fn serve(path: &Path) {
 async fn answer(mut stream: UnixStream) {
     let mut request = [0; 4096];
     while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+        let working = std::time::Instant::now();
+        while working.elapsed() < WORK {
+            std::hint::spin_loop();
+        }
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
     }
 }
@@ -60,7 +67,7 @@ async fn measure(rate_hz: f64, seconds: f64, runs: u16) {
         arrivals: Arrivals::Even,
     };
     let line = Line::new(0, vec![Endpoint::Unix(path)], Request::new("GET", "reviews", "/").unwrap(), shape);
-    let before = cpu();
+    let before = usage();
     let all: Vec<Run> = (0..runs).map(|_| load.begin(vec![line.clone()], Start::default()).unwrap()).collect();
     let (mut records, mut calls) = (Vec::<CallRecord>::new(), 0);
     for run in &all {
@@ -69,23 +76,24 @@ async fn measure(rate_hz: f64, seconds: f64, runs: u16) {
         println!("{:?}", summary.schedule);
         run.drain_into(&mut records);
     }
-    let spent = cpu() - before;
+    let (cpu, wake_ups) = usage();
     server.kill().unwrap();
     server.wait().unwrap();
 
     let mut latency: Vec<Duration> = records.iter().map(|r| r.done.since(r.sent)).collect();
     latency.sort();
     println!(
-        "{calls} calls, {:.1} µs of CPU each; from send to answer p50 {:?}, p99 {:?}",
-        spent.as_secs_f64() * 1e6 / calls as f64,
+        "{calls} calls, each {:.1} µs of CPU and {:.2} wake-ups; from send to answer p50 {:?}, p99 {:?}",
+        (cpu - before.0).as_secs_f64() * 1e6 / calls as f64,
+        (wake_ups - before.1) as f64 / calls as f64,
         latency[latency.len() / 2],
         latency[latency.len() * 99 / 100],
     );
 }
 
-/// User and system time of this process: the load thread, and next to nothing else.
-fn cpu() -> Duration {
+/// User and system time of this process, and how often it has slept: the load thread, and next to nothing else.
+fn usage() -> (Duration, i64) {
     let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
-    let seconds = |t: nix::sys::time::TimeVal| Duration::new(t.tv_sec() as u64, t.tv_usec() as u32 * 1_000);
-    seconds(usage.user_time()) + seconds(usage.system_time())
+    let time = |t: nix::sys::time::TimeVal| Duration::new(t.tv_sec() as u64, t.tv_usec() as u32 * 1_000);
+    (time(usage.user_time()) + time(usage.system_time()), usage.voluntary_context_switches())
 }

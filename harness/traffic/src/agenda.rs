@@ -104,3 +104,57 @@ impl Agenda {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        books::Books,
+        call::Numbers,
+        line::{Line, Shape},
+        pool::Pool,
+        request::Request,
+        schedule::Arrivals,
+    };
+    use std::time::Duration;
+
+    fn planned(number: u16, hz: f64, books: &Arc<Books>) -> Planned {
+        let request = Request::new("GET", "a", "/").unwrap();
+        let length = Duration::from_secs(1);
+        let line = Line::new(number, vec![], request, Shape::Open { rate_hz: hz, length, arrivals: Arrivals::Even });
+        let pool = Arc::new(Pool::new(crate::Endpoint::Unix("/nowhere".into()), 1));
+        let active = ActiveLine::new(&line, vec![pool], Numbers { first: u64::from(number), step: 2 });
+        Planned::new(Arc::new(active), Stamp(0), line.shape.schedule().unwrap(), |at| books.source(at)).unwrap()
+    }
+
+    fn begun(agenda: &mut Agenda, now: Stamp) -> Vec<(u64, u16)> {
+        let mut begun = Vec::new();
+        agenda.begin_due(now, |_, ticket| begun.push((ticket.record().intended.0 / 1_000_000, ticket.record().line)));
+        begun
+    }
+
+    #[test]
+    fn what_is_due_begins_in_order_over_all_lines() {
+        let books = Books::new(Stamp(0), 0);
+        let mut agenda = Agenda::default();
+        agenda.add(planned(1, 5.0, &books));
+        agenda.add(planned(0, 10.0, &books));
+        assert_eq!(begun(&mut agenda, Stamp(250_000_000)), [(0, 0), (0, 1), (100, 0), (200, 0), (200, 1)]);
+        assert_eq!(agenda.next(), Some(Stamp(300_000_000)));
+        assert_eq!(begun(&mut agenda, Stamp(250_000_000)), []);
+        assert_eq!(books.progress().oldest_unresolved_intended, agenda.next());
+        assert_eq!(begun(&mut agenda, Stamp(u64::MAX)).len(), 10);
+        assert_eq!((agenda.next(), *books.phase().borrow()), (None, crate::Phase::Done));
+    }
+
+    #[test]
+    fn a_stopped_run_is_swept_and_the_others_stay() {
+        let (stopped, goes_on) = (Books::new(Stamp(0), 0), Books::new(Stamp(0), 0));
+        let mut agenda = Agenda::default();
+        agenda.add(planned(0, 10.0, &stopped));
+        agenda.add(planned(1, 10.0, &goes_on));
+        stopped.stop();
+        agenda.sweep();
+        assert_eq!(begun(&mut agenda, Stamp(150_000_000)), [(0, 1), (100, 1)]);
+    }
+}

@@ -289,3 +289,73 @@ impl Drop for Ticket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(seq: u64, intended: u64) -> CallRecord {
+        let at = Stamp(intended);
+        let end = ClientEnd::Unfinished;
+        CallRecord { seq, line: 0, caller: 1, user: 0, intended: at, sent: at, done: at, end }
+    }
+
+    #[test]
+    fn a_run_sends_then_drains_then_is_done() {
+        let books = Books::new(Stamp(10), 0);
+        let phase = books.phase();
+        let source = books.source(Stamp(10));
+        let ticket = source.open(record(0, 10)).unwrap();
+        assert_eq!(*phase.borrow(), Phase::Sending);
+        drop(source);
+        assert_eq!(*phase.borrow(), Phase::Draining);
+        ticket.close(ClientEnd::Answered(200), Stamp(12));
+        assert_eq!(*phase.borrow(), Phase::Done);
+        let mut records = Vec::new();
+        let progress = books.drain_into(&mut records);
+        assert_eq!((progress.sent, progress.done, progress.oldest_unresolved_intended), (1, 1, None));
+        assert_eq!((records[0].end, records[0].done), (ClientEnd::Answered(200), Stamp(12)));
+    }
+
+    #[test]
+    fn what_is_yet_to_come_is_unresolved() {
+        let books = Books::new(Stamp(0), 0);
+        let (early, late) = (books.source(Stamp(5)), books.source(Stamp(7)));
+        let oldest = || books.progress().oldest_unresolved_intended;
+        assert_eq!(oldest(), Some(Stamp(5)));
+        early.next(Stamp(20));
+        assert_eq!(oldest(), Some(Stamp(7)));
+        let ticket = late.open(record(0, 7)).unwrap();
+        late.next(Stamp(30));
+        assert_eq!(oldest(), Some(Stamp(7)), "in flight");
+        ticket.close(ClientEnd::Reset, Stamp(9));
+        assert_eq!(oldest(), Some(Stamp(20)));
+        books.stop();
+        assert_eq!(oldest(), None, "nothing comes after a stop");
+    }
+
+    #[test]
+    fn a_stop_lets_nothing_through() {
+        let books = Books::new(Stamp(0), 3);
+        let source = books.source(Stamp(0));
+        let ticket = source.open(record(3, 0)).unwrap();
+        books.stop();
+        assert!(source.open(record(4, 1)).is_none());
+        assert_eq!(*books.phase().borrow(), Phase::Draining);
+        drop(ticket);
+        assert_eq!(*books.phase().borrow(), Phase::Done);
+        let summary = books.summary();
+        assert_eq!((summary.sent, summary.unfinished, summary.next_seq), (1, 1, 4));
+    }
+
+    #[test]
+    fn a_call_that_is_let_go_of_leaves_a_record() {
+        let books = Books::new(Stamp(0), 0);
+        let before = clock::now();
+        drop(books.source(Stamp(0)).open(record(0, 0)));
+        let mut records = Vec::new();
+        books.drain_into(&mut records);
+        assert_eq!(records[0].end, ClientEnd::Unfinished);
+        assert!(records[0].done >= before && records[0].sent == records[0].done, "it was never sent");
+    }
+}

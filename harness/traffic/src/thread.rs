@@ -154,30 +154,32 @@ impl LoadThread {
 /// The thread's own task: begins what is due and does as it is told. Answers are the business of the calls' tasks.
 async fn serve(mut inbox: mpsc::UnboundedReceiver<Command>, mut alarm: Alarm, lags: &LagLog) {
     let mut agenda = Agenda::default();
-    let mut look = clock::now() + LOOK;
     let mut last_sent = Stamp::default();
+    let mut look = clock::now() + LOOK;
+    // On tokio's timer, for the sake of the calls' deadlines: tokio wakes itself, at the price of a write, when a timer is
+    // entered that is earlier than all others. With this one always there, a deadline hardly ever is.
+    let mut look_timer = std::pin::pin!(tokio::time::sleep_until(clock::instant(look)));
     loop {
         let send = agenda.next().map(|at| at.max(last_sent + TICK));
-        let wake = send.map_or(look, |send| send.min(look));
         tokio::select! {
             biased;
             command = inbox.recv() => match command {
                 Some(command) => obey(command, &mut agenda),
                 None => return,
             },
-            () = alarm.until(wake) => {}
-        }
-        let now = clock::now();
-        if now >= look {
-            lags.push(LoopLag { at: look, lag: now.since(look) });
-            look = now + LOOK;
-        }
-        if send.is_some_and(|send| now >= send) {
-            last_sent = now;
-            agenda.begin_due(now, |line, ticket| {
-                let line = Arc::clone(line);
-                tokio::spawn(async move { line.make(ticket).await });
-            });
+            () = alarm.until(send.unwrap_or_default()), if send.is_some() => {
+                last_sent = clock::now();
+                agenda.begin_due(last_sent, |line, ticket| {
+                    let line = Arc::clone(line);
+                    tokio::spawn(async move { line.make(ticket).await });
+                });
+            }
+            () = &mut look_timer => {
+                let now = clock::now();
+                lags.push(LoopLag { at: look, lag: now.since(look) });
+                look = now + LOOK;
+                look_timer.as_mut().reset(clock::instant(look));
+            }
         }
     }
 }
