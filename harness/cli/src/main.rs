@@ -1,1 +1,61 @@
-fn main() {}
+//! The `squall` binary: the only room that knows all others.
+
+mod args;
+mod diagnose;
+mod doctor;
+mod envoy;
+mod features;
+mod outcome;
+mod plan;
+mod recorder;
+mod report;
+mod run;
+mod settings;
+mod steps;
+mod stop;
+mod term;
+
+use args::{Cli, Command};
+use clap::Parser;
+use outcome::{Exit, Failure};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The keeper forks and enters namespaces, which a process may do only while it has one thread: so it comes before all else.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == "keeper") {
+        return squall_place::keeper_main(arguments);
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Holds.into() };
+        }
+    };
+    term::log_to_stderr();
+    let terminal = term::Out::new(cli.color);
+    match dispatch(cli.command, terminal) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal.error(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => run::run(&args, out),
+        Command::Lint(paths) => features::lint(&paths, out),
+        Command::Plan(args) => plan::plan(&args, out),
+        Command::Steps(args) => steps::steps(&args, out),
+        Command::Report(args) => report::report(&args, out),
+        Command::Recover => report::recover(out),
+        Command::Doctor(args) => doctor::doctor(&args, out),
+        Command::Keeper(_) => Err(Failure::usage("the keeper is started by a run, not by hand")),
+        Command::Workload(args) => squall_workload::workload_main(&squall_workload::WorkloadArgs { config: args.config })
+            .map(|()| Exit::Holds)
+            .map_err(|e| Failure::environment(format!("the workload ended: {e}"))),
+    }
+}

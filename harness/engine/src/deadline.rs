@@ -51,4 +51,10 @@ impl Deadline {
     pub fn from_now(self) -> Stamp {
         clock::now() + self.at_most
     }
+
+    /// The same as an instant of the standard library, which reads the same clock.
+    #[must_use]
+    pub fn instant(self) -> std::time::Instant {
+        std::time::Instant::now() + self.at_most
+    }
 }

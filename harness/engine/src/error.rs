@@ -21,6 +21,14 @@ pub enum EngineError {
     /// A process could not be started, or the keeper is lost.
     #[error("failed to place: {0}")]
     Place(#[from] PlaceError),
+    /// A process ended while it was starting.
+    #[error("the {what} {how} while it started")]
+    StillBorn {
+        /// Which process.
+        what: String,
+        /// How it ended.
+        how: String,
+    },
     /// The mesh did not do what was asked.
     #[error("{0}")]
     Mesh(#[from] MeshError),

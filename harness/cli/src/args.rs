@@ -1,0 +1,192 @@
+//! The command line, as clap reads it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{path::PathBuf, time::Duration};
+
+/// Chaos and functional testing for service meshes: say in Gherkin what your mesh promises, break it, and see.
+#[derive(Debug, Parser)]
+#[command(name = "squall", version, max_term_width = 110, after_help = "\
+Exit status: 0 all hold · 1 something is violated or vacuous · 2 usage, syntax, lint · 3 environment, or an error
+             4 nothing ran · 5 nothing violated, but something inconclusive or unsupported")]
+pub struct Cli {
+    /// Colours: on a terminal, always, never (NO_COLOR is obeyed).
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, env = "SQUALL_COLOR")]
+    pub color: When,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to do what a terminal can do and a file cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs features: builds each mesh, breaks it, drives traffic through it, judges.
+    Run(RunArgs),
+    /// Every mistake that can be known without running, all at once.
+    Lint(Paths),
+    /// What would be started, changed and sent, and for how long.
+    Plan(PlanArgs),
+    /// The vocabulary, with examples.
+    Steps(StepsArgs),
+    /// Reads a recorded run again.
+    Report(ReportArgs),
+    /// Removes whatever any earlier run left, and says what it found.
+    Recover,
+    /// What this machine can and cannot do, and what to do about it.
+    Doctor(DoctorArgs),
+    /// The parent of all processes of a run. Not for people.
+    #[command(hide = true)]
+    Keeper(Rest),
+    /// One instance of a stand-in service. Not for people.
+    #[command(hide = true)]
+    Workload(WorkloadArgs),
+}
+
+/// Arguments that another room reads.
+#[derive(Debug, Args)]
+pub struct Rest {
+    /// As they are.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub rest: Vec<String>,
+}
+
+/// Which features, and which of their scenarios.
+#[derive(Debug, Clone, Args)]
+pub struct Paths {
+    /// Feature files or folders of them; `FILE:LINE` for the scenario around a line.
+    #[arg(value_name = "PATH[:LINE]", default_value = "features")]
+    pub paths: Vec<String>,
+    /// Only scenarios with these tags: `@smoke and not @slow`.
+    #[arg(long, short, value_name = "EXPR")]
+    pub tags: Option<String>,
+    /// The seed of schedules, ids and draws of ours (never of the proxies' own draws); random unless given.
+    #[arg(long, env = "SQUALL_SEED")]
+    pub seed: Option<u64>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Which scenarios.
+    #[command(flatten)]
+    pub paths: Paths,
+    /// Also runs each scenario without what it tests: one that holds all the same is vacuous, and red.
+    #[arg(long, overrides_with = "no_controls")]
+    pub controls: bool,
+    /// No control runs, whatever squall.toml says.
+    #[arg(long)]
+    pub no_controls: bool,
+    /// The Envoy to use; else $SQUALL_ENVOY, else the PATH, else one fetched once into the cache.
+    #[arg(long, value_name = "FILE")]
+    pub envoy: Option<PathBuf>,
+    /// Scenarios at a time.
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub jobs: Option<u16>,
+    /// Where runs are recorded.
+    #[arg(long, value_name = "DIR", default_value = "runs", env = "SQUALL_OUT")]
+    pub out: PathBuf,
+    /// Writes a JUnit report.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Writes the totals as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    /// Writes the events here as well, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Stops the whole run after this time, in order, with what was found so far.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<Duration>,
+    /// Stops after the first scenario that is not green.
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Counts unsupported scenarios as green.
+    #[arg(long)]
+    pub allow_unsupported: bool,
+    /// Shows every claim and fault, not only those that did not hold.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Which scenarios.
+    #[command(flatten)]
+    pub paths: Paths,
+    /// The plans exactly as the engine runs them.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `steps`.
+#[derive(Debug, Args)]
+pub struct StepsArgs {
+    /// As JSON.
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// As docs/vocabulary.md has it.
+    #[arg(long)]
+    pub markdown: bool,
+    /// Only sentences with this word.
+    pub word: Option<String>,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// A folder of `runs`, or `last`.
+    #[arg(default_value = "last")]
+    pub run: String,
+    /// As what.
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    pub format: Format,
+    /// Where runs are recorded.
+    #[arg(long, value_name = "DIR", default_value = "runs", env = "SQUALL_OUT")]
+    pub out: PathBuf,
+    /// Shows every claim and fault.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// Readers of a recorded run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// What the terminal showed.
+    Terminal,
+    /// JUnit XML.
+    Junit,
+    /// The totals as JSON.
+    Summary,
+    /// A picture of what the terminal showed.
+    Svg,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The Envoy to look at.
+    #[arg(long, value_name = "FILE")]
+    pub envoy: Option<PathBuf>,
+}
+
+/// Arguments of `workload`.
+#[derive(Debug, Args)]
+pub struct WorkloadArgs {
+    /// Its configuration.
+    #[arg(long)]
+    pub config: PathBuf,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    squall_model::parse_duration(text).map_err(|e| e.to_string())
+}

@@ -1,0 +1,103 @@
+//! How the program ends: one enum of exit codes, one type of failure.
+
+use std::{fmt, process::ExitCode};
+
+/// The exit statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All hold.
+    Holds,
+    /// Something is violated, or vacuous.
+    Violated,
+    /// Usage, syntax, lint.
+    Usage,
+    /// The environment, or an error of ours.
+    Environment,
+    /// Nothing ran.
+    NothingRan,
+    /// Nothing violated, but something inconclusive or unsupported.
+    Inconclusive,
+}
+
+impl Exit {
+    /// From the totals' own rule.
+    pub fn of_status(status: u8) -> Exit {
+        match status {
+            0 => Exit::Holds,
+            1 => Exit::Violated,
+            2 => Exit::Usage,
+            4 => Exit::NothingRan,
+            5 => Exit::Inconclusive,
+            _ => Exit::Environment,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Holds => 0,
+            Exit::Violated => 1,
+            Exit::Usage => 2,
+            Exit::Environment => 3,
+            Exit::NothingRan => 4,
+            Exit::Inconclusive => 5,
+        })
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    message: String,
+    help: Vec<String>,
+    /// Already dressed, with carets: printed as it is.
+    plain: bool,
+}
+
+impl Failure {
+    /// The user asked for something that cannot be meant.
+    pub fn usage(message: impl Into<String>) -> Failure {
+        Failure { exit: Exit::Usage, message: message.into(), help: Vec::new(), plain: false }
+    }
+
+    /// Mistakes in files, rendered with carets.
+    pub fn mistakes(rendered: String) -> Failure {
+        Failure { exit: Exit::Usage, message: rendered, help: Vec::new(), plain: true }
+    }
+
+    /// The machine lacks something, or something of ours failed.
+    pub fn environment(message: impl Into<String>) -> Failure {
+        Failure { exit: Exit::Environment, message: message.into(), help: Vec::new(), plain: false }
+    }
+
+    /// Nothing was selected.
+    pub fn nothing(message: impl Into<String>) -> Failure {
+        Failure { exit: Exit::NothingRan, message: message.into(), help: Vec::new(), plain: false }
+    }
+
+    /// With a way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Failure {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Its exit status.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// True where the message is complete as it is.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.help.iter().try_for_each(|help| write!(f, "\n  help: {help}"))
+    }
+}

@@ -1,0 +1,89 @@
+//! `squall.toml`: defaults of a project. Flags win over the environment, the environment over the file.
+
+use crate::outcome::Failure;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The file, looked for in the working folder.
+pub const FILE: &str = "squall.toml";
+
+/// What a project sets for itself.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Whether `run` makes control runs.
+    pub controls: Option<bool>,
+    /// Scenarios at a time.
+    pub jobs: Option<u16>,
+    /// The Envoy to use.
+    pub envoy: Option<PathBuf>,
+    /// The error rates of verdicts.
+    #[serde(default)]
+    pub verdict: Rates,
+}
+
+/// The error rates of verdicts (docs/statistics.md).
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rates {
+    /// Chance that a true promise is called violated, a claim.
+    pub alpha: f64,
+    /// Chance that a false promise is said to hold, a claim.
+    pub beta: f64,
+}
+
+impl Default for Rates {
+    fn default() -> Rates {
+        Rates { alpha: 1e-7, beta: 1e-3 }
+    }
+}
+
+impl Settings {
+    /// Reads the file of this folder; all defaults where there is none.
+    ///
+    /// # Errors
+    /// Exit 2, with place and caret, where it is not what it should be.
+    pub fn read(folder: &Path) -> Result<Settings, Failure> {
+        let path = folder.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Settings::default()),
+            Err(e) => return Err(Failure::usage(format!("failed to read {FILE}: {e}"))),
+        };
+        // toml's own message has line, column, the line itself and a caret.
+        let settings: Settings = toml::from_str(&text).map_err(|e| Failure::usage(format!("in {FILE}: {e}")))?;
+        let rate = |name: &str, value: f64| match value > 0.0 && value < 0.5 {
+            true => Ok(()),
+            false => Err(Failure::usage(format!("in {FILE}: verdict.{name} = {value} is no error rate: use one between 0 and 0.5"))),
+        };
+        rate("alpha", settings.verdict.alpha)?;
+        rate("beta", settings.verdict.beta)?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), text).unwrap();
+        Settings::read(folder.path())
+    }
+
+    #[test]
+    fn a_project_may_set_little_or_nothing() {
+        assert_eq!(Settings::read(Path::new("/nonexistent")).unwrap(), Settings::default());
+        let settings = read("controls = true\njobs = 2\n[verdict]\nalpha = 1e-6\n").unwrap();
+        assert_eq!((settings.controls, settings.jobs), (Some(true), Some(2)));
+        assert_eq!(settings.verdict, Rates { alpha: 1e-6, beta: 1e-3 });
+    }
+
+    #[test]
+    fn mistakes_are_shown_with_their_place() {
+        let message = read("controls = true\njobz = 2\n").unwrap_err().to_string();
+        assert!(message.contains("line 2") && message.contains("jobz"), "{message}");
+        assert!(read("[verdict]\nalpha = 7.0\n").is_err());
+    }
+}

@@ -1,0 +1,73 @@
+//! Traffic lines of a plan as the load engine takes them. Pure.
+
+use crate::error::EngineError;
+use squall_mesh::Endpoint;
+use squall_model::{Arrivals, Filter, Shape, TrafficLine};
+use squall_traffic::{Line, Request};
+use std::time::Duration;
+
+/// The client's deadline for each call unless a scenario says otherwise.
+pub(crate) const CLIENT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// One line, sent through these proxies.
+pub(crate) fn line(line: &TrafficLine, proxies: &[Endpoint], prefix: &str, seed: u64) -> Result<Line, EngineError> {
+    let request = request(&line.with, line.to.service.as_str())?;
+    let mut made = Line::new(line.number, endpoints(proxies), request, shape(line.shape, seed ^ u64::from(line.number)));
+    made.users = line.users;
+    made.deadline = CLIENT_DEADLINE;
+    made.id_prefix = prefix.to_owned();
+    Ok(made)
+}
+
+/// A few calls through each of these proxies to a service, one after another: opens pools, is in no claim.
+pub(crate) fn settling(number: u16, to: &str, proxies: &[Endpoint], calls: u64, prefix: &str) -> Result<Line, EngineError> {
+    let request = request(&Filter::default(), to)?;
+    let mut made = Line::new(number, endpoints(proxies), request, squall_traffic::Shape::Serial { calls });
+    made.deadline = Duration::from_secs(2);
+    made.id_prefix = prefix.to_owned();
+    Ok(made)
+}
+
+fn endpoints(proxies: &[Endpoint]) -> Vec<squall_traffic::Endpoint> {
+    proxies
+        .iter()
+        .map(|at| match at {
+            Endpoint::Unix(path) => squall_traffic::Endpoint::Unix(path.clone()),
+            Endpoint::Tcp(address) => squall_traffic::Endpoint::Tcp(*address),
+        })
+        .collect()
+}
+
+fn request(with: &Filter, service: &str) -> Result<Request, EngineError> {
+    let bad = |e: squall_traffic::RequestError| EngineError::Plan(format!("a traffic line cannot be sent: {e}"));
+    let path = with.path.as_deref().unwrap_or("/");
+    let path = with.query.as_ref().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let host = with.host.as_deref().unwrap_or(service);
+    let mut request = Request::new(with.method.as_deref().unwrap_or("GET"), host, &path).map_err(bad)?;
+    if let Some((name, value)) = &with.header {
+        request = request.with_header(name, value).map_err(bad)?;
+    }
+    if let Some(user) = &with.user {
+        request = request.with_header("x-squall-user", user).map_err(bad)?;
+    }
+    Ok(request)
+}
+
+fn shape(shape: Shape, seed: u64) -> squall_traffic::Shape {
+    use squall_traffic::Shape as Made;
+    match shape {
+        Shape::Open { rate, length, arrivals } => {
+            let arrivals = match arrivals {
+                Arrivals::Even => squall_traffic::Arrivals::Even,
+                Arrivals::Random => squall_traffic::Arrivals::Random { seed },
+            };
+            Made::Open { rate_hz: rate.hertz(), length, arrivals }
+        }
+        Shape::Decide { rate, cap } => {
+            Made::Open { rate_hz: rate.hertz(), length: cap, arrivals: squall_traffic::Arrivals::Even }
+        }
+        Shape::Serial { calls } => Made::Serial { calls: u64::from(calls) },
+        Shape::Closed { users, length, thinking } => Made::Closed { users, length, thinking },
+        Shape::Ramp { from, to, length } => Made::Ramp { from_hz: f64::from(from), to_hz: f64::from(to), length },
+    }
+}

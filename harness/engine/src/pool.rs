@@ -1,0 +1,256 @@
+//! Proxies and workloads, kept from scenario to scenario: a boot costs 50 ms of a core, a new configuration 3 ms.
+
+use crate::{
+    clock,
+    deadline::{self, Deadline},
+    error::EngineError,
+};
+use futures_util::future::{join_all, try_join_all};
+use squall_mesh::{Bindings, Endpoint, Mesh, Seat};
+use squall_model::{InstanceId, ServiceName, Topology};
+use squall_place::{Keeper, ProcessHandle, ProcessSpec, Signal};
+use squall_workload::{Control, Onward, WorkloadConfig};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// Everything that is running and belongs to no scenario at the moment.
+pub struct Pool<'a, M> {
+    pub(crate) mesh: &'a M,
+    pub(crate) keeper: &'a Keeper,
+    exe: &'a Path,
+    idle: RefCell<Vec<Placed>>,
+    next: Cell<u32>,
+    seed: u64,
+}
+
+/// One proxy, perhaps with a workload behind it.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) node: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) proxy: ProcessHandle,
+    pub(crate) inbound: SocketAddr,
+    pub(crate) hosted: Option<Hosted>,
+}
+
+/// One workload.
+#[derive(Debug)]
+pub(crate) struct Hosted {
+    role: Role,
+    pub(crate) process: ProcessHandle,
+    pub(crate) control: Control,
+    pub(crate) listen: PathBuf,
+    pub(crate) ledger: PathBuf,
+    /// What it says of itself.
+    pub(crate) log: PathBuf,
+}
+
+/// What a workload is started as: one that has this role already can be used again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Role {
+    pub(crate) instance: InstanceId,
+    pub(crate) onward: Vec<ServiceName>,
+}
+
+/// What an instance needs: a proxy always, a workload if anybody calls it.
+#[derive(Debug, Clone)]
+pub(crate) struct Want {
+    pub(crate) role: Role,
+    pub(crate) called: bool,
+}
+
+impl Placed {
+    /// Where the mesh finds it.
+    pub(crate) fn seat(&self) -> Seat {
+        Seat {
+            node: self.node.clone(),
+            folder: self.folder.clone(),
+            inbound: self.inbound,
+            workload: self.hosted.as_ref().map(|h| Endpoint::Unix(h.listen.clone())),
+            incarnation: 0,
+        }
+    }
+}
+
+/// What every instance of a topology needs.
+pub(crate) fn wants(topology: &Topology) -> Vec<Want> {
+    topology
+        .instances()
+        .map(|(instance, service, _)| Want {
+            role: Role { instance, onward: service.calls.clone() },
+            called: topology.callers(&service.name).next().is_some(),
+        })
+        .collect()
+}
+
+/// The seats of some placed instances.
+pub(crate) fn bindings(placed: &BTreeMap<InstanceId, Placed>, tag: &str) -> Bindings {
+    Bindings { seats: placed.iter().map(|(id, p)| (id.clone(), p.seat())).collect(), tag: tag.to_owned() }
+}
+
+impl<'a, M: Mesh> Pool<'a, M> {
+    /// An empty pool: the first scenario boots what it needs.
+    pub fn new(mesh: &'a M, keeper: &'a Keeper, exe: &'a Path, seed: u64) -> Pool<'a, M> {
+        Pool { mesh, keeper, exe, idle: RefCell::default(), next: Cell::new(0), seed }
+    }
+
+    /// A seat for each: used again where one is idle, else booted, all at once.
+    pub(crate) async fn take(&self, wants: &[Want]) -> Result<BTreeMap<InstanceId, Placed>, EngineError> {
+        let found: Vec<(Want, Option<Placed>)> = self.match_idle(wants);
+        let outcomes = join_all(found.into_iter().map(|(want, placed)| async move {
+            let instance = want.role.instance.clone();
+            (instance, self.furnish(want, placed).await)
+        }))
+        .await;
+        let mut placed = BTreeMap::new();
+        let mut failure = None;
+        for (instance, outcome) in outcomes {
+            match outcome {
+                Ok(seat) => drop(placed.insert(instance, seat)),
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            None => Ok(placed),
+            Some(error) => {
+                placed.into_values().for_each(|seat| self.give_back(seat));
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps a seat for the next scenario. Its runtime layer is empty: the scenario has confirmed that before it ended.
+    pub(crate) fn give_back(&self, seat: Placed) {
+        self.idle.borrow_mut().push(seat);
+    }
+
+    /// Ends a seat that can no longer be trusted: killed, lapsed, or rejecting.
+    pub(crate) async fn throw_away(&self, seat: Placed) {
+        self.mesh.forget(&seat.seat());
+        let workload = seat.hosted.as_ref().map(|h| h.process.clone());
+        for process in [Some(seat.proxy.clone()), workload].into_iter().flatten() {
+            self.kill(&process).await;
+        }
+    }
+
+    /// Kills a process and waits until it is gone; one that is gone already is no error.
+    pub(crate) async fn kill(&self, process: &ProcessHandle) {
+        // A keeper that is lost has taken everything with it.
+        if self.keeper.signal(process.id, Signal::Kill).await.is_ok() {
+            let _ = self.keeper.wait_exit(process.id, deadline::GONE.instant()).await;
+        }
+    }
+
+    /// Idle seats for the wants: those with the same workload first, then any.
+    fn match_idle(&self, wants: &[Want]) -> Vec<(Want, Option<Placed>)> {
+        let mut idle = self.idle.borrow_mut();
+        let mut found: Vec<(Want, Option<Placed>)> = wants.iter().map(|w| (w.clone(), None)).collect();
+        for (want, slot) in &mut found {
+            let fits = |p: &Placed| match &p.hosted {
+                Some(hosted) => want.called && hosted.role == want.role,
+                None => !want.called,
+            };
+            *slot = idle.iter().position(fits).map(|at| idle.swap_remove(at));
+        }
+        for (_, slot) in found.iter_mut().filter(|(_, slot)| slot.is_none()) {
+            *slot = idle.pop();
+        }
+        found
+    }
+
+    /// Makes sure that there is a proxy, and the right workload or none behind it.
+    async fn furnish(&self, want: Want, placed: Option<Placed>) -> Result<Placed, EngineError> {
+        let mut placed = match placed {
+            Some(placed) => placed,
+            None => self.boot().await?,
+        };
+        let right = placed.hosted.as_ref().is_some_and(|h| h.role == want.role);
+        if !right {
+            if let Some(hosted) = placed.hosted.take() {
+                self.kill(&hosted.process).await;
+            }
+            if want.called {
+                placed.hosted = Some(self.host(&placed.folder, want.role).await?);
+            }
+        }
+        Ok(placed)
+    }
+
+    /// Starts a proxy and waits until it is live.
+    async fn boot(&self) -> Result<Placed, EngineError> {
+        let by = deadline::PLACE.from_now();
+        let number = self.next.replace(self.next.get() + 1);
+        let node = format!("p{number}");
+        let home = self.keeper.folder().process_folder(&node)?;
+        let folder = home.path().to_owned();
+        let launch = self.mesh.launch(&node, &folder);
+        for (path, content) in &launch.files {
+            std::fs::write(path, content).map_err(EngineError::io(format!("write {}", path.display())))?;
+        }
+        let spec = ProcessSpec::new(format!("proxy {node}"), launch.program, home).args(launch.args);
+        let proxy = self.keeper.spawn(spec).await?;
+        let ready = self.mesh.ready(&node, &folder, by);
+        let gone = self.keeper.wait_exit(proxy.id, deadline::PLACE.instant());
+        let inbound = tokio::select! {
+            ready = ready => ready?,
+            gone = gone => return Err(EngineError::StillBorn { what: format!("proxy {node}"), how: gone?.how.to_string() }),
+        };
+        Ok(Placed { node, folder, proxy, inbound, hosted: None })
+    }
+
+    /// Starts a workload in a proxy's folder and waits until it is ready.
+    pub(crate) async fn host(&self, folder: &Path, role: Role) -> Result<Hosted, EngineError> {
+        let home = self.keeper.folder().process_folder(&format!("{}", role.instance))?;
+        let (listen, control, ledger) = (home.socket("app.sock")?, home.socket("ctl.sock")?, home.file("ledger.jsonl"));
+        let log = home.log();
+        let own = match self.mesh.outbound(folder) {
+            Endpoint::Unix(path) => squall_workload::Endpoint::Unix(path),
+            Endpoint::Tcp(address) => squall_workload::Endpoint::Tcp(address),
+        };
+        let config = WorkloadConfig {
+            instance: role.instance.clone(),
+            listen: squall_workload::Endpoint::Unix(listen.clone()),
+            control: control.clone(),
+            ledger: ledger.clone(),
+            behaviour: squall_model::Behaviour::default(),
+            onward: role.onward.iter().map(|s| Onward { service: s.clone(), via: own.clone() }).collect(),
+            onward_log: None,
+            seed: self.seed ^ u64::from(role.instance.number),
+        };
+        let path = home.file("config.json");
+        let text = serde_json::to_vec(&config).map_err(|e| EngineError::Plan(e.to_string()))?;
+        std::fs::write(&path, text).map_err(EngineError::io(format!("write {}", path.display())))?;
+        let args = [OsString::from("workload"), "--config".into(), path.into()];
+        let spec = ProcessSpec::new(format!("workload {}", role.instance), self.exe, home).args(args);
+        let process = self.keeper.spawn(spec).await?;
+        let control = within(deadline::PLACE, "a workload to start", Control::connect(&control, deadline::PLACE.at_most)).await??;
+        Ok(Hosted { role, process, control, listen, ledger, log })
+    }
+
+    /// Boots so many proxies now, all at once, for later: boots in the midst of traffic steal from it.
+    ///
+    /// # Errors
+    /// Where one does not come up.
+    pub async fn warm(&self, proxies: usize) -> Result<(), EngineError> {
+        let missing = proxies.saturating_sub(self.idle.borrow().len());
+        let booted = try_join_all((0..missing).map(|_| self.boot())).await?;
+        self.idle.borrow_mut().extend(booted);
+        Ok(())
+    }
+}
+
+/// The result of a future, or the named deadline's expiry.
+pub(crate) async fn within<T>(
+    deadline: Deadline,
+    what: &str,
+    work: impl Future<Output = T>,
+) -> Result<T, EngineError> {
+    clock::before(deadline.from_now(), work)
+        .await
+        .ok_or_else(|| EngineError::Expired { deadline, what: what.to_owned() })
+}

@@ -1,0 +1,119 @@
+//! A whole run: every scenario, each with its controls, so many at a time.
+
+use crate::{control, events::Events, pool::Pool, scenario, stopper::Stopper, clock};
+use futures_util::{StreamExt, stream};
+use squall_mesh::Mesh;
+use squall_model::{Body, ClaimKind, ControlRule, Plan, Queued, RunOf, Totals, Variation};
+use squall_place::Keeper;
+use squall_traffic::LoadThread;
+use squall_verdict::Settings;
+use std::{
+    cell::{Cell, RefCell},
+    path::Path,
+};
+
+/// Error rates of the verdicts: docs/statistics.md.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    /// Chance that a true promise is called violated, a claim.
+    pub alpha: f64,
+    /// Chance that a false promise is said to hold, a claim.
+    pub beta: f64,
+}
+
+/// What a run is made with.
+pub struct Engine<'a, M> {
+    /// How proxies are configured.
+    pub mesh: &'a M,
+    /// The parent of every process.
+    pub keeper: &'a Keeper,
+    /// The one load thread.
+    pub load: &'a LoadThread,
+    /// This program: workloads are started from it.
+    pub exe: &'a Path,
+    /// Where events go.
+    pub events: &'a Events,
+    /// What stops it.
+    pub stopper: Stopper,
+    /// Whether control runs are made.
+    pub controls: bool,
+    /// Scenarios at a time.
+    pub jobs: usize,
+    /// The one seed.
+    pub seed: u64,
+    /// Error rates of the verdicts.
+    pub rates: Rates,
+    /// Folder of the run's record.
+    pub record: &'a Path,
+    /// Runs of scenarios so far: each has a number of its own in its calls' ids.
+    pub runs: Cell<u32>,
+}
+
+impl<M: Mesh> Engine<'_, M> {
+    /// Runs every plan, and tells of it. It ends early only by its stopper.
+    pub async fn run(&self, plans: &[Plan]) {
+        let begin = clock::now();
+        plans.iter().for_each(|plan| self.events.emit(Some(&main_run(plan)), Body::Queued(queued(plan))));
+        let pool = Pool::new(self.mesh, self.keeper, self.exe, self.seed);
+        let totals = RefCell::new(Totals::default());
+        // Boots come in bulk before the first traffic: a boot beside traffic steals from it. If it fails, scenarios say why.
+        let most = plans.iter().map(Plan::proxies).max().unwrap_or(0);
+        tokio::select! {
+            _ = pool.warm(most * self.jobs.min(plans.len())) => {}
+            () = self.stopper.stopped() => {}
+        }
+        stream::iter(plans)
+            .map(|plan| self.one(&pool, plan, &totals))
+            .buffer_unordered(self.jobs.max(1))
+            .collect::<Vec<()>>()
+            .await;
+        let mut totals = totals.into_inner();
+        totals.wall_s = clock::now().since(begin).as_secs_f64();
+        if let Some(why) = self.stopper.why() {
+            self.events.emit(None, Body::Interrupted { why: why.to_owned() });
+        }
+        self.events.emit(None, Body::RunFinished(totals));
+    }
+
+    async fn one(&self, pool: &Pool<'_, M>, plan: &Plan, totals: &RefCell<Totals>) {
+        if self.stopper.is_stopped() {
+            return;
+        }
+        let outcome = scenario::run(self, pool, plan, plan).await;
+        totals.borrow_mut().count(&outcome.verdict);
+        totals.borrow_mut().alpha += self.rates.alpha * statistical_claims(plan);
+        if self.controls && !self.stopper.is_stopped() {
+            let result = control::run(self, pool, plan, &outcome.verdict).await;
+            totals.borrow_mut().count_control(&result);
+        }
+    }
+
+    pub(crate) fn next_run(&self) -> u32 {
+        self.runs.replace(self.runs.get() + 1)
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        Settings { alpha: self.rates.alpha, beta: self.rates.beta, ..Settings::default() }
+    }
+}
+
+fn statistical_claims(plan: &Plan) -> f64 {
+    plan.claims.iter().filter(|c| matches!(c.kind, ClaimKind::Share { .. })).count() as f64
+}
+
+fn main_run(plan: &Plan) -> RunOf {
+    RunOf { plan: plan.key.clone(), variation: Variation::Main }
+}
+
+fn queued(plan: &Plan) -> Queued {
+    let origin = |id| plan.origins.claims.get(&id).unwrap_or(&plan.origins.scenario).clone();
+    Queued {
+        title: plan.title.clone(),
+        origin: plan.origins.scenario.clone(),
+        claims: plan.claims.iter().map(|c| (c.id, c.text.clone(), origin(c.id))).collect(),
+        no_control: match &plan.control {
+            ControlRule::None(why) => Some(why.clone()),
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,296 @@
+//! One run of one scenario: place → bind → render → apply → confirm → settle → { arm → traffic ∥ cues → quiesce }* →
+//! end faults → confirm clean → barrier → judge → recycle.
+
+use crate::{
+    Engine, clock, deadline,
+    error::EngineError,
+    gather::Gatherer,
+    lines,
+    pool::{Placed, Pool},
+    stage::{self, Cast, StageRecord},
+    watch::{Patience, Watch, happened},
+    world::World,
+};
+use squall_evidence::{Evidence, Health, Observed, Planned, StageTimes, join};
+use squall_mesh::{Mesh, MeshError};
+use squall_model::{
+    Body, CallRecord, CounterRecord, Finding, Finished, InstanceId, Plan, RunOf, Stamp, Variation, Verdict,
+};
+use squall_verdict::Settings;
+use std::collections::BTreeMap;
+
+/// What one run of one scenario came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) verdict: Verdict,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Runs one plan, main or control, and tells of it.
+pub(crate) async fn run<M: Mesh>(engine: &Engine<'_, M>, pool: &Pool<'_, M>, plan: &Plan, main: &Plan) -> Outcome {
+    let of = RunOf { plan: plan.key.clone(), variation: plan.variation };
+    let begin = clock::now();
+    engine.events.emit(Some(&of), Body::Started);
+    let mut act = Performance::new(engine, pool, plan, main, &of);
+    let outcome = match refusals(engine.mesh, plan) {
+        Some(why) => Ok(Outcome { verdict: Verdict::Unsupported(why), findings: Vec::new() }),
+        None => act.perform().await,
+    };
+    let outcome = outcome.unwrap_or_else(|error| Outcome { verdict: verdict_of(&error), findings: Vec::new() });
+    let took = clock::now().since(begin).as_nanos() as u64;
+    let cause = match &outcome.verdict {
+        Verdict::Error(why) => Some(format!("{}: {why}", plan.origins.scenario)),
+        _ => None,
+    };
+    let calls = act.calls.len() as u64;
+    engine.events.emit(
+        Some(&of),
+        Body::Finished(Finished { verdict: outcome.verdict.clone(), calls, took, traffic: act.traffic, cause }),
+    );
+    outcome
+}
+
+/// Why this plan cannot be run here, before anything is touched.
+fn refusals<M: Mesh>(mesh: &M, plan: &Plan) -> Option<String> {
+    let needs = plan.needs.iter().map(|need| format!("{} ({})", need.what, need.origin));
+    let all: Vec<String> = needs.chain(mesh.refuses(plan).into_iter().map(|r| r.0)).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+fn verdict_of(error: &EngineError) -> Verdict {
+    match error {
+        EngineError::Mesh(MeshError::Refused(refusal)) => Verdict::Unsupported(refusal.0.clone()),
+        other => Verdict::Error(other.to_string()),
+    }
+}
+
+/// A run under way, with all that it has learned so far.
+struct Performance<'e, M> {
+    engine: &'e Engine<'e, M>,
+    pool: &'e Pool<'e, M>,
+    plan: &'e Plan,
+    of: &'e RunOf,
+    prefix: String,
+    planned: Vec<Planned>,
+    settings: Settings,
+    calls: Vec<CallRecord>,
+    stages: Vec<StageRecord>,
+    traffic: u64,
+    step: Stamp,
+}
+
+impl<'e, M: Mesh> Performance<'e, M> {
+    fn new(engine: &'e Engine<'e, M>, pool: &'e Pool<'e, M>, plan: &'e Plan, main: &Plan, of: &'e RunOf) -> Self {
+        Performance {
+            engine,
+            pool,
+            plan,
+            of,
+            prefix: format!("r{}.", engine.next_run()),
+            planned: squall_evidence::planned(main),
+            settings: engine.settings(),
+            calls: Vec::new(),
+            stages: Vec::new(),
+            traffic: 0,
+            step: clock::now(),
+        }
+    }
+
+    /// Places the mesh, plays the scenario, and leaves the mesh as clean as it was, whatever happened between.
+    async fn perform(&mut self) -> Result<Outcome, EngineError> {
+        let tag = self.prefix.trim_end_matches('.').to_owned();
+        let mut world = World::place(self.pool, self.plan, tag).await?;
+        self.done("place");
+        let stop = self.engine.stopper.clone();
+        let played = tokio::select! {
+            biased;
+            () = stop.stopped() => Err(EngineError::Interrupted),
+            played = self.play(&mut world) => played,
+        };
+        let fit = played.is_ok() && world.is_healthy();
+        world.leave(fit).await;
+        self.done("recycle");
+        let (observed, logs) = played?;
+        Ok(self.judge(observed, &logs))
+    }
+
+    /// Everything between an empty mesh and a clean one.
+    async fn play(&mut self, world: &mut World<'e, M>) -> Result<(Observed, Logs), EngineError> {
+        let mesh = self.engine.mesh;
+        world.configure().await?;
+        self.done("confirm");
+        self.settle(world).await?;
+        world.behave().await?;
+        let mut gatherer = Gatherer::new(&self.prefix);
+        gatherer.adopt(mesh, world.seats())?;
+        let before = mesh.counters(&world.living()).await?;
+        let asleep = clock::suspended();
+        self.done("settle");
+
+        let patience =
+            if self.plan.variation == Variation::Main { Patience::UntilDecided } else { Patience::UntilViolated };
+        let plan = self.plan;
+        let mut watch = Watch::new(plan, self.settings, patience, &self.prefix, self.planned.clone());
+        let begin = clock::now();
+        self.stages(world, &mut gatherer, &mut watch).await?;
+        self.traffic = clock::now().since(begin).as_nanos() as u64;
+        self.done("traffic");
+
+        world.end_faults().await?;
+        self.done("clean");
+        let living: Vec<(&InstanceId, &Placed)> = world.seats().collect();
+        let marker = format!("{}end", self.prefix);
+        gatherer.barrier(mesh, &world.living(), &living, &marker).await?;
+        world.check_lives(self.engine.events, self.of);
+        let after = mesh.counters(&world.living()).await?;
+        self.done("barrier");
+
+        let mut observed = self.observed(gatherer, watch);
+        observed.counters = rises(&before, &after);
+        observed.lives = world.ends();
+        observed.health.slept = clock::suspended() > asleep;
+        observed.health.loop_lag = self.lag(begin);
+        Ok((observed, Logs::of(mesh, world.seats())))
+    }
+
+    /// Sends a few calls over each edge of the traffic, so that pools are open when anything is counted.
+    async fn settle(&mut self, world: &mut World<'e, M>) -> Result<(), EngineError> {
+        world.relax().await?;
+        let mut made = Vec::new();
+        for line in self.plan.lines() {
+            let proxies: Vec<_> = world
+                .seats()
+                .filter(|(id, _)| id.service == line.caller)
+                .map(|(_, placed)| self.engine.mesh.outbound(&placed.folder))
+                .collect();
+            let callees = world.topology().service(&line.to.service).map_or(1, |s| s.instances.len());
+            let calls = (proxies.len() * callees * 2) as u64;
+            made.push(lines::settling(line.number, line.to.service.as_str(), &proxies, calls, "settle.")?);
+        }
+        let run = self.engine.load.begin(made, squall_traffic::Start::default())?;
+        run.finish(deadline::SETTLE.at_most).await?;
+        Ok(())
+    }
+
+    async fn stages(
+        &mut self,
+        world: &mut World<'e, M>,
+        gatherer: &mut Gatherer,
+        watch: &mut Watch<'e>,
+    ) -> Result<(), EngineError> {
+        let engine = self.engine;
+        let prefix = self.prefix.clone();
+        let cast = Cast {
+            plan: self.plan,
+            of: self.of,
+            mesh: engine.mesh,
+            load: engine.load,
+            events: engine.events,
+            prefix: &prefix,
+        };
+        let mut seq = 0;
+        for (number, stage) in self.plan.timeline.stages.iter().enumerate() {
+            if watch.over() {
+                break;
+            }
+            let (record, next) =
+                stage::run(&cast, number, stage, world, gatherer, &mut self.calls, watch, seq).await?;
+            seq = next;
+            watch.stages.push(times(&record));
+            watch.effects.extend(happened(number, &record.effects));
+            self.stages.push(record);
+        }
+        Ok(())
+    }
+
+    fn observed(&self, gatherer: Gatherer, watch: Watch<'_>) -> Observed {
+        let limit = squall_traffic::ScheduleBound::DEFAULT;
+        let worst = |f: fn(&squall_traffic::ScheduleHealth) -> std::time::Duration| {
+            self.stages.iter().map(|s| f(&s.schedule).as_nanos() as u64).max().unwrap_or(0)
+        };
+        let health = Health {
+            late_p99: worst(|s| s.p99),
+            late_p99_limit: limit.p99.as_nanos() as u64,
+            late_max: worst(|s| s.max),
+            late_max_limit: limit.any.as_nanos() as u64,
+            starved: self.stages.iter().map(|s| s.schedule.starved).sum(),
+            ..Health::default()
+        };
+        Observed {
+            prefix: self.prefix.clone(),
+            calls: self.calls.clone(),
+            access: gatherer.access,
+            tries: gatherer.tries,
+            ledger: gatherer.ledger,
+            effects: watch.effects,
+            planned: self.planned.clone(),
+            stages: watch.stages,
+            health,
+            quiet: true,
+            ..Observed::default()
+        }
+    }
+
+    /// The longest that the load thread's loop was held up since a moment.
+    fn lag(&self, since: Stamp) -> u64 {
+        self.engine.load.lags_since(since).iter().map(|l| l.lag.as_nanos() as u64).max().unwrap_or(0)
+    }
+
+    /// Joins, judges, and tells of every claim and fault.
+    fn judge(&mut self, observed: Observed, logs: &Logs) -> Outcome {
+        let evidence: Evidence = join(self.plan, observed);
+        let judgement = squall_verdict::judge(self.plan, &evidence, &self.settings);
+        crate::tell::judgement(self.engine.events, self.of, self.plan, &evidence, &judgement, logs);
+        if judgement.verdict != Verdict::Holds {
+            crate::tell::keep_evidence(self.engine.record, self.of, &evidence);
+        }
+        self.done("judge");
+        Outcome { verdict: judgement.verdict, findings: judgement.findings }
+    }
+
+    fn done(&mut self, name: &str) {
+        let now = clock::now();
+        let took = now.since(self.step).as_nanos() as u64;
+        self.engine.events.emit(Some(self.of), Body::Step { name: name.to_owned(), took });
+        self.step = now;
+    }
+}
+
+/// Where the proxies of a run wrote: for the lines that a report quotes.
+#[derive(Debug, Default)]
+pub(crate) struct Logs {
+    pub(crate) access: Vec<std::path::PathBuf>,
+    pub(crate) own: Vec<(InstanceId, std::path::PathBuf)>,
+}
+
+impl Logs {
+    fn of<'p, M: Mesh>(mesh: &M, seats: impl Iterator<Item = (&'p InstanceId, &'p Placed)>) -> Logs {
+        let mut logs = Logs::default();
+        for (id, placed) in seats {
+            let paths = mesh.logs(&placed.folder);
+            logs.access.extend([paths.outbound, paths.inbound]);
+            logs.own.push((id.clone(), paths.own));
+        }
+        logs
+    }
+}
+
+fn times(record: &StageRecord) -> StageTimes {
+    StageTimes { origin: record.origin, last_intended: record.last_intended, ended: record.ended }
+}
+
+type Counters = BTreeMap<InstanceId, BTreeMap<String, u64>>;
+
+/// What each counter rose by. A proxy that was not there before, or is not there now, has no baseline and no record.
+fn rises(before: &Counters, after: &Counters) -> Vec<CounterRecord> {
+    let rise = |id: &InstanceId, now: &BTreeMap<String, u64>| {
+        let base = before.get(id)?;
+        let rises = now
+            .iter()
+            .map(|(name, value)| (name.clone(), value.saturating_sub(base.get(name).copied().unwrap_or(0))))
+            .filter(|(_, rise)| *rise > 0)
+            .collect();
+        Some(CounterRecord { proxy: id.clone(), incarnation: 0, rises })
+    };
+    after.iter().filter_map(|(id, now)| rise(id, now)).collect()
+}

@@ -1,0 +1,108 @@
+//! Looks at the evidence while traffic runs, and says when there is nothing left to learn.
+
+use crate::gather::Gatherer;
+use squall_evidence::{Happened, Observed, Planned, StageTimes, join};
+use squall_model::{Act, CallRecord, Effect, Plan, Shape, Stamp};
+use squall_verdict::Settings;
+use std::time::Duration;
+
+/// How long after a call's end its log lines have surely been read: Envoy's flush takes 3 ms at most, a look 100 ms.
+const LINES_LAG: Duration = Duration::from_millis(20);
+
+/// When a stage may end before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// A main run: only where the traffic line says `enough … to decide`, once every claim is decided.
+    UntilDecided,
+    /// A control run: as soon as one claim is violated, which is final.
+    UntilViolated,
+}
+
+/// Looks at one run of one plan.
+pub(crate) struct Watch<'p> {
+    plan: &'p Plan,
+    settings: Settings,
+    patience: Patience,
+    prefix: String,
+    planned: Vec<Planned>,
+    /// What earlier stages left.
+    pub(crate) stages: Vec<StageTimes>,
+    pub(crate) effects: Vec<Happened>,
+    over: bool,
+}
+
+impl<'p> Watch<'p> {
+    pub(crate) fn new(
+        plan: &'p Plan,
+        settings: Settings,
+        patience: Patience,
+        prefix: &str,
+        planned: Vec<Planned>,
+    ) -> Watch<'p> {
+        Watch {
+            plan,
+            settings,
+            patience,
+            prefix: prefix.to_owned(),
+            planned,
+            stages: Vec::new(),
+            effects: Vec::new(),
+            over: false,
+        }
+    }
+
+    /// True once a look has found that there is nothing left to learn; later stages need not run.
+    pub(crate) fn over(&self) -> bool {
+        self.over
+    }
+
+    /// A look, in the midst of a stage that has no cue to come.
+    pub(crate) fn look(
+        &mut self,
+        stage: usize,
+        origin: Stamp,
+        unresolved: Option<Stamp>,
+        now: Stamp,
+        calls: &[CallRecord],
+        gatherer: &Gatherer,
+        effects: &[(Act, Effect)],
+    ) -> bool {
+        if self.over || calls.is_empty() || !self.worth_looking(stage) {
+            return self.over;
+        }
+        let read_up_to = now - LINES_LAG;
+        let observed = Observed {
+            prefix: self.prefix.clone(),
+            calls: calls.to_vec(),
+            access: gatherer.access.clone(),
+            tries: gatherer.tries.clone(),
+            ledger: gatherer.ledger.clone(),
+            effects: self.effects.iter().copied().chain(happened(stage, effects)).collect(),
+            planned: self.planned.clone(),
+            stages: self
+                .stages
+                .iter()
+                .copied()
+                .chain([StageTimes { origin, last_intended: read_up_to, ended: read_up_to }])
+                .collect(),
+            unresolved_from: Some(unresolved.map_or(read_up_to, |at| at.min(read_up_to))),
+            ..Observed::default()
+        };
+        let evidence = join(self.plan, observed);
+        self.over = match self.patience {
+            Patience::UntilDecided => squall_verdict::decided(self.plan, &evidence, &self.settings),
+            Patience::UntilViolated => squall_verdict::violated_already(self.plan, &evidence, &self.settings),
+        };
+        self.over
+    }
+
+    fn worth_looking(&self, stage: usize) -> bool {
+        let lines = self.plan.timeline.stages.get(stage).map_or(&[][..], |s| &s.lines);
+        self.patience == Patience::UntilViolated || lines.iter().any(|l| matches!(l.shape, Shape::Decide { .. }))
+    }
+}
+
+/// Effects of a stage as evidence has them.
+pub(crate) fn happened(stage: usize, effects: &[(Act, Effect)]) -> impl Iterator<Item = Happened> + '_ {
+    effects.iter().map(move |(act, effect)| Happened { act: *act, stage: stage as u32, effect: *effect })
+}

@@ -1,0 +1,111 @@
+//! Bad input gets a clear error, the right exit status, and nothing is started.
+
+mod support;
+
+use std::{fs, time::{Duration, Instant}};
+use support::{Squall, envoy_to_be_had};
+
+/// A scenario around one line.
+fn scenario(given: &str, when: &str, then: &str) -> String {
+    format!(
+        "Feature: F\n  Background:\n    Given a service \"web\" that calls \"reviews\"\n    And a service \"reviews\" with 2 instances\n\n  \
+         Scenario: S\n    {given}\n    {when}\n    {then}\n"
+    )
+}
+
+const GIVEN: &str = "Given calls to \"reviews\" are retried up to 2 times on \"5xx\"";
+const WHEN: &str = "When \"web\" makes 20 calls to \"reviews\"";
+const THEN: &str = "Then every call succeeds";
+
+#[test]
+fn every_mistake_that_can_be_known_is_shown_with_a_caret_and_nothing_starts() {
+    let cases = [
+        ("a misspelt keyword", scenario(GIVEN, "Wehn \"web\" makes 20 calls to \"reviews\"", THEN), "When"),
+        ("a line that matches no sentence", scenario(GIVEN, WHEN, "Then every call is lucky"), "every call"),
+        ("an unknown name", scenario(GIVEN, "When \"web\" makes 20 calls to \"review\"", THEN), "reviews"),
+        ("no Then", scenario(GIVEN, WHEN, "And \"web\" makes 5 calls to \"reviews\""), "Then"),
+        ("a clause that does not parse", scenario("Given calls to \"reviews\" are retried up to 2 times on \"6xx\"", WHEN, THEN), "6xx"),
+        ("a share beyond the whole", scenario(GIVEN, "When 130% of the tries reaching \"reviews\" are aborted with status 503", THEN), "130%"),
+        ("an instance that is not there", scenario(GIVEN, "When instance 3 of \"reviews\" answers with status 503", THEN), "instance"),
+        ("splits that do not add up", scenario("Given 90% of the calls to \"reviews\" go to \"reviews\" and 20% to \"reviews\"", WHEN, THEN), "100%"),
+        ("@retry", scenario(GIVEN, WHEN, THEN).replace("  Scenario: S", "  @retry(3)\n  Scenario: S"), "@retry"),
+    ];
+    for (what, text, hint) in cases {
+        let squall = Squall::new();
+        let path = squall.feature("bad.feature", &text);
+        for command in ["lint", "run"] {
+            let ran = squall.run(&[command, &path]);
+            assert_eq!(ran.status, Some(2), "{what}: {command} said:\n{}", ran.all());
+            ran.says(&["bad.feature:", hint, "─"]);
+        }
+        assert!(!squall.home.path().join("runs").exists(), "{what}: something was started");
+    }
+}
+
+#[test]
+fn all_mistakes_of_all_files_are_shown_at_once() {
+    let squall = Squall::new();
+    squall.feature("one.feature", &scenario(GIVEN, WHEN, "Then every call is lucky"));
+    squall.feature("two.feature", &scenario("Given something", "When something else", THEN));
+    let ran = squall.run(&["lint", &squall.home.path().display().to_string()]);
+    ran.expect(2).says(&["one.feature:9", "two.feature:7", "two.feature:8"]);
+}
+
+#[test]
+fn a_claim_that_the_traffic_cannot_decide_is_refused_with_the_numbers_that_would() {
+    let squall = Squall::new();
+    let path = squall.feature("few.feature", &scenario(GIVEN, WHEN, "Then at least 99% of the calls succeed"));
+    squall.run(&["lint", &path]).expect(2).says(&["few.feature:9", "calls"]);
+}
+
+#[test]
+fn bad_yaml_has_a_caret_too() {
+    let squall = Squall::new();
+    let scenarios = squall.home.path().join("scenarios");
+    fs::create_dir(&scenarios).unwrap();
+    fs::write(scenarios.join("shop.yaml"), "services:\n  - name: web\n    cals: [reviews]\n").unwrap();
+    let text = "Feature: F\n  Scenario: S\n    Given the mesh \"shop\"\n    When \"web\" makes 5 calls to \"reviews\"\n    Then every call succeeds\n";
+    squall.feature("yaml.feature", text);
+    let output = squall.command(&["lint", "yaml.feature"]).current_dir(squall.home.path()).output().unwrap();
+    support::Ran::from(output).expect(2).says(&["shop.yaml:3", "cals", "─"]);
+}
+
+#[test]
+fn an_empty_selection_is_no_success() {
+    let squall = Squall::new();
+    squall.run(&["run", "--tags", "@nobody", "features"]).expect(4).says(&["@nobody"]);
+    let empty = squall.home.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    squall.run(&["run", &empty.display().to_string()]).expect(4);
+    squall.run(&["run", "no/such/file.feature"]).expect(2);
+    squall.run(&["run", "--tags", "@a and and", "features"]).expect(2);
+}
+
+#[test]
+fn without_any_envoy_there_are_three_ways_out_in_seconds() {
+    let squall = Squall::new();
+    let begin = Instant::now();
+    let output = squall
+        .command(&["run", "features/timeout"])
+        .env("PATH", "")
+        .env_remove("SQUALL_ENVOY")
+        .env("SQUALL_CACHE", squall.home.path().join("cache"))
+        .output()
+        .unwrap();
+    let ran = support::Ran::from(output);
+    ran.expect(3).says(&["PATH", "SQUALL_ENVOY", "pip"]);
+    assert!(begin.elapsed() < Duration::from_secs(10), "it took {:?}", begin.elapsed());
+    assert_eq!(squall.left(), Vec::<String>::new());
+}
+
+#[test]
+fn a_fault_that_touches_nothing_proves_nothing() {
+    if !envoy_to_be_had() {
+        return;
+    }
+    let squall = Squall::new();
+    let text = "Feature: F\n  Background:\n    Given a service \"web\" that calls \"reviews\" and \"ratings\"\n    And a service \"reviews\"\n    And a service \"ratings\"\n\n  \
+                Scenario: S\n    When 30% of the tries reaching \"ratings\" are aborted with status 503\n    And \"web\" makes 20 calls to \"reviews\"\n    Then every call succeeds\n";
+    let path = squall.feature("nothing.feature", text);
+    squall.run(&["run", &path]).expect(5).says(&["inconclusive", "touched nothing", "nothing.feature:8"]);
+}

@@ -1,0 +1,42 @@
+//! The catalogue holds on real proxies, and every scenario goes red without what it tests.
+
+mod support;
+
+use support::{Squall, envoy_to_be_had};
+
+#[test]
+fn every_feature_holds_and_every_control_goes_red() {
+    if !envoy_to_be_had() {
+        return;
+    }
+    let squall = Squall::new();
+    let summary = squall.home.path().join("summary.json");
+    let junit = squall.home.path().join("junit.xml");
+    let (summary_text, junit_text) = (summary.display().to_string(), junit.display().to_string());
+    let ran = squall.run(&["run", "--controls", "--summary", &summary_text, "--junit", &junit_text, "features"]);
+    eprintln!("{}", ran.out);
+    ran.expect(0);
+    let totals: serde_json::Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
+    let scenarios = totals["scenarios"].as_u64().unwrap();
+    eprintln!("{scenarios} scenarios ran on real proxies, {} controls went red", totals["controls_red"]);
+    assert!(scenarios >= 18, "only {scenarios} scenarios ran");
+    assert_eq!(totals["holds"], totals["scenarios"]);
+    assert_eq!(totals["controls_red"], totals["scenarios"], "a scenario of the catalogue has no red control");
+    assert_eq!(std::fs::read_to_string(&junit).unwrap().matches("<testcase").count() as u64, scenarios);
+    assert_eq!(squall.left_after(std::time::Duration::from_secs(5)), Vec::<String>::new());
+}
+
+#[test]
+fn a_recorded_run_replays_to_the_same_words() {
+    if !envoy_to_be_had() {
+        return;
+    }
+    let squall = Squall::new();
+    let ran = squall.run(&["run", "--tags", "@smoke", "features/timeout"]);
+    ran.expect(0);
+    let again = squall.run(&["report", "last"]);
+    again.expect(0);
+    assert_eq!(ran.out, again.out);
+    squall.run(&["report", "last", "--format", "junit"]).expect(0).says(&["A slow callee does not hold its caller"]);
+    squall.run(&["report", "last", "--format", "svg"]).expect(0).says(&["<svg", "Timeout"]);
+}

@@ -1,0 +1,131 @@
+//! What the tests that cross rooms share: the program itself, run as a user would, and a look at what it leaves.
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// The root of the project.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The program, with runs recorded and sockets kept in a folder of the test's own.
+pub struct Squall {
+    pub home: TempDir,
+}
+
+/// What a run of the program came to.
+pub struct Ran {
+    pub status: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// Everything that it said.
+    pub fn all(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+
+    /// Fails with all that it said unless it ended with this status.
+    #[track_caller]
+    pub fn expect(&self, status: i32) -> &Ran {
+        assert_eq!(self.status, Some(status), "wrong exit status; it said:\n{}", self.all());
+        self
+    }
+
+    /// Fails unless it said each of these.
+    #[track_caller]
+    pub fn says(&self, words: &[&str]) -> &Ran {
+        for word in words {
+            assert!(self.all().contains(word), "it did not say `{word}`; it said:\n{}", self.all());
+        }
+        self
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Ran {
+        Ran {
+            status: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Squall {
+    pub fn new() -> Squall {
+        // Short, for the paths of Unix sockets.
+        Squall { home: tempfile::Builder::new().prefix("sq").tempdir_in("/tmp").unwrap() }
+    }
+
+    /// A command that has not been started, in the project's root.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+        command.args(args).current_dir(root()).stdin(Stdio::null());
+        command.env("XDG_RUNTIME_DIR", self.home.path()).env("SQUALL_OUT", self.home.path().join("runs"));
+        command.env_remove("SQUALL_SEED").env("NO_COLOR", "1");
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Ran {
+        self.command(args).output().unwrap().into()
+    }
+
+    /// Writes a feature of the test's own and gives its path.
+    pub fn feature(&self, name: &str, text: &str) -> String {
+        let path = self.home.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    /// Processes and files that are still there: none, if all is well.
+    pub fn left(&self) -> Vec<String> {
+        let home = self.home.path().display().to_string();
+        let mut left = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let path = entry.path();
+            let arguments = fs::read(path.join("cmdline")).unwrap_or_default();
+            let environment = fs::read(path.join("environ")).unwrap_or_default();
+            let mentions = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(&home);
+            let own = entry.file_name().to_string_lossy() == std::process::id().to_string();
+            // A zombie has no memory and so no environment: it is gone but for its parent's looking.
+            if !own && (mentions(&arguments) || mentions(&environment)) {
+                let words = String::from_utf8_lossy(&arguments).replace('\0', " ");
+                left.push(format!("process {}: {words}", entry.file_name().to_string_lossy()));
+            }
+        }
+        let runs = self.home.path().join("squall");
+        left.extend(fs::read_dir(runs).into_iter().flatten().flatten().map(|e| format!("folder {}", e.path().display())));
+        left
+    }
+
+    /// What is left when nothing more goes, or after the time.
+    pub fn left_after(&self, time: Duration) -> Vec<String> {
+        let by = Instant::now() + time;
+        loop {
+            let left = self.left();
+            if left.is_empty() || Instant::now() > by {
+                return left;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// True where real proxies can be run. Without any: loudly skipped, and in CI a failure.
+pub fn envoy_to_be_had() -> bool {
+    let doctor = Squall::new().run(&["doctor"]);
+    let found = doctor.out.contains("✓ Envoy");
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "no Envoy to be had:\n{}", doctor.all());
+        eprintln!("SKIPPED: no Envoy to be had; `squall doctor` says why:\n{}", doctor.all());
+    }
+    found
+}
