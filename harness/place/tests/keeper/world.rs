@@ -1,0 +1,101 @@
+//! What the tests share: folders, processes that can be recognised, and waiting.
+
+use squall_place::{Base, Keeper, NetWish, ProcessSpec, RunFolder};
+use std::fs;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Long enough for a machine that is busy with something else; what is waited for takes milliseconds.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// A killed run's processes are to be gone within this; see `README` of crash safety: "within seconds".
+pub(crate) const GONE: Duration = Duration::from_secs(5);
+
+pub(crate) fn soon() -> Instant {
+    Instant::now() + SOON
+}
+
+pub(crate) fn exe() -> PathBuf {
+    std::env::current_exe().unwrap()
+}
+
+/// Waits until the condition holds. Panics with what it last said if it does not in time.
+pub(crate) fn until<T, W: std::fmt::Debug>(within: Duration, mut look: impl FnMut() -> Result<T, W>) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(why) if Instant::now() >= deadline => panic!("not within {within:?}: {why:?}"),
+            Err(_) => std::thread::park_timeout(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// On a runtime of one thread, as the engine's.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// A base of its own, gone with the value.
+pub(crate) struct World {
+    _dir: tempfile::TempDir,
+    pub(crate) base: Base,
+}
+
+impl World {
+    pub(crate) fn new() -> World {
+        let dir = tempfile::Builder::new().prefix("sq").tempdir().unwrap();
+        let base = Base::at(dir.path().join("b")).unwrap();
+        World { _dir: dir, base }
+    }
+
+    pub(crate) async fn keeper(&self, wish: NetWish) -> Keeper {
+        let folder = RunFolder::create_in(&self.base).unwrap();
+        Keeper::start_with(&exe(), folder, wish).await.unwrap()
+    }
+
+    /// Folders of runs that are still there.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        fs::read_dir(self.base.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+/// A shell script as a process of the run.
+pub(crate) fn script(keeper: &Keeper, name: &str, script: &str) -> ProcessSpec {
+    ProcessSpec::new(name, "sh", keeper.folder().process_folder(name).unwrap()).args(["-c", script])
+}
+
+/// An argument for `sleep` that no other process on this machine has.
+pub(crate) fn unique_nap() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("9{:07}.{:04}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A process found in `/proc` by its command line.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) pid: u32,
+    pub(crate) state: char,
+}
+
+/// All `sleep <nap>` that have not exited. (Shells that started them have the words in one argument.)
+pub(crate) fn sleepers(nap: &str) -> Vec<Found> {
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let state = stat.rsplit_once(") ")?.1.chars().next()?;
+        let sleeps = command.split(|byte| *byte == 0).any(|word| word == nap.as_bytes());
+        (sleeps && !matches!(state, 'Z' | 'X')).then_some(Found { pid, state })
+    })
+    .collect()
+}
+
+pub(crate) fn wait_gone(nap: &str, within: Duration) {
+    until(within, || {
+        let left = sleepers(nap);
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
+}
