@@ -14,7 +14,7 @@ use crate::{
 use squall_evidence::{Evidence, Health, Observed, Planned, StageTimes, join};
 use squall_mesh::{Mesh, MeshError};
 use squall_model::{
-    Body, CallRecord, CounterRecord, Finding, Finished, InstanceId, Plan, RunOf, Stamp, Variation, Verdict,
+    Body, CallRecord, CounterRecord, Finding, Finished, InstanceId, Plan, RunOf, Stamp, Variation, Verdict, Why,
 };
 use squall_verdict::Settings;
 use std::collections::BTreeMap;
@@ -32,11 +32,13 @@ pub(crate) async fn run<M: Mesh>(engine: &Engine<'_, M>, pool: &Pool<'_, M>, pla
     let begin = clock::now();
     engine.events.emit(Some(&of), Body::Started);
     let mut act = Performance::new(engine, pool, plan, main, &of);
-    let outcome = match refusals(engine.mesh, plan) {
-        Some(why) => Ok(Outcome { verdict: Verdict::Unsupported(why), findings: Vec::new() }),
-        None => act.perform().await,
-    };
-    let outcome = outcome.unwrap_or_else(|error| Outcome { verdict: verdict_of(&error), findings: Vec::new() });
+    let mut outcome = act.attempt().await;
+    if let Verdict::Inconclusive(Why::Environment(why)) = &outcome.verdict {
+        // The machine's fault, by its own health record and blind to outcomes: once more, and both are recorded.
+        engine.events.emit(Some(&of), Body::Rerun { why: why.clone() });
+        act = Performance::new(engine, pool, plan, main, &of);
+        outcome = act.attempt().await;
+    }
     let took = clock::now().since(begin).as_nanos() as u64;
     let cause = match &outcome.verdict {
         Verdict::Error(why) => Some(format!("{}: {why}", plan.origins.scenario)),
@@ -94,6 +96,15 @@ impl<'e, M: Mesh> Performance<'e, M> {
             traffic: 0,
             step: clock::now(),
         }
+    }
+
+    /// One go at it, whatever comes of it.
+    async fn attempt(&mut self) -> Outcome {
+        let outcome = match refusals(self.engine.mesh, self.plan) {
+            Some(why) => Ok(Outcome { verdict: Verdict::Unsupported(why), findings: Vec::new() }),
+            None => self.perform().await,
+        };
+        outcome.unwrap_or_else(|error| Outcome { verdict: verdict_of(&error), findings: Vec::new() })
     }
 
     /// Places the mesh, plays the scenario, and leaves the mesh as clean as it was, whatever happened between.

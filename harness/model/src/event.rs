@@ -92,6 +92,11 @@ pub enum Body {
     },
     /// A run of a scenario is over.
     Finished(Finished),
+    /// The machine was in trouble: this run is made once more, and only the second counts. Decided blind to outcomes.
+    Rerun {
+        /// What the trouble was.
+        why: String,
+    },
     /// What the control runs of a scenario came to.
     Controlled(Controlled),
     /// A person or a deadline stopped the run.

@@ -35,6 +35,8 @@ pub struct ScenarioStory {
     pub accidents: Vec<String>,
     /// The main run, once it is over.
     pub finished: Option<Finished>,
+    /// Why the main run was made twice; its first time is not in the fields above.
+    pub rerun: Option<String>,
     /// The control runs, once they are over.
     pub controlled: Option<Controlled>,
 }
@@ -92,6 +94,7 @@ impl ScenarioStory {
             cues: Vec::new(),
             accidents: Vec::new(),
             finished: None,
+            rerun: None,
             controlled: None,
         }
     }
@@ -109,6 +112,9 @@ impl ScenarioStory {
                 self.accidents.push(format!("the lease of the faults at {instance} ran out before its time"));
             }
             Body::Finished(finished) => self.finished = Some(finished.clone()),
+            Body::Rerun { why } => {
+                *self = ScenarioStory { rerun: Some(why.clone()), ..ScenarioStory::new(self.queued.clone()) };
+            }
             _ => {}
         }
     }

@@ -132,6 +132,10 @@ fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
     if verdict != Verdict::Holds {
         text.push_str(&why(story, &verdict, style));
     }
+    if let Some(trouble) = &story.rerun {
+        let line = format!("    run again, since the machine could not keep up the first time: {trouble}\n");
+        text.push_str(&style.paint(Colour::Yellow, line));
+    }
     let worth = |v: &Verdict| verbose || *v != Verdict::Holds;
     story.accidents.iter().for_each(|line| {
         let _ = writeln!(text, "    {} {line}", style.paint(Colour::Red, "!"));
