@@ -3,6 +3,7 @@
 //! Measured traffic never goes this way. No call here has a deadline: put one around it
 //! (`tokio::time::timeout_at`), a stopped proxy never answers.
 
+use crate::channel::Layer;
 use reqwest::{Client, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -117,19 +118,18 @@ impl Admin {
     /// # Errors
     /// Where it does not answer.
     pub async fn versions(&self) -> Result<Versions, AdminError> {
-        let clusters = "/config_dump?resource=dynamic_active_clusters&mask=cluster.name,version_info";
-        let routes = "/config_dump?resource=dynamic_route_configs&mask=route_config.name,version_info";
-        let endpoints = "/config_dump?include_eds&resource=dynamic_endpoint_configs&mask=endpoint_config.cluster_name";
-        let clusters: Dump<DynamicCluster> = self.json(clusters).await?;
-        let listeners = self.dynamic_listeners().await?;
-        let routes: Dump<DynamicRoutes> = self.json(routes).await?;
-        let endpoints: Dump<DynamicEndpoints> = self.json(endpoints).await?;
+        let clusters: Vec<DynamicCluster> = self.dump("dynamic_active_clusters&mask=cluster.name,version_info").await?;
+        let listeners: Vec<DynamicListener> =
+            self.dump("dynamic_listeners&mask=name,active_state.version_info").await?;
+        let routes: Vec<DynamicRoutes> = self.dump("dynamic_route_configs&mask=route_config.name,version_info").await?;
+        let endpoints: Vec<DynamicEndpoints> =
+            self.dump("dynamic_endpoint_configs&include_eds&mask=endpoint_config.cluster_name").await?;
         let active = listeners.into_iter().filter_map(|one| Some((one.name, one.active_state?.version_info)));
         Ok(Versions {
-            clusters: clusters.configs.into_iter().map(|one| (one.cluster.name, one.version_info)).collect(),
+            clusters: clusters.into_iter().map(|one| (one.cluster.name, one.version_info)).collect(),
             listeners: active.collect(),
-            routes: routes.configs.into_iter().map(|one| (one.route_config.name, one.version_info)).collect(),
-            endpoints: endpoints.configs.into_iter().map(|one| one.endpoint_config.cluster_name).collect(),
+            routes: routes.into_iter().map(|one| (one.route_config.name, one.version_info)).collect(),
+            endpoints: endpoints.into_iter().map(|one| one.endpoint_config.cluster_name).collect(),
         })
     }
 
@@ -163,11 +163,14 @@ impl Admin {
         Ok(Server { build: info.version, state: info.state, uptime: Duration::from_secs(uptime), node: info.node.id })
     }
 
-    async fn dynamic_listeners(&self) -> Result<Vec<DynamicListener>, AdminError> {
-        let mask = "name,active_state.version_info";
-        let dump: Dump<DynamicListener> =
-            self.json(&format!("/config_dump?resource=dynamic_listeners&mask={mask}")).await?;
-        Ok(dump.configs)
+    /// Part of the configuration; nothing where the proxy knows of no such part, as before its first route.
+    async fn dump<T: DeserializeOwned>(&self, resource: &str) -> Result<Vec<T>, AdminError> {
+        match self.json::<Dump<T>>(&format!("/config_dump?resource={resource}")).await {
+            Err(AdminError::Status { status: StatusCode::NOT_FOUND, body, .. }) if body.contains("not found in") => {
+                Ok(Vec::new())
+            }
+            dump => Ok(dump?.configs),
+        }
     }
 
     async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, AdminError> {
@@ -211,6 +214,15 @@ impl Runtime {
             .iter()
             .filter_map(|(key, entry)| Some((key.as_str(), entry.layer_values.get(index)?.as_str())));
         Some(said.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// Whether a layer says exactly this.
+    #[must_use]
+    pub fn holds(&self, name: &str, layer: &Layer) -> bool {
+        self.layer(name).is_some_and(|said| {
+            said.len() == layer.len()
+                && layer.iter().all(|(key, value)| said.get(key.as_str()).is_some_and(|text| value.is_shown_as(text)))
+        })
     }
 }
 

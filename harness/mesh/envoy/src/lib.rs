@@ -11,6 +11,7 @@ pub mod bootstrap;
 pub mod channel;
 mod clock;
 mod host;
+mod stream;
 pub mod xds;
 
 pub use clock::now;

@@ -2,8 +2,9 @@
 
 use super::{
     Acked, Behind, Kind, Lag, Rejection, Resources, XdsEvent,
-    session::{Outlet, Session, Subscription},
+    session::{Session, Subscription},
 };
+use crate::stream::Outlet;
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use squall_model::Stamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,9 +109,9 @@ impl Node {
         let answer = self.answer(&kind, &request, now);
         let first = self.session.as_ref().is_some_and(|session| !session.asked.contains_key(&kind));
         if first {
-            self.subscribe_first(&kind, request)
+            self.subscribe_first(&kind, request);
         } else {
-            self.subscribe(&kind, request)
+            self.subscribe(&kind, request);
         }
         self.advance(now);
         self.settle(now);
@@ -125,7 +126,7 @@ impl Node {
         let (node, kind) = (self.id.clone(), kind.clone());
         let Some(refusal) = &request.error_detail else {
             for name in &flight.names {
-                self.paid((kind.clone(), name.clone()), flight.generation);
+                self.paid(&(kind.clone(), name.clone()), flight.generation);
             }
             return Some(XdsEvent::Acked { node, kind, names: flight.names, took: now.since(flight.sent), at: now });
         };
@@ -259,10 +260,10 @@ impl Node {
         self.owed.entry(key).or_insert(Owed { oldest: generation, newest: generation }).newest = generation;
     }
 
-    fn paid(&mut self, key: (Kind, String), generation: u64) {
-        let Some(owed) = self.owed.get_mut(&key) else { return };
+    fn paid(&mut self, key: &(Kind, String), generation: u64) {
+        let Some(owed) = self.owed.get_mut(key) else { return };
         if owed.newest <= generation {
-            self.owed.remove(&key);
+            self.owed.remove(key);
         } else {
             owed.oldest = owed.oldest.max(generation + 1);
         }

@@ -1,14 +1,9 @@
 //! One stream of one proxy: what it asked for, and what is on its way.
 
 use super::Kind;
-use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryResponse;
+use crate::stream::Outlet;
 use squall_model::Stamp;
 use std::collections::{BTreeMap, BTreeSet};
-use tokio::sync::mpsc::UnboundedSender;
-use tonic::Status;
-
-/// Where responses go. Unbounded: a response is written once per change of configuration, and sending must never wait.
-pub(crate) type Outlet = UnboundedSender<Result<DeltaDiscoveryResponse, Status>>;
 
 #[derive(Debug)]
 pub(crate) struct Session {

@@ -3,9 +3,11 @@
 use super::{
     Acked, Lag, Resources, XdsEvent,
     node::{Generation, Node},
-    session::Outlet,
 };
-use crate::clock;
+use crate::{
+    clock,
+    stream::{Desk, Outlet},
+};
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use squall_model::Stamp;
 use std::{
@@ -83,7 +85,19 @@ impl AdsState {
         }
     }
 
-    pub(super) fn open(&self, node: &str, outlet: Outlet) -> u64 {
+    /// Nobody listening is nobody's loss.
+    fn tell(&self, event: XdsEvent) {
+        tracing::debug!(?event, "ads");
+        drop(self.events.send(event));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk for AdsState {
+    fn open(&self, node: &str, outlet: Outlet) -> u64 {
         let mut inner = self.lock();
         inner.last_session += 1;
         let session = inner.last_session;
@@ -93,18 +107,17 @@ impl AdsState {
         session
     }
 
-    /// `false`: the stream is not the node's any more.
-    pub(super) fn request(&self, node: &str, session: u64, request: DeltaDiscoveryRequest) -> bool {
+    fn request(&self, node: &str, session: u64, request: DeltaDiscoveryRequest) -> bool {
         let mut inner = self.lock();
         let Some(node) = inner.nodes.get_mut(node).filter(|node| node.is_session(session)) else { return false };
-        let event = node.request(request, clock::now());
+        // Told under the lock, so that whoever waits for an answer finds its event already there.
+        node.request(request, clock::now()).into_iter().for_each(|event| self.tell(event));
         drop(inner);
         self.changed.send_replace(());
-        event.into_iter().for_each(|event| self.tell(event));
         true
     }
 
-    pub(super) fn close(&self, node: &str, session: u64) {
+    fn close(&self, node: &str, session: u64) {
         let mut inner = self.lock();
         if let Some(open) = inner.nodes.get_mut(node).filter(|node| node.is_session(session)) {
             open.close();
@@ -112,15 +125,5 @@ impl AdsState {
         drop(inner);
         self.changed.send_replace(());
         self.tell(XdsEvent::Disconnected { node: node.into(), at: clock::now() });
-    }
-
-    /// Nobody listening is nobody's loss.
-    fn tell(&self, event: XdsEvent) {
-        tracing::debug!(?event, "ads");
-        drop(self.events.send(event));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
