@@ -61,7 +61,7 @@ pub struct WorkloadConfig {
     /// File of its log of onward calls, appended to; `None`: they are not logged.
     #[serde(default)]
     pub onward_log: Option<PathBuf>,
-    /// Seed of its latencies.
+    /// Seed of its latencies; instances with one seed draw independently of each other.
     pub seed: u64,
 }
 

@@ -17,9 +17,11 @@ const Z99: f64 = 2.326_347_874_040_841;
 pub(crate) struct Draws(ChaCha8Rng);
 
 impl Draws {
-    /// The same seed gives the same numbers.
-    pub(crate) fn new(seed: u64) -> Draws {
-        Draws(ChaCha8Rng::seed_from_u64(seed))
+    /// The same seed gives the same numbers to the same instance, and others to any other.
+    pub(crate) fn new(seed: u64, instance: &str) -> Draws {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(fnv1a(instance.as_bytes()));
+        Draws(rng)
     }
 
     /// Uniform over (0, 1]: never 0, so that its logarithm is finite.
@@ -32,6 +34,11 @@ impl Draws {
         let radius = (-2.0 * self.uniform().ln()).sqrt();
         radius * (TAU * self.uniform()).cos()
     }
+}
+
+/// FNV-1a, 64 bits: unlike the standard library's hashes it is the same in every release.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &b| (hash ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// A latency whose parameters are known to make sense. Times in seconds.
@@ -88,7 +95,7 @@ mod tests {
     /// `N` delays of a fixed seed in seconds, ascending.
     fn sorted(latency: Latency) -> Vec<f64> {
         let sampler = Sampler::try_from(latency).unwrap();
-        let mut draws = Draws::new(7);
+        let mut draws = Draws::new(7, "web-1");
         let mut all: Vec<f64> = (0..N).map(|_| sampler.draw(&mut draws).as_secs_f64()).collect();
         all.sort_by(f64::total_cmp);
         all
@@ -161,12 +168,13 @@ mod tests {
     #[test]
     fn a_seed_replays_its_delays() {
         let sampler = Sampler::try_from(Latency::Exponential { mean: ms(50) }).unwrap();
-        let run = |seed| {
-            let mut draws = Draws::new(seed);
+        let run = |seed, instance| {
+            let mut draws = Draws::new(seed, instance);
             (0..100).map(|_| sampler.draw(&mut draws)).collect::<Vec<_>>()
         };
-        assert_eq!(run(1), run(1));
-        assert_ne!(run(1), run(2));
+        assert_eq!(run(1, "web-1"), run(1, "web-1"));
+        assert_ne!(run(1, "web-1"), run(2, "web-1"));
+        assert_ne!(run(1, "web-1"), run(1, "web-2"));
     }
 
     proptest! {
@@ -174,7 +182,7 @@ mod tests {
         fn every_draw_is_a_delay_within_bounds(seed: u64, from in 0u64..1_000, span in 0u64..1_000) {
             let (from, to) = (ms(from), ms(from + span));
             let sampler = Sampler::try_from(Latency::Uniform { from, to }).unwrap();
-            let drawn = sampler.draw(&mut Draws::new(seed));
+            let drawn = sampler.draw(&mut Draws::new(seed, "web-1"));
             // The bounds are exact in nanoseconds, the draw is made in binary fractions of a second.
             let slack = Duration::from_nanos(1);
             prop_assert!(drawn + slack >= from && drawn <= to + slack, "{drawn:?}");
@@ -183,7 +191,7 @@ mod tests {
         #[test]
         fn absurd_tails_are_cut(seed: u64) {
             let sampler = Sampler::try_from(Latency::LogNormal { median: ms(1), p99: Duration::from_secs(1 << 40) }).unwrap();
-            prop_assert!(sampler.draw(&mut Draws::new(seed)) <= LONGEST);
+            prop_assert!(sampler.draw(&mut Draws::new(seed, "web-1")) <= LONGEST);
         }
     }
 }

@@ -14,7 +14,7 @@
 //! 3. It takes a worker, waits in line, or is shed with 503 and [`OVERLOAD`] if the line is full.
 //! 4. It is worked on for its latency.
 //! 5. If it is to be answered with success, the onward calls are made, one after the other.
-//! 6. It is answered, and its line is in the ledger before anything else happens in the process.
+//! 6. Its line is written to the ledger, and it is answered: whoever has seen an answer finds its line.
 //!
 //! A caller that goes away (it closes its side) ends the try with status 0 at once; work that has begun is finished all
 //! the same, and its worker is free only then: an application does not look up from its work. That is what makes
@@ -24,16 +24,19 @@
 //! they call nobody onward and leave no line.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
+mod alarms;
 mod clock;
 mod conduct;
 mod config;
 mod control;
 mod converse;
 mod floor;
+mod job;
 mod latency;
 mod ledger;
 mod lines;
 mod onward;
+mod reply;
 mod run;
 mod service;
 mod socket;

@@ -48,8 +48,8 @@ pub enum WorkloadError {
         /// Why.
         source: io::Error,
     },
-    /// The runtime cannot be had.
-    #[error("start the runtime: {0}")]
+    /// The runtime, a signal or a timer cannot be had.
+    #[error("run: {0}")]
     Runtime(io::Error),
 }
 
@@ -87,20 +87,27 @@ pub(crate) async fn run(config: WorkloadConfig, end: impl Future<Output = ()>) -
     let ready = Ready { instance: config.instance.clone(), listen, pid: std::process::id() };
     let controls = tokio::task::spawn_local(answer_controls(Rc::clone(&service), control, ready));
 
-    let connections = TaskTracker::new();
-    let lost = |path: PathBuf| move |source| WorkloadError::Log { path, source };
-    let ended = tokio::select! {
-        () = accept(&service, listener, &connections) => Ok(()),
-        () = end => Ok(()),
-        () = service.stop.cancelled() => Ok(()),
-        error = service.ledger.failed() => Err(lost(config.ledger)(error)),
-        error = service.onward.failed() => Err(lost(config.onward_log.unwrap_or_default())(error)),
+    let life = async {
+        let connections = TaskTracker::new();
+        let lost = |path: PathBuf| move |source| WorkloadError::Log { path, source };
+        let ended = tokio::select! {
+            () = accept(&service, listener, &connections) => Ok(()),
+            () = end => Ok(()),
+            () = service.stop.cancelled() => Ok(()),
+            error = service.ledger.failed() => Err(lost(config.ledger)(error)),
+            error = service.onward.failed() => Err(lost(config.onward_log.unwrap_or_default())(error)),
+        };
+        service.stop.cancel();
+        connections.close();
+        if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+            tracing::info!(left = connections.len(), "gave up what was still in flight");
+        }
+        ended
     };
-    service.stop.cancel();
-    connections.close();
-    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
-        tracing::info!(left = connections.len(), "gave up what was still in flight");
-    }
+    let ended = tokio::select! {
+        ended = life => ended,
+        error = service.ring() => Err(WorkloadError::Runtime(error)),
+    };
     controls.abort();
     ended
 }

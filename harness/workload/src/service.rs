@@ -1,12 +1,13 @@
 //! The one service of the process: what its connections share.
 
 use crate::{
-    BehaviourError, State, WorkloadConfig, WorkloadError, clock, conduct::Conduct, floor::Floor, latency::Draws,
-    ledger::Ledger, onward::OnwardCalls,
+    BehaviourError, State, WorkloadConfig, WorkloadError, alarms::Alarms, clock, conduct::Conduct, floor::Floor,
+    latency::Draws, ledger::Ledger, onward::OnwardCalls,
 };
 use squall_model::{Behaviour, Stamp};
 use std::{
     cell::{Cell, RefCell},
+    io,
     rc::Rc,
     time::Duration,
 };
@@ -24,6 +25,7 @@ pub(crate) struct Service {
     pub(crate) stop: CancellationToken,
     pub(crate) shed: Cell<u64>,
     pub(crate) checks: Cell<u64>,
+    alarms: Alarms,
     conduct: Cell<Conduct>,
     draws: RefCell<Draws>,
 }
@@ -41,8 +43,9 @@ impl Service {
             stop: CancellationToken::new(),
             shed: Cell::new(0),
             checks: Cell::new(0),
+            alarms: Alarms::new().map_err(WorkloadError::Runtime)?,
             conduct: Cell::new(Conduct::try_from(&config.behaviour).map_err(crate::ConfigError::from)?),
-            draws: RefCell::new(Draws::new(config.seed)),
+            draws: RefCell::new(Draws::new(config.seed, &config.instance.to_string())),
         })
     }
 
@@ -54,6 +57,18 @@ impl Service {
     /// How long that try is worked on.
     pub(crate) fn draw(&self, conduct: Conduct) -> Duration {
         conduct.latency.draw(&mut self.draws.borrow_mut())
+    }
+
+    /// Works on a try for so long.
+    pub(crate) async fn work(&self, latency: Duration) {
+        if let Err(error) = self.alarms.sleep(latency).await {
+            tracing::error!(%error, "a try could not be worked on as long as it should");
+        }
+    }
+
+    /// Lets those who work finish; returns only if it cannot.
+    pub(crate) async fn ring(&self) -> io::Error {
+        self.alarms.ring().await
     }
 
     /// Changes the behaviour. A head read after the stamp belongs to the new one, a head read before it to the old.

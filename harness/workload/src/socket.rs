@@ -1,17 +1,26 @@
 //! Unix sockets and TCP alike.
 
 use crate::Endpoint;
+use bytes::BytesMut;
+use nix::{
+    errno::Errno,
+    sys::socket::{MsgFlags, recv, send, setsockopt, sockopt::Linger},
+};
 use std::{
     io,
-    os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream},
+    os::{
+        fd::{AsFd as _, AsRawFd as _, OwnedFd},
+        unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream},
+    },
     path::Path,
-    pin::Pin,
-    task::{Context, Poll},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{Interest, unix::AsyncFd},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
 };
+
+/// Room for a whole head with all that two proxies add, so that one `recv` is enough.
+const ROOM: usize = 2 * 1024;
 
 /// A listening socket.
 #[derive(Debug)]
@@ -38,12 +47,8 @@ impl Listener {
 
     pub(crate) async fn accept(&self) -> io::Result<Stream> {
         match self {
-            Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
-            Listener::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
-            }
+            Listener::Unix(listener) => Stream::of_unix(listener.accept().await?.0),
+            Listener::Tcp(listener) => Stream::of_tcp(listener.accept().await?.0),
         }
     }
 }
@@ -66,68 +71,89 @@ fn is_dead(path: &Path) -> bool {
     StdUnixStream::connect(path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// A connection.
-#[derive(Debug)]
-pub(crate) enum Stream {
-    Unix(UnixStream),
-    Tcp(TcpStream),
+/// Watches a descriptor for what comes in, and for nothing else.
+#[expect(unsafe_code, reason = "tokio has no other way to watch any descriptor, or a socket for reading alone")]
+pub(crate) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` names one open descriptor for as long as it lives, and closes it only when it is dropped.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }
+
+/// A connection.
+///
+/// tokio's own streams are woken for room in the send buffer too, and on a Unix socket that is each time the peer has
+/// read an answer: a wake-up for nothing, which costs more than the try did.
+#[derive(Debug)]
+pub(crate) struct Stream(AsyncFd<OwnedFd>);
 
 impl Stream {
     pub(crate) async fn connect(to: &Endpoint) -> io::Result<Stream> {
         match to {
-            Endpoint::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
-            Endpoint::Tcp(address) => {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
+            Endpoint::Unix(path) => Stream::of_unix(UnixStream::connect(path).await?),
+            Endpoint::Tcp(address) => Stream::of_tcp(TcpStream::connect(address).await?),
+        }
+    }
+
+    pub(crate) fn of_unix(stream: UnixStream) -> io::Result<Stream> {
+        watch(stream.into_std()?.into()).map(Stream)
+    }
+
+    fn of_tcp(stream: TcpStream) -> io::Result<Stream> {
+        stream.set_nodelay(true)?;
+        watch(stream.into_std()?.into()).map(Stream)
+    }
+
+    /// Waits for bytes and appends them to `buffer`; 0 is the end. Dropped before it is done, it has taken none.
+    pub(crate) async fn read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
+        loop {
+            let mut ready = self.0.readable().await?;
+            let before = buffer.len();
+            buffer.resize(before + ROOM, 0);
+            let read = recv(self.0.as_raw_fd(), &mut buffer[before..], MsgFlags::empty());
+            buffer.truncate(before + read.unwrap_or(0));
+            match read {
+                Ok(n) => {
+                    if n < ROOM {
+                        // That was all there is, and another edge will come. tokio remembers a close by itself.
+                        ready.clear_ready();
+                    }
+                    return Ok(n);
+                }
+                Err(Errno::EAGAIN) => ready.clear_ready(),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Reads what has arrived, without waiting.
-    pub(crate) fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Unix(stream) => stream.try_read(into),
-            Stream::Tcp(stream) => stream.try_read(into),
+    /// Writes all of `bytes`: at once, as long as the peer reads.
+    pub(crate) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match send(self.0.as_raw_fd(), bytes, MsgFlags::empty()) {
+                Ok(n) => bytes = &bytes[n..],
+                Err(Errno::EAGAIN) => self.room().await?,
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(())
+    }
+
+    /// Waits for room in the send buffer. Answers are small: this is for the peer that never reads.
+    async fn room(&self) -> io::Result<()> {
+        let another = self.0.get_ref().try_clone()?;
+        // Any kind of stream will do to wait on a descriptor.
+        UnixStream::from_std(another.into())?.writable().await
+    }
+
+    /// Whether nothing has arrived, neither bytes nor the end. Asks the kernel: what tokio knows is as old as its last poll.
+    pub(crate) fn is_quiet(&self) -> bool {
+        recv(self.0.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) == Err(Errno::EAGAIN)
     }
 
     /// Ends the connection with a TCP reset (`SO_LINGER` 0). A Unix socket knows no reset: its peer sees a close.
     pub(crate) fn reset(self) {
-        if let Stream::Tcp(stream) = &self {
-            // If the option cannot be set the connection is dead already.
-            let _ = stream.set_zero_linger();
-        }
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        // If the option cannot be set the connection is dead already.
+        let _ = setsockopt(&self.0.as_fd(), Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 });
     }
 }
 
@@ -143,5 +169,21 @@ mod tests {
         assert_eq!(bind_unix(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(living);
         bind_unix(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn bytes_arrive_whole_though_the_peer_is_slow_to_read() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let (one, other) = (Stream::of_unix(one).unwrap(), Stream::of_unix(other).unwrap());
+        assert!(other.is_quiet());
+        let sent: Vec<u8> = (0..4_000_000u32).map(|n| n as u8).collect();
+        let write = async {
+            one.write(&sent).await.unwrap();
+            drop(one);
+        };
+        let mut heard = BytesMut::new();
+        let read = async { while other.read(&mut heard).await.unwrap() > 0 {} };
+        tokio::join!(write, read);
+        assert!(heard == sent && !other.is_quiet());
     }
 }

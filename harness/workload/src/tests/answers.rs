@@ -102,7 +102,7 @@ async fn what_is_no_request_is_refused() {
     assert!(caller.hear_out().await.unwrap().starts_with(b"HTTP/1.1 400 Bad Request\r\n"));
     let mut endless = rig.caller().await;
     endless.say(&format!("GET /{} HTTP/1.1\r\n", "x".repeat(70_000))).await;
-    assert!(endless.hear_out().await.unwrap().starts_with(b"HTTP/1.1 400 "));
+    assert_eq!(endless.hear().await.status, 400);
     rig.asking("run-1").await.hear().await;
     assert_eq!(rig.lines(1).await.len(), 1);
 }

@@ -18,7 +18,7 @@ async fn a_line_says_whose_try_it_was_and_when() {
         .await;
     caller.hear().await;
     let after = clock::now();
-    // Who has the answer finds the line: nothing to wait for.
+    // Whoever has seen the answer finds its line: there is nothing to wait for.
     let text = std::fs::read_to_string(&rig.config.ledger).unwrap();
     let LedgerLine::Try(line) = crate::parse_line(&text).unwrap() else { panic!("{text}") };
     assert_eq!((line.id.as_str(), line.attempt, line.caller.as_str(), line.copy), ("run-7", 2, "web", true));

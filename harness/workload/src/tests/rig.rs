@@ -5,6 +5,7 @@ use crate::{
     run::run,
     socket::{Stream, bind_unix},
 };
+use bytes::BytesMut;
 use squall_model::{Answer, Behaviour, InstanceId, LedgerRecord, Stamp};
 use std::{
     future::pending,
@@ -15,7 +16,6 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixListener,
     runtime::{Builder, LocalOptions},
     time::{interval, timeout},
@@ -152,16 +152,16 @@ pub(super) struct Heard {
 /// One end of a connection.
 pub(super) struct Peer {
     stream: Stream,
-    ahead: Vec<u8>,
+    ahead: BytesMut,
 }
 
 impl Peer {
     pub(super) fn new(stream: Stream) -> Peer {
-        Peer { stream, ahead: Vec::new() }
+        Peer { stream, ahead: BytesMut::new() }
     }
 
     pub(super) async fn say(&mut self, text: &str) {
-        self.stream.write_all(text.as_bytes()).await.unwrap();
+        self.stream.write(text.as_bytes()).await.unwrap();
     }
 
     pub(super) async fn get(&mut self, id: &str) {
@@ -172,8 +172,7 @@ impl Peer {
     pub(super) async fn hear_head(&mut self) -> String {
         loop {
             if let Some(at) = self.ahead.windows(4).position(|w| w == b"\r\n\r\n") {
-                let rest = self.ahead.split_off(at + 4);
-                return String::from_utf8(std::mem::replace(&mut self.ahead, rest)).unwrap();
+                return String::from_utf8(self.ahead.split_to(at + 4).into()).unwrap();
             }
             assert_ne!(self.read().await.unwrap(), 0, "the connection ended before a head");
         }
@@ -186,25 +185,23 @@ impl Peer {
         while self.ahead.len() < length {
             assert_ne!(self.read().await.unwrap(), 0, "the connection ended in a body");
         }
-        let rest = self.ahead.split_off(length);
-        let body = String::from_utf8(std::mem::replace(&mut self.ahead, rest)).unwrap();
+        let body = String::from_utf8(self.ahead.split_to(length).into()).unwrap();
         Heard { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, body }
     }
 
     /// Reads to the end of the connection.
     pub(super) async fn hear_out(&mut self) -> io::Result<Vec<u8>> {
         while self.read().await? > 0 {}
-        Ok(std::mem::take(&mut self.ahead))
+        Ok(std::mem::take(&mut self.ahead).into())
     }
 
     /// Whether nothing has come, and the connection is open.
     pub(super) fn hears_nothing(&self) -> bool {
-        let nothing = self.stream.try_read(&mut [0; 1]).is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock);
-        nothing && self.ahead.is_empty()
+        self.ahead.is_empty() && self.stream.is_quiet()
     }
 
     async fn read(&mut self) -> io::Result<usize> {
-        timeout(DEADLINE, self.stream.read_buf(&mut self.ahead)).await.expect("the other side says nothing")
+        timeout(DEADLINE, self.stream.read(&mut self.ahead)).await.expect("the other side says nothing")
     }
 }
 
@@ -218,6 +215,6 @@ impl Upstream {
 
     pub(super) async fn accept(&self) -> Peer {
         let (stream, _) = timeout(DEADLINE, self.0.accept()).await.expect("nobody calls").unwrap();
-        Peer::new(Stream::Unix(stream))
+        Peer::new(Stream::of_unix(stream).unwrap())
     }
 }

@@ -5,13 +5,9 @@ use crate::socket::Stream;
 use bytes::{Buf, BytesMut};
 use std::{future::pending, io};
 use thiserror::Error;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A head may be so long, and so much may be sent ahead of its turn.
 const LARGEST: usize = 64 * 1024;
-
-/// A usual head with what two proxies add.
-const ROOM: usize = 2 * 1024;
 
 /// Why no message could be read.
 #[derive(Debug, Error)]
@@ -37,14 +33,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(stream: Stream) -> Connection {
-        Connection { stream, buffer: BytesMut::with_capacity(2 * ROOM) }
-    }
-
-    /// Reads what comes next; 0 at the end.
-    async fn read(&mut self) -> io::Result<usize> {
-        // Room for a whole head, so that one `read` is enough; what was consumed before is used again.
-        self.buffer.reserve(ROOM);
-        self.stream.read_buf(&mut self.buffer).await
+        Connection { stream, buffer: BytesMut::new() }
     }
 
     /// The next head; `None` if the peer closed before its first byte. May be dropped and called again.
@@ -59,7 +48,7 @@ impl Connection {
                     return Err(WireError::TooLong);
                 }
             }
-            if self.read().await? == 0 {
+            if self.stream.read(&mut self.buffer).await? == 0 {
                 return if self.buffer.is_empty() { Ok(None) } else { Err(WireError::Cut) };
             }
         }
@@ -74,7 +63,7 @@ impl Connection {
             if skip.is_done() {
                 return Ok(());
             }
-            if self.read().await? == 0 {
+            if self.stream.read(&mut self.buffer).await? == 0 {
                 return if skip.ends_with_connection() { Ok(()) } else { Err(WireError::Cut) };
             }
         }
@@ -92,7 +81,7 @@ impl Connection {
     /// Waits until the peer has closed its side. May be dropped and called again.
     pub(crate) async fn gone(&mut self) {
         while self.buffer.len() <= LARGEST {
-            match self.read().await {
+            match self.stream.read(&mut self.buffer).await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
@@ -101,15 +90,14 @@ impl Connection {
         pending::<()>().await;
     }
 
-    /// Writes all of `bytes`: in one `write` as long as the peer reads.
+    /// Writes all of `bytes`.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        self.stream.write(bytes).await
     }
 
     /// Whether a connection at rest can be used again: nothing has arrived, neither bytes nor the end.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let would_block = |e: io::Error| e.kind() == io::ErrorKind::WouldBlock;
-        self.buffer.is_empty() && self.stream.try_read(&mut [0; 1]).is_err_and(would_block)
+        self.buffer.is_empty() && self.stream.is_quiet()
     }
 
     /// Ends the connection the hard way.
