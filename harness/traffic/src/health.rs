@@ -142,7 +142,8 @@ impl Lateness {
     }
 }
 
-/// One look at the load thread: it meant to wake at a moment, and woke `lag` after it.
+/// One look at the load thread: it meant to wake at a moment, and woke `lag` after it. A lag of up to 2 ms is none: the timer that
+/// wakes it for this counts whole milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoopLag {
     /// When it should have woken.

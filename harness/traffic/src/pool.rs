@@ -103,50 +103,46 @@ impl Obstacle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{books::Books, call::ActiveLine, call::Numbers, line::Line, line::Shape, request::Request};
+    use crate::{
+        books::Books,
+        call::{ActiveLine, Numbers},
+        line::{Line, Shape},
+        request::Request,
+    };
     use squall_model::{ClientEnd, Stamp};
     use std::{
         io::{Read as _, Write as _},
-        os::unix::net::{UnixListener, UnixStream},
+        net::{TcpListener, TcpStream},
         sync::Arc,
     };
 
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-    /// A pool, an idle connection in it, and the other end of that.
-    struct Idle {
-        pool: Arc<Pool>,
-        listener: UnixListener,
-        proxy: UnixStream,
-        _folder: tempfile::TempDir,
-    }
-
-    async fn idle() -> Idle {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("proxy.sock");
-        let listener = UnixListener::bind(&path).unwrap();
-        let endpoint = Endpoint::Unix(path);
+    /// A pool with an idle connection in it, and the other end of that.
+    ///
+    /// Over TCP, where the kernel takes a first write for a connection that the other side has closed.
+    async fn idle() -> (Arc<Pool>, TcpListener, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
         let connection = Connection::open(&endpoint).await.unwrap();
         let pool = Arc::new(Pool::new(endpoint, 10));
         pool.give_back(connection);
         let (proxy, _) = listener.accept().unwrap();
-        Idle { pool, listener, proxy, _folder: folder }
+        (pool, listener, proxy)
     }
 
-    /// Makes one call; the other side of a new connection, if there is one, answers it.
-    async fn call(idle: &Idle) -> ClientEnd {
+    /// Makes one call; whoever accepts the next connection answers it.
+    async fn call(pool: &Arc<Pool>, listener: TcpListener) -> ClientEnd {
         let line = Line::new(0, vec![], Request::new("GET", "a", "/").unwrap(), Shape::Serial { calls: 1 });
-        let active = ActiveLine::new(&line, vec![Arc::clone(&idle.pool)], Numbers { first: 0, step: 1 });
+        let active = ActiveLine::new(&line, vec![Arc::clone(pool)], Numbers { first: 0, step: 1 });
         let books = Books::new(Stamp(0), 0);
         let ticket = active.open(&books.source(Stamp(0)), clock::now(), None).unwrap();
-        let listener = idle.listener.try_clone().unwrap();
-        let server = std::thread::spawn(move || {
+        std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
             stream.write_all(OK).unwrap();
         });
         active.make(ticket).await;
-        server.join().unwrap();
         let mut records = Vec::new();
         books.drain_into(&mut records);
         records[0].end
@@ -154,44 +150,47 @@ mod tests {
 
     #[tokio::test]
     async fn an_open_idle_connection_is_used_again() {
-        let idle = idle().await;
-        assert!(idle.pool.idle().is_some());
-        assert!(idle.pool.idle().is_none());
+        let (pool, _listener, _proxy) = idle().await;
+        assert!(pool.idle().is_some());
+        assert!(pool.idle().is_none());
     }
 
     /// Not even a turn of tokio's poll lies between the close and the call.
     #[tokio::test]
     async fn a_call_after_an_idle_close_is_sent_on_a_new_connection() {
-        let idle = idle().await;
-        idle.proxy.shutdown(std::net::Shutdown::Both).unwrap();
-        assert_eq!(call(&idle).await, ClientEnd::Answered(200));
+        let (pool, listener, proxy) = idle().await;
+        drop(proxy);
+        assert_eq!(call(&pool, listener).await, ClientEnd::Answered(200));
     }
 
     /// What was said on an idle connection would be taken for the answer to the next call.
     #[tokio::test]
     async fn a_connection_that_spoke_unasked_is_not_used() {
-        let mut idle = idle().await;
-        idle.proxy.write_all(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n").unwrap();
-        assert_eq!(call(&idle).await, ClientEnd::Answered(200));
-    }
-
-    /// The race that no look beforehand can win: as long as the kernel takes no byte, the call has not been sent.
-    #[tokio::test]
-    async fn a_close_before_the_first_byte_is_told_from_one_after_it() {
-        let idle = idle().await;
-        let mut connection = idle.pool.idle().unwrap();
-        drop(idle.proxy);
-        assert_eq!(connection.send(b"GET / HTTP/1.1\r\n\r\n").await, Err(crate::connection::SendFailure::Nothing));
+        let (pool, listener, mut proxy) = idle().await;
+        proxy.write_all(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n").unwrap();
+        assert_eq!(call(&pool, listener).await, ClientEnd::Answered(200));
     }
 
     /// Once the proxy's side has the request, its end is the call's end, on a used connection as on a new one.
     #[tokio::test]
     async fn a_close_after_the_request_is_a_reset() {
-        let idle = idle().await;
-        let mut connection = idle.pool.idle().unwrap();
+        let (pool, _listener, mut proxy) = idle().await;
+        let mut connection = pool.idle().unwrap();
         connection.send(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        drop(idle.proxy);
+        assert!(proxy.read(&mut [0; 1024]).unwrap() > 0);
+        drop(proxy);
         assert_eq!(connection.receive(false).await, (ClientEnd::Reset, false));
+    }
+
+    /// The race that no look beforehand can win: as long as the kernel takes no byte, the call has not been sent.
+    #[tokio::test]
+    async fn a_close_before_the_first_byte_is_told_from_one_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("proxy.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let mut connection = Connection::open(&Endpoint::Unix(path)).await.unwrap();
+        drop(listener.accept().unwrap());
+        assert_eq!(connection.send(b"GET / HTTP/1.1\r\n\r\n").await, Err(crate::connection::SendFailure::Nothing));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
 };
-use support::{PATIENCE, Server, Then, end, ends, every, get, hang, most_in_flight, ms, ok, say, send};
+use support::{PATIENCE, Server, Then, end, ends, every, get, hang, most_in_flight, ms, say, send};
 
 #[tokio::test]
 async fn one_after_another() {
@@ -59,12 +59,7 @@ async fn a_closed_loop_drains_from_its_end_on() {
 
 #[tokio::test]
 async fn a_stopped_loop_lets_its_call_end() {
-    let server = Server::start(|stream, seen, watch| {
-        if seen.order == 5 {
-            watch.wait_for(6);
-        }
-        ok(stream)
-    });
+    let server = Server::prompt();
     let run =
         LoadThread::start().unwrap().begin(vec![server.line(Shape::Serial { calls: 100_000_000 })], Start::default());
     let run = run.unwrap();

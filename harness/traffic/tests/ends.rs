@@ -11,7 +11,7 @@ use std::{
     net::TcpListener,
     os::unix::net::UnixListener,
 };
-use support::{Server, Then, end_within, ends, get, hang, ms, say, send};
+use support::{Server, Then, end, end_within, ends, get, hang, ms, say, send};
 
 const ONE: Shape = Shape::Serial { calls: 1 };
 
@@ -68,12 +68,24 @@ async fn refused() {
 }
 
 #[tokio::test]
-async fn deadline_counts_from_the_intended_send() {
+async fn deadline() {
     let server = Server::start(|stream, _, _| hang(stream));
     let (_, records) = send(Line { deadline: ms(150), ..server.line(ONE) }).await;
     assert_eq!(ends(&records), [ClientEnd::Deadline]);
     assert!(records[0].done >= records[0].intended + ms(150));
     server.watch.wait_until_closed();
+}
+
+/// A call that is 30 s late and has 30 s has none left.
+#[tokio::test]
+async fn the_deadline_counts_from_the_intended_send() {
+    let server = Server::start(|stream, _, _| hang(stream));
+    let line = Line { deadline: ms(30_000), ..server.line(ONE) };
+    let start = Start { at: Some(squall_traffic::now() - ms(30_000)), first_seq: 0 };
+    let run = LoadThread::start().unwrap().begin(vec![line], start).unwrap();
+    let (_, records) = end(&run).await;
+    assert_eq!(ends(&records), [ClientEnd::Deadline]);
+    assert!(records[0].done.since(records[0].sent) < ms(30_000));
 }
 
 #[tokio::test]
