@@ -1,1 +1,30 @@
-//! Claims and evidence to findings. Pure.
+//! Claims and evidence to findings.
+//!
+//! ```text
+//! claim ── population ── units ──► ruling          every · total · moment · share
+//!                                     │
+//! doses, balances, health ── gates ───┴──► finding   holds · violated · inconclusive
+//! ```
+//!
+//! [`judge`] is pure and total: the same plan and evidence give the same findings, whenever and however often. Only a share is
+//! judged by statistics, and only by a test that may be looked at at any time; no measured proportion is ever compared with a
+//! number.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
+
+mod bearing;
+mod control;
+mod every;
+mod exemplar;
+mod gates;
+mod judge;
+mod moment;
+mod outcome;
+mod ruling;
+mod share;
+mod total;
+mod units;
+
+pub use bearing::{bearing, log};
+pub use control::{control_result, scenario};
+pub use judge::{decided, judge, violated_already};
+pub use ruling::Settings;

@@ -1,0 +1,367 @@
+//! Do the observers agree? Each law compares what two of them counted.
+//!
+//! Records are matched one by one, so a missing and a superfluous one never cancel out. The slack of a law is derived: it
+//! counts those records that a process may have taken with it when it was killed, never a tolerance.
+
+use crate::{CallOutcome, CallStory, Evidence, Flags, Process, TryView, dose};
+use squall_model::{AccessRecord, ClientEnd, InstanceId, Plan, ServiceName, Shedder, Side, Stamp};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// What must agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LawId {
+    /// The barrier was passed: no record is still on its way.
+    RecordComplete,
+    /// Each call that reached its caller's proxy has a line there.
+    CallLogged,
+    /// Each record with an id of ours belongs to a call.
+    RecordCalled,
+    /// Each try that was answered has a line at the callee's proxy.
+    TryArrived,
+    /// Each line at a callee's proxy has a try that was sent.
+    LineTried,
+    /// Each line at a callee's proxy that passes on its workload's answer has a line in the ledger.
+    LineServed,
+    /// Each line in a ledger has a line at the callee's proxy.
+    ServedLogged,
+    /// A cluster's `upstream_rq_total` rose by the tries that were sent.
+    TriesCounted,
+    /// A cluster's overflow counters rose by the calls and retries that its breaker turned away.
+    OverflowsCounted,
+    /// A listener's `fault.aborts_injected` rose by its lines with FI.
+    AbortsCounted,
+    /// A listener's `fault.delays_injected` rose by its lines with DI.
+    DelaysCounted,
+    /// Each FI and DI belongs to a fault of this scenario.
+    FaultOwned,
+}
+
+/// By how much two observers may differ without contradicting each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Slack {
+    /// The right side may be smaller by this.
+    pub fewer: u64,
+    /// The right side may be larger by this.
+    pub more: u64,
+}
+
+/// A law and what came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Books {
+    /// The observers agree.
+    Balanced,
+    /// They do not.
+    Broken,
+}
+
+/// One law, with both its sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balance {
+    /// Which law.
+    pub law: LawId,
+    /// At whose proxy; `None`: over all.
+    pub at: Option<InstanceId>,
+    /// What must be found.
+    pub left: u64,
+    /// What was found.
+    pub right: u64,
+    /// By how much they may differ.
+    pub slack: Slack,
+    /// What came of it.
+    pub finding: Books,
+}
+
+impl Balance {
+    fn new(law: LawId, at: Option<InstanceId>, left: u64, right: u64, slack: Slack) -> Balance {
+        let enough = right.saturating_add(slack.fewer) >= left;
+        let not_too_many = right <= left.saturating_add(slack.more);
+        let finding = if enough && not_too_many { Books::Balanced } else { Books::Broken };
+        Balance { law, at, left, right, slack, finding }
+    }
+}
+
+impl fmt::Display for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (left, right) = match self.law {
+            LawId::RecordComplete => ("barrier", "passed"),
+            LawId::CallLogged => ("calls", "with a line at their caller's proxy"),
+            LawId::RecordCalled => ("records with an id of ours", "of a call of ours"),
+            LawId::TryArrived => ("answered tries", "with a line at the callee's proxy"),
+            LawId::LineTried => ("lines at callees' proxies", "of a try that was sent"),
+            LawId::LineServed => ("answers passed on by callees' proxies", "in a ledger"),
+            LawId::ServedLogged => ("lines of ledgers", "with a line at the callee's proxy"),
+            LawId::TriesCounted => ("tries sent", "counted by upstream_rq_total"),
+            LawId::OverflowsCounted => ("turned away by the breaker", "counted by its overflow counters"),
+            LawId::AbortsCounted => ("lines with FI", "counted by aborts_injected"),
+            LawId::DelaysCounted => ("lines with DI", "counted by delays_injected"),
+            LawId::FaultOwned => ("lines with FI or DI", "of a fault of this scenario"),
+        };
+        write!(f, "{} {left}, {} {right}", self.left, self.right)?;
+        if let Some(at) = &self.at {
+            write!(f, " (proxy of {at})")?;
+        }
+        match self.slack {
+            Slack { fewer: 0, more: 0 } => Ok(()),
+            Slack { fewer, more } => write!(f, ", where {fewer} fewer or {more} more may be"),
+        }
+    }
+}
+
+/// Every law of a finished run. Laws about counters are left out where none were read.
+#[must_use]
+pub fn balances(plan: &Plan, evidence: &Evidence) -> Vec<Balance> {
+    let complete = u64::from(evidence.is_complete());
+    let mut all = vec![Balance::new(LawId::RecordComplete, None, 1, complete, Slack::default())];
+    all.push(calls_logged(evidence));
+    all.push(records_called(evidence));
+    all.extend(tries_matched(evidence));
+    let (flagged, unowned) = dose::unowned(plan, evidence);
+    all.push(Balance::new(LawId::FaultOwned, None, flagged, flagged - unowned, Slack::default()));
+    for counted in &Counted::all(evidence) {
+        all.extend(counted.balances(evidence));
+    }
+    all
+}
+
+/// A line at a callee's proxy that passes on what its workload answered.
+pub(crate) fn is_from_workload(line: &AccessRecord) -> bool {
+    let passed_on = line.details == "via_upstream" || (line.details.is_empty() && Flags(&line.flags).is_empty());
+    passed_on && line.status != 0 && !Flags(&line.flags).has("FI")
+}
+
+/// Can a record of something that went on from `from` to `to` have been lost with a process that was killed meanwhile?
+pub(crate) fn lost_with(
+    evidence: &Evidence,
+    what: Process,
+    whose: impl Fn(&InstanceId) -> bool,
+    from: Stamp,
+    to: Stamp,
+) -> bool {
+    let error = Duration::from_nanos(evidence.observed.health.clock_error);
+    evidence.observed.lives.iter().filter(|life| life.what == what && whose(&life.instance)).any(|life| {
+        let asked = life.asked.unwrap_or(life.at);
+        from <= life.at + error && to + error >= asked
+    })
+}
+
+/// One side of a one-by-one match: how many there are, how many were matched, how many of the others may be missing.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    all: u64,
+    matched: u64,
+    excused: u64,
+}
+
+impl Tally {
+    fn count(&mut self, matched: bool, excuse: impl FnOnce() -> bool) {
+        self.all += 1;
+        self.matched += u64::from(matched);
+        self.excused += u64::from(!matched && excuse());
+    }
+
+    fn balance(self, law: LawId) -> Balance {
+        Balance::new(law, None, self.all, self.matched, Slack { fewer: self.excused, more: 0 })
+    }
+}
+
+fn calls_logged(evidence: &Evidence) -> Balance {
+    let mut tally = Tally::default();
+    for story in evidence.stories.iter().filter(|s| s.is_clients() && s.end != ClientEnd::Refused) {
+        let never_arrived = || {
+            let lost = lost_with(evidence, Process::Proxy, |id| *id == story.caller, story.intended, story.done);
+            // What its client gave up on, or lost the connection of, may not have been read by any proxy.
+            let given_up = matches!(story.end, ClientEnd::Reset | ClientEnd::Deadline | ClientEnd::Unfinished);
+            lost || (given_up && story.tries.is_empty())
+        };
+        tally.count(story.access.is_some(), never_arrived);
+    }
+    tally.balance(LawId::CallLogged)
+}
+
+/// Strays may be those of onward calls whose own line was lost with the proxy of their caller.
+fn records_called(evidence: &Evidence) -> Balance {
+    let (observed, strays) = (&evidence.observed, &evidence.strays);
+    let lost = |caller: Option<&str>, began: Stamp, took: u64| {
+        let of_caller = |id: &InstanceId| caller.is_some_and(|caller| id.service.as_str() == caller);
+        lost_with(evidence, Process::Proxy, of_caller, began, Stamp(began.0.saturating_add(took)))
+    };
+    let mut tally = Tally::default();
+    for line in strays.access.iter().filter_map(|i| observed.access.get(*i as usize)) {
+        let caller = (line.side == Side::Inbound).then_some(line.caller.as_str());
+        tally.count(false, || lost(caller, line.began, line.took));
+    }
+    for sent in strays.tries.iter().filter_map(|i| observed.tries.get(*i as usize)) {
+        tally.count(false, || lost(Some(sent.proxy.service.as_str()), sent.began, sent.took));
+    }
+    for (_, line) in strays.ledger.iter().filter_map(|i| observed.ledger.get(*i as usize)) {
+        tally.count(false, || lost(Some(&line.caller), line.began, line.ended.0.saturating_sub(line.began.0)));
+    }
+    for _ in &strays.calls {
+        tally.count(false, || false);
+    }
+    let matched = evidence.stories.len() + evidence.tries.len();
+    let whole = Tally { all: tally.all + matched as u64, matched: matched as u64, excused: tally.excused };
+    whole.balance(LawId::RecordCalled)
+}
+
+/// The four laws between a try's sender, the callee's proxy and the workload.
+fn tries_matched(evidence: &Evidence) -> [Balance; 4] {
+    let [mut arrived, mut tried, mut served, mut logged] = [Tally::default(); 4];
+    for story in &evidence.stories {
+        for t in evidence.tries(story) {
+            let (began, ended) = (t.began(), t.ended());
+            let with = |what, whose: Option<&InstanceId>| {
+                whose.is_some_and(|whose| lost_with(evidence, what, |id| id == whose, began, ended))
+            };
+            if t.sent.is_some_and(|sent| sent.status != 0) {
+                arrived.count(t.arrived.is_some(), || with(Process::Proxy, t.instance()));
+            }
+            if t.arrived.is_some() {
+                tried.count(t.sent.is_some(), || with(Process::Proxy, Some(&story.caller)));
+            }
+            if t.arrived.is_some_and(is_from_workload) {
+                served.count(t.served.is_some(), || with(Process::Workload, t.instance()));
+            }
+            if t.served.is_some() {
+                logged.count(t.arrived.is_some(), || with(Process::Proxy, t.instance()));
+            }
+        }
+    }
+    [
+        arrived.balance(LawId::TryArrived),
+        tried.balance(LawId::LineTried),
+        served.balance(LawId::LineServed),
+        logged.balance(LawId::ServedLogged),
+    ]
+}
+
+/// What the counters of one proxy say, all its lives together.
+struct Counted<'a> {
+    proxy: &'a InstanceId,
+    rises: BTreeMap<&'a str, u64>,
+}
+
+/// What a proxy's records say of one of its clusters.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    /// Tries that surely were given a connection.
+    surely: u64,
+    /// Tries that may have been: they got no answer, and nobody saw them arrive.
+    perhaps: u64,
+    /// Calls and retries that the breaker turned away: surely, and perhaps.
+    overflowed: u64,
+    perhaps_overflowed: u64,
+}
+
+impl<'a> Counted<'a> {
+    fn all(evidence: &'a Evidence) -> Vec<Counted<'a>> {
+        let mut proxies: BTreeMap<&InstanceId, BTreeMap<&str, u64>> = BTreeMap::new();
+        for record in &evidence.observed.counters {
+            let rises = proxies.entry(&record.proxy).or_default();
+            for (name, rise) in &record.rises {
+                *rises.entry(name.as_str()).or_default() += rise;
+            }
+        }
+        proxies.into_iter().map(|(proxy, rises)| Counted { proxy, rises }).collect()
+    }
+
+    fn balances(&self, evidence: &Evidence) -> Vec<Balance> {
+        let sent = self.sent(evidence);
+        let mut all = Vec::new();
+        for (service, sent) in &sent {
+            let total = self.rise(service, &["upstream_rq_total"]);
+            let slack = Slack { fewer: self.uncounted(evidence, sent.surely), more: sent.perhaps };
+            all.push(self.balance(LawId::TriesCounted, sent.surely, total, slack));
+            let overflows = self.rise(service, &["upstream_rq_pending_overflow", "upstream_rq_active_overflow"]);
+            let fewer = self.uncounted(evidence, sent.overflowed);
+            let slack = Slack { fewer, more: sent.perhaps_overflowed };
+            all.push(self.balance(LawId::OverflowsCounted, sent.overflowed, overflows, slack));
+        }
+        for (side, listener) in [(Side::Outbound, "out"), (Side::Inbound, "in")] {
+            for (law, flag, counter) in
+                [(LawId::AbortsCounted, "FI", "aborts_injected"), (LawId::DelaysCounted, "DI", "delays_injected")]
+            {
+                let own = |line: &&AccessRecord| line.side == side && line.proxy == *self.proxy;
+                let ours = |line: &&AccessRecord| line.id.starts_with(&evidence.observed.prefix);
+                let flagged = |line: &&AccessRecord| Flags(&line.flags).has(flag);
+                let lines = evidence.observed.access.iter().filter(own).filter(flagged).filter(ours).count() as u64;
+                let counted = self.rises.get(format!("http.{listener}.fault.{counter}").as_str()).copied().unwrap_or(0);
+                let slack = Slack { fewer: self.uncounted(evidence, lines), more: self.unlogged(evidence, side) };
+                all.push(self.balance(law, lines, counted, slack));
+            }
+        }
+        all
+    }
+
+    fn balance(&self, law: LawId, left: u64, right: u64, slack: Slack) -> Balance {
+        Balance::new(law, Some(self.proxy.clone()), left, right, slack)
+    }
+
+    /// What the records of this proxy say, by the service called.
+    fn sent(&self, evidence: &Evidence) -> BTreeMap<ServiceName, Sent> {
+        let mut sent: BTreeMap<ServiceName, Sent> = BTreeMap::new();
+        for story in evidence.stories.iter().filter(|s| s.caller == *self.proxy) {
+            let place = sent.entry(story.edge.to.clone()).or_default();
+            for t in evidence.tries(story).filter(|t| t.sent.is_some()) {
+                match (t.has_arrived(), t.was_sent()) {
+                    (true, _) => place.surely += 1,
+                    (false, true) => place.perhaps += 1,
+                    (false, false) => {}
+                }
+            }
+            let (surely, perhaps) = overflows(evidence, story);
+            place.overflowed += surely;
+            place.perhaps_overflowed += perhaps;
+        }
+        sent
+    }
+
+    /// The rise of these counters of the clusters of a service: `cluster.out.reviews.…`, and of its versions' clusters.
+    fn rise(&self, service: &ServiceName, names: &[&str]) -> u64 {
+        let of_service = |counter: &str| {
+            let rest = counter.strip_prefix("cluster.out.")?.strip_prefix(service.as_str())?.strip_prefix('.')?;
+            Some(rest.rsplit_once('.').map_or(rest, |(_, last)| last).to_owned())
+        };
+        let chosen = |counter: &str| of_service(counter).is_some_and(|last| names.contains(&last.as_str()));
+        self.rises.iter().filter(|(name, _)| chosen(name)).map(|(_, rise)| rise).sum()
+    }
+
+    /// A killed proxy takes its counters with it: whatever it had counted may be missing.
+    fn uncounted(&self, evidence: &Evidence, counted: u64) -> u64 {
+        if self.was_killed(evidence) { counted } else { 0 }
+    }
+
+    /// A killed proxy's requests in flight were counted when they began and never logged.
+    fn unlogged(&self, evidence: &Evidence, side: Side) -> u64 {
+        if !self.was_killed(evidence) {
+            return 0;
+        }
+        let without_line = |story: &CallStory| match side {
+            Side::Outbound => u64::from(story.caller == *self.proxy && story.access.is_none()),
+            Side::Inbound => {
+                let to_it = |t: &TryView<'_>| t.arrived.is_none() && t.instance() == Some(self.proxy);
+                evidence.tries(story).filter(to_it).count() as u64
+            }
+        };
+        evidence.stories.iter().map(without_line).sum()
+    }
+
+    fn was_killed(&self, evidence: &Evidence) -> bool {
+        evidence.observed.lives.iter().any(|life| life.what == Process::Proxy && life.instance == *self.proxy)
+    }
+}
+
+/// How often the breaker turned this call away: surely, and perhaps besides. A retry that it suppressed leaves the flag on
+/// the call and, by which limit, one overflow counter or another.
+fn overflows(evidence: &Evidence, story: &CallStory) -> (u64, u64) {
+    if story.outcome == CallOutcome::Shed(Shedder::CircuitBreaker) {
+        return (1, 0);
+    }
+    let flagged = |flags: &str| u64::from(Flags(flags).has("UO"));
+    let line = evidence.line(story).map_or(0, |line| flagged(&line.flags));
+    let tries: u64 = evidence.tries(story).filter_map(|t| t.sent).map(|sent| flagged(&sent.flags)).sum();
+    (0, line.max(tries))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,428 @@
+//! The join: raw records to stories, by the id of the call and the number of the try.
+//!
+//! It is run several times a second on a run under way, so it touches each record a constant number of times, clones none,
+//! and finds a call by its number, not by its id.
+
+use crate::{
+    CallOutcome, CallStory, Evidence, Flags, Grade, Observed, Origin, Strays, TryStory, TryView, outcome,
+    phase::{spans, windows},
+    story::view,
+};
+use squall_model::{AccessRecord, ClientEnd, Edge, InstanceId, Plan, ServiceName, Side, Stamp};
+use std::collections::HashMap;
+
+/// Joins everything observed of a run of this plan, under way or over. The order of the records does not matter.
+#[must_use]
+pub fn join(plan: &Plan, observed: Observed) -> Evidence {
+    let mut strays = Strays::default();
+    let mut stories = client_stories(plan, &observed, &mut strays);
+    stories.extend(onward_stories(&observed));
+    stories.sort_by_key(|story| (story.intended, story.seq));
+
+    let index = Index::new(&observed, &stories);
+    let sides = Sides::new(&observed, &index, stories.len(), &mut strays);
+    let mut tries = Vec::with_capacity(observed.tries.len());
+    for (story, number) in stories.iter_mut().zip(0..) {
+        let first = tries.len();
+        merge(&observed, &sides, number, &mut tries);
+        story.tries = first as u32..tries.len() as u32;
+        story.access = story.access.or_else(|| sides.line_of(number));
+        finish(&observed, story, &tries[first..]);
+    }
+    let windows = windows(plan, &observed);
+    let spans = spans(&observed, &stories);
+    let mut evidence = Evidence { observed, stories, tries, strays, settled_until: None, windows, spans };
+    evidence.settled_until = settled_until(plan, &evidence);
+    evidence
+}
+
+/// A story of each client's record, as far as the client knows it.
+fn client_stories(plan: &Plan, observed: &Observed, strays: &mut Strays) -> Vec<CallStory> {
+    let unknown = || Edge { from: "?".into(), to: "?".into() };
+    let last = plan.lines().map(|line| usize::from(line.number) + 1).max().unwrap_or(0);
+    let mut edges = vec![None; last];
+    for line in plan.lines() {
+        edges[usize::from(line.number)] = Some(Edge { from: line.caller.clone(), to: line.to.service.clone() });
+    }
+    let mut seen = Numbers::of(observed.calls.iter().map(|c| c.seq));
+    let mut stories = Vec::with_capacity(observed.calls.len());
+    for (call, number) in observed.calls.iter().zip(0u32..) {
+        if !seen.insert(call.seq, number) {
+            strays.calls.push(number);
+            continue;
+        }
+        let edge = edges.get(usize::from(call.line)).cloned().flatten().unwrap_or_else(unknown);
+        stories.push(CallStory {
+            seq: call.seq,
+            origin: Origin::Client(number),
+            line: Some(call.line),
+            caller: InstanceId { service: edge.from.clone(), number: call.caller },
+            edge,
+            user: call.user,
+            intended: call.intended,
+            met: call.sent,
+            done: call.done,
+            end: call.end,
+            outcome: CallOutcome::Unfinished,
+            grade: Grade::Exact,
+            access: None,
+            tries: 0..0,
+            resolved: true,
+        });
+    }
+    stories
+}
+
+/// A story of each onward call: its line at the proxy of the workload that made it stands for the client's record.
+fn onward_stories(observed: &Observed) -> impl Iterator<Item = CallStory> + '_ {
+    observed.access.iter().zip(0u32..).filter(|(line, _)| line.side == Side::Outbound).filter_map(|(line, number)| {
+        let Id { seq, onward } = Id::read(&observed.prefix, &line.id)?;
+        let to: ServiceName = onward?.rsplit('.').nth(1)?.into();
+        let done = Stamp(line.began.0.saturating_add(line.took));
+        let end = if line.status == 0 { ClientEnd::Reset } else { ClientEnd::Answered(line.status) };
+        Some(CallStory {
+            seq,
+            origin: Origin::Onward(seq),
+            line: None,
+            edge: Edge { from: line.proxy.service.clone(), to },
+            caller: line.proxy.clone(),
+            user: 0,
+            intended: line.began,
+            met: line.began,
+            done,
+            end,
+            outcome: CallOutcome::Unfinished,
+            grade: Grade::Exact,
+            access: Some(number),
+            tries: 0..0,
+            resolved: true,
+        })
+    })
+}
+
+/// An `x-request-id` of ours: the prefix, the number of the client's call, and for onward calls what was appended.
+struct Id<'a> {
+    seq: u64,
+    onward: Option<&'a str>,
+}
+
+impl<'a> Id<'a> {
+    /// `None` for the ids of settling traffic and of mirrored copies (`7-shadow`): they are no calls of ours.
+    fn read(prefix: &str, id: &'a str) -> Option<Id<'a>> {
+        let rest = id.strip_prefix(prefix)?;
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let seq = rest[..digits].parse().ok()?;
+        match &rest[digits..] {
+            "" => Some(Id { seq, onward: None }),
+            onward if onward.starts_with('.') && !onward.contains("-shadow") => Some(Id { seq, onward: Some(onward) }),
+            _ => None,
+        }
+    }
+}
+
+/// Numbers of calls to indices: a table where they lie close together, as they do, else a map.
+enum Numbers {
+    Table { first: u64, at: Vec<u32> },
+    Map(HashMap<u64, u32>),
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Numbers {
+    fn of(numbers: impl Iterator<Item = u64> + Clone) -> Numbers {
+        let (count, first, last) = numbers.fold((0usize, u64::MAX, 0), |(n, lo, hi), x| (n + 1, lo.min(x), hi.max(x)));
+        match last.checked_sub(first).and_then(|width| usize::try_from(width).ok()) {
+            Some(width) if width < 8 * count + 1024 => Numbers::Table { first, at: vec![NONE; width + 1] },
+            _ => Numbers::Map(HashMap::with_capacity(count)),
+        }
+    }
+
+    /// False if the number is taken.
+    fn insert(&mut self, number: u64, index: u32) -> bool {
+        match self {
+            Numbers::Table { first, at } => {
+                let place = number.checked_sub(*first).and_then(|n| at.get_mut(usize::try_from(n).ok()?));
+                place.is_some_and(|place| {
+                    let free = *place == NONE;
+                    if free {
+                        *place = index;
+                    }
+                    free
+                })
+            }
+            Numbers::Map(map) => match map.entry(number) {
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    place.insert(index);
+                    true
+                }
+                std::collections::hash_map::Entry::Occupied(_) => false,
+            },
+        }
+    }
+
+    fn get(&self, number: u64) -> Option<u32> {
+        match self {
+            Numbers::Table { first, at } => {
+                at.get(usize::try_from(number.checked_sub(*first)?).ok()?).copied().filter(|i| *i != NONE)
+            }
+            Numbers::Map(map) => map.get(&number).copied(),
+        }
+    }
+}
+
+/// Finds the story of an id.
+struct Index<'a> {
+    prefix: &'a str,
+    clients: Numbers,
+    onward: HashMap<&'a str, u32>,
+}
+
+impl<'a> Index<'a> {
+    fn new(observed: &'a Observed, stories: &[CallStory]) -> Index<'a> {
+        let of_clients = stories.iter().zip(0u32..).filter(|(s, _)| s.is_clients());
+        let mut clients = Numbers::of(of_clients.clone().map(|(s, _)| s.seq));
+        for (story, number) in of_clients {
+            clients.insert(story.seq, number);
+        }
+        let onward = stories.iter().zip(0u32..).filter(|(s, _)| !s.is_clients());
+        let onward =
+            onward.filter_map(|(s, number)| Some((observed.access.get(s.access? as usize)?.id.as_str(), number)));
+        Index { prefix: &observed.prefix, clients, onward: onward.collect() }
+    }
+
+    fn find(&self, id: &str) -> Found {
+        match Id::read(self.prefix, id) {
+            None => Found::NotOurs,
+            Some(Id { seq, onward: None }) => self.clients.get(seq).map_or(Found::Stray, Found::Story),
+            Some(Id { onward: Some(_), .. }) => self.onward.get(id).copied().map_or(Found::Stray, Found::Story),
+        }
+    }
+}
+
+enum Found {
+    Story(u32),
+    Stray,
+    NotOurs,
+}
+
+/// Records of one kind, gathered by story: those of story n are `at[from[n]..from[n + 1]]`.
+struct Gathered {
+    from: Vec<u32>,
+    at: Vec<u32>,
+}
+
+impl Gathered {
+    fn new<'a>(
+        ids: impl Iterator<Item = Option<&'a str>>,
+        index: &Index<'_>,
+        stories: usize,
+        strays: &mut Vec<u32>,
+    ) -> Self {
+        let mut from = vec![0u32; stories + 1];
+        let mut place = Vec::with_capacity(ids.size_hint().0);
+        for (id, number) in ids.zip(0u32..) {
+            let found = match id.map_or(Found::NotOurs, |id| index.find(id)) {
+                Found::Story(story) => {
+                    from[story as usize + 1] += 1;
+                    story
+                }
+                Found::Stray => {
+                    strays.push(number);
+                    NONE
+                }
+                Found::NotOurs => NONE,
+            };
+            place.push(found);
+        }
+        for story in 1..from.len() {
+            from[story] += from[story - 1];
+        }
+        let mut next = from.clone();
+        let mut at = vec![0u32; from.last().copied().unwrap_or(0) as usize];
+        for (story, number) in place.into_iter().zip(0u32..).filter(|(story, _)| *story != NONE) {
+            let slot = &mut next[story as usize];
+            at[*slot as usize] = number;
+            *slot += 1;
+        }
+        Gathered { from, at }
+    }
+
+    fn of(&self, story: u32) -> &[u32] {
+        let story = story as usize;
+        &self.at[self.from[story] as usize..self.from[story + 1] as usize]
+    }
+}
+
+/// The records of all observers but the client, gathered by story.
+struct Sides {
+    outbound: Gathered,
+    sent: Gathered,
+    arrived: Gathered,
+    served: Gathered,
+}
+
+impl Sides {
+    fn new(observed: &Observed, index: &Index<'_>, stories: usize, strays: &mut Strays) -> Sides {
+        let on = |side: Side| observed.access.iter().map(move |line| (line.side == side).then_some(line.id.as_str()));
+        let mut gather = |side| Gathered::new(on(side), index, stories, &mut strays.access);
+        let (outbound, arrived) = (gather(Side::Outbound), gather(Side::Inbound));
+        let sent = observed.tries.iter().map(|t| Some(t.id.as_str()));
+        let sent = Gathered::new(sent, index, stories, &mut strays.tries);
+        let served = observed.ledger.iter().map(|(_, line)| (!line.copy).then_some(line.id.as_str()));
+        let served = Gathered::new(served, index, stories, &mut strays.ledger);
+        // A call has one line at its caller's proxy. More than one: the first by time is it, the others belong to no call.
+        for story in 0..stories as u32 {
+            let first = first_line(observed, outbound.of(story));
+            strays.access.extend(outbound.of(story).iter().filter(|line| Some(**line) != first));
+        }
+        strays.access.sort_unstable();
+        Sides { outbound, sent, arrived, served }.first_line_first(observed)
+    }
+
+    /// The line of a call at its caller's proxy.
+    fn line_of(&self, story: u32) -> Option<u32> {
+        self.outbound.of(story).first().copied()
+    }
+
+    fn first_line_first(mut self, observed: &Observed) -> Sides {
+        let stories = self.outbound.from.len() - 1;
+        for story in 0..stories {
+            let range = self.outbound.from[story] as usize..self.outbound.from[story + 1] as usize;
+            if range.len() > 1 {
+                self.outbound.at[range].sort_by_key(|line| line_order(observed, *line));
+            }
+        }
+        self
+    }
+}
+
+fn first_line(observed: &Observed, lines: &[u32]) -> Option<u32> {
+    lines.iter().copied().min_by_key(|line| line_order(observed, *line))
+}
+
+fn line_order(observed: &Observed, line: u32) -> (Stamp, u64, u32) {
+    observed.access.get(line as usize).map_or((Stamp(0), 0, 0), |l| (l.began, l.took, l.proxy.number))
+}
+
+/// Puts the records of one story's tries together.
+///
+/// Records of one try carry the same number and name the same instance. Should a number occur twice, the earlier records
+/// go together, then the later ones.
+fn merge(observed: &Observed, sides: &Sides, story: u32, tries: &mut Vec<TryStory>) {
+    let first = tries.len();
+    for sent in sides.sent.of(story) {
+        let attempt = observed.tries[*sent as usize].attempt;
+        tries.push(TryStory { attempt, sent: Some(*sent), ..TryStory::default() });
+    }
+    tries[first..].sort_by_key(|t| (t.attempt, began(observed, t)));
+    for arrived in in_order(sides.arrived.of(story), |i| observed.access[i as usize].began) {
+        let line = &observed.access[arrived as usize];
+        let free = |t: &TryStory| t.arrived.is_none();
+        match place(observed, &tries[first..], line.attempts, &line.proxy, free) {
+            Some(at) => tries[first + at].arrived = Some(arrived),
+            None => tries.push(TryStory { attempt: line.attempts, arrived: Some(arrived), ..TryStory::default() }),
+        }
+    }
+    for served in in_order(sides.served.of(story), |i| observed.ledger[i as usize].1.began) {
+        let (instance, line) = &observed.ledger[served as usize];
+        let free = |t: &TryStory| t.served.is_none();
+        match place(observed, &tries[first..], line.attempt, instance, free) {
+            Some(at) => tries[first + at].served = Some(served),
+            None => tries.push(TryStory { attempt: line.attempt, served: Some(served), ..TryStory::default() }),
+        }
+    }
+    tries[first..].sort_by_key(|t| (t.attempt, began(observed, t)));
+}
+
+fn began(observed: &Observed, t: &TryStory) -> Stamp {
+    view(observed, t).began()
+}
+
+fn in_order(records: &[u32], began: impl Fn(u32) -> Stamp) -> Vec<u32> {
+    let mut records = records.to_vec();
+    records.sort_by_key(|record| began(*record));
+    records
+}
+
+/// Where among these tries a record of this number and instance belongs: a try of the same instance, else one of unknown
+/// instance. A record without a number (0) goes by its instance alone.
+fn place(
+    observed: &Observed,
+    tries: &[TryStory],
+    attempt: u32,
+    instance: &InstanceId,
+    free: impl Fn(&TryStory) -> bool,
+) -> Option<usize> {
+    let candidate = |t: &TryStory| free(t) && (t.attempt == attempt || attempt == 0);
+    let same = tries.iter().position(|t| candidate(t) && view(observed, t).instance() == Some(instance));
+    same.or_else(|| tries.iter().position(|t| candidate(t) && view(observed, t).instance().is_none()))
+}
+
+/// Fills in what only all observers together know of a call.
+fn finish(observed: &Observed, story: &mut CallStory, tries: &[TryStory]) {
+    let mut few = [view(observed, &TryStory::default()); 4];
+    let many: Vec<TryView<'_>>;
+    let views: &[TryView<'_>] = if tries.len() <= few.len() {
+        few.iter_mut().zip(tries).for_each(|(place, t)| *place = view(observed, t));
+        &few[..tries.len()]
+    } else {
+        many = tries.iter().map(|t| view(observed, t)).collect();
+        &many
+    };
+    let line = story.access.and_then(|i| observed.access.get(i as usize));
+    story.outcome = outcome::classify(story.end, line, views);
+    story.met = met(story.met, line, views);
+    let due = line.is_some() || may_lack_a_line(story.end);
+    let whole = due && tries_due(line).is_none_or(|n| views.len() >= n) && views.iter().all(is_whole);
+    story.resolved = whole;
+    story.grade = match (line, views) {
+        (None, []) => Grade::ClientOnly,
+        _ if whole && line.is_some() => Grade::Exact,
+        _ => Grade::Partial,
+    };
+}
+
+/// When the call met the first proxy that could do anything to it: the callee's, unless the caller's held it before.
+fn met(sent: Stamp, line: Option<&AccessRecord>, tries: &[TryView<'_>]) -> Stamp {
+    match (line, tries.first()) {
+        (Some(line), _) if Flags(&line.flags).has_any(&["DI", "FI"]) => line.began.max(sent),
+        (_, Some(first)) => first.met().max(sent),
+        (Some(line), None) => line.began.max(sent),
+        (None, None) => sent,
+    }
+}
+
+/// The client alone ended it, perhaps before its proxy had read it: there may be no line.
+fn may_lack_a_line(end: ClientEnd) -> bool {
+    matches!(end, ClientEnd::Refused)
+}
+
+/// How many tries the line of the caller's proxy says were made, where that is sure: the count includes a last one that was
+/// turned away before it was sent.
+fn tries_due(line: Option<&AccessRecord>) -> Option<usize> {
+    let line = line?;
+    let turned_away = Flags(&line.flags).has_any(&["UO", "UH", "NC", "NR", "FI", "RL", "UAEX", "RLSE"]);
+    (!turned_away && line.details == "via_upstream").then_some(line.attempts as usize)
+}
+
+/// Every record of this try that is due is there: an answered try has a line, a line that passes on an answer a ledger line.
+fn is_whole(t: &TryView<'_>) -> bool {
+    let arrived = t.status() == 0 || t.arrived.is_some();
+    let served = !t.arrived.is_some_and(crate::balance::is_from_workload) || t.served.is_some();
+    arrived && served && t.sent.is_some()
+}
+
+/// Up to where a run under way may be judged.
+fn settled_until(plan: &Plan, evidence: &Evidence) -> Option<Stamp> {
+    if evidence.observed.quiet {
+        return None;
+    }
+    let unresolved = evidence.stories.iter().find(|s| !s.resolved).map(|s| s.intended);
+    let pending = crate::phase::pending_from(plan, &evidence.observed);
+    let until = [evidence.observed.unresolved_from, unresolved, pending].into_iter().flatten().min();
+    // Nothing is known to be missing, but nobody has said that nothing is: lines may be late, calls are not.
+    until.or(Some(Stamp(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! Everything raw of one run of one plan, as data: what a failed run is replayed from.
+
+use serde::{Deserialize, Serialize};
+use squall_model::{
+    AccessRecord, Act, CallRecord, CounterRecord, Effect, InstanceId, LedgerRecord, Plan, Stamp, TryRecord, duration,
+};
+use std::{fmt, time::Duration};
+
+/// Everything raw of one run of one plan, or of a run that is still under way.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Observed {
+    /// The `x-request-id` of call n is this followed by n. Records with other ids (settling traffic) are left out of all counts.
+    pub prefix: String,
+    /// The client's records, in any order.
+    pub calls: Vec<CallRecord>,
+    /// Access logs of all proxies, both sides, in any order.
+    pub access: Vec<AccessRecord>,
+    /// Upstream logs of all proxies, in any order.
+    pub tries: Vec<TryRecord>,
+    /// Ledgers of all workloads, each line with its instance, in any order.
+    pub ledger: Vec<(InstanceId, LedgerRecord)>,
+    /// Counters of each life of each proxy; empty while a run is under way.
+    pub counters: Vec<CounterRecord>,
+    /// What took effect, and when. Standing faults too.
+    pub effects: Vec<Happened>,
+    /// What the *main* run does, and when ([`planned`] of its plan): a control run keeps the phases of what it takes away.
+    /// Empty: the plan's own.
+    pub planned: Vec<Planned>,
+    /// The stages that have begun, in order.
+    pub stages: Vec<StageTimes>,
+    /// Processes that ended, asked to or not.
+    pub lives: Vec<LifeEnd>,
+    /// Ejections by outlier detection and their ends, where the mesh tells of them.
+    pub ejections: Vec<Ejection>,
+    /// How the machine and the harness itself fared.
+    pub health: Health,
+    /// Calls intended at this moment or later may still be without a record; `None`: every call has its record.
+    pub unresolved_from: Option<Stamp>,
+    /// The barrier was passed: nothing is in flight, and every line written before it has been read.
+    pub quiet: bool,
+}
+
+/// Something of the timeline that took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happened {
+    /// What.
+    pub act: Act,
+    /// In which stage, from 0.
+    pub stage: u32,
+    /// When.
+    pub effect: Effect,
+}
+
+/// Something of the timeline that is to take effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// What.
+    pub act: Act,
+    /// In which stage, from 0.
+    pub stage: u32,
+    /// When, after the stage's origin; `None`: before its traffic.
+    pub at: Option<Duration>,
+    /// True for an event, which is no fault.
+    pub event: bool,
+}
+
+/// The times of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StageTimes {
+    /// The first intended send.
+    pub origin: Stamp,
+    /// The last intended send, so far.
+    pub last_intended: Stamp,
+    /// When its last call was over, or the drain ended.
+    pub ended: Stamp,
+}
+
+/// Which process of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Process {
+    /// Its proxy.
+    Proxy,
+    /// Its workload.
+    Workload,
+}
+
+/// The end of a process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifeEnd {
+    /// Whose.
+    pub instance: InstanceId,
+    /// Which of its processes.
+    pub what: Process,
+    /// When it was asked to end; `None`: nobody had asked.
+    pub asked: Option<Stamp>,
+    /// When it was seen gone.
+    pub at: Stamp,
+    /// How it ended: `signal 9`, `exit status 1`.
+    pub how: String,
+}
+
+/// An instance was ejected by the outlier detection of a caller's proxy, or let in again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ejection {
+    /// Whose outlier detection.
+    pub by: InstanceId,
+    /// Which instance.
+    pub instance: InstanceId,
+    /// When at the earliest.
+    pub from: Stamp,
+    /// When at the latest: the moment at which it was noticed.
+    pub to: Stamp,
+    /// True for an ejection, false for its end.
+    pub out: bool,
+}
+
+/// How the machine and the harness itself fared. Times in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Health {
+    /// By how much 99 of 100 sends were late at most.
+    pub late_p99: u64,
+    /// What that may be.
+    pub late_p99_limit: u64,
+    /// By how much the latest send was late.
+    pub late_max: u64,
+    /// What that may be.
+    pub late_max_limit: u64,
+    /// Calls that found no room: the cap on connections was reached, or the machine refused a socket.
+    pub starved: u64,
+    /// The longest that the engine's own loop was held up.
+    pub loop_lag: u64,
+    /// What that may be.
+    pub loop_lag_limit: u64,
+    /// The machine was suspended meanwhile: boot time ran on without the monotonic clock.
+    pub slept: bool,
+    /// By how much a proxy's wall clock, mapped to the monotonic clock, may be off.
+    pub clock_error: u64,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Health {
+            late_p99: 0,
+            late_p99_limit: 10_000_000,
+            late_max: 0,
+            late_max_limit: 100_000_000,
+            starved: 0,
+            loop_lag: 0,
+            loop_lag_limit: 250_000_000,
+            slept: false,
+            clock_error: 1_000_000,
+        }
+    }
+}
+
+/// Why a run proves nothing, whatever its calls say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// Too many sends were late, or one was far too late.
+    Late {
+        /// Which: `1% of the sends were` or `a send was`.
+        what: &'static str,
+        /// By how much, nanoseconds.
+        by: u64,
+        /// What is allowed, nanoseconds.
+        limit: u64,
+    },
+    /// Calls found no room for a connection.
+    Starved(u64),
+    /// The engine's loop was held up.
+    Lag {
+        /// For how long, nanoseconds.
+        by: u64,
+        /// What is allowed, nanoseconds.
+        limit: u64,
+    },
+    /// The machine was suspended.
+    Slept,
+    /// A process ended that nobody had asked to.
+    Died(LifeEnd),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |nanos: u64| duration(Duration::from_nanos(nanos));
+        match self {
+            Trouble::Late { what, by, limit } => {
+                write!(f, "{what} more than {} late, {} is allowed", time(*by), time(*limit))
+            }
+            Trouble::Starved(calls) => write!(f, "{calls} calls found no free connection"),
+            Trouble::Lag { by, limit } => {
+                write!(f, "the engine was held up for {}, {} is allowed", time(*by), time(*limit))
+            }
+            Trouble::Slept => f.write_str("the machine was suspended"),
+            Trouble::Died(life) => {
+                let what = match life.what {
+                    Process::Proxy => "proxy",
+                    Process::Workload => "workload",
+                };
+                write!(f, "the {what} of {} died by itself ({})", life.instance, life.how)
+            }
+        }
+    }
+}
+
+impl Observed {
+    /// What went wrong with the machine or the harness, worst first; empty if the run can be trusted in this respect.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let h = &self.health;
+        let died = self.lives.iter().filter(|l| l.asked.is_none()).cloned().map(Trouble::Died);
+        died.chain(h.slept.then_some(Trouble::Slept))
+            .chain((h.starved > 0).then_some(Trouble::Starved(h.starved)))
+            .chain((h.late_max > h.late_max_limit).then_some(Trouble::Late {
+                what: "a send was",
+                by: h.late_max,
+                limit: h.late_max_limit,
+            }))
+            .chain((h.late_p99 > h.late_p99_limit).then_some(Trouble::Late {
+                what: "1% of the sends were",
+                by: h.late_p99,
+                limit: h.late_p99_limit,
+            }))
+            .chain((h.loop_lag > h.loop_lag_limit).then_some(Trouble::Lag { by: h.loop_lag, limit: h.loop_lag_limit }))
+            .collect()
+    }
+}
+
+/// What a plan does, and when: for [`Observed::planned`] of its control runs.
+#[must_use]
+pub fn planned(plan: &Plan) -> Vec<Planned> {
+    let event = |act: Act| match act {
+        Act::Arm(id) | Act::End(id) => plan.fault(id).is_some_and(|f| f.does.is_event()),
+        Act::Change(_) | Act::Revert(_) => false,
+    };
+    let stages = plan.timeline.stages.iter().zip(0u32..);
+    stages
+        .flat_map(|(stage, number)| {
+            let standing = stage.standing.iter().map(|id| (Act::Arm(*id), None));
+            let cues = stage.cues.iter().map(|cue| (cue.act, Some(cue.at)));
+            standing.chain(cues).map(move |(act, at)| (act, number, at))
+        })
+        .map(|(act, stage, at)| Planned { act, stage, at, event: event(act) })
+        .collect()
+}

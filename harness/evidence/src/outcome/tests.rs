@@ -1,0 +1,170 @@
+use super::*;
+use crate::{
+    Evidence, Observed,
+    testing::{Hop, Scene, plan},
+};
+
+fn of_one(scene: &Scene) -> CallOutcome {
+    let evidence = scene.evidence();
+    assert_eq!(evidence.stories().len(), 1);
+    evidence.stories()[0].outcome
+}
+
+/// A call whose tries end so, as its client sees the caller's proxy answer.
+fn tried(hops: &[Hop]) -> CallOutcome {
+    let mut scene = Scene::new(plan());
+    scene.call(0, hops);
+    of_one(&scene)
+}
+
+/// A call that the caller's proxy answers by itself.
+fn local(status: u16, flags: &str, details: &str) -> CallOutcome {
+    let mut scene = Scene::new(plan());
+    scene.local(0, status, flags, details);
+    of_one(&scene)
+}
+
+/// A call that ended so for its client, whatever the proxies say.
+fn ended(end: ClientEnd, change: impl FnOnce(&mut Observed)) -> Evidence {
+    let mut scene = Scene::new(plan());
+    scene.call(0, &[Hop::Ok(1)]);
+    scene.seen.calls[0].end = end;
+    change(&mut scene.seen);
+    scene.evidence()
+}
+
+#[test]
+fn an_intact_answer_succeeds_however_it_came_about() {
+    assert_eq!(tried(&[Hop::Ok(1)]), CallOutcome::Succeeded);
+    assert_eq!(tried(&[Hop::Aborted(1, 503), Hop::Refused(2), Hop::Ok(3)]), CallOutcome::Succeeded);
+    assert_eq!(tried(&[Hop::Status(1, 302)]), CallOutcome::Succeeded);
+    // Hedging: the first try's answer is used, and the flag says that retries were exhausted.
+    assert_eq!(local(200, "URX", "via_upstream"), CallOutcome::Succeeded);
+    assert_eq!(tried(&[Hop::Status(1, 404)]), CallOutcome::Answered);
+}
+
+#[test]
+fn what_a_proxy_turns_away_for_a_limit_is_shed() {
+    assert_eq!(
+        local(503, "UO", "upstream_reset_before_response_started{overflow}"),
+        CallOutcome::Shed(Shedder::CircuitBreaker)
+    );
+    assert_eq!(local(429, "RL", "local_rate_limited"), CallOutcome::Shed(Shedder::RateLimit));
+    assert_eq!(local(503, "-", "denied_by_admission_control"), CallOutcome::Shed(Shedder::AdmissionControl));
+    assert_eq!(local(503, "-", "reached_concurrency_limit"), CallOutcome::Shed(Shedder::AdaptiveConcurrency));
+    assert_eq!(tried(&[Hop::Limited(1)]), CallOutcome::Shed(Shedder::RateLimit));
+}
+
+#[test]
+fn a_call_that_a_workload_has_seen_is_not_shed() {
+    assert_eq!(tried(&[Hop::Status(1, 503), Hop::Limited(2)]), CallOutcome::Answered);
+}
+
+#[test]
+fn an_overflow_with_a_try_is_a_suppressed_retry() {
+    let overflowing = |hop| {
+        let mut scene = Scene::new(plan());
+        scene.call(0, &[hop]);
+        scene.seen.access.last_mut().unwrap().flags = "UO".into();
+        scene
+    };
+    assert_eq!(of_one(&overflowing(Hop::Status(1, 503))), CallOutcome::Answered);
+    assert_eq!(of_one(&overflowing(Hop::Aborted(1, 503))), CallOutcome::Aborted);
+    // The breaker may leave a line in the upstream log for what it turned away: that is no try.
+    let mut scene = overflowing(Hop::Refused(1));
+    scene.seen.tries[0].flags = "UO".into();
+    assert_eq!(of_one(&scene), CallOutcome::Shed(Shedder::CircuitBreaker));
+}
+
+#[test]
+fn who_or_what_it_is_can_be_denied_by_either_proxy() {
+    assert_eq!(local(403, "-", "rbac_access_denied_matched_policy[p]"), CallOutcome::Denied);
+    assert_eq!(local(401, "-", "jwt_authn_access_denied{Jwt_is_missing}"), CallOutcome::Denied);
+    assert_eq!(local(403, "UAEX", "ext_authz_denied"), CallOutcome::Denied);
+    assert_eq!(local(500, "RLSE", "rate_limiter_error"), CallOutcome::Denied);
+    assert_eq!(tried(&[Hop::Denied(1)]), CallOutcome::Denied);
+    assert_eq!(tried(&[Hop::Status(1, 403)]), CallOutcome::Answered, "the workload's own 403 is an answer");
+}
+
+#[test]
+fn time_limits_of_proxies_and_clients() {
+    assert_eq!(tried(&[Hop::TimedOut(1, 300)]), CallOutcome::TimedOut);
+    assert_eq!(tried(&[Hop::TimedOut(1, 100), Hop::TimedOut(2, 100)]), CallOutcome::TimedOut);
+    // Cut off in the middle of the body: the status is 200, the flag is not.
+    let cut = ended(ClientEnd::Cut(200), |seen| seen.access.iter_mut().for_each(|l| l.flags = "UT".into()));
+    assert_eq!(cut.stories()[0].outcome, CallOutcome::TimedOut);
+    let gone = ended(ClientEnd::Deadline, |seen| seen.access.iter_mut().for_each(|l| l.flags = "DI,DC".into()));
+    assert_eq!(gone.stories()[0].outcome, CallOutcome::TimedOut);
+}
+
+#[test]
+fn refused_reset_and_unroutable() {
+    assert_eq!(tried(&[Hop::Refused(1)]), CallOutcome::Refused);
+    assert_eq!(tried(&[Hop::Refused(1), Hop::Refused(2)]), CallOutcome::Refused);
+    assert_eq!(local(503, "UH", "no_healthy_upstream"), CallOutcome::Refused);
+    assert_eq!(tried(&[Hop::Broken(1)]), CallOutcome::Reset);
+    assert_eq!(local(502, "UPE", "upstream_reset_before_response_started{protocol_error}"), CallOutcome::Reset);
+    assert_eq!(local(404, "NR", "route_not_found"), CallOutcome::Unroutable);
+    assert_eq!(local(503, "NC", "cluster_not_found"), CallOutcome::Unroutable);
+    let cut = ended(ClientEnd::Cut(200), |seen| seen.access.iter_mut().for_each(|l| l.flags = "UPE".into()));
+    assert_eq!(cut.stories()[0].outcome, CallOutcome::Reset);
+}
+
+#[test]
+fn without_a_word_of_a_proxy_the_clients_counts() {
+    for (end, outcome) in [
+        (ClientEnd::Refused, CallOutcome::Refused),
+        (ClientEnd::Reset, CallOutcome::Reset),
+        (ClientEnd::Garbled, CallOutcome::Reset),
+        (ClientEnd::Cut(200), CallOutcome::Reset),
+        (ClientEnd::Deadline, CallOutcome::TimedOut),
+        (ClientEnd::Unfinished, CallOutcome::Unfinished),
+        (ClientEnd::Answered(503), CallOutcome::Answered),
+        (ClientEnd::Answered(204), CallOutcome::Succeeded),
+    ] {
+        let alone = ended(end, |seen| (seen.access.clear(), seen.tries.clear(), seen.ledger.clear()).0);
+        assert_eq!(alone.stories()[0].outcome, outcome, "{end:?}");
+    }
+}
+
+#[test]
+fn our_own_faults_are_aborts_wherever_they_sit() {
+    assert_eq!(local(503, "FI", "fault_filter_abort"), CallOutcome::Aborted);
+    assert_eq!(local(503, "DI,FI", "fault_filter_abort"), CallOutcome::Aborted);
+    assert_eq!(tried(&[Hop::Aborted(1, 503)]), CallOutcome::Aborted);
+    assert_eq!(
+        tried(&[Hop::Aborted(1, 503), Hop::Status(2, 500)]),
+        CallOutcome::Answered,
+        "the last try's word counts"
+    );
+    assert_eq!(tried(&[Hop::Status(1, 500), Hop::Aborted(2, 503)]), CallOutcome::Aborted);
+}
+
+#[test]
+fn a_dead_workload_behind_a_living_proxy_is_an_answer() {
+    let mut scene = Scene::new(plan());
+    scene.call(0, &[Hop::Status(1, 503)]);
+    let callee = scene.seen.access.iter_mut().find(|l| l.proxy.service.as_str() == "reviews").unwrap();
+    (callee.flags, callee.details) = ("UF".into(), "upstream_reset_before_response_started{connection_failure}".into());
+    scene.seen.ledger.clear();
+    assert_eq!(of_one(&scene), CallOutcome::Answered);
+}
+
+#[test]
+fn tries_end_by_the_same_words() {
+    let mut scene = Scene::new(plan());
+    let hops = [
+        (Hop::Ok(1), CallOutcome::Succeeded),
+        (Hop::Status(1, 500), CallOutcome::Answered),
+        (Hop::Aborted(1, 503), CallOutcome::Aborted),
+        (Hop::Limited(1), CallOutcome::Shed(Shedder::RateLimit)),
+        (Hop::Denied(1), CallOutcome::Denied),
+        (Hop::Refused(1), CallOutcome::Refused),
+        (Hop::TimedOut(1, 100), CallOutcome::TimedOut),
+        (Hop::Broken(1), CallOutcome::Reset),
+    ];
+    scene.call(0, &hops.map(|(hop, _)| hop));
+    let evidence = scene.evidence();
+    let outcomes: Vec<_> = evidence.tries(&evidence.stories()[0]).map(|t| t.outcome()).collect();
+    assert_eq!(outcomes, hops.map(|(_, outcome)| outcome));
+}

@@ -1,0 +1,305 @@
+//! Which calls belong to which part of the time: before, during and after faults and changes.
+//!
+//! Phases are cut by what was observed ([`Effect`]), never by the plan; only what a control run took away, and so was never
+//! observed, keeps its planned time. Calls that were sent while something came or went belong to no phase.
+
+use crate::{CallStory, Evidence, Observed, Planned, TryView, planned};
+use squall_model::{Act, Anchor, Effect, FaultId, MomentRef, Phase, Plan, PolicyId, Stamp};
+use std::time::Duration;
+
+/// A start or an end, which takes time: somewhere within it each proxy went over from the old state to the new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Border {
+    /// Until here everything was old.
+    pub asked: Stamp,
+    /// From here on everything is new.
+    pub settled: Stamp,
+}
+
+/// The time for which something was in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// How it began.
+    pub start: Border,
+    /// How it ended, where it did.
+    pub end: Option<Border>,
+}
+
+/// The moments of a call or a try that decide which phase it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    /// When it was meant to be sent; a try: when it was.
+    pub intended: Stamp,
+    /// When it met the first proxy that could do anything to it.
+    pub met: Stamp,
+    /// When it was over.
+    pub done: Stamp,
+}
+
+/// How a call or a try stands to a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// It does not belong to it.
+    Outside,
+    /// It belongs to it with all its life.
+    Within,
+    /// It belongs to it, but something came or went before it was over: a verdict must not depend on it.
+    Crossing,
+}
+
+impl From<Effect> for Border {
+    fn from(effect: Effect) -> Border {
+        Border { asked: effect.asked, settled: effect.effective.max(effect.last_old).max(effect.asked) }
+    }
+}
+
+impl Border {
+    /// A border without width.
+    #[must_use]
+    pub fn at(stamp: Stamp) -> Border {
+        Border { asked: stamp, settled: stamp }
+    }
+
+    /// Does anything of this stretch of time lie on the border?
+    #[must_use]
+    pub fn touches(&self, from: Stamp, to: Stamp) -> bool {
+        from <= self.settled && to >= self.asked
+    }
+}
+
+impl Window {
+    /// Was it in place, confirmed, at this moment and for some time around it?
+    #[must_use]
+    pub fn surely_at(&self, at: Stamp, around: Duration) -> bool {
+        self.start.settled + around <= at && self.end.is_none_or(|end| at + around < end.asked)
+    }
+
+    /// Can it have been in place at this moment, or some time around it?
+    #[must_use]
+    pub fn possibly_at(&self, at: Stamp, around: Duration) -> bool {
+        self.start.asked <= at + around && self.end.is_none_or(|end| at <= end.settled + around)
+    }
+
+    fn borders(&self) -> impl Iterator<Item = Border> + Clone + use<> {
+        std::iter::once(self.start).chain(self.end)
+    }
+}
+
+impl From<&CallStory> for Life {
+    fn from(story: &CallStory) -> Life {
+        Life { intended: story.intended, met: story.met, done: story.done }
+    }
+}
+
+impl From<&TryView<'_>> for Life {
+    fn from(t: &TryView<'_>) -> Life {
+        Life { intended: t.began(), met: t.met(), done: t.ended() }
+    }
+}
+
+impl Evidence {
+    /// How a call or a try stands to a phase.
+    #[must_use]
+    pub fn membership(&self, phase: Phase, life: Life) -> Membership {
+        let (anchor, inside) = match phase {
+            Phase::Whole => return Membership::Within,
+            Phase::Clock { from, to } => return self.by_clock(from, to, life.intended),
+            Phase::Before(anchor) => (anchor, self.is_before(anchor, life)),
+            Phase::During(anchor) => (anchor, self.is_during(anchor, life)),
+            Phase::After(anchor) => (anchor, self.is_after(anchor, life)),
+        };
+        let mut borders = self.windows(anchor).iter().flat_map(Window::borders);
+        if !inside || borders.clone().any(|b| b.touches(life.intended, life.met)) {
+            return Membership::Outside;
+        }
+        match borders.any(|b| life.met < b.asked && b.asked <= life.done) {
+            true => Membership::Crossing,
+            false => Membership::Within,
+        }
+    }
+
+    /// When the faults, or the changes, were in place.
+    #[must_use]
+    pub fn windows(&self, anchor: Anchor) -> &[Window] {
+        match anchor {
+            Anchor::Fault => &self.windows[0],
+            Anchor::Change => &self.windows[1],
+        }
+    }
+
+    fn is_before(&self, anchor: Anchor, life: Life) -> bool {
+        let windows = self.windows(anchor);
+        !windows.is_empty() && windows.iter().all(|w| life.met < w.start.asked)
+    }
+
+    fn is_during(&self, anchor: Anchor, life: Life) -> bool {
+        let within = |w: &Window| w.start.settled <= life.intended && w.end.is_none_or(|end| life.met < end.asked);
+        self.windows(anchor).iter().any(within)
+    }
+
+    /// A change that is never taken back has its *after* from when it is in force.
+    fn is_after(&self, anchor: Anchor, life: Life) -> bool {
+        let windows = self.windows(anchor);
+        let passed = |w: &Window| match (w.end, anchor) {
+            (Some(end), _) => end.settled < life.intended,
+            (None, Anchor::Change) => w.start.settled < life.intended,
+            (None, Anchor::Fault) => false,
+        };
+        !windows.is_empty() && windows.iter().all(passed)
+    }
+
+    fn by_clock(&self, from: Duration, to: Option<Duration>, at: Stamp) -> Membership {
+        let origin = self.origin_of(at);
+        let inside = origin.is_some_and(|o| o + from <= at && to.is_none_or(|to| at < o + to));
+        if inside { Membership::Within } else { Membership::Outside }
+    }
+
+    /// Time origin of the stage in which a moment lies.
+    #[must_use]
+    pub fn origin_of(&self, at: Stamp) -> Option<Stamp> {
+        let origins = self.observed.stages.iter().map(|s| s.origin);
+        origins.clone().rev().find(|o| *o <= at).or_else(|| origins.clone().next())
+    }
+
+    /// For how long traffic was sent in this phase, borders left out.
+    #[must_use]
+    pub fn length(&self, phase: Phase) -> Duration {
+        let spans = self.spans.iter().copied();
+        let clip = |from: Stamp, to: Stamp| -> Duration {
+            spans.clone().map(|(begun, ended)| to.min(ended).since(from.max(begun))).sum()
+        };
+        let end = Stamp(u64::MAX);
+        let clear = |(from, to): (Stamp, Stamp), anchor| -> Duration {
+            let borders = self.windows(anchor).iter().flat_map(Window::borders);
+            let lost = borders.map(|b| clip(b.asked.max(from), b.settled.min(to))).sum();
+            clip(from, to).saturating_sub(lost)
+        };
+        match phase {
+            Phase::Whole => clip(Stamp(0), end),
+            Phase::Clock { from, to } => {
+                spans.map(|(begun, ended)| to.map_or(ended, |to| ended.min(begun + to)).since(begun + from)).sum()
+            }
+            Phase::Before(anchor) => {
+                let first = self.windows(anchor).iter().map(|w| w.start.asked).min();
+                first.map_or(Duration::ZERO, |first| clip(Stamp(0), first))
+            }
+            Phase::During(anchor) => {
+                united(self.windows(anchor)).into_iter().map(|stretch| clear(stretch, anchor)).sum()
+            }
+            Phase::After(anchor) => {
+                let passed = |w: &Window| match anchor {
+                    Anchor::Fault => w.end.map_or(end, |e| e.settled),
+                    Anchor::Change => w.end.map_or(w.start.settled, |e| e.settled),
+                };
+                let last = self.windows(anchor).iter().map(passed).max();
+                last.map_or(Duration::ZERO, |last| clip(last, end))
+            }
+        }
+    }
+
+    /// The moment that a claim counts from; `None` if there is no such moment.
+    #[must_use]
+    pub fn moment(&self, of: MomentRef) -> Option<Border> {
+        let [faults, changes] = &self.windows;
+        match of {
+            MomentRef::FaultStart => faults.iter().map(|w| w.start).min_by_key(|b| b.asked),
+            MomentRef::FaultEnd => faults.iter().filter_map(|w| w.end).max_by_key(|b| b.asked),
+            MomentRef::Change => changes.iter().map(|w| w.start).min_by_key(|b| b.asked),
+            MomentRef::Failure(_) => None,
+        }
+    }
+}
+
+/// From the first settled start to the next asked end, stretches that overlap put together.
+fn united(windows: &[Window]) -> Vec<(Stamp, Stamp)> {
+    let stretch = |w: &Window| (w.start.settled, w.end.map_or(Stamp(u64::MAX), |end| end.asked));
+    let mut stretches: Vec<_> = windows.iter().map(stretch).filter(|(from, to)| from < to).collect();
+    stretches.sort();
+    let mut united: Vec<(Stamp, Stamp)> = Vec::new();
+    for (from, to) in stretches {
+        match united.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => united.push((from, to)),
+        }
+    }
+    united
+}
+
+/// What can be in place for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Fault(FaultId),
+    Change(PolicyId),
+}
+
+fn subject(act: Act) -> (Subject, bool) {
+    match act {
+        Act::Arm(id) => (Subject::Fault(id), true),
+        Act::End(id) => (Subject::Fault(id), false),
+        Act::Change(id) => (Subject::Change(id), true),
+        Act::Revert(id) => (Subject::Change(id), false),
+    }
+}
+
+/// The windows of the faults (of the events, where there is no fault) and of the changes: as observed, else as planned.
+pub(crate) fn windows(plan: &Plan, observed: &Observed) -> [Vec<Window>; 2] {
+    let own = match observed.planned.is_empty() {
+        true => planned(plan),
+        false => observed.planned.clone(),
+    };
+    let is_fault = |p: &Planned| matches!(p.act, Act::Arm(_) | Act::End(_));
+    let any_fault = own.iter().any(|p| is_fault(p) && !p.event);
+    let chosen = |p: &&Planned| !(is_fault(p) && any_fault && p.event);
+    let mut all = [Vec::new(), Vec::new()];
+    for p in own.iter().filter(chosen) {
+        let (subject, begins) = subject(p.act);
+        let Some(start) = begins.then(|| border(observed, p)).flatten() else { continue };
+        let window = Window { start, end: end_of(observed, &own, subject, start) };
+        all[usize::from(matches!(subject, Subject::Change(_)))].push(window);
+    }
+    all
+}
+
+fn border(observed: &Observed, p: &Planned) -> Option<Border> {
+    let seen = observed.effects.iter().find(|e| e.act == p.act && e.stage == p.stage);
+    match (seen, p.at) {
+        (Some(seen), _) => Some(seen.effect.into()),
+        (None, None) => Some(Border::at(Stamp(0))),
+        (None, Some(at)) => observed.stages.get(p.stage as usize).map(|stage| Border::at(stage.origin + at)),
+    }
+}
+
+/// The observed end, planned or not (what has none ends when the scenario is cleared away), else the planned one.
+fn end_of(observed: &Observed, own: &[Planned], of: Subject, start: Border) -> Option<Border> {
+    let ends = |act: Act| subject(act) == (of, false);
+    let seen = observed.effects.iter().filter(|e| ends(e.act)).map(|e| Border::from(e.effect));
+    let meant = own.iter().filter(|p| ends(p.act)).filter_map(|p| border(observed, p));
+    seen.chain(meant).find(|end| end.asked >= start.asked)
+}
+
+/// From when on something of this very plan must have happened that has not been observed yet.
+pub(crate) fn pending_from(plan: &Plan, observed: &Observed) -> Option<Stamp> {
+    let waiting = |p: &Planned| !observed.effects.iter().any(|e| e.act == p.act && e.stage == p.stage);
+    let when = |p: Planned| Some(observed.stages.get(p.stage as usize)?.origin + p.at.unwrap_or_default());
+    planned(plan).into_iter().filter(waiting).filter_map(when).min()
+}
+
+/// From when to when each stage sent. The last call stands for as much time as the others do on the average.
+pub(crate) fn spans(observed: &Observed, stories: &[CallStory]) -> Vec<(Stamp, Stamp)> {
+    let stages = &observed.stages;
+    let next = stages.iter().skip(1).map(|s| s.origin).chain([Stamp(u64::MAX)]);
+    stages
+        .iter()
+        .zip(next)
+        .map(|(stage, next)| {
+            let own = |s: &&CallStory| s.is_clients() && stage.origin <= s.intended && s.intended < next;
+            let sent = stories.iter().filter(own).count() as u32;
+            let seen = stage.last_intended.since(stage.origin);
+            let each = if sent > 1 { seen / (sent - 1) } else { Duration::ZERO };
+            (stage.origin, stage.last_intended + each)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

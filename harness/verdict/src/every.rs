@@ -1,0 +1,31 @@
+//! `every` and `no`: one counter-example violates, and nothing is said of an empty set.
+
+use crate::{
+    ruling::{Case, Ruling, Standing},
+    units::{Sample, UNOBSERVED, samples},
+};
+use squall_model::{Measured, Outcome, Population, Verdict, Why};
+
+pub(crate) fn rule(case: Case<'_>, of: &Population, all: bool, what: &Outcome) -> Ruling {
+    let Some(samples) = samples(case, of, what) else { return unobserved() };
+    let (units, breaks) = (samples.all, |s: &&Sample| s.does != all);
+    let against: Vec<usize> = units.iter().filter(breaks).map(|s| s.story).collect();
+    let counter_example = units.iter().filter(breaks).any(|s| !s.crossing);
+    let n = units.len() as u64;
+    let measured = Measured::Every { against: against.len() as u64, n };
+    let (verdict, standing) = match () {
+        () if units.is_empty() => return Ruling::empty(),
+        () if counter_example => (Verdict::Violated, Standing::Final),
+        () if !against.is_empty() || units.iter().all(|s| s.crossing) => {
+            (Verdict::Inconclusive(Why::Border), Standing::Open)
+        }
+        () if n >= case.settings.minimum => (Verdict::Holds, Standing::Enough),
+        () => (Verdict::Holds, Standing::Open),
+    };
+    Ruling { verdict, measured, standing, offenders: against }
+}
+
+pub(crate) fn unobserved() -> Ruling {
+    let verdict = Verdict::Unsupported(UNOBSERVED.into());
+    Ruling { verdict, measured: Measured::Nothing, standing: Standing::Final, offenders: Vec::new() }
+}

@@ -1,0 +1,73 @@
+//! Can the evidence be trusted? A verdict that rests on a fault that was not as meant, on observers that disagree, or on a
+//! machine in trouble, is none.
+
+use squall_evidence::{Balance, Books, Evidence, balances, doses};
+use squall_model::{
+    Bound, Claim, ClaimKind, Dose, DoseCount, Happening, Outcome, Plan, Quantity, ShareBound, Verdict, Why,
+};
+
+/// What stands between a ruling and a verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Gates {
+    trouble: Option<String>,
+    broken: Option<Balance>,
+    doses: Vec<DoseCount>,
+}
+
+impl Gates {
+    pub(crate) fn of(plan: &Plan, evidence: &Evidence) -> Gates {
+        let broken = balances(plan, evidence).into_iter().find(|b| b.finding == Books::Broken);
+        let mut doses = doses(plan, evidence);
+        doses.retain(|d| d.dose != Dose::Confirmed);
+        let trouble = evidence.observed().troubles().first().map(ToString::to_string);
+        Gates { trouble, broken, doses }
+    }
+
+    /// The verdict that is left of a ruling's. Only holds and violated have something to lose.
+    pub(crate) fn pass(&self, claim: &Claim, verdict: Verdict) -> Verdict {
+        let violated = match verdict {
+            Verdict::Holds => false,
+            Verdict::Violated => true,
+            other => return other,
+        };
+        if let Some(trouble) = &self.trouble {
+            return Verdict::Inconclusive(Why::Environment(trouble.clone()));
+        }
+        if let Some(broken) = &self.broken {
+            return Verdict::Inconclusive(Why::Books(broken.to_string()));
+        }
+        let spoils = |dose: &&DoseCount| !(violated && stays_violated(claim, &dose.dose));
+        match self.doses.iter().find(spoils) {
+            Some(count) => Verdict::Inconclusive(Why::Dose { fault: count.fault, dose: count.dose.clone() }),
+            None => verdict,
+        }
+    }
+}
+
+/// A promise that no harm comes of the fault, and is broken by less than the fault, is broken by all of it. A promise that
+/// the fault is felt is not: there the fault itself may be missing.
+fn stays_violated(claim: &Claim, dose: &Dose) -> bool {
+    matches!(dose, Dose::Weaker | Dose::Absent) && promises_no_harm(&claim.kind)
+}
+
+fn promises_no_harm(kind: &ClaimKind) -> bool {
+    let good = |outcome: &Outcome| matches!(outcome, Outcome::Succeed(_));
+    let bad = |outcome: &Outcome| matches!(outcome, Outcome::Fail);
+    match kind {
+        ClaimKind::Every { all, outcome, .. } => {
+            if *all {
+                good(outcome)
+            } else {
+                bad(outcome)
+            }
+        }
+        ClaimKind::Share { outcome, bound, .. } => match bound {
+            ShareBound::AtLeast(_) | ShareBound::MoreThan(_) => good(outcome),
+            ShareBound::AtMost(_) => bad(outcome),
+            ShareBound::Between(..) => false,
+        },
+        ClaimKind::Total { quantity: Quantity::Count { outcome, .. }, bound: Bound { low: None, .. } } => bad(outcome),
+        ClaimKind::Total { .. } => false,
+        ClaimKind::Moment { what, .. } => matches!(what, Happening::Recover(_)),
+    }
+}

@@ -1,0 +1,55 @@
+//! All claims of a plan against the evidence.
+
+use crate::{
+    every, exemplar,
+    gates::Gates,
+    moment,
+    ruling::{Case, Ruling, Settings, Standing},
+    share, total,
+};
+use squall_evidence::Evidence;
+use squall_model::{Claim, ClaimKind, Finding, Plan, Verdict};
+
+/// What came of each claim, in order. Pure and total: the same plan, evidence and settings give the same findings.
+///
+/// Made for a run that is over. Of one that is under way every finding is inconclusive, since its books are still open.
+#[must_use]
+pub fn judge(plan: &Plan, evidence: &Evidence, settings: &Settings) -> Vec<Finding> {
+    let case = Case { plan, evidence, settings };
+    let gates = Gates::of(plan, evidence);
+    let finding = |claim: &Claim| {
+        let Ruling { verdict, measured, offenders, .. } = rule(case, claim);
+        let exemplars = match verdict {
+            Verdict::Holds => Vec::new(),
+            _ => exemplar::spread(evidence, &offenders),
+        };
+        Finding { claim: claim.id, verdict: gates.pass(claim, verdict), measured, exemplars }
+    };
+    plan.claims.iter().map(finding).collect()
+}
+
+/// May the last stage of a run under way end, as far as the claims go? All of them are decided, or have enough to be.
+///
+/// Says nothing of cues that are still to come: while there are any, a stage goes on.
+#[must_use]
+pub fn decided(plan: &Plan, evidence: &Evidence, settings: &Settings) -> bool {
+    let case = Case { plan, evidence, settings };
+    plan.claims.iter().all(|claim| rule(case, claim).standing != Standing::Open)
+}
+
+/// Is a claim violated, whatever else may be observed? Then a control run has shown what it was made for.
+#[must_use]
+pub fn violated_already(plan: &Plan, evidence: &Evidence, settings: &Settings) -> bool {
+    let case = Case { plan, evidence, settings };
+    let is_violated = |ruling: Ruling| ruling.verdict == Verdict::Violated && ruling.standing == Standing::Final;
+    plan.claims.iter().any(|claim| is_violated(rule(case, claim)))
+}
+
+fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
+    match &claim.kind {
+        ClaimKind::Every { of, all, outcome } => every::rule(case, of, *all, outcome),
+        ClaimKind::Total { quantity, bound } => total::rule(case, quantity, *bound),
+        ClaimKind::Moment { what, within, of } => moment::rule(case, what, *within, *of),
+        ClaimKind::Share { of, outcome, bound } => share::rule(case, of, outcome, *bound),
+    }
+}

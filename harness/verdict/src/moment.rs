@@ -1,0 +1,109 @@
+//! The time of one event after a moment; n = 1, no statistics.
+//!
+//! The moment itself is an interval ([`Border`]): a verdict must come out alike for both its ends.
+
+mod ejected;
+mod recover;
+
+use crate::ruling::{Case, Ruling, Standing};
+use squall_evidence::{Border, TryView, targets};
+use squall_model::{Happening, Measured, MomentRef, Stamp, Target, Verdict, Why};
+use std::time::Duration;
+
+pub(crate) fn rule(case: Case<'_>, what: &Happening, within: Duration, of: MomentRef) -> Ruling {
+    match what {
+        Happening::Recover(calls) => recover::rule(case, calls, within, of),
+        Happening::GetsTraffic(target) => gets_traffic(case, target, within, of),
+        Happening::Ejected(target) => ejected::rule(case, target, within, of),
+    }
+}
+
+/// What is known of an event at one end of the moment's interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// In time.
+    InTime,
+    /// Too late, or not until it was too late.
+    TooLate,
+    /// Not yet, and it is not too late.
+    NotYet,
+}
+
+/// It came at `seen`, or had not come by `horizon`, the end of what was observed.
+fn came(seen: Option<Stamp>, horizon: Stamp, latest: Stamp) -> Came {
+    match seen {
+        Some(seen) if seen <= latest => Came::InTime,
+        Some(_) => Came::TooLate,
+        None if horizon >= latest => Came::TooLate,
+        None => Came::NotYet,
+    }
+}
+
+fn verdict(early: Came, late: Came) -> (Verdict, Standing) {
+    match (early, late) {
+        (Came::InTime, Came::InTime) => (Verdict::Holds, Standing::Final),
+        (Came::TooLate, Came::TooLate) => (Verdict::Violated, Standing::Final),
+        (Came::NotYet, _) | (_, Came::NotYet) => {
+            (Verdict::Inconclusive(Why::Undecided { needed: None }), Standing::Open)
+        }
+        _ => (Verdict::Inconclusive(Why::Border), Standing::Open),
+    }
+}
+
+/// The first try after the moment that reaches one of the target's instances.
+fn gets_traffic(case: Case<'_>, target: &Target, within: Duration, of: MomentRef) -> Ruling {
+    let Case { plan, evidence, .. } = case;
+    let Some(moment) = moment(case, target, of) else { return Ruling::empty() };
+    let to_service = || evidence.settled().iter().enumerate().filter(|(_, s)| s.edge.to == target.service);
+    let Some(horizon) = to_service().map(|(_, s)| s.intended).max().filter(|last| *last >= moment.asked) else {
+        return Ruling::empty();
+    };
+    let there = |t: &TryView<'_>| t.has_arrived() && t.instance().is_some_and(|i| targets(&plan.topology, target, i));
+    let arrivals = to_service().flat_map(|(_, s)| evidence.tries(s).filter(there).map(|t| t.met()));
+    let (mut after_asked, mut after_settled) = (None, None);
+    for met in arrivals {
+        let earlier = |first: Option<Stamp>| Some(first.map_or(met, |first| first.min(met)));
+        if met >= moment.asked {
+            after_asked = earlier(after_asked);
+        }
+        if met >= moment.settled {
+            after_settled = earlier(after_settled);
+        }
+    }
+    let early = came(after_asked, horizon, moment.asked + within);
+    let late = came(after_settled, horizon, moment.settled + within);
+    let (verdict, standing) = verdict(early, late);
+    let after = |seen: Option<Stamp>, from: Stamp| seen.map(|seen| seen.0.saturating_sub(from.0));
+    let times = after(after_asked, moment.asked).zip(after(after_settled, moment.settled));
+    let measured = Measured::Time(times.map(|(a, b)| (a.min(b), a.max(b))));
+    let waiting = |s: Stamp| s >= moment.asked && after_settled.is_none_or(|seen| s < seen);
+    let offenders = to_service().filter(|(_, s)| waiting(s.intended)).map(|(index, _)| index).collect();
+    Ruling { verdict, measured, standing, offenders }
+}
+
+/// The moment that a claim about this target counts from.
+fn moment(case: Case<'_>, target: &Target, of: MomentRef) -> Option<Border> {
+    match of {
+        MomentRef::Failure(n) => nth_failure(case, target, n).map(Border::at),
+        other => case.evidence.moment(other),
+    }
+}
+
+/// When the n-th try to the target failed, as one and the same caller's proxy counts: each of them counts for itself.
+fn nth_failure(case: Case<'_>, target: &Target, n: u32) -> Option<Stamp> {
+    let Case { plan, evidence, .. } = case;
+    let mut failures: std::collections::BTreeMap<_, Vec<Stamp>> = std::collections::BTreeMap::new();
+    for story in evidence.settled().iter().filter(|s| s.edge.to == target.service) {
+        for t in evidence.tries(story).filter(TryView::was_sent) {
+            let there = t.instance().is_some_and(|i| targets(&plan.topology, target, i));
+            if there && (t.status() == 0 || t.status() >= 500) {
+                failures.entry(&story.caller).or_default().push(t.ended());
+            }
+        }
+    }
+    let nth = |mut ended: Vec<Stamp>| {
+        ended.sort_unstable();
+        ended.get((n as usize).checked_sub(1)?).copied()
+    };
+    failures.into_values().filter_map(nth).min()
+}

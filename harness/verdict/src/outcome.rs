@@ -1,0 +1,72 @@
+//! Does a unit do what a claim says?
+
+use crate::ruling::Case;
+use squall_evidence::{CallOutcome, CallStory, Flags, TryView, targets};
+use squall_model::{ClientEnd, Outcome, Shedder};
+use std::time::Duration;
+
+/// Does this call do it?
+pub(crate) fn call_does(case: Case<'_>, story: &CallStory, what: &Outcome) -> bool {
+    let Case { plan, evidence, .. } = case;
+    match what {
+        Outcome::TriedMoreThan(n) => evidence.tries_sent(story) > *n as usize,
+        Outcome::Retried => evidence.tries_sent(story) > 1,
+        Outcome::TriedTwiceOnOneInstance => {
+            let sent: Vec<_> = evidence.tries(story).filter(TryView::was_sent).filter_map(|t| t.instance()).collect();
+            sent.iter().enumerate().any(|(n, instance)| sent[..n].contains(instance))
+        }
+        Outcome::Reach(target) => evidence.reached(story).is_some_and(|i| targets(&plan.topology, target, i)),
+        Outcome::Answered(status) => story.end == ClientEnd::Answered(*status),
+        Outcome::LoggedWithFlag(flag) => evidence.line(story).is_some_and(|line| Flags(&line.flags).has(flag)),
+        _ => ends(story.outcome, story.took(), what),
+    }
+}
+
+/// Does this try, of this call, do it? What only a call can do, it does if its call does.
+pub(crate) fn try_does(case: Case<'_>, story: &CallStory, t: &TryView<'_>, what: &Outcome) -> bool {
+    match what {
+        Outcome::TriedMoreThan(_) | Outcome::TriedTwiceOnOneInstance => call_does(case, story, what),
+        // A try is retried if another follows it.
+        Outcome::Retried => case.evidence.tries(story).any(|other| other.was_sent() && other.attempt > t.attempt),
+        Outcome::Reach(target) => {
+            t.has_arrived() && t.instance().is_some_and(|i| targets(&case.plan.topology, target, i))
+        }
+        Outcome::Answered(status) => t.status() == *status,
+        Outcome::LoggedWithFlag(flag) => {
+            let sent = t.sent.is_some_and(|sent| Flags(&sent.flags).has(flag));
+            sent || t.arrived.is_some_and(|line| Flags(&line.flags).has(flag))
+        }
+        _ => ends(t.outcome(), t.took(), what),
+    }
+}
+
+/// Does what ended so, after so many nanoseconds, do what only its end decides?
+fn ends(outcome: CallOutcome, took: u64, what: &Outcome) -> bool {
+    let within = |limit: &Duration| u128::from(took) <= limit.as_nanos();
+    match what {
+        Outcome::Succeed(limit) => outcome == CallOutcome::Succeeded && limit.as_ref().is_none_or(within),
+        Outcome::Fail => outcome != CallOutcome::Succeeded,
+        Outcome::FinishWithin(limit) => outcome != CallOutcome::Unfinished && within(limit),
+        Outcome::TakeAtLeast(least) => u128::from(took) >= least.as_nanos(),
+        Outcome::TimeOut => outcome == CallOutcome::TimedOut,
+        Outcome::Shed(by) => shed_by(outcome).is_some_and(|shedder| by.is_none_or(|by| by == shedder)),
+        Outcome::Refused => outcome == CallOutcome::Refused,
+        Outcome::Reset => outcome == CallOutcome::Reset,
+        Outcome::Unroutable => outcome == CallOutcome::Unroutable,
+        Outcome::Denied => outcome == CallOutcome::Denied,
+        Outcome::Answered(_)
+        | Outcome::Reach(_)
+        | Outcome::TriedMoreThan(_)
+        | Outcome::TriedTwiceOnOneInstance
+        | Outcome::Retried
+        | Outcome::LoggedWithFlag(_) => false,
+    }
+}
+
+/// Who shed it, if anybody did.
+pub(crate) fn shed_by(outcome: CallOutcome) -> Option<Shedder> {
+    match outcome {
+        CallOutcome::Shed(by) => Some(by),
+        _ => None,
+    }
+}
