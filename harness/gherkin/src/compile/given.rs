@@ -1,0 +1,132 @@
+//! Lines of kind T: the topology of a scenario.
+
+use super::line::{Args, Line};
+use super::sink::Sink;
+use crate::clauses::Missing;
+use crate::clauses::shape::{fleet, shape};
+use crate::nearest;
+use crate::source::{Defaults, Mistake};
+use crate::yaml;
+use squall_model::{Capacity, Instance, Latency, Service, ServiceName, Topology};
+use std::time::Duration;
+
+/// The topology that the lines of kind T say, and what of it cannot be run. A later line replaces what an earlier one said.
+pub(crate) fn topology(
+    lines: &[Line<'_>],
+    env: &Defaults<'_>,
+    sink: &mut Sink<'_>,
+) -> (Topology, Vec<(usize, Missing)>) {
+    let mut draft = Draft { topology: Topology::default(), declared: Vec::new(), env, missing: Vec::new() };
+    let first = |line: &&(usize, &Line<'_>)| matches!(line.1.is.sentence.number, 1 | 3);
+    let all: Vec<(usize, &Line<'_>)> = lines.iter().enumerate().filter(|(_, l)| !l.is.control).collect();
+    // Services first: `"reviews" has …` may stand before `a service "reviews"`.
+    for (number, line) in all.iter().filter(first).chain(all.iter().filter(|l| !first(l))) {
+        draft.line(*number, line, sink);
+    }
+    (draft.topology, draft.missing)
+}
+
+struct Draft<'a> {
+    topology: Topology,
+    /// Services with the line that declared them, and whether that is the scenario's own.
+    declared: Vec<(String, bool)>,
+    env: &'a Defaults<'a>,
+    missing: Vec<(usize, Missing)>,
+}
+
+impl Draft<'_> {
+    fn line(&mut self, number: usize, line: &Line<'_>, sink: &mut Sink<'_>) {
+        let mut args = line.args();
+        match line.is.sentence.number {
+            1 => self.mesh_file(&mut args, sink),
+            3 => self.service(&mut args, line.step.own),
+            4 => self.fleet(&mut args),
+            5 => self.capacity(&mut args),
+            _ => return,
+        }
+        self.missing.extend(args.r.missing.iter().map(|m| (number, m.clone())));
+        // Names are looked up by the statement of the same line.
+        sink.all(line.step, args.r.mistakes);
+    }
+
+    fn mesh_file(&mut self, args: &mut Args<'_>, sink: &mut Sink<'_>) {
+        let Some((name, span)) = args.quoted() else { return };
+        let file = format!("scenarios/{name}.yaml");
+        let Some(text) = (self.env.mesh)(name) else {
+            let mistake = Mistake::error("no-mesh-file", span, format!("there is no {file}"))
+                .label("no such mesh")
+                .hint("meshes are described in scenarios/NAME.yaml, beside the features folder");
+            args.tell(mistake);
+            return;
+        };
+        match yaml::topology_from_yaml(&file, &text) {
+            Ok(topology) => topology.services.into_iter().for_each(|service| self.put(service)),
+            Err(mistakes) => {
+                sink.out.extend(mistakes);
+                args.tell(Mistake::error("mesh-file", span, format!("{file} cannot be read")).label("said here"));
+            }
+        }
+    }
+
+    fn service(&mut self, args: &mut Args<'_>, own: bool) {
+        let Some((name, span)) = args.quoted() else { return };
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') || name.len() > 40 {
+            let mistake = Mistake::error("service-name", span.clone(), format!("\"{name}\" is no name for a service"))
+                .label("letters, digits and dashes, 40 at most")
+                .hint("the name is part of host names and file names");
+            args.tell(mistake);
+        }
+        let shape = args.take(shape);
+        if self.declared.iter().any(|(known, theirs)| known == name && *theirs == own) {
+            let mistake = Mistake::warning("twice", span, format!("\"{name}\" is declared twice"))
+                .label("replaces the service of this name above")
+                .hint("one line can say all: `a service \"…\" with 3 instances that answer in 5 ms that calls \"…\"`");
+            args.tell(mistake);
+        }
+        self.declared.push((name.to_owned(), own));
+        let instance = Instance { version: shape.version, zone: shape.zone };
+        self.put(Service {
+            name: ServiceName::from(name),
+            instances: vec![instance; shape.instances.unwrap_or(1).max(1) as usize],
+            calls: shape.calls.into_iter().map(ServiceName::from).collect(),
+            protocol: shape.protocol,
+            latency: Latency::Fixed(shape.latency.unwrap_or(Duration::ZERO)),
+            capacity: None,
+        });
+    }
+
+    fn put(&mut self, service: Service) {
+        match self.topology.service_mut(&service.name) {
+            Some(known) => *known = service,
+            None => self.topology.services.push(service),
+        }
+    }
+
+    fn fleet(&mut self, args: &mut Args<'_>) {
+        let Some(name) = self.known(args) else { return };
+        let instances = args.take(fleet);
+        if let Some(service) = self.topology.service_mut(&name).filter(|_| !instances.is_empty()) {
+            service.instances = instances;
+        }
+    }
+
+    fn capacity(&mut self, args: &mut Args<'_>) {
+        let Some(name) = self.known(args) else { return };
+        let workers = args.take(|r| r.at_least_one("calls at a time"));
+        if let (Some(service), Some((workers, _))) = (self.topology.service_mut(&name), workers) {
+            service.capacity = Some(Capacity { workers: workers.max(1), queue: None });
+        }
+    }
+
+    /// The service that the line begins with. One that is not known is told when names are looked up.
+    fn known(&self, args: &mut Args<'_>) -> Option<ServiceName> {
+        let (name, _) = args.quoted()?;
+        let name = ServiceName::from(name);
+        self.topology.service(&name).map(|_| name)
+    }
+}
+
+/// The nearest service, as a hint.
+pub(crate) fn near_service(topology: &Topology, name: &str) -> Option<String> {
+    nearest::name(name, topology.services.iter().map(|s| s.name.as_str())).map(str::to_owned)
+}

@@ -1,0 +1,211 @@
+//! A scenario compiled whole: all of its lines become one plan.
+
+mod control;
+mod faults;
+mod given;
+mod key;
+mod line;
+mod names;
+mod policies;
+mod sink;
+mod statement;
+mod then;
+mod timeline;
+mod traffic;
+mod unread;
+
+pub(crate) use line::{Line, Says, Statement};
+pub(crate) use sink::Sink;
+
+use crate::document::{Case, Step};
+use crate::matcher::language;
+use crate::sentences::Kind;
+use crate::source::Defaults;
+use squall_model::{
+    Claim, ClaimId, Diagnostic, FaultId, Need, OriginMap, PLAN_SCHEMA, Plan, Policy, PolicyId, PolicyKind, Title,
+    Topology, Variation, When,
+};
+use timeline::{Change, Story};
+
+/// A plan with what lint needs to speak of it.
+pub(crate) struct Built<'a> {
+    pub(crate) case: &'a Case,
+    pub(crate) plan: Plan,
+    pub(crate) lines: Vec<Line<'a>>,
+    pub(crate) statements: Vec<Statement>,
+    /// The line of each policy, by its number.
+    pub(crate) policy_lines: Vec<usize>,
+    pub(crate) fault_lines: Vec<usize>,
+    pub(crate) traffic_lines: Vec<usize>,
+    pub(crate) claim_lines: Vec<usize>,
+    pub(crate) changes: Vec<PolicyId>,
+    /// Faults that end before the scenario does.
+    pub(crate) ended: Vec<FaultId>,
+    /// Every line could be read: what is missing is really missing.
+    pub(crate) complete: bool,
+}
+
+/// Compiles a scenario. Mistakes go to the sink; with errors among them the plan is not to be run.
+pub(crate) fn build<'a>(feature: &str, case: &'a Case, env: &Defaults<'_>, sink: &mut Sink<'_>) -> Built<'a> {
+    let before = sink.errors();
+    let (lines, unread) = read_lines(&case.steps, sink);
+    let (topology, mut missing) = given::topology(&lines, env, sink);
+    let statements: Vec<Statement> =
+        lines.iter().enumerate().map(|(number, line)| statement::read(number, line, env, sink)).collect();
+    names::check(&statements, &lines, &topology, sink);
+    missing.extend(statements.iter().flat_map(|s| s.missing.iter().map(|m| (s.line, m.clone()))));
+    missing.sort_by_key(|(line, m)| (*line, m.span.start));
+
+    let (policies, policy_lines) = policies_of(&statements, &topology);
+    let changes = changes_of(&statements, &policies, &policy_lines);
+    let Story { faults, fault_lines, timeline, traffic_lines, ended } =
+        timeline::story(&statements, &changes, &lines, sink);
+    let control = control::rule(case, &statements, &lines, &policies, &faults, sink);
+    let (claims, claim_lines) = claims_of(&statements, &lines);
+    let needs = missing
+        .into_iter()
+        .filter_map(|(line, m)| lines.get(line).map(|l| Need { what: m.what, origin: sink.origin(l.step, m.span) }))
+        .collect();
+    let mut plan = Plan {
+        schema: PLAN_SCHEMA,
+        key: key::key(feature, case, &[]),
+        title: Title {
+            feature: feature.to_owned(),
+            scenario: case.name.clone(),
+            tags: case.tags.iter().map(|(_, tag)| tag.text.clone()).collect(),
+        },
+        variation: Variation::Main,
+        topology,
+        policies,
+        faults,
+        timeline,
+        claims,
+        control,
+        needs,
+        seed: env.seed,
+        origins: OriginMap::of(case.origin.clone()),
+    };
+    plan.key = key::key(feature, case, &plan.claims);
+    let complete = !case.broken && !unread && sink.errors() == before;
+    let changes = changes.iter().map(|c| c.policy).collect();
+    let mut built = Built {
+        case,
+        plan,
+        lines,
+        statements,
+        policy_lines,
+        fault_lines,
+        traffic_lines,
+        claim_lines,
+        changes,
+        ended,
+        complete,
+    };
+    built.note_origins(sink);
+    built
+}
+
+impl Built<'_> {
+    fn note_origins(&mut self, sink: &Sink<'_>) {
+        let origin = |line: &usize| self.lines.get(*line).map(|l| sink.origin(l.step, l.whole()));
+        let mut origins = self.plan.origins.clone();
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        for (policy, line) in self.plan.policies.iter().zip(&self.policy_lines) {
+            origins.policies.extend(origin(line).map(|o| (policy.id, o)));
+        }
+        for (n, line) in self.fault_lines.iter().enumerate() {
+            origins.faults.extend(origin(line).map(|o| (FaultId(number(n)), o)));
+        }
+        for (n, line) in self.traffic_lines.iter().enumerate() {
+            origins.lines.extend(origin(line).map(|o| (u16::try_from(n).unwrap_or(u16::MAX), o)));
+        }
+        for (n, line) in self.claim_lines.iter().enumerate() {
+            origins.claims.extend(origin(line).map(|o| (ClaimId(number(n)), o)));
+        }
+        self.plan.origins = origins;
+    }
+}
+
+/// Every step that is a sentence; true if some step is none.
+fn read_lines<'a>(steps: &'a [Step], sink: &mut Sink<'_>) -> (Vec<Line<'a>>, bool) {
+    let mut lines = Vec::new();
+    let mut unread = false;
+    for step in steps {
+        match language().find(step.ty, &step.text.text).filter(|_| step.keyword != "*") {
+            Some(is) => lines.push(Line { step, is }),
+            None => {
+                unread = true;
+                let told: Diagnostic = unread::diagnose(step, sink);
+                sink.out.push(told);
+            }
+        }
+    }
+    (lines, unread)
+}
+
+/// Policies in order of writing: a later one on the same subject replaces the earlier, but a change replaces nothing.
+fn policies_of(statements: &[Statement], topology: &Topology) -> (Vec<Policy>, Vec<usize>) {
+    let mut kept: Vec<(&Statement, &PolicyKind)> = Vec::new();
+    for statement in statements.iter().filter(|s| !s.control) {
+        let Says::Policy(says) = &statement.says else { continue };
+        if !is_change(statement, statements) {
+            kept.retain(|(s, old)| is_change(s, statements) || !policies::same_subject(old, says, topology));
+        }
+        kept.push((statement, says));
+    }
+    let policy = |(number, (statement, says)): (usize, (&Statement, &PolicyKind))| {
+        let id = PolicyId(u32::try_from(number).unwrap_or(u32::MAX));
+        (Policy { id, own: statement.own, says: says.clone() }, statement.line)
+    };
+    kept.into_iter().enumerate().map(policy).unzip()
+}
+
+/// A policy under When is a change, unless it stands before all traffic and has no time: then it is in place from the start.
+fn is_change(statement: &Statement, statements: &[Statement]) -> bool {
+    let traffic_before =
+        || statements.iter().any(|s| s.line < statement.line && !s.control && matches!(s.says, Says::Traffic(_)));
+    statement.under_when && (statement.when != When::Standing || traffic_before())
+}
+
+fn changes_of(statements: &[Statement], policies: &[Policy], policy_lines: &[usize]) -> Vec<Change> {
+    policies
+        .iter()
+        .zip(policy_lines)
+        .filter_map(|(policy, line)| {
+            let statement = statements.iter().find(|s| s.line == *line)?;
+            is_change(statement, statements).then_some(Change { policy: policy.id, line: *line, when: statement.when })
+        })
+        .collect()
+}
+
+fn claims_of(statements: &[Statement], lines: &[Line<'_>]) -> (Vec<Claim>, Vec<usize>) {
+    let claims = statements.iter().filter_map(|statement| match &statement.says {
+        Says::Claim(kind) => Some((statement.line, kind)),
+        _ => None,
+    });
+    claims
+        .enumerate()
+        .map(|(number, (line, kind))| {
+            let text = lines.get(line).map_or("", Line::text).to_owned();
+            (Claim { id: ClaimId(u32::try_from(number).unwrap_or(u32::MAX)), text, kind: kind.clone() }, line)
+        })
+        .unzip()
+}
+
+/// True for lines of this kind.
+pub(crate) fn is_kind(line: &Line<'_>, kind: Kind) -> bool {
+    line.is.sentence.kind == kind
+}
+
+/// Gives plans that say the very same keys of their own, by their order.
+pub(crate) fn distinct(mut plans: Vec<Plan>) -> Vec<Plan> {
+    let mut seen: std::collections::BTreeMap<squall_model::PlanKey, usize> = std::collections::BTreeMap::new();
+    for plan in &mut plans {
+        let times = seen.entry(plan.key.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            plan.key = key::again(&plan.key, *times);
+        }
+    }
+    plans
+}

@@ -1,0 +1,146 @@
+//! Names against the topology: who is meant must be there.
+
+use super::given::near_service;
+use super::line::{Line, Says, Statement};
+use super::sink::Sink;
+use crate::clauses::{Name, Named};
+use crate::nearest;
+use crate::source::Mistake;
+use squall_model::{FaultKind, Service, ServiceName, Topology};
+use std::collections::BTreeMap;
+
+/// What a scenario knows.
+struct Known<'a> {
+    topology: &'a Topology,
+    /// Services that grow: to how many instances at the most.
+    grown: BTreeMap<ServiceName, u32>,
+}
+
+/// Looks up every name of every statement.
+pub(crate) fn check(statements: &[Statement], lines: &[Line<'_>], topology: &Topology, sink: &mut Sink<'_>) {
+    let mut grown = BTreeMap::new();
+    for statement in statements {
+        if let Says::Fault(FaultKind::Resized { service, to }) = &statement.says {
+            let most = grown.entry(service.clone()).or_insert(*to);
+            *most = (*most).max(*to);
+        }
+    }
+    let known = Known { topology, grown };
+    for statement in statements {
+        let Some(line) = lines.get(statement.line) else { continue };
+        for named in &statement.names {
+            if let Some(mistake) = known.mistake(named) {
+                sink.tell(line.step, mistake);
+            }
+        }
+    }
+}
+
+impl Known<'_> {
+    fn mistake(&self, named: &Named) -> Option<Mistake> {
+        match &named.what {
+            Name::Service(name) => self.service(named, name),
+            Name::Version { service, version } => self.version(named, self.of(service)?, version),
+            Name::Instance { service, number } => self.instance(named, self.of(service)?, *number, "has no instance"),
+            Name::First { service, count } => self.instance(named, self.of(service)?, *count, "has no"),
+            Name::Place { service, kind, place } => self.place(named, service.as_deref(), kind, place),
+            Name::Edge { from, to } => self.edge(named, self.of(from)?, to),
+        }
+    }
+
+    fn of(&self, service: &str) -> Option<&Service> {
+        self.topology.service(&ServiceName::from(service))
+    }
+
+    fn service(&self, named: &Named, name: &str) -> Option<Mistake> {
+        if self.of(name).is_some() {
+            return None;
+        }
+        let hint = match near_service(self.topology, name) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => match self.topology.services.as_slice() {
+                [] => "no service is declared: begin with `Given a service \"…\"`".to_owned(),
+                services => {
+                    let names: Vec<String> = services.iter().map(|s| format!("\"{}\"", s.name)).collect();
+                    format!("the topology has {}; declare it: `Given a service \"{name}\"`", names.join(", "))
+                }
+            },
+        };
+        let mistake = Mistake::error("unknown-name", named.span.clone(), format!("there is no service \"{name}\""));
+        Some(mistake.label("not in the topology").hint(hint))
+    }
+
+    fn version(&self, named: &Named, service: &Service, version: &str) -> Option<Mistake> {
+        let mut versions: Vec<&str> =
+            service.instances.iter().filter_map(|i| i.version.as_ref()).map(|v| v.as_str()).collect();
+        versions.dedup();
+        if versions.contains(&version) {
+            return None;
+        }
+        let name = &service.name;
+        let hint = match (nearest::name(version, versions.iter().copied()), versions.as_slice()) {
+            (Some(near), _) => format!("did you mean \"{near}\"?"),
+            (None, []) => {
+                format!(
+                    "its instances have no versions: `Given \"{name}\" has 1 instance of version \"{version}\" and 1 of version \"…\"`"
+                )
+            }
+            (None, known) => {
+                format!("it has {}", known.iter().map(|v| format!("\"{v}\"")).collect::<Vec<_>>().join(", "))
+            }
+        };
+        let message = format!("\"{name}\" has no version \"{version}\"");
+        Some(
+            Mistake::error("unknown-name", named.span.clone(), message)
+                .label("no instance is of this version")
+                .hint(hint),
+        )
+    }
+
+    fn instance(&self, named: &Named, service: &Service, number: u32, has_no: &str) -> Option<Mistake> {
+        let now = u32::try_from(service.instances.len()).unwrap_or(u32::MAX);
+        let most = self.grown.get(&service.name).copied().unwrap_or(0).max(now);
+        if number <= most {
+            return None;
+        }
+        let name = &service.name;
+        let what = if has_no.ends_with("instance") { format!("{number}") } else { format!("{number} instances") };
+        let instances = if most == 1 { "1 instance".to_owned() } else { format!("{most} instances") };
+        let message = format!("\"{name}\" {has_no} {what}");
+        let hint = format!("say `a service \"{name}\" with {number} instances`, or let it grow");
+        Some(
+            Mistake::error("unknown-name", named.span.clone(), message).label(format!("it has {instances}")).hint(hint),
+        )
+    }
+
+    fn place(&self, named: &Named, service: Option<&str>, kind: &str, place: &str) -> Option<Mistake> {
+        let places =
+            |s: &Service| s.instances.iter().filter_map(|i| i.zone.as_ref()).map(|z| z.to_string()).collect::<Vec<_>>();
+        let all: Vec<String> = match service {
+            Some(service) => places(self.of(service)?),
+            None => self.topology.services.iter().flat_map(places).collect(),
+        };
+        if all.iter().any(|known| known == place) {
+            return None;
+        }
+        let near = nearest::name(place, all.iter().map(String::as_str)).map(|near| format!("did you mean \"{near}\"?"));
+        let message = match service {
+            Some(service) => format!("\"{service}\" has no instance in {kind} \"{place}\""),
+            None => format!("there is no {kind} \"{place}\""),
+        };
+        Some(Mistake::error("unknown-name", named.span.clone(), message).label("nobody is there").maybe_hint(near))
+    }
+
+    fn edge(&self, named: &Named, from: &Service, to: &str) -> Option<Mistake> {
+        if from.calls.iter().any(|callee| callee.as_str() == to) || self.of(to).is_none() {
+            return None;
+        }
+        let name = &from.name;
+        let mistake = Mistake::error("no-edge", named.span.clone(), format!("\"{name}\" does not call \"{to}\""));
+        let label = match from.calls.as_slice() {
+            [] => "it calls nobody".to_owned(),
+            calls => format!("it calls {}", calls.iter().map(|c| format!("\"{c}\"")).collect::<Vec<_>>().join(", ")),
+        };
+        Some(mistake.label(label).hint(format!("say `a service \"{name}\" that calls \"{to}\"`")))
+    }
+}

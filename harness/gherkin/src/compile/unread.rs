@@ -1,0 +1,92 @@
+//! A step that is no sentence: what it was probably meant to be.
+
+use super::sink::Sink;
+use crate::document::Step;
+use crate::matcher::{Form, language};
+use crate::nearest::{self, Due, Progress};
+use crate::source::Mistake;
+use gherkin::StepType;
+use squall_model::Diagnostic;
+use std::ops::Range;
+
+/// Below this a line is like no sentence at all.
+const ALIKE: f64 = 0.35;
+
+/// What is wrong with a step that matches no sentence under its keyword.
+pub(crate) fn diagnose(step: &Step, sink: &Sink<'_>) -> Diagnostic {
+    if step.keyword == "*" {
+        let mistake = Mistake::error("star", 0..0, "`*` hides whether this is given, done or expected")
+            .label("always taken for Given")
+            .hint("write Given, When, Then, And or But");
+        return mistake.at(sink.index.origin(step.keyword_at.clone()));
+    }
+    let text = step.text.text.as_str();
+    let mistake =
+        other_kind(step, text).or_else(|| repaired(step, text)).unwrap_or_else(|| nearest_sentence(step, text));
+    let origin = sink.origin(step, mistake.span.clone());
+    mistake.at(origin)
+}
+
+/// A sentence, but of another kind.
+fn other_kind(step: &Step, text: &str) -> Option<Mistake> {
+    let found = language().find_any(text)?;
+    let (noun, keyword) = (found.sentence.kind.noun(), found.sentence.kind.keyword());
+    let under = word(step.ty);
+    let and = if step.keyword == under { String::new() } else { format!(" (`{}` goes on with it)", step.keyword) };
+    let mistake =
+        Mistake::error("wrong-keyword", 0..text.len(), format!("this is {noun}, and stands under {under}{and}"))
+            .label(format!("belongs under {keyword}"));
+    let hint = match (found.sentence.kind, step.ty) {
+        (crate::sentences::Kind::Expectation, _) => format!("put it under {keyword}, below all that is done"),
+        (_, StepType::Then) => format!("begin with {keyword}; expectations come last"),
+        _ => format!("begin the line with {keyword}"),
+    };
+    Some(mistake.hint(hint))
+}
+
+/// A sentence after one small change.
+fn repaired(step: &Step, text: &str) -> Option<Mistake> {
+    let repair = nearest::repair(step.ty, text)?;
+    let mistake = Mistake::error("no-sentence", repair.span, "no sentence reads like this");
+    Some(mistake.label(repair.hint).hint(format!("it would read: {}", repair.line)))
+}
+
+fn nearest_sentence(step: &Step, text: &str) -> Mistake {
+    let mistake = |span: Range<usize>| Mistake::error("no-sentence", span, "no sentence reads like this");
+    let Some((form, likeness)) = nearest::sentence(step.ty, text).filter(|(_, likeness)| *likeness > ALIKE) else {
+        return mistake(0..text.len())
+            .label("like nothing in the language")
+            .hint("`squall steps` shows all sentences with examples");
+    };
+    let progress = nearest::progress(language(), form, text);
+    let span =
+        if progress.at < text.len() { progress.at..text.len() } else { text.len().saturating_sub(1)..text.len() };
+    let hint = suggestion(form, step.ty, likeness);
+    mistake(span).label(due(&progress)).hint(hint)
+}
+
+fn due(progress: &Progress) -> String {
+    match &progress.due {
+        Some(Due::Word(word)) => format!("`{word}` is expected here"),
+        Some(Due::Clause(name)) => {
+            let forms = language().clause(name).map_or("", |(param, _)| param.forms);
+            format!("expected here: {forms}")
+        }
+        None => "the sentence ends before this".to_owned(),
+    }
+}
+
+fn suggestion(form: &Form, ty: StepType, _likeness: f64) -> String {
+    let sentence = form.sentence;
+    let under = if form.step == ty { String::new() } else { format!(" (under {})", word(form.step)) };
+    format!("nearest sentence{under}: {}\nfor instance: {}", sentence.text, sentence.example)
+}
+
+/// The keyword of a kind of step.
+pub(crate) fn word(ty: StepType) -> &'static str {
+    match ty {
+        StepType::Given => "Given",
+        StepType::When => "When",
+        StepType::Then => "Then",
+    }
+}

@@ -1,0 +1,220 @@
+//! What somebody may have meant: the nearest name, the nearest sentence, and repairs that really read.
+
+use crate::matcher::{Form, Language, Part, language};
+use gherkin::StepType;
+use std::sync::LazyLock;
+
+/// The nearest of some names, if it is near: a third of its letters may differ.
+pub(crate) fn name<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = given.to_lowercase();
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance * 3 <= name.chars().count().max(given.chars().count()))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// How far a line agrees with a sentence.
+pub(crate) struct Progress {
+    /// The byte at which it stops.
+    pub(crate) at: usize,
+    /// What is due there; `None`: the end.
+    pub(crate) due: Option<Due>,
+}
+
+/// What is due at a place of a sentence.
+pub(crate) enum Due {
+    Word(String),
+    Clause(&'static str),
+}
+
+/// Walks a line along a sentence as far as both agree.
+pub(crate) fn progress(language: &Language, form: &Form, line: &str) -> Progress {
+    let mut at = 0;
+    for lead in [crate::matcher::CONTROL, crate::matcher::MEANWHILE] {
+        if line[at..].starts_with(lead) {
+            at += lead.len();
+        }
+    }
+    for part in &form.parts {
+        let rest = &line[at..];
+        match part {
+            Part::Word(words) => match words.iter().find(|word| rest.starts_with(word.as_str())) {
+                Some(word) => at += word.len(),
+                None => return Progress { at, due: words.first().map(|w| Due::Word(w.trim().to_owned())) },
+            },
+            Part::Clause(name) => match language.clause(name).and_then(|(_, regex)| regex.find(rest)) {
+                Some(found) => at += found.end(),
+                None => return Progress { at, due: Some(Due::Clause(name)) },
+            },
+        }
+    }
+    Progress { at, due: None }
+}
+
+/// The sentence that a line is most like, under this keyword if any is; how much, from 0 to 1.
+pub(crate) fn sentence(step: StepType, line: &str) -> Option<(&'static Form, f64)> {
+    let language = language();
+    let words = tokens(line);
+    let score = |form: &'static Form| {
+        let far = progress(language, form, line).at as f64 / line.len().max(1) as f64;
+        let alike = overlap(&words, &tokens(form.sentence.example));
+        let elsewhere = if form.step == step { 0.0 } else { 0.2 };
+        0.5 * far + 0.5 * alike - elsewhere
+    };
+    language.forms.iter().map(|form| (form, score(form))).max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// How much a line is like any sentence.
+pub(crate) fn likeness(line: &str) -> f64 {
+    let words = tokens(line);
+    language().forms.iter().map(|form| overlap(&words, &tokens(form.sentence.example))).fold(0.0, f64::max)
+}
+
+/// Words, with quoted texts and numbers made alike.
+fn tokens(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (at, part) in line.split('"').enumerate() {
+        match at % 2 {
+            0 => words.extend(part.split([' ', ',']).filter(|w| !w.is_empty()).map(|word| {
+                let number = word.starts_with(|c: char| c.is_ascii_digit());
+                if number { "0".to_owned() } else { word.to_lowercase() }
+            })),
+            _ => words.push("\"\"".to_owned()),
+        }
+    }
+    words
+}
+
+/// Twice the longest common subsequence over both lengths.
+fn overlap(a: &[String], b: &[String]) -> f64 {
+    let mut row = vec![0usize; b.len() + 1];
+    for x in a {
+        let mut corner = 0;
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = if x == y { corner + 1 } else { above.max(row[j]) };
+            corner = above;
+        }
+    }
+    let both = a.len() + b.len();
+    if both == 0 { 0.0 } else { 2.0 * row[b.len()] as f64 / both as f64 }
+}
+
+/// Every word of the language outside of quotes: of sentences, and of the examples for what clauses say.
+static VOCABULARY: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut words: Vec<String> = Vec::new();
+    let forms = &language().forms;
+    words.extend(forms.iter().flat_map(|f| &f.parts).flat_map(|part| match part {
+        Part::Word(words) => words.iter().map(|w| w.trim().to_owned()).collect(),
+        Part::Clause(_) => Vec::new(),
+    }));
+    words.extend(language().clauses.iter().flat_map(|(param, _)| literal_words(&param.regex)));
+    words.sort();
+    words.dedup();
+    words.retain(|w| w.chars().any(char::is_alphabetic));
+    words
+});
+
+/// The plain words in a flat regular expression, with `s?` and `(?:es)?` both ways.
+fn literal_words(regex: &str) -> Vec<String> {
+    let plain = regex.replace("\\d", " ").replace("(?:es)?", "(es)").replace("(?:", " ");
+    let pieces = plain.split(|c: char| !(c.is_alphanumeric() || c == '?' || c == '-'));
+    pieces
+        .flat_map(|word| match word.strip_suffix('?') {
+            Some(stem) if !stem.is_empty() => vec![stem.to_owned(), stem[..stem.len() - 1].to_owned()],
+            _ => vec![word.replace('?', "")],
+        })
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// A line that is a sentence, near one that is not, and what was done to it.
+pub(crate) struct Repair {
+    /// The line that reads.
+    pub(crate) line: String,
+    /// The bytes of the old line that were wrong.
+    pub(crate) span: std::ops::Range<usize>,
+    /// What to do, for people.
+    pub(crate) hint: String,
+}
+
+/// A small change after which the line is a sentence.
+pub(crate) fn repair(step: StepType, line: &str) -> Option<Repair> {
+    let language = language();
+    let reads = |line: &str| language.find(step, line).is_some();
+    let words = words(line);
+    let tries = words.iter().flat_map(|span| {
+        let word = &line[span.clone()];
+        let spelt = near_words(word).into_iter().map(move |new| (new.clone(), format!("write `{new}`")));
+        let number =
+            word.starts_with(|c: char| c.is_ascii_digit()) && word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let unit = number.then(|| {
+            ["s", "ms"].map(|unit| {
+                (format!("{word} {unit}"), format!("a time has a unit: `{word} ms`, `{word} s`, `{word} min`"))
+            })
+        });
+        let share = number.then(|| (format!("{word}%"), format!("a share has its sign: `{word}%`")));
+        let quoted = (format!("\"{word}\""), format!("names stand in quotes: `\"{word}\"`"));
+        let gone = (String::new(), format!("leave out `{word}`"));
+        let all = spelt.chain(unit.into_iter().flatten()).chain(share).chain([quoted, gone]);
+        all.map(move |(new, hint)| (span.clone(), new, hint)).collect::<Vec<_>>()
+    });
+    let changed = |(span, new, hint): (std::ops::Range<usize>, String, String)| {
+        let mut fixed = format!("{}{new}{}", &line[..span.start], &line[span.end..]);
+        if new.is_empty() {
+            fixed = fixed.replacen("  ", " ", 1).trim().to_owned();
+        }
+        reads(&fixed).then_some(Repair { line: fixed, span, hint })
+    };
+    tries.filter_map(changed).next().or_else(|| insertion(step, line))
+}
+
+/// A word of the nearest sentence that was left out.
+fn insertion(step: StepType, line: &str) -> Option<Repair> {
+    let language = language();
+    let forms = language.forms.iter().filter(|form| form.step == step);
+    forms
+        .filter_map(|form| {
+            let Progress { at, due } = progress(language, form, line);
+            let Some(Due::Word(word)) = due else { return None };
+            let fixed = format!("{}{word} {}", &line[..at], &line[at..]);
+            let fixed = fixed.trim().to_owned();
+            let hint = format!("`{word}` is missing here");
+            language.find(step, &fixed).map(|_| Repair { line: fixed, span: at..(at + 1).min(line.len()), hint })
+        })
+        .next()
+}
+
+/// Words outside of quotes, by their bytes, without commas.
+fn words(line: &str) -> Vec<std::ops::Range<usize>> {
+    let mut found = Vec::new();
+    let (mut open, mut quoted) = (None, false);
+    for (at, c) in line.char_indices().chain([(line.len(), ' ')]) {
+        quoted ^= c == '"';
+        let inside = !quoted && !c.is_whitespace() && c != '"' && c != ',';
+        match (inside, open) {
+            (true, None) => open = Some(at),
+            (false, Some(start)) => {
+                found.push(start..at);
+                open = None;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Words of the language that this one may have been meant to be, nearest first.
+fn near_words(word: &str) -> Vec<String> {
+    let lower = word.to_lowercase();
+    let allowed = if word.len() > 4 { 2 } else { 1 };
+    let mut near: Vec<(usize, &String)> = VOCABULARY
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))
+        .filter(|(distance, known)| *distance <= allowed && known.as_str() != word)
+        .collect();
+    near.sort();
+    near.into_iter().take(6).map(|(_, known)| known.clone()).collect()
+}

@@ -1,0 +1,92 @@
+//! Which scenarios are meant: `--tags EXPR` and `PATH:LINE`.
+
+use crate::Compiled;
+use gherkin::tagexpr::TagOperation;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// A tag expression: `@a and not @b`.
+#[derive(Debug, Clone)]
+pub struct TagExpression(TagOperation);
+
+/// Why a text is no tag expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no tag expression: unexpected at column {column}, write for instance `@smoke and not @slow`")]
+pub struct TagExpressionError {
+    /// What was written.
+    pub text: String,
+    /// Where reading stopped, from 1, in bytes.
+    pub column: usize,
+}
+
+impl FromStr for TagExpression {
+    type Err = TagExpressionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let trimmed = text.trim();
+        let error = |column| TagExpressionError { text: text.to_owned(), column };
+        trimmed.parse().map(TagExpression).map_err(|e: peg_error::Error| error(peg_error::column(&e)))
+    }
+}
+
+/// The error type of Gherkin's parser, which is not exported by name.
+mod peg_error {
+    use gherkin::tagexpr::TagOperation;
+
+    pub(super) type Error = <TagOperation as std::str::FromStr>::Err;
+
+    pub(super) fn column(error: &Error) -> usize {
+        error.location.column
+    }
+}
+
+impl TagExpression {
+    /// True for a scenario with these tags, each with its `@`.
+    #[must_use]
+    pub fn holds(&self, tags: &[String]) -> bool {
+        holds(&self.0, tags)
+    }
+}
+
+fn holds(operation: &TagOperation, tags: &[String]) -> bool {
+    match operation {
+        TagOperation::And(a, b) => holds(a, tags) && holds(b, tags),
+        TagOperation::Or(a, b) => holds(a, tags) || holds(b, tags),
+        TagOperation::Not(a) => !holds(a, tags),
+        TagOperation::Tag(tag) => tags.iter().any(|known| known.trim_start_matches('@') == tag),
+    }
+}
+
+/// What is meant: all that is given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// By tags.
+    pub tags: Option<TagExpression>,
+    /// By a line of the file, from 1: of a scenario, or of an outline's row. A line outside of all scenarios means all.
+    pub line: Option<u32>,
+}
+
+/// Keeps the scenarios that are meant.
+#[must_use]
+pub fn select(mut compiled: Compiled, by: &Selection) -> Compiled {
+    let meant = lines_meant(&compiled.lines, by.line);
+    let tagged = |tags: &[String]| by.tags.as_ref().is_none_or(|expression| expression.holds(tags));
+    let keep: Vec<bool> =
+        compiled.plans.iter().zip(meant).map(|(plan, meant)| meant && tagged(&plan.title.tags)).collect();
+    let mut kept = keep.iter();
+    compiled.plans.retain(|_| kept.next().copied().unwrap_or(false));
+    let mut kept = keep.iter();
+    compiled.lines.retain(|_| kept.next().copied().unwrap_or(false));
+    compiled
+}
+
+/// A row's own line means that row; any other line of an outline all of its rows.
+fn lines_meant(lines: &[Vec<RangeInclusive<u32>>], line: Option<u32>) -> Vec<bool> {
+    let Some(line) = line else { return vec![true; lines.len()] };
+    let own: Vec<bool> = lines.iter().map(|ranges| ranges.first().is_some_and(|r| r.contains(&line))).collect();
+    if own.contains(&true) {
+        return own;
+    }
+    let shared: Vec<bool> = lines.iter().map(|ranges| ranges.iter().any(|r| r.contains(&line))).collect();
+    if shared.contains(&true) { shared } else { vec![true; lines.len()] }
+}
