@@ -6,13 +6,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
 mod clock;
-//pub mod envoy;
+pub mod envoy;
 mod error;
 mod folder;
 mod keeper;
 mod os;
 mod recover;
-//mod survey;
+mod survey;
 
 pub use error::PlaceError;
 pub use folder::{Base, ProcessFolder, RunFolder};
@@ -20,4 +20,4 @@ pub use keeper::{
     Exit, Exited, Keeper, Life, Net, NetWish, ProcessHandle, ProcessId, ProcessSpec, Signal, keeper_main,
 };
 pub use recover::{Ended, Fate, Recovery, RunRecovery, recover, recover_in};
-//pub use survey::{Memory, Survey, survey};
+pub use survey::{Memory, Survey, survey};

@@ -28,6 +28,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("terminal_signals_do_not_reach_the_keeper", terminal_signals_do_not_reach_the_keeper),
     ("a_program_that_is_no_keeper", a_program_that_is_no_keeper),
     ("a_wish_for_less_is_heard", a_wish_for_less_is_heard),
+    ("the_survey_says_what_a_run_gets", the_survey_says_what_a_run_gets),
 ];
 
 const GRACE: Duration = Duration::from_secs(10);
@@ -180,7 +181,7 @@ fn requests_for_the_wrong_process_are_refused() {
         assert!(matches!(refused, PlaceError::UnknownProcess { .. }), "{refused}");
         keeper.shutdown(GRACE).await.unwrap();
         let refused =
-            keeper.spawn(ProcessSpec::new("late", "true", { elsewhere.folder().process_folder("late").unwrap() }));
+            keeper.spawn(ProcessSpec::new("late", "true", elsewhere.folder().process_folder("late").unwrap()));
         let refused = refused.await.unwrap_err();
         assert!(matches!(refused, PlaceError::ShuttingDown | PlaceError::KeeperLost), "{refused}");
         elsewhere.shutdown(GRACE).await.unwrap();
@@ -255,7 +256,7 @@ fn a_dropped_keeper_ends_everything() {
     block_on(async {
         let keeper = world.keeper(NetWish::Best).await;
         keeper.spawn(script(&keeper, "web", &format!("exec sleep {nap}"))).await.unwrap();
-        assert_eq!(sleepers(&nap).len(), 1);
+        until(GONE, || if sleepers(&nap).len() == 1 { Ok(()) } else { Err("not executed") });
     });
     wait_gone(&nap, GONE);
     until(GONE, || if world.folders().is_empty() { Ok(()) } else { Err(world.folders()) });
@@ -385,5 +386,15 @@ fn a_wish_for_less_is_heard() {
         assert_eq!(fs::read_to_string(done).unwrap().trim(), nix::unistd::getuid().to_string());
         keeper.shutdown(GRACE).await.unwrap();
     });
-    drop(exe());
+}
+
+fn the_survey_says_what_a_run_gets() {
+    let survey = squall_place::survey(&exe());
+    let world = World::new();
+    block_on(async {
+        let keeper = world.keeper(NetWish::Best).await;
+        assert_eq!(survey.net.as_ref(), Ok(keeper.net()));
+        assert!(survey.subreaper);
+        keeper.shutdown(GRACE).await.unwrap();
+    });
 }

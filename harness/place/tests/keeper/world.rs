@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Long enough for a machine that is busy with something else; what is waited for takes milliseconds.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
-/// A killed run's processes are to be gone within this; see `README` of crash safety: "within seconds".
+/// A killed run's processes are to be gone within this.
 pub(crate) const GONE: Duration = Duration::from_secs(5);
 
 pub(crate) fn soon() -> Instant {
@@ -80,15 +80,17 @@ pub(crate) struct Found {
     pub(crate) state: char,
 }
 
-/// All `sleep <nap>` that have not exited. (Shells that started them have the words in one argument.)
+/// All programs but the runner that were executed with this word and have not exited.
 pub(crate) fn sleepers(nap: &str) -> Vec<Found> {
     let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     pids.filter_map(|pid| {
         let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let state = stat.rsplit_once(") ")?.1.chars().next()?;
-        let sleeps = command.split(|byte| *byte == 0).any(|word| word == nap.as_bytes());
-        (sleeps && !matches!(state, 'Z' | 'X')).then_some(Found { pid, state })
+        let mut words = command.split(|byte| *byte == 0);
+        let of_ours =
+            words.all(|word| word != b"runner") && command.split(|byte| *byte == 0).any(|word| word == nap.as_bytes());
+        (of_ours && !matches!(state, 'Z' | 'X')).then_some(Found { pid, state })
     })
     .collect()
 }
