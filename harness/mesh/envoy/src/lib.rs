@@ -4,15 +4,27 @@
 //! - [`channel`]: the fault channel, a runtime layer under a lease, on a server and a thread of its own.
 //! - [`bootstrap`]: how a proxy is started. Pure.
 //! - [`admin`]: what a proxy says of itself.
+//! - [`render`]: desired state to configuration, as people read it. Pure.
+//! - [`encode`]: that configuration as Envoy's messages. Pure.
+//! - [`Envoy`]: all of it as a mesh that the engine drives.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
 pub mod admin;
 pub mod bootstrap;
 pub mod channel;
 mod clock;
+mod confirm;
+pub mod encode;
 mod host;
+mod logs;
+mod mesh;
+mod probe;
+pub mod render;
 mod stream;
 pub mod xds;
 
 pub use clock::now;
 pub use host::ServeError;
+pub use mesh::Envoy;
+
+pub(crate) use encode::outbound_socket;

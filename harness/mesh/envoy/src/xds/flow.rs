@@ -3,7 +3,7 @@
 use super::{
     Kind,
     node::{Belief, Node},
-    session::Flight,
+    session::{Flight, Session},
 };
 use envoy_types::pb::envoy::service::discovery::v3::{self as discovery, DeltaDiscoveryResponse};
 use squall_model::Stamp;
@@ -32,45 +32,39 @@ impl Node {
         let others = session.asked.keys().filter(|kind| matches!(kind, Kind::Other(_)));
         let others: Vec<Kind> = others.cloned().collect();
 
-        let made = self.push(&Kind::Cluster, Gate { answers: true, make: go, break_: false }, now);
-        self.owe_endpoints(&made);
+        self.push(&Kind::Cluster, Gate { answers: true, make: go, break_: false }, now);
+        self.session.iter_mut().for_each(Session::owe_endpoints);
         self.push(&Kind::Endpoint, Gate { answers: true, make: go, break_: false }, now);
         for kind in others {
             self.push(&kind, Gate { answers: true, make: go, break_: go }, now);
         }
 
-        let warm = self.quiet(&[Kind::Cluster, Kind::Endpoint]);
+        let warm = self.settled(&Kind::Cluster) && self.settled(&Kind::Endpoint);
         self.push(&Kind::Listener, Gate { answers: warm, make: go && warm, break_: go && warm }, now);
-        let listening = warm && self.quiet(&[Kind::Listener]);
+        let listening = warm && self.settled(&Kind::Listener);
         self.push(&Kind::Route, Gate { answers: warm, make: go && listening, break_: false }, now);
-        if go && listening && self.quiet(&[Kind::Route]) {
+        if go && listening && self.settled(&Kind::Route) {
             for kind in [Kind::Cluster, Kind::Endpoint, Kind::Route] {
                 self.push(&kind, Gate { break_: true, ..Gate::default() }, now);
             }
         }
     }
 
-    fn quiet(&self, kinds: &[Kind]) -> bool {
-        self.session.as_ref().is_none_or(|session| kinds.iter().all(|kind| session.quiet(kind)))
+    /// Whether the proxy has acknowledged everything of a kind, and has nothing old of it: on a new stream it may still have
+    /// what it has not yet asked about.
+    fn settled(&self, kind: &Kind) -> bool {
+        let quiet = self.session.as_ref().is_none_or(|session| session.quiet(kind));
+        let mut held = self.believed.get(kind).into_iter().flat_map(|named| named.keys());
+        quiet && held.all(|name| self.desired.get(kind, name).is_none() || self.has(kind, name))
     }
 
-    /// The endpoints of clusters that were just sent: a changed cluster waits for them and does not ask.
-    fn owe_endpoints(&mut self, clusters: &BTreeSet<String>) {
-        let clusters = clusters.iter().filter_map(|name| self.desired.get(&Kind::Cluster, name));
-        let awaited: Vec<String> = clusters.filter_map(super::Resource::awaited_endpoints).collect();
-        if let Some(asked) = self.session.as_mut().and_then(|session| session.asked.get_mut(&Kind::Endpoint)) {
-            let known = awaited.into_iter().filter(|name| asked.names.contains(name));
-            asked.again.extend(known.collect::<Vec<_>>());
-        }
-    }
-
-    /// Sends what differs and may go, as one response. Gives the names of what was made.
-    fn push(&mut self, kind: &Kind, gate: Gate, now: Stamp) -> BTreeSet<String> {
+    /// Sends what differs and may go, as one response.
+    fn push(&mut self, kind: &Kind, gate: Gate, now: Stamp) {
         let (make, gone, greet) = self.select(kind, gate);
         if make.is_empty() && gone.is_empty() && !greet {
-            return make;
+            return;
         }
-        let Some(session) = &mut self.session else { return BTreeSet::new() };
+        let Some(session) = &mut self.session else { return };
         session.last_nonce += 1;
         let nonce = session.last_nonce;
         let bodies = make.iter().filter_map(|name| self.desired.get(kind, name).map(|one| (name, one)));
@@ -91,7 +85,9 @@ impl Node {
         // A closed outlet is a stream that ends: its end is told to us by the task that reads it.
         drop(session.outlet.send(Ok(response)));
         let names = make.iter().chain(&gone).cloned().collect();
-        session.flights.insert(nonce, Flight { kind: kind.clone(), generation: self.generation, names, sent: now });
+        let awaits = make.iter().filter_map(|name| self.desired.get(kind, name)?.awaited_endpoints()).collect();
+        let flight = Flight { kind: kind.clone(), generation: self.generation, names, sent: now, awaits };
+        session.flights.insert(nonce, flight);
         let believed = self.believed.entry(kind.clone()).or_default();
         for name in &gone {
             believed.remove(name);
@@ -99,7 +95,6 @@ impl Node {
         for (name, version) in make.iter().filter_map(|name| Some((name, self.desired.get(kind, name)?.version()))) {
             believed.insert(name.clone(), Belief::Holds(version.into()));
         }
-        make
     }
 
     /// What of a kind to make and to take away now, and whether an answer is due even if that is nothing.

@@ -16,6 +16,8 @@ mod server;
 mod service;
 mod session;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use error::{Acked, Behind, Lag, Rejection, XdsEvent};
 pub use node::Generation;

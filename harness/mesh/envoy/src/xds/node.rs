@@ -130,7 +130,7 @@ impl Node {
             }
             return Some(XdsEvent::Acked { node, kind, names: flight.names, took: now.since(flight.sent), at: now });
         };
-        for name in flight.names.iter().filter(|name| !session.in_flight(&kind, name)) {
+        for name in flight.names.iter().filter(|name| !session.is_newer_in_flight(nonce, &kind, name)) {
             self.believed.entry(kind.clone()).or_default().insert(name.clone(), Belief::Unsure);
         }
         let rejection = Rejection { node, kind, names: flight.names, words: refusal.message.clone(), at: now };

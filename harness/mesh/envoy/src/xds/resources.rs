@@ -63,7 +63,7 @@ impl fmt::Display for Kind {
 }
 
 /// One resource with its version. Two are equal if their versions are.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Resource {
     version: String,
     body: Any,
@@ -116,6 +116,12 @@ impl Resource {
             Some(ClusterDiscoveryType::Type(kind)) if kind == DiscoveryType::Eds as i32);
         let service = cluster.eds_cluster_config.map(|eds| eds.service_name).filter(|name| !name.is_empty());
         by_eds.then(|| service.unwrap_or(cluster.name))
+    }
+}
+
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", Kind::of(&self.body.type_url), self.version)
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Flight {
     pub(super) generation: u64,
     pub(super) names: Vec<String>,
     pub(super) sent: Stamp,
+    /// Endpoints that its clusters wait for, unless they were sent since.
+    pub(super) awaits: Vec<String>,
 }
 
 impl Session {
@@ -44,7 +46,21 @@ impl Session {
     }
 
     pub(super) fn in_flight(&self, kind: &Kind, name: &str) -> bool {
-        self.flights.values().any(|flight| flight.kind == *kind && flight.names.iter().any(|one| one == name))
+        self.is_newer_in_flight(0, kind, name)
+    }
+
+    /// Whether something later than a push says more about a resource.
+    pub(super) fn is_newer_in_flight(&self, nonce: u64, kind: &Kind, name: &str) -> bool {
+        let mut newer = self.flights.range(nonce + 1..).map(|(_, flight)| flight);
+        newer.any(|flight| flight.kind == *kind && flight.names.iter().any(|one| one == name))
+    }
+
+    /// Has the endpoints sent again that clusters on their way wait for: a changed cluster does not ask for them, and is
+    /// acknowledged only when it has them.
+    pub(super) fn owe_endpoints(&mut self) {
+        let Some(asked) = self.asked.get_mut(&Kind::Endpoint) else { return };
+        let awaited = self.flights.values_mut().flat_map(|flight| std::mem::take(&mut flight.awaits));
+        asked.again.extend(awaited.filter(|name| asked.names.contains(name)));
     }
 
     /// Whether every push of this kind was answered.

@@ -183,6 +183,30 @@ async fn the_control_plane_may_die_and_come_back() {
     assert!(lab.shows(&leading_to("b", b)).await);
 }
 
+/// Two at once: the changed cluster is pushed before the proxy has asked for its endpoints on the new stream, and it asks
+/// for them as one that has them.
+#[tokio::test]
+async fn a_cluster_changed_while_the_control_plane_was_dead_is_warm_at_once() {
+    let Some(lab) = Lab::live(Timing::default()).await else { return };
+    let at = upstream("A").await;
+    lab.apply(leading_to("a", at)).await;
+    lab.ads.stop().unwrap();
+    let generation = lab.ads.set(NODE, leading_to("a", at).with("a", &cluster("a", 7)));
+    lab.ads.resume().unwrap();
+    lab.ads.wait(NODE, generation, now() + Duration::from_secs(10)).await.unwrap();
+    assert_eq!(lab.admin.stats().await.unwrap().get("cluster.a.assignment_use_cached").copied().unwrap_or(0), 0);
+}
+
+/// A changed cluster whose endpoints are gone would wait for them for its whole `initial_fetch_timeout`, too.
+#[tokio::test]
+async fn a_changed_cluster_without_endpoints_is_warm_at_once() {
+    let Some(lab) = Lab::live(Timing::default()).await else { return };
+    lab.apply(leading_to("a", upstream("A").await)).await;
+    let bare = Resources::new().with("a", &cluster("a", 7)).with("out", &listener()).with("r", &route("a"));
+    let generation = lab.ads.set(NODE, bare);
+    lab.ads.wait(NODE, generation, now() + Duration::from_secs(10)).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_laggard_says_what_it_lacks() {
     let Some(lab) = Lab::live(Timing::default()).await else { return };

@@ -105,7 +105,6 @@ pub(crate) fn listener() -> Listener {
         delay: Some(FaultDelay {
             percentage: Some(never),
             fault_delay_secifier: Some(FaultDelaySecifier::FixedDelay(Duration { seconds: 0, nanos: 1_000_000 })),
-            ..FaultDelay::default()
         }),
         abort_percent_runtime: "f.abort.pct".into(),
         abort_http_status_runtime: "f.abort.status".into(),

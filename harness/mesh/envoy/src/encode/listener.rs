@@ -1,0 +1,111 @@
+//! The two listeners of a proxy (config/listener/v3, HttpConnectionManager): the same for its whole life.
+
+use super::{
+    any,
+    cluster::{address, by_ads},
+    duration,
+    route::slot_name,
+    texts,
+};
+use crate::{logs, render::SLOTS};
+use envoy_types::pb::{
+    envoy::{
+        config::{
+            accesslog::v3::{AccessLog, access_log},
+            core::v3::{HttpProtocolOptions, SubstitutionFormatString, substitution_format_string::Format},
+            listener::v3::{Filter, FilterChain, Listener, filter::ConfigType},
+        },
+        extensions::{
+            access_loggers::file::v3::{FileAccessLog, file_access_log::AccessLogFormat},
+            filters::{
+                http::{fault::v3::HttpFault, router::v3::Router},
+                network::http_connection_manager::v3::{
+                    HttpConnectionManager, HttpFilter, Rds,
+                    http_connection_manager::{RouteSpecifier, ServerHeaderTransformation},
+                    http_filter::ConfigType as HttpConfigType,
+                },
+            },
+        },
+    },
+    google::protobuf::BoolValue,
+};
+use squall_model::Side;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Where an instance's calls leave: a Unix socket in the proxy's own folder.
+pub(crate) fn outbound_socket(folder: &Path) -> PathBuf {
+    folder.join("out.sock")
+}
+
+pub(super) fn outbound(folder: &Path) -> Listener {
+    let at = squall_mesh::Endpoint::Unix(outbound_socket(folder));
+    // Upstream log and access log share a file: only within one file is the order of lines the order of events.
+    let path = logs::outbound(folder);
+    let router = Router { upstream_log: vec![log(&path, logs::TRY)], ..Router::default() };
+    listener("outbound", "out", &at, router, log(&path, logs::format(Side::Outbound)))
+}
+
+pub(super) fn inbound(folder: &Path) -> Listener {
+    // Port 0: the kernel chooses, the proxy tells, and it keeps the port for its whole life.
+    let at = squall_mesh::Endpoint::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
+    listener("inbound", "in", &at, Router::default(), log(&logs::inbound(folder), logs::format(Side::Inbound)))
+}
+
+fn listener(name: &str, prefix: &str, at: &squall_mesh::Endpoint, router: Router, log: AccessLog) -> Listener {
+    let never = Some(duration(Duration::ZERO));
+    let slots = (0..SLOTS).map(|n| filter(&slot_name(n), any(&HttpFault::default())));
+    let manager = HttpConnectionManager {
+        stat_prefix: prefix.to_owned(),
+        route_specifier: Some(RouteSpecifier::Rds(Rds {
+            route_config_name: name.to_owned(),
+            config_source: Some(by_ads()),
+        })),
+        http_filters: slots.chain([filter("envoy.filters.http.router", any(&router))]).collect(),
+        access_log: vec![log],
+        // Neutral: what a scenario does not say, a proxy does not do.
+        stream_idle_timeout: never,
+        request_timeout: never,
+        common_http_protocol_options: Some(HttpProtocolOptions {
+            idle_timeout: never,
+            ..HttpProtocolOptions::default()
+        }),
+        preserve_external_request_id: true,
+        generate_request_id: Some(BoolValue { value: true }),
+        skip_xff_append: true,
+        server_header_transformation: ServerHeaderTransformation::PassThrough as i32,
+        ..HttpConnectionManager::default()
+    };
+    let chain = Filter { name: "http".into(), config_type: Some(ConfigType::TypedConfig(any(&manager))) };
+    Listener {
+        name: name.to_owned(),
+        stat_prefix: prefix.to_owned(),
+        address: Some(address(at)),
+        filter_chains: vec![FilterChain { filters: vec![chain], ..FilterChain::default() }],
+        ..Listener::default()
+    }
+}
+
+fn filter(name: &str, config: envoy_types::pb::google::protobuf::Any) -> HttpFilter {
+    HttpFilter {
+        name: name.to_owned(),
+        config_type: Some(HttpConfigType::TypedConfig(config)),
+        ..HttpFilter::default()
+    }
+}
+
+fn log(path: &Path, fields: &[(&str, &str)]) -> AccessLog {
+    let fields = texts(fields.iter().map(|(name, format)| ((*name).to_owned(), (*format).to_owned())));
+    let format =
+        SubstitutionFormatString { format: Some(Format::JsonFormat(fields)), ..SubstitutionFormatString::default() };
+    let config =
+        FileAccessLog { path: path.display().to_string(), access_log_format: Some(AccessLogFormat::LogFormat(format)) };
+    AccessLog {
+        name: "envoy.access_loggers.file".into(),
+        config_type: Some(access_log::ConfigType::TypedConfig(any(&config))),
+        ..AccessLog::default()
+    }
+}

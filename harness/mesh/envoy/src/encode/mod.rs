@@ -1,0 +1,108 @@
+//! The readable configuration as Envoy's messages. Nothing is decided here: one field of ours, the fields of Envoy that say it.
+
+mod cluster;
+mod listener;
+mod route;
+
+pub(crate) use listener::outbound_socket;
+
+use crate::{
+    render::{ProxyConfig, RouteTable},
+    xds::{Resource, Resources},
+};
+use envoy_types::pb::google::protobuf as wkt;
+use prost::{Message, Name};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use squall_mesh::Seat;
+use std::{collections::BTreeMap, time::Duration};
+
+/// Everything that a proxy is sent.
+///
+/// Versions are hashes of the readable form: Envoy's messages hold maps, whose bytes come in no fixed order.
+#[must_use]
+pub fn resources(config: &ProxyConfig, seat: &Seat) -> Resources {
+    let mut all = listeners(seat);
+    for cluster in &config.clusters {
+        insert(&mut all, &cluster.name, version(&cluster), &cluster::cluster(cluster));
+        if let Some(assignment) = cluster::assignment(cluster) {
+            insert(&mut all, &cluster.name, version(&cluster.hosts), &assignment);
+        }
+    }
+    for (name, table) in [("outbound", &config.outbound), ("inbound", &config.inbound)] {
+        let version = version(&(table, tag(config)));
+        insert(&mut all, name, version.clone(), &route::table(name, table, &version));
+    }
+    all
+}
+
+/// What a proxy is sent before it has a place in any scenario: its two listeners, and the probes.
+#[must_use]
+pub fn blank(seat: &Seat) -> Resources {
+    let mut all = listeners(seat);
+    let table = RouteTable { hosts: vec![crate::render::probes()] };
+    for name in ["outbound", "inbound"] {
+        insert(&mut all, name, "blank".into(), &route::table(name, &table, "blank"));
+    }
+    all
+}
+
+/// The versions of the route tables, outbound and inbound: what a probe of the listener must answer.
+#[must_use]
+pub fn table_versions(resources: &Resources) -> [String; 2] {
+    ["outbound", "inbound"]
+        .map(|name| resources.get(&crate::xds::Kind::Route, name).map(|r| r.version().to_owned()).unwrap_or_default())
+}
+
+fn listeners(seat: &Seat) -> Resources {
+    let mut all = Resources::new();
+    for listener in [listener::outbound(&seat.folder), listener::inbound(&seat.folder)] {
+        insert(&mut all, &listener.name.clone(), "1".into(), &listener);
+    }
+    all
+}
+
+/// The run's tag is part of the tables' versions, so that a probe tells this run's configuration from an equal one before.
+fn tag(config: &ProxyConfig) -> Option<&str> {
+    config.clusters.first().map(|cluster| cluster.tag.as_str())
+}
+
+fn insert<M: Message + Name>(all: &mut Resources, name: &str, version: String, message: &M) {
+    all.insert(name, Resource::versioned(version, any(message)));
+}
+
+fn version(of: &impl Serialize) -> String {
+    // Plain data with text keys always serialises; were it otherwise, an empty version would fail its confirmation.
+    let text = serde_json::to_vec(of).unwrap_or_default();
+    Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn any<M: Message + Name>(message: &M) -> wkt::Any {
+    wkt::Any { type_url: M::type_url(), value: message.encode_to_vec() }
+}
+
+fn duration(d: Duration) -> wkt::Duration {
+    wkt::Duration { seconds: d.as_secs() as i64, nanos: d.subsec_nanos() as i32 }
+}
+
+fn number(n: u32) -> Option<wkt::UInt32Value> {
+    Some(wkt::UInt32Value { value: n })
+}
+
+/// A protobuf struct of texts.
+fn texts(fields: impl IntoIterator<Item = (String, String)>) -> wkt::Struct {
+    let value = |text| wkt::Value { kind: Some(wkt::value::Kind::StringValue(text)) };
+    wkt::Struct { fields: fields.into_iter().map(|(name, text)| (name, value(text))).collect() }
+}
+
+/// Metadata for the load balancer (`envoy.lb`).
+fn lb_metadata(pairs: &BTreeMap<String, String>) -> envoy_types::pb::envoy::config::core::v3::Metadata {
+    metadata("envoy.lb", pairs.clone())
+}
+
+fn metadata(namespace: &str, pairs: BTreeMap<String, String>) -> envoy_types::pb::envoy::config::core::v3::Metadata {
+    envoy_types::pb::envoy::config::core::v3::Metadata {
+        filter_metadata: [(namespace.to_owned(), texts(pairs))].into_iter().collect(),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,225 @@
+//! Route tables (config/route/v3), with the faults that may be armed at each virtual host.
+
+use super::{any, duration, lb_metadata, number};
+use crate::render::{
+    Action, FaultSlot, HeaderMatch, Leg, RequestMatch, Retry, Route, RouteTable, SLOTS, SlotTouch, VirtualHost,
+};
+use envoy_types::pb::{
+    envoy::{
+        config::{
+            core::v3::{
+                DataSource, HeaderValue, HeaderValueOption, RuntimeFractionalPercent, data_source::Specifier,
+                header_value_option::HeaderAppendAction,
+            },
+            route::v3::{
+                DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RetryPolicy, Route as PbRoute, RouteAction,
+                RouteConfiguration, RouteMatch, VirtualHost as PbHost, WeightedCluster,
+                header_matcher::HeaderMatchSpecifier,
+                query_parameter_matcher::QueryParameterMatchSpecifier,
+                retry_policy::{RetryHostPredicate, retry_host_predicate},
+                route::Action as PbAction,
+                route_action::ClusterSpecifier,
+                route_match::PathSpecifier,
+                weighted_cluster::ClusterWeight,
+            },
+        },
+        extensions::{
+            filters::{
+                common::fault::v3::{FaultDelay, fault_delay::FaultDelaySecifier},
+                http::fault::v3::{FaultAbort, HttpFault, fault_abort::ErrorType},
+            },
+            retry::host::previous_hosts::v3::PreviousHostsPredicate,
+        },
+        r#type::{
+            matcher::v3::{RegexMatcher, StringMatcher, string_matcher::MatchPattern},
+            v3::{FractionalPercent, fractional_percent::DenominatorType},
+        },
+    },
+    google::protobuf::BoolValue,
+};
+use std::{collections::HashMap, time::Duration};
+
+/// How often a retry asks the load balancer for a host that was not tried before. By default once, which among three hosts
+/// still comes back to the same one in every ninth case.
+const HOST_SELECTIONS: i64 = 30;
+
+/// A route table.
+pub(super) fn table(name: &str, table: &RouteTable, version: &str) -> RouteConfiguration {
+    RouteConfiguration {
+        name: name.to_owned(),
+        virtual_hosts: table.hosts.iter().map(|h| host(h, version)).collect(),
+        // A route to a cluster that is not there is a mistake of ours, to be rejected and not to answer 503 NC.
+        validate_clusters: Some(BoolValue { value: true }),
+        ..RouteConfiguration::default()
+    }
+}
+
+fn host(host: &VirtualHost, version: &str) -> PbHost {
+    PbHost {
+        name: host.name.clone(),
+        domains: host.domains.clone(),
+        routes: host.routes.iter().map(|r| route(r, version)).collect(),
+        include_request_attempt_count: host.counts_tries,
+        request_headers_to_add: host.sets.iter().map(overwrite).collect(),
+        typed_per_filter_config: faults(&host.faults),
+        ..PbHost::default()
+    }
+}
+
+fn overwrite((name, value): &(String, String)) -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue { key: name.clone(), value: value.clone(), ..HeaderValue::default() }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd as i32,
+        ..HeaderValueOption::default()
+    }
+}
+
+fn route(route: &Route, version: &str) -> PbRoute {
+    let answer = |status: u32, body: &str| {
+        PbAction::DirectResponse(DirectResponseAction {
+            status,
+            body: (!body.is_empty()).then(|| DataSource {
+                specifier: Some(Specifier::InlineString(body.to_owned())),
+                ..DataSource::default()
+            }),
+            ..DirectResponseAction::default()
+        })
+    };
+    let action = match &route.then {
+        Action::Answer { status, body } => answer(*status, body),
+        Action::AnswerVersion => answer(200, version),
+        Action::Forward { legs, timeout, idle, retry } => PbAction::Route(RouteAction {
+            cluster_specifier: Some(specifier(legs)),
+            metadata_match: match legs.as_slice() {
+                [only] if !only.subset.is_empty() => Some(lb_metadata(&only.subset)),
+                _ => None,
+            },
+            // Zero: no timeout. Left out it would be 15 s.
+            timeout: Some(duration(timeout.unwrap_or(Duration::ZERO))),
+            idle_timeout: Some(duration(idle.unwrap_or(Duration::ZERO))),
+            retry_policy: retry.as_ref().map(retries),
+            ..RouteAction::default()
+        }),
+    };
+    PbRoute { r#match: Some(matching(&route.when)), action: Some(action), ..PbRoute::default() }
+}
+
+fn specifier(legs: &[Leg]) -> ClusterSpecifier {
+    match legs {
+        [only] => ClusterSpecifier::Cluster(only.cluster.clone()),
+        several => ClusterSpecifier::WeightedClusters(WeightedCluster {
+            clusters: several
+                .iter()
+                .map(|leg| ClusterWeight {
+                    name: leg.cluster.clone(),
+                    weight: number(leg.weight),
+                    metadata_match: (!leg.subset.is_empty()).then(|| lb_metadata(&leg.subset)),
+                    ..ClusterWeight::default()
+                })
+                .collect(),
+            ..WeightedCluster::default()
+        }),
+    }
+}
+
+fn retries(retry: &Retry) -> RetryPolicy {
+    let previous = RetryHostPredicate {
+        name: "envoy.retry_host_predicates.previous_hosts".into(),
+        config_type: Some(retry_host_predicate::ConfigType::TypedConfig(any(&PreviousHostsPredicate::default()))),
+    };
+    RetryPolicy {
+        retry_on: retry.on.join(","),
+        retriable_status_codes: retry.statuses.clone(),
+        num_retries: number(retry.times),
+        per_try_timeout: retry.per_try.map(duration),
+        per_try_idle_timeout: retry.per_try_idle.map(duration),
+        retry_host_predicate: if retry.elsewhere { vec![previous] } else { Vec::new() },
+        host_selection_retry_max_attempts: if retry.elsewhere { HOST_SELECTIONS } else { 0 },
+        ..RetryPolicy::default()
+    }
+}
+
+fn matching(when: &RequestMatch) -> RouteMatch {
+    let path = match (&when.path, &when.prefix) {
+        (Some(path), _) => PathSpecifier::Path(path.clone()),
+        (None, prefix) => PathSpecifier::Prefix(prefix.clone().unwrap_or_else(|| "/".into())),
+    };
+    let header = |(name, value): &(String, String)| header(&HeaderMatch::Exact(name.clone(), value.clone()));
+    let query = |(name, value): &(String, String)| QueryParameterMatcher {
+        name: name.clone(),
+        query_parameter_match_specifier: Some(QueryParameterMatchSpecifier::StringMatch(exactly(value))),
+    };
+    RouteMatch {
+        path_specifier: Some(path),
+        headers: when.headers.iter().map(header).collect(),
+        query_parameters: when.query.iter().map(query).collect(),
+        runtime_fraction: when
+            .runtime
+            .as_ref()
+            .map(|key| RuntimeFractionalPercent { default_value: Some(never()), runtime_key: key.clone() }),
+        ..RouteMatch::default()
+    }
+}
+
+fn header(header: &HeaderMatch) -> HeaderMatcher {
+    let (name, pattern) = match header {
+        HeaderMatch::Exact(name, value) => (name, exactly(value)),
+        HeaderMatch::Regex(name, regex) => {
+            let regex = RegexMatcher { regex: regex.clone(), ..RegexMatcher::default() };
+            (name, StringMatcher { match_pattern: Some(MatchPattern::SafeRegex(regex)), ..StringMatcher::default() })
+        }
+    };
+    HeaderMatcher {
+        name: name.clone(),
+        header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(pattern)),
+        ..HeaderMatcher::default()
+    }
+}
+
+fn exactly(value: &str) -> StringMatcher {
+    StringMatcher { match_pattern: Some(MatchPattern::Exact(value.to_owned())), ..StringMatcher::default() }
+}
+
+fn never() -> FractionalPercent {
+    FractionalPercent { numerator: 0, denominator: DenominatorType::Million as i32 }
+}
+
+/// The name of the fault filter in this slot.
+pub(super) fn slot_name(slot: usize) -> String {
+    format!("squall.fault.{slot}")
+}
+
+/// Each fault replaces the empty configuration of its slot, whole.
+fn faults(slots: &[FaultSlot]) -> HashMap<String, envoy_types::pb::google::protobuf::Any> {
+    slots.iter().take(SLOTS).enumerate().map(|(n, slot)| (slot_name(n), any(&fault(slot)))).collect()
+}
+
+/// At 0 % until its runtime key says otherwise. Keys that are not ours are named too, lest Envoy fall back to global ones.
+fn fault(slot: &FaultSlot) -> HttpFault {
+    let mut fault = HttpFault {
+        headers: slot.only.iter().map(header).collect(),
+        abort_http_status_runtime: "squall.unset".into(),
+        abort_percent_runtime: "squall.unset".into(),
+        delay_percent_runtime: "squall.unset".into(),
+        delay_duration_runtime: "squall.unset".into(),
+        ..HttpFault::default()
+    };
+    match slot.does {
+        SlotTouch::Abort(status) => {
+            fault.abort = Some(FaultAbort {
+                percentage: Some(never()),
+                error_type: Some(ErrorType::HttpStatus(status)),
+                ..FaultAbort::default()
+            });
+            fault.abort_percent_runtime.clone_from(&slot.key);
+        }
+        SlotTouch::Delay(time) => {
+            fault.delay = Some(FaultDelay {
+                percentage: Some(never()),
+                fault_delay_secifier: Some(FaultDelaySecifier::FixedDelay(duration(time))),
+            });
+            fault.delay_percent_runtime.clone_from(&slot.key);
+        }
+    }
+    fault
+}
