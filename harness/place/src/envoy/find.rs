@@ -154,7 +154,7 @@ pub(super) mod tests {
         let (path, named) = (machine.path(&["empty", "bin"]), Some(variable.clone().into_os_string()));
         let search = |flag, variable| Search { flag, variable, path: path.clone() }.run().unwrap().unwrap();
         let found = search(Some(flag.as_path()), named.clone());
-        assert_eq!((found.path, found.via, found.version.to_string()), (flag.clone(), Via::Flag, "1.38.3".into()));
+        assert_eq!((&found.path, found.via, found.version.to_string()), (&flag, Via::Flag, "1.38.3".into()));
         let found = search(None, named);
         assert_eq!((found.path, found.via, found.version.to_string()), (variable, Via::Variable, "1.39.0".into()));
         for unset in [None, Some("".into())] {

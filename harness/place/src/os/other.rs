@@ -50,8 +50,6 @@ pub(crate) fn die_with_parent(_parent: Pid) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn set_process_name(_name: &std::ffi::CStr) {}
-
 /// Without signals as file descriptors the keeper looks for exits at intervals.
 #[derive(Debug)]
 pub(crate) struct ChildWatch;

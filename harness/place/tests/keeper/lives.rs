@@ -1,7 +1,9 @@
 //! The keeper in its normal life: start, signal, see, end.
 
 use crate::Test;
-use crate::world::{GONE, World, block_on, exe, script, sleepers, soon, unique_nap, until, wait_gone};
+use crate::world::{
+    GONE, World, block_on, exe, script, sleepers, soon, unique_nap, until, wait_for_sleepers, wait_for_words, wait_gone,
+};
 use nix::sys::signal::{Signal as Unix, kill};
 use nix::unistd::Pid;
 use squall_place::{Exit, Keeper, Life, Net, NetWish, PlaceError, ProcessSpec, RunFolder, Signal};
@@ -86,7 +88,7 @@ fn pause_and_resume() {
         assert!(matches!(alive, PlaceError::StillAlive { .. }), "{alive}");
         keeper.signal(handle.id, Signal::Kill).await.unwrap();
         assert!(keeper.wait_exit(handle.id, soon()).await.unwrap().asked);
-        wait_gone(&nap, GONE);
+        wait_gone(&nap);
         keeper.shutdown(GRACE).await.unwrap();
     });
 }
@@ -122,15 +124,15 @@ fn a_kill_takes_the_whole_group() {
         let nap = unique_nap();
         let forking = format!("sleep {nap} & sleep {nap}");
         let handle = keeper.spawn(script(&keeper, "forking", &forking)).await.unwrap();
-        until(GONE, || if sleepers(&nap).len() == 2 { Ok(()) } else { Err(sleepers(&nap)) });
+        wait_for_sleepers(&nap, 2);
         keeper.signal(handle.id, Signal::Kill).await.unwrap();
         keeper.wait_exit(handle.id, soon()).await.unwrap();
-        wait_gone(&nap, GONE);
+        wait_gone(&nap);
         // The same when the process ends by itself and leaves a child behind.
         let nap = unique_nap();
         let handle = keeper.spawn(script(&keeper, "leaving", &format!("sleep {nap} & exit 1"))).await.unwrap();
         assert!(!keeper.wait_exit(handle.id, soon()).await.unwrap().asked);
-        wait_gone(&nap, GONE);
+        wait_gone(&nap);
         keeper.shutdown(GRACE).await.unwrap();
     });
 }
@@ -198,11 +200,7 @@ fn a_shutdown_lets_processes_end_in_order() {
         let folder = keeper.folder().process_folder("orderly").unwrap();
         let spec = ProcessSpec::new("orderly", "sh", folder.clone()).args(["-c", &orderly]);
         let handle = keeper.spawn(spec).await.unwrap();
-        until(GONE, || {
-            fs::read_to_string(folder.log())
-                .map_err(|e| e.to_string())
-                .and_then(|log| if log == "up\n" { Ok(()) } else { Err(log) })
-        });
+        wait_for_words(&folder.log(), "up\n");
         // Paused, it could not handle SIGTERM: a shutdown wakes it.
         keeper.signal(handle.id, Signal::Pause).await.unwrap();
         keeper.shutdown(Duration::from_secs(30)).await.unwrap();
@@ -222,11 +220,7 @@ fn a_shutdown_kills_who_does_not_listen() {
         let deaf = "trap '' TERM; echo up; while :; do sleep 0.01; done";
         let spec = ProcessSpec::new("deaf", "sh", folder.clone()).args(["-c", deaf]);
         let handle = keeper.spawn(spec).await.unwrap();
-        until(GONE, || {
-            fs::read_to_string(folder.log())
-                .map_err(|_| ())
-                .and_then(|log| if log.is_empty() { Err(()) } else { Ok(()) })
-        });
+        wait_for_words(&folder.log(), "up\n");
         keeper.shutdown(Duration::from_millis(50)).await.unwrap();
         let end = keeper.wait_exit(handle.id, soon()).await.unwrap();
         assert_eq!((end.how, end.asked), (Exit::Signal(9), true));
@@ -243,7 +237,7 @@ fn a_shutdown_ends_daemons_too() {
             // Without its environment and in another session, a child of nobody's.
             let daemon = format!("(cd /; setsid env -i sleep {nap} &) ; exec sleep 1000");
             keeper.spawn(script(&keeper, "daemonic", &daemon)).await.unwrap();
-            until(GONE, || if sleepers(&nap).len() == 1 { Ok(()) } else { Err("no daemon") });
+            wait_for_sleepers(&nap, 1);
             keeper.shutdown(GRACE).await.unwrap();
             assert!(sleepers(&nap).is_empty(), "{:?}", keeper.net());
         });
@@ -256,10 +250,10 @@ fn a_dropped_keeper_ends_everything() {
     block_on(async {
         let keeper = world.keeper(NetWish::Best).await;
         keeper.spawn(script(&keeper, "web", &format!("exec sleep {nap}"))).await.unwrap();
-        until(GONE, || if sleepers(&nap).len() == 1 { Ok(()) } else { Err("not executed") });
+        wait_for_sleepers(&nap, 1);
     });
-    wait_gone(&nap, GONE);
-    until(GONE, || if world.folders().is_empty() { Ok(()) } else { Err(world.folders()) });
+    wait_gone(&nap);
+    world.wait_clean();
 }
 
 fn a_lost_keeper_is_told_to_everybody() {
@@ -286,7 +280,7 @@ fn a_lost_keeper_is_told_to_everybody() {
                 assert!(!Path::new(&format!("/proc/{pid}")).exists(), "{pid}");
             }
         });
-        until(GONE, || if world.folders().is_empty() { Ok(()) } else { Err(world.folders()) });
+        world.wait_clean();
     }
 }
 
@@ -368,7 +362,7 @@ fn a_program_that_is_no_keeper() {
         let refused = start("/bin/ls").await.unwrap_err().to_string();
         assert!(refused.contains("option"), "{refused}");
     });
-    until(GONE, || if world.folders().is_empty() { Ok(()) } else { Err(world.folders()) });
+    world.wait_clean();
 }
 
 fn a_wish_for_less_is_heard() {

@@ -1,10 +1,10 @@
 //! Nothing survives: a runner, its keeper, or both are killed with SIGKILL, with all kinds of children.
 
 use crate::Test;
-use crate::world::{GONE, SOON, World, block_on, exe, script, sleepers, unique_nap, until, wait_gone};
+use crate::world::{SOON, World, block_on, exe, script, sleepers, unique_nap, until, wait_for_sleepers, wait_gone};
 use nix::sys::signal::{Signal as Unix, kill};
 use nix::unistd::Pid;
-use squall_place::{Base, Fate, Keeper, Net, NetWish, RunFolder, Signal, recover_in};
+use squall_place::{Base, Fate, Keeper, Net, NetWish, RunFolder, Signal};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -54,7 +54,7 @@ pub(crate) fn runner(args: impl Iterator<Item = OsString>) -> ExitCode {
             keeper.spawn(script(&keeper, name, &words)).await.unwrap();
         }
         let stopped = keeper.spawn(script(&keeper, "stopped", &format!("exec sleep {nap}"))).await.unwrap();
-        until(SOON, || if sleepers(&nap).len() == SLEEPERS { Ok(()) } else { Err(sleepers(&nap)) });
+        wait_for_sleepers(&nap, SLEEPERS);
         keeper.signal(stopped.id, Signal::Pause).await.unwrap();
         let stopped = || sleepers(&nap).iter().filter(|found| found.state == 'T').count();
         until(SOON, || if stopped() == 2 { Ok(()) } else { Err(sleepers(&nap)) });
@@ -107,7 +107,7 @@ impl Drop for Run {
         for found in sleepers(&self.nap) {
             let _ = kill(Pid::from_raw(found.pid.cast_signed()), Unix::SIGKILL);
         }
-        let _ = recover_in(std::slice::from_ref(&self.world.base));
+        let _ = self.world.recover();
     }
 }
 
@@ -122,24 +122,24 @@ fn killed(wish: NetWish, victim: Victim) {
     }
     let beyond_the_tree = victim == Victim::Both && matches!(run.net, Net::ProcessTree { .. });
     if !beyond_the_tree {
-        wait_gone(&run.nap, GONE);
+        wait_gone(&run.nap);
     }
     match victim {
         // The keeper removes the folder itself.
         Victim::Runner => {
-            until(GONE, || if run.world.folders().is_empty() { Ok(()) } else { Err(run.world.folders()) })
+            run.world.wait_clean();
         }
         // The folder is the living runner's, and only its contents are of no use any more.
-        Victim::Keeper => assert_eq!(recover_in(std::slice::from_ref(&run.world.base)).runs, []),
+        Victim::Keeper => assert_eq!(run.world.recover().runs, []),
         Victim::Both => {
-            let recovery = recover_in(std::slice::from_ref(&run.world.base));
+            let recovery = run.world.recover();
             assert!(recovery.is_clean(), "{recovery:?}");
             assert_eq!(recovery.runs.len(), 1, "{recovery:?}");
             // A namespace that is just ending may still be seen; what escapes a tree is there to be found.
             let escaped =
                 recovery.runs[0].ended.iter().any(|process| process.name == "sleep" && process.fate == Fate::Killed);
             assert_eq!(escaped, beyond_the_tree, "{recovery:?}");
-            wait_gone(&run.nap, GONE);
+            wait_gone(&run.nap);
             assert!(run.world.folders().is_empty());
         }
     }
@@ -152,11 +152,11 @@ fn runner_killed_while_the_keeper_is_stopped() {
         kill(run.runner(), Unix::SIGKILL).unwrap();
         run.runner.wait().unwrap();
         assert_eq!(sleepers(&run.nap).len(), SLEEPERS, "somebody else ended them");
-        let recovery = recover_in(std::slice::from_ref(&run.world.base));
+        let recovery = run.world.recover();
         assert!(recovery.is_clean(), "{recovery:?}");
         let keeper = &recovery.runs[0].ended[0];
         assert_eq!((keeper.name.as_str(), keeper.fate), ("keeper", Fate::Ended));
-        wait_gone(&run.nap, GONE);
+        wait_gone(&run.nap);
         assert!(run.world.folders().is_empty());
     }
 }
@@ -164,16 +164,16 @@ fn runner_killed_while_the_keeper_is_stopped() {
 fn runner_stopped_and_killed() {
     let mut run = Run::start(NetWish::Best);
     kill(run.runner(), Unix::SIGSTOP).unwrap();
-    assert_eq!(recover_in(std::slice::from_ref(&run.world.base)).running.len(), 1);
+    assert_eq!(run.world.recover().running.len(), 1);
     assert_eq!(sleepers(&run.nap).len(), SLEEPERS);
     kill(run.runner(), Unix::SIGKILL).unwrap();
     run.runner.wait().unwrap();
-    wait_gone(&run.nap, GONE);
+    wait_gone(&run.nap);
 }
 
 fn a_runner_that_lives_is_left_alone() {
     let run = Run::start(NetWish::Best);
-    let recovery = recover_in(std::slice::from_ref(&run.world.base));
+    let recovery = run.world.recover();
     assert_eq!((recovery.runs.len(), recovery.running.len()), (0, 1));
     assert_eq!(sleepers(&run.nap).len(), SLEEPERS);
 }

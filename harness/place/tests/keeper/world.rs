@@ -1,9 +1,9 @@
 //! What the tests share: folders, processes that can be recognised, and waiting.
 
-use squall_place::{Base, Keeper, NetWish, ProcessSpec, RunFolder};
+use squall_place::{Base, Keeper, NetWish, ProcessSpec, Recovery, RunFolder, recover_in};
 use std::fs;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,18 @@ impl World {
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         fs::read_dir(self.base.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
+
+    /// What a recovery in this base finds.
+    pub(crate) fn recover(&self) -> Recovery {
+        recover_in(std::slice::from_ref(&self.base))
+    }
+
+    pub(crate) fn wait_clean(&self) {
+        until(GONE, || match self.folders() {
+            left if left.is_empty() => Ok(()),
+            left => Err(left),
+        });
+    }
 }
 
 /// A shell script as a process of the run.
@@ -95,9 +107,25 @@ pub(crate) fn sleepers(nap: &str) -> Vec<Found> {
     .collect()
 }
 
-pub(crate) fn wait_gone(nap: &str, within: Duration) {
-    until(within, || {
-        let left = sleepers(nap);
-        if left.is_empty() { Ok(()) } else { Err(left) }
+pub(crate) fn wait_for_sleepers(nap: &str, number: usize) {
+    until(SOON, || match sleepers(nap) {
+        found if found.len() == number => Ok(()),
+        found => Err(found),
+    });
+}
+
+/// Killed processes are to be gone within seconds.
+pub(crate) fn wait_gone(nap: &str) {
+    until(GONE, || match sleepers(nap) {
+        left if left.is_empty() => Ok(()),
+        left => Err(left),
+    });
+}
+
+/// Until a process has said something into its log: it is up.
+pub(crate) fn wait_for_words(log: &Path, words: &str) {
+    until(SOON, || match fs::read_to_string(log) {
+        Ok(said) if said == words => Ok(()),
+        other => Err(other),
     });
 }
