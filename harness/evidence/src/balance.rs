@@ -3,9 +3,11 @@
 //! Records are matched one by one, so a missing and a superfluous one never cancel out. The slack of a law is derived: it
 //! counts those records that a process may have taken with it when it was killed, never a tolerance.
 
-use crate::{CallOutcome, CallStory, Evidence, Flags, Process, TryView, dose};
-use squall_model::{AccessRecord, ClientEnd, InstanceId, Plan, ServiceName, Shedder, Side, Stamp};
-use std::{collections::BTreeMap, fmt, time::Duration};
+mod counted;
+
+use crate::{Evidence, Flags, Process, dose, join::tries_due};
+use squall_model::{AccessRecord, ClientEnd, InstanceId, Plan, Side, Stamp};
+use std::{fmt, time::Duration};
 
 /// What must agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +18,8 @@ pub enum LawId {
     CallLogged,
     /// Each record with an id of ours belongs to a call.
     RecordCalled,
+    /// Each try that a line at its caller's proxy counts is in the upstream log there.
+    TriesLogged,
     /// Each try that was answered has a line at the callee's proxy.
     TryArrived,
     /// Each line at a callee's proxy has a try that was sent.
@@ -26,7 +30,8 @@ pub enum LawId {
     ServedLogged,
     /// A cluster's `upstream_rq_total` rose by the tries that were sent.
     TriesCounted,
-    /// A cluster's overflow counters rose by the calls and retries that its breaker turned away.
+    /// A cluster's overflow counters rose by the tries that its breaker turned away.
+    /// Which of the two moves depends on the release: their sum counts.
     OverflowsCounted,
     /// A listener's `fault.aborts_injected` rose by its lines with FI.
     AbortsCounted,
@@ -86,12 +91,13 @@ impl fmt::Display for Balance {
             LawId::RecordComplete => ("barrier", "passed"),
             LawId::CallLogged => ("calls", "with a line at their caller's proxy"),
             LawId::RecordCalled => ("records with an id of ours", "of a call of ours"),
+            LawId::TriesLogged => ("tries by the lines of callers' proxies", "in their upstream logs"),
             LawId::TryArrived => ("answered tries", "with a line at the callee's proxy"),
             LawId::LineTried => ("lines at callees' proxies", "of a try that was sent"),
             LawId::LineServed => ("answers passed on by callees' proxies", "in a ledger"),
             LawId::ServedLogged => ("lines of ledgers", "with a line at the callee's proxy"),
             LawId::TriesCounted => ("tries sent", "counted by upstream_rq_total"),
-            LawId::OverflowsCounted => ("turned away by the breaker", "counted by its overflow counters"),
+            LawId::OverflowsCounted => ("tries turned away by the breaker", "counted by its overflow counters"),
             LawId::AbortsCounted => ("lines with FI", "counted by aborts_injected"),
             LawId::DelaysCounted => ("lines with DI", "counted by delays_injected"),
             LawId::FaultOwned => ("lines with FI or DI", "of a fault of this scenario"),
@@ -114,10 +120,11 @@ pub fn balances(plan: &Plan, evidence: &Evidence) -> Vec<Balance> {
     let mut all = vec![Balance::new(LawId::RecordComplete, None, 1, complete, Slack::default())];
     all.push(calls_logged(evidence));
     all.push(records_called(evidence));
+    all.push(tries_logged(evidence));
     all.extend(tries_matched(evidence));
     let (flagged, unowned) = dose::unowned(plan, evidence);
     all.push(Balance::new(LawId::FaultOwned, None, flagged, flagged - unowned, Slack::default()));
-    for counted in &Counted::all(evidence) {
+    for counted in &counted::Counted::all(evidence) {
         all.extend(counted.balances(evidence));
     }
     all
@@ -204,6 +211,17 @@ fn records_called(evidence: &Evidence) -> Balance {
     whole.balance(LawId::RecordCalled)
 }
 
+fn tries_logged(evidence: &Evidence) -> Balance {
+    let mut tally = Tally::default();
+    for story in evidence.stories.iter().filter(|s| s.access.is_some()) {
+        let due = tries_due(evidence.line(story));
+        let logged = evidence.tries(story).filter(|t| t.sent.is_some()).count();
+        let lost = || lost_with(evidence, Process::Proxy, |id| *id == story.caller, story.intended, story.done);
+        (0..due.max(logged)).for_each(|n| tally.count(n < logged.min(due), lost));
+    }
+    tally.balance(LawId::TriesLogged)
+}
+
 /// The four laws between a try's sender, the callee's proxy and the workload.
 fn tries_matched(evidence: &Evidence) -> [Balance; 4] {
     let [mut arrived, mut tried, mut served, mut logged] = [Tally::default(); 4];
@@ -233,134 +251,6 @@ fn tries_matched(evidence: &Evidence) -> [Balance; 4] {
         served.balance(LawId::LineServed),
         logged.balance(LawId::ServedLogged),
     ]
-}
-
-/// What the counters of one proxy say, all its lives together.
-struct Counted<'a> {
-    proxy: &'a InstanceId,
-    rises: BTreeMap<&'a str, u64>,
-}
-
-/// What a proxy's records say of one of its clusters.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sent {
-    /// Tries that surely were given a connection.
-    surely: u64,
-    /// Tries that may have been: they got no answer, and nobody saw them arrive.
-    perhaps: u64,
-    /// Calls and retries that the breaker turned away: surely, and perhaps.
-    overflowed: u64,
-    perhaps_overflowed: u64,
-}
-
-impl<'a> Counted<'a> {
-    fn all(evidence: &'a Evidence) -> Vec<Counted<'a>> {
-        let mut proxies: BTreeMap<&InstanceId, BTreeMap<&str, u64>> = BTreeMap::new();
-        for record in &evidence.observed.counters {
-            let rises = proxies.entry(&record.proxy).or_default();
-            for (name, rise) in &record.rises {
-                *rises.entry(name.as_str()).or_default() += rise;
-            }
-        }
-        proxies.into_iter().map(|(proxy, rises)| Counted { proxy, rises }).collect()
-    }
-
-    fn balances(&self, evidence: &Evidence) -> Vec<Balance> {
-        let sent = self.sent(evidence);
-        let mut all = Vec::new();
-        for (service, sent) in &sent {
-            let total = self.rise(service, &["upstream_rq_total"]);
-            let slack = Slack { fewer: self.uncounted(evidence, sent.surely), more: sent.perhaps };
-            all.push(self.balance(LawId::TriesCounted, sent.surely, total, slack));
-            let overflows = self.rise(service, &["upstream_rq_pending_overflow", "upstream_rq_active_overflow"]);
-            let fewer = self.uncounted(evidence, sent.overflowed);
-            let slack = Slack { fewer, more: sent.perhaps_overflowed };
-            all.push(self.balance(LawId::OverflowsCounted, sent.overflowed, overflows, slack));
-        }
-        for (side, listener) in [(Side::Outbound, "out"), (Side::Inbound, "in")] {
-            for (law, flag, counter) in
-                [(LawId::AbortsCounted, "FI", "aborts_injected"), (LawId::DelaysCounted, "DI", "delays_injected")]
-            {
-                let own = |line: &&AccessRecord| line.side == side && line.proxy == *self.proxy;
-                let ours = |line: &&AccessRecord| line.id.starts_with(&evidence.observed.prefix);
-                let flagged = |line: &&AccessRecord| Flags(&line.flags).has(flag);
-                let lines = evidence.observed.access.iter().filter(own).filter(flagged).filter(ours).count() as u64;
-                let counted = self.rises.get(format!("http.{listener}.fault.{counter}").as_str()).copied().unwrap_or(0);
-                let slack = Slack { fewer: self.uncounted(evidence, lines), more: self.unlogged(evidence, side) };
-                all.push(self.balance(law, lines, counted, slack));
-            }
-        }
-        all
-    }
-
-    fn balance(&self, law: LawId, left: u64, right: u64, slack: Slack) -> Balance {
-        Balance::new(law, Some(self.proxy.clone()), left, right, slack)
-    }
-
-    /// What the records of this proxy say, by the service called.
-    fn sent(&self, evidence: &Evidence) -> BTreeMap<ServiceName, Sent> {
-        let mut sent: BTreeMap<ServiceName, Sent> = BTreeMap::new();
-        for story in evidence.stories.iter().filter(|s| s.caller == *self.proxy) {
-            let place = sent.entry(story.edge.to.clone()).or_default();
-            for t in evidence.tries(story).filter(|t| t.sent.is_some()) {
-                match (t.has_arrived(), t.was_sent()) {
-                    (true, _) => place.surely += 1,
-                    (false, true) => place.perhaps += 1,
-                    (false, false) => {}
-                }
-            }
-            let (surely, perhaps) = overflows(evidence, story);
-            place.overflowed += surely;
-            place.perhaps_overflowed += perhaps;
-        }
-        sent
-    }
-
-    /// The rise of these counters of the clusters of a service: `cluster.out.reviews.…`, and of its versions' clusters.
-    fn rise(&self, service: &ServiceName, names: &[&str]) -> u64 {
-        let of_service = |counter: &str| {
-            let rest = counter.strip_prefix("cluster.out.")?.strip_prefix(service.as_str())?.strip_prefix('.')?;
-            Some(rest.rsplit_once('.').map_or(rest, |(_, last)| last).to_owned())
-        };
-        let chosen = |counter: &str| of_service(counter).is_some_and(|last| names.contains(&last.as_str()));
-        self.rises.iter().filter(|(name, _)| chosen(name)).map(|(_, rise)| rise).sum()
-    }
-
-    /// A killed proxy takes its counters with it: whatever it had counted may be missing.
-    fn uncounted(&self, evidence: &Evidence, counted: u64) -> u64 {
-        if self.was_killed(evidence) { counted } else { 0 }
-    }
-
-    /// A killed proxy's requests in flight were counted when they began and never logged.
-    fn unlogged(&self, evidence: &Evidence, side: Side) -> u64 {
-        if !self.was_killed(evidence) {
-            return 0;
-        }
-        let without_line = |story: &CallStory| match side {
-            Side::Outbound => u64::from(story.caller == *self.proxy && story.access.is_none()),
-            Side::Inbound => {
-                let to_it = |t: &TryView<'_>| t.arrived.is_none() && t.instance() == Some(self.proxy);
-                evidence.tries(story).filter(to_it).count() as u64
-            }
-        };
-        evidence.stories.iter().map(without_line).sum()
-    }
-
-    fn was_killed(&self, evidence: &Evidence) -> bool {
-        evidence.observed.lives.iter().any(|life| life.what == Process::Proxy && life.instance == *self.proxy)
-    }
-}
-
-/// How often the breaker turned this call away: surely, and perhaps besides. A retry that it suppressed leaves the flag on
-/// the call and, by which limit, one overflow counter or another.
-fn overflows(evidence: &Evidence, story: &CallStory) -> (u64, u64) {
-    if story.outcome == CallOutcome::Shed(Shedder::CircuitBreaker) {
-        return (1, 0);
-    }
-    let flagged = |flags: &str| u64::from(Flags(flags).has("UO"));
-    let line = evidence.line(story).map_or(0, |line| flagged(&line.flags));
-    let tries: u64 = evidence.tries(story).filter_map(|t| t.sent).map(|sent| flagged(&sent.flags)).sum();
-    (0, line.max(tries))
 }
 
 #[cfg(test)]

@@ -373,7 +373,7 @@ fn finish(observed: &Observed, story: &mut CallStory, tries: &[TryStory]) {
     story.outcome = outcome::classify(story.end, line, views);
     story.met = met(story.met, line, views);
     let due = line.is_some() || may_lack_a_line(story.end);
-    let whole = due && tries_due(line).is_none_or(|n| views.len() >= n) && views.iter().all(is_whole);
+    let whole = due && views.len() >= tries_due(line) && views.iter().all(is_whole);
     story.resolved = whole;
     story.grade = match (line, views) {
         (None, []) => Grade::ClientOnly,
@@ -397,12 +397,12 @@ fn may_lack_a_line(end: ClientEnd) -> bool {
     matches!(end, ClientEnd::Refused)
 }
 
-/// How many tries the line of the caller's proxy says were made, where that is sure: the count includes a last one that was
-/// turned away before it was sent.
-fn tries_due(line: Option<&AccessRecord>) -> Option<usize> {
-    let line = line?;
-    let turned_away = Flags(&line.flags).has_any(&["UO", "UH", "NC", "NR", "FI", "RL", "UAEX", "RLSE"]);
-    (!turned_away && line.details == "via_upstream").then_some(line.attempts as usize)
+/// How many lines of the upstream log the line of the caller's proxy promises: one for each try that it counts, be it turned
+/// away by the breaker, but none for a last one that found no host or no cluster.
+pub(crate) fn tries_due(line: Option<&AccessRecord>) -> usize {
+    let Some(line) = line else { return 0 };
+    let hostless = Flags(&line.flags).has_any(&["UH", "NR", "NC"]);
+    (line.attempts as usize).saturating_sub(usize::from(hostless))
 }
 
 /// Every record of this try that is due is there: an answered try has a line, a line that passes on an answer a ledger line.

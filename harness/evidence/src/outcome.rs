@@ -124,7 +124,8 @@ pub(crate) fn of_try(t: &TryView<'_>) -> CallOutcome {
     if flags.has("UO") {
         return CallOutcome::Shed(Shedder::CircuitBreaker);
     }
-    by_flags(flags).unwrap_or(CallOutcome::Reset)
+    // Without a flag its sender gave it up: the call's own time limit passed, or its client went away.
+    by_flags(flags).unwrap_or(CallOutcome::TimedOut)
 }
 
 #[cfg(test)]

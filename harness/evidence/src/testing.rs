@@ -198,7 +198,8 @@ impl Hop {
 
     fn took(self) -> Duration {
         match self {
-            Hop::Slow(_, ms) | Hop::TimedOut(_, ms) => Duration::from_millis(ms),
+            Hop::Slow(_, ms) => Duration::from_millis(ms) + HOP,
+            Hop::TimedOut(_, ms) => Duration::from_millis(ms),
             Hop::Delayed(_, ms) => TRY + Duration::from_millis(ms),
             Hop::Aborted(..) | Hop::Limited(_) | Hop::Denied(_) | Hop::Refused(_) => HOP * 2,
             Hop::Ok(_) | Hop::Status(..) | Hop::Broken(_) => TRY,
@@ -254,9 +255,25 @@ impl Scene {
         self.ended(ms, began, line, Some(reviews(last.instance())))
     }
 
-    /// A call that the caller's proxy answered by itself, without a try.
+    /// A call that the caller's proxy answered by itself, without a try. What its breaker turns away (UO) is counted and logged
+    /// as an attempt all the same, as Envoy does.
     pub fn local(&mut self, ms: u64, status: u16, flags: &str, details: &str) -> u64 {
-        self.ended(ms, at(ms) + HOP, Line { status, flags, details, attempts: 0 }, None)
+        let overflow = flags == "UO";
+        if overflow {
+            let (id, began) = (self.next_id(), at(ms) + HOP);
+            self.seen.tries.push(TryRecord {
+                proxy: web(),
+                id,
+                attempt: 1,
+                status: 0,
+                flags: flags.into(),
+                upstream: Some(reviews(1)),
+                failure: String::new(),
+                began,
+                took: 0,
+            });
+        }
+        self.ended(ms, at(ms) + HOP, Line { status, flags, details, attempts: u32::from(overflow) }, None)
     }
 
     /// So many calls, one every `every` milliseconds from `ms` on; each gets its tries from its number among them.
@@ -425,8 +442,13 @@ fn counters(seen: &Observed) -> Vec<CounterRecord> {
     };
     let service =
         |upstream: &Option<InstanceId>| upstream.as_ref().map_or(ServiceName::from("reviews"), |id| id.service.clone());
-    for sent in seen.tries.iter().filter(|t| !matches!(t.flags.as_str(), "UF" | "UO")) {
-        add(&sent.proxy, format!("cluster.out.{}.upstream_rq_total", service(&sent.upstream)));
+    for sent in &seen.tries {
+        let counter = match sent.flags.as_str() {
+            "UF" => "upstream_cx_connect_fail",
+            "UO" => "upstream_rq_active_overflow",
+            _ => "upstream_rq_total",
+        };
+        add(&sent.proxy, format!("cluster.out.{}.{counter}", service(&sent.upstream)));
     }
     for line in &seen.access {
         let listener = if line.side == Side::Outbound { "out" } else { "in" };
@@ -434,9 +456,6 @@ fn counters(seen: &Observed) -> Vec<CounterRecord> {
             if line.flags.split(',').any(|f| f == flag) {
                 add(&line.proxy, format!("http.{listener}.fault.{counter}"));
             }
-        }
-        if line.side == Side::Outbound && line.flags.split(',').any(|f| f == "UO") {
-            add(&line.proxy, format!("cluster.out.{}.upstream_rq_active_overflow", service(&line.upstream)));
         }
         if line.side == Side::Outbound && line.attempts > 1 {
             for _ in 1..line.attempts {

@@ -1,1 +1,310 @@
+use super::*;
+use crate::{
+    Process, join,
+    testing::{Hop, PREFIX, Scene, at, calls_to, faulty, plan, reviews, span, target, touch},
+};
+use proptest::prelude::*;
+use squall_model::{Answers, Edge, Level, Side, Touch, When, Which};
 
+const ABORT: Touch = Touch::Abort(503);
+const DELAY: Touch = Touch::Delay(Duration::from_millis(50));
+
+/// `calls` calls under a standing fault, of which the first `touched` are aborted at instance 1.
+fn aborted(percent: u32, calls: u64, touched: u64) -> Scene {
+    let mut scene = Scene::new(faulty(plan(), touch(Level::Tries, percent, Which::Service, ABORT), When::Standing));
+    scene.stood(0);
+    scene.calls(0, 1, calls, |n| if n < touched { [Hop::Aborted(1, 503)] } else { [Hop::Ok(2)] });
+    scene
+}
+
+fn dose(scene: &Scene) -> (Dose, u64, u64) {
+    let mut all = doses(&scene.plan, &scene.evidence());
+    assert_eq!(all.len(), scene.plan.faults.len());
+    let DoseCount { dose, touched, of, .. } = all.remove(0);
+    (dose, touched, of)
+}
+
+#[test]
+fn a_percentage_is_confirmed_within_what_chance_allows() {
+    for (percent, calls, touched, expected) in [
+        (30, 600, 180, Dose::Confirmed),
+        (30, 600, 230, Dose::Confirmed),
+        (30, 600, 240, Dose::Stronger),
+        (30, 600, 135, Dose::Confirmed),
+        (30, 600, 125, Dose::Weaker),
+        (1, 2_000, 20, Dose::Confirmed),
+        (1, 2_000, 1, Dose::Weaker),
+        (1, 2_000, 45, Dose::Stronger),
+        // One per cent of a hundred may well be nobody: nothing was touched, whatever the reason.
+        (1, 100, 0, Dose::Absent),
+        (1, 100, 1, Dose::Confirmed),
+        (100, 600, 600, Dose::Confirmed),
+        (100, 600, 599, Dose::Weaker),
+    ] {
+        assert_eq!(dose(&aborted(percent, calls, touched)), (expected, touched, calls), "{percent}% of {calls}");
+    }
+}
+
+#[test]
+fn calls_are_counted_at_the_callers_proxy() {
+    let mut scene = Scene::new(faulty(plan(), touch(Level::Calls, 50, Which::Service, ABORT), When::Standing));
+    scene.stood(0);
+    for n in 0..40 {
+        if n % 2 == 0 {
+            scene.local(n, 503, "FI", "fault_filter_abort");
+        } else {
+            scene.call(n, &[Hop::Ok(1)]);
+        }
+    }
+    assert_eq!(dose(&scene), (Dose::Confirmed, 20, 40));
+}
+
+#[test]
+fn delays_are_counted_by_their_own_flag() {
+    let mut scene = Scene::new(faulty(plan(), touch(Level::Tries, 50, Which::Service, DELAY), When::Standing));
+    scene.stood(0);
+    scene.calls(0, 1, 40, |n| if n % 2 == 0 { [Hop::Delayed(1, 50)] } else { [Hop::Ok(1)] });
+    assert_eq!(dose(&scene), (Dose::Confirmed, 20, 40));
+}
+
+#[test]
+fn only_what_lies_surely_within_the_window_counts() {
+    let mut scene = Scene::new(faulty(plan(), touch(Level::Tries, 100, Which::Service, ABORT), span(100, 200)));
+    scene.happened(Act::Arm(FaultId(0)), 100, 104);
+    scene.happened(Act::End(FaultId(0)), 200, 204);
+    // On the borders some are touched and some are not: both is right.
+    scene.calls(90, 1, 120, |n| match 90 + n {
+        100..104 if n % 2 == 0 => [Hop::Aborted(1, 503)],
+        104..=200 => [Hop::Aborted(1, 503)],
+        201..204 if n % 2 == 0 => [Hop::Aborted(1, 503)],
+        _ => [Hop::Ok(1)],
+    });
+    let (found, touched, of) = dose(&scene);
+    assert_eq!((found, touched), (Dose::Confirmed, of));
+    // From a clock error after 104 to one before 200.
+    assert_eq!(of, 94);
+}
+
+#[test]
+fn a_fault_without_traffic_is_absent() {
+    let mut scene = aborted(30, 100, 0);
+    assert_eq!(dose(&scene), (Dose::Absent, 0, 100));
+    scene.plan = faulty(plan(), touch(Level::Tries, 30, Which::Instance(3), ABORT), When::Standing);
+    assert_eq!(dose(&scene), (Dose::Absent, 0, 0), "no try reached instance 3");
+    let mut scene = aborted(30, 100, 30);
+    scene.seen.effects.clear();
+    assert_eq!(dose(&scene).0, Dose::Absent, "it was never armed");
+}
+
+fn edge(from: &str, to: &str) -> Edge {
+    Edge { from: from.into(), to: to.into() }
+}
+
+#[test]
+fn one_touch_where_it_was_not_aimed_is_a_leak() {
+    let aimed_at_2 = || {
+        let mut scene = Scene::new(faulty(plan(), touch(Level::Tries, 50, Which::Instance(2), ABORT), When::Standing));
+        scene.stood(0);
+        scene.calls(0, 1, 200, |n| if n % 4 == 0 { [Hop::Aborted(2, 503)] } else { [Hop::Ok(1 + n as u32 % 2)] });
+        scene
+    };
+    assert_eq!(dose(&aimed_at_2()).0, Dose::Confirmed);
+    let mut other_instance = aimed_at_2();
+    other_instance.call(300, &[Hop::Aborted(3, 503)]);
+    assert_eq!(dose(&other_instance).0, Dose::Leaked(edge("web", "reviews")));
+    let mut other_proxy = aimed_at_2();
+    other_proxy.local(300, 503, "FI", "fault_filter_abort");
+    assert_eq!(dose(&other_proxy).0, Dose::Leaked(edge("web", "reviews")), "before the caller's retries");
+    let mut other_kind = aimed_at_2();
+    other_kind.call(300, &[Hop::Delayed(2, 50)]);
+    assert_eq!(dose(&other_kind).0, Dose::Leaked(edge("web", "reviews")));
+    let mut onward = aimed_at_2();
+    onward.onward(1, 1, 2, 300);
+    let line = onward.seen.access.iter_mut().find(|l| l.proxy.service.as_str() == "ratings").unwrap();
+    line.flags = "FI".into();
+    assert_eq!(dose(&onward).0, Dose::Leaked(edge("reviews", "ratings")));
+}
+
+#[test]
+fn a_fault_that_outlives_its_end_leaks() {
+    let scene = |late: u64| {
+        let mut scene = Scene::new(faulty(plan(), touch(Level::Tries, 100, Which::Service, ABORT), span(0, 100)));
+        scene.stood(0);
+        scene.happened(Act::End(FaultId(0)), 100, 102);
+        scene.calls(0, 1, 90, |_| [Hop::Aborted(1, 503)]);
+        scene.call(late, &[Hop::Aborted(1, 503)]);
+        scene
+    };
+    assert_eq!(dose(&scene(102)).0, Dose::Confirmed);
+    assert_eq!(dose(&scene(110)).0, Dose::Leaked(edge("web", "reviews")));
+}
+
+#[test]
+fn two_faults_at_one_place_are_told_apart() {
+    let both = |delays: Which, aborts: Which| {
+        let plan = faulty(plan(), touch(Level::Tries, 50, delays, DELAY), When::Standing);
+        let mut scene = Scene::new(faulty(plan, touch(Level::Tries, 50, aborts, ABORT), When::Standing));
+        scene.stood(0);
+        scene.stood(1);
+        scene.calls(0, 1, 400, |n| match n % 4 {
+            0 => [Hop::Aborted(1, 503)],
+            1 => [Hop::Delayed(1, 50)],
+            2 => [Hop::Aborted(1, 503)],
+            _ => [Hop::Ok(1)],
+        });
+        doses(&scene.plan, &scene.evidence())
+    };
+    let counted = both(Which::Service, Which::Service);
+    // Half are aborted; of the others half are delayed.
+    assert_eq!(
+        counted.iter().map(|d| (&d.dose, d.touched, d.of)).collect::<Vec<_>>(),
+        [(&Dose::Confirmed, 100, 200), (&Dose::Confirmed, 200, 400)]
+    );
+}
+
+#[test]
+fn faults_of_a_kind_that_lie_over_each_other_are_counted_together() {
+    let two = faulty(plan(), touch(Level::Tries, 50, Which::Service, ABORT), When::Standing);
+    let two = faulty(two, touch(Level::Tries, 50, Which::Service, ABORT), When::Standing);
+    let counted = |touched: u64| {
+        let mut scene = Scene::new(two.clone());
+        scene.stood(0);
+        scene.stood(1);
+        scene.calls(0, 1, 400, |n| if n < touched { [Hop::Aborted(1, 503)] } else { [Hop::Ok(1)] });
+        doses(&scene.plan, &scene.evidence()).into_iter().map(|d| d.dose).collect::<Vec<_>>()
+    };
+    assert_eq!(counted(300), [Dose::Confirmed, Dose::Confirmed]);
+    assert_eq!(counted(200), [Dose::Weaker, Dose::Weaker]);
+}
+
+#[test]
+fn a_filter_narrows_what_could_have_been_touched() {
+    let mut plan = faulty(plan(), touch(Level::Tries, 100, Which::Service, ABORT), When::Standing);
+    let FaultKind::Touch { on, .. } = &mut plan.faults[0].does else { panic!("a touch") };
+    on.of.filter.header = Some(("x-canary".into(), "yes".into()));
+    let mut with = plan.timeline.stages[0].lines[0].clone();
+    with.number = 1;
+    with.with.header = Some(("x-canary".into(), "yes".into()));
+    plan.timeline.stages[0].lines.push(with);
+    let mut scene = Scene::new(plan);
+    scene.stood(0);
+    scene.calls(0, 1, 40, |n| if n % 2 == 0 { [Hop::Ok(1)] } else { [Hop::Aborted(1, 503)] });
+    assert_eq!(dose(&scene).0, Dose::Leaked(edge("web", "reviews")), "all are calls of the line without the header");
+    scene.seen.calls.iter_mut().filter(|c| c.seq % 2 == 1).for_each(|c| c.line = 1);
+    assert_eq!(dose(&scene), (Dose::Confirmed, 20, 20));
+}
+
+fn answering(how: Answers, hops: [Hop; 2]) -> Scene {
+    let of = target(Which::Instance(1));
+    let mut scene = Scene::new(faulty(plan(), FaultKind::Answers { of, how }, When::Standing));
+    scene.stood(0);
+    scene.calls(0, 10, 20, |n| [hops[n as usize % 2]]);
+    scene
+}
+
+#[test]
+fn answers_are_counted_in_the_ledger() {
+    let slow = Answers::In(Duration::from_millis(100));
+    let table = [
+        (Answers::Status(503), [Hop::Status(1, 503), Hop::Ok(2)], (Dose::Confirmed, 10, 10)),
+        (Answers::Status(503), [Hop::Status(1, 503), Hop::Ok(1)], (Dose::Weaker, 10, 20)),
+        (Answers::Status(503), [Hop::Ok(1), Hop::Ok(1)], (Dose::Absent, 0, 20)),
+        (Answers::Status(503), [Hop::Ok(2), Hop::Ok(3)], (Dose::Absent, 0, 0)),
+        (slow, [Hop::Slow(1, 100), Hop::Ok(3)], (Dose::Confirmed, 10, 10)),
+        // Its caller gave up on it: that shows nothing against the fault.
+        (slow, [Hop::TimedOut(1, 30), Hop::Slow(1, 120)], (Dose::Confirmed, 20, 20)),
+        (slow, [Hop::Slow(1, 100), Hop::Slow(1, 90)], (Dose::Weaker, 10, 20)),
+        (Answers::AtOnce, [Hop::Ok(1), Hop::Ok(2)], (Dose::Confirmed, 10, 10)),
+    ];
+    for (how, hops, expected) in table {
+        assert_eq!(dose(&answering(how, hops)), expected, "{how:?} {hops:?}");
+    }
+}
+
+#[test]
+fn a_later_answer_replaces_the_earlier_in_its_own_aspect() {
+    let answers = |how| FaultKind::Answers { of: target(Which::Every), how };
+    let two = |second: Answers| {
+        let plan = faulty(plan(), answers(Answers::Status(503)), When::Standing);
+        let mut scene = Scene::new(faulty(plan, answers(second), When::At(Duration::from_millis(100))));
+        scene.stood(0);
+        scene.happened(Act::Arm(FaultId(1)), 100, 101);
+        scene.calls(0, 10, 10, |_| [Hop::Status(1, 503)]);
+        scene.calls(110, 10, 10, |_| [Hop::Status(1, 500)]);
+        doses(&scene.plan, &scene.evidence()).into_iter().map(|d| (d.dose, d.touched, d.of)).collect::<Vec<_>>()
+    };
+    assert_eq!(two(Answers::Status(500)), [(Dose::Confirmed, 10, 10), (Dose::Confirmed, 10, 10)]);
+    assert_eq!(two(Answers::AsBefore)[0], (Dose::Confirmed, 10, 10));
+    assert_eq!(two(Answers::AtOnce)[0], (Dose::Weaker, 10, 20), "latency is another aspect");
+}
+
+fn killing(what: Process) -> Scene {
+    let of = target(Which::First(2));
+    let does = if what == Process::Proxy { FaultKind::Killed { of } } else { FaultKind::ProcessKilled { of } };
+    let mut scene = Scene::new(faulty(plan(), does, span(50, 100)));
+    scene.happened(Act::Arm(FaultId(0)), 50, 52);
+    scene.calls(0, 5, 40, |_| [Hop::Ok(3)]);
+    scene.killed(reviews(1), what, 50);
+    scene.killed(reviews(2), what, 50);
+    scene
+}
+
+#[test]
+fn a_kill_is_seen_by_the_lives_that_ended() {
+    for what in [Process::Proxy, Process::Workload] {
+        let scene = killing(what);
+        assert_eq!(dose(&scene), (Dose::Confirmed, 2, 2));
+        let mut half = scene.clone();
+        half.seen.lives.pop();
+        assert_eq!(dose(&half), (Dose::Weaker, 1, 2));
+        let mut none = scene.clone();
+        none.seen.lives.iter_mut().for_each(|life| life.asked = None);
+        assert_eq!(dose(&none), (Dose::Absent, 0, 2), "they died of something else");
+        let mut unnoticed = scene.clone();
+        unnoticed.seen.calls.retain(|c| c.intended < at(40));
+        assert_eq!(dose(&unnoticed), (Dose::Absent, 0, 2), "nobody called meanwhile");
+    }
+    let mut wrong = killing(Process::Proxy);
+    wrong.seen.lives.iter_mut().for_each(|life| life.what = Process::Workload);
+    assert_eq!(dose(&wrong).0, Dose::Absent);
+}
+
+#[test]
+fn events_and_the_control_plane() {
+    let of = |does: FaultKind, calls: u64| {
+        let mut scene = Scene::new(faulty(plan(), does, span(10, 100)));
+        scene.happened(Act::Arm(FaultId(0)), 10, 12);
+        scene.calls(0, 5, calls, |_| [Hop::Ok(1)]);
+        dose(&scene).0
+    };
+    assert_eq!(of(FaultKind::ControlPlaneKilled, 20), Dose::Confirmed);
+    assert_eq!(of(FaultKind::ControlPlaneKilled, 1), Dose::Absent);
+    assert_eq!(of(FaultKind::Resized { service: "reviews".into(), to: 4 }, 0), Dose::Confirmed);
+    assert_eq!(of(FaultKind::Outage { of: calls_to(Which::Service) }, 20), Dose::Absent, "nobody failed");
+    let mut cut = Scene::new(faulty(plan(), FaultKind::Outage { of: calls_to(Which::Service) }, span(10, 100)));
+    cut.happened(Act::Arm(FaultId(0)), 10, 12);
+    cut.calls(0, 5, 20, |n| if n > 3 { [Hop::Refused(1)] } else { [Hop::Ok(1)] });
+    assert_eq!(dose(&cut), (Dose::Confirmed, 16, 17));
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_records_does_not_change_a_dose(touched in 0u64..100, turn in 0usize..100) {
+        let scene = aborted(30, 100, touched);
+        let mut seen = scene.observed();
+        let turn = turn % seen.access.len();
+        seen.access.rotate_left(turn);
+        seen.calls.reverse();
+        let stirred = doses(&scene.plan, &join(&scene.plan, seen));
+        prop_assert_eq!(stirred, doses(&scene.plan, &scene.evidence()));
+    }
+
+    #[test]
+    fn a_stranger_with_a_fault_flag_is_always_a_leak(at_call in 0u64..50) {
+        let mut scene = aborted(30, 50, 15);
+        let id = format!("{PREFIX}{at_call}");
+        let line = scene.seen.access.iter_mut().find(|l| l.id == id && l.side == Side::Outbound).unwrap();
+        line.flags = "DI,FI".into();
+        prop_assert_eq!(dose(&scene).0, Dose::Leaked(edge("web", "reviews")));
+    }
+}
