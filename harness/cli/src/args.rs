@@ -5,9 +5,14 @@ use std::{path::PathBuf, time::Duration};
 
 /// Chaos and functional testing for service meshes: say in Gherkin what your mesh promises, break it, and see.
 #[derive(Debug, Parser)]
-#[command(name = "squall", version, max_term_width = 110, after_help = "\
+#[command(
+    name = "squall",
+    version,
+    max_term_width = 110,
+    after_help = "\
 Exit status: 0 all hold · 1 something is violated or vacuous · 2 usage, syntax, lint · 3 environment, or an error
-             4 nothing ran · 5 nothing violated, but something inconclusive or unsupported")]
+             4 nothing ran · 5 nothing violated, but something inconclusive or unsupported"
+)]
 pub struct Cli {
     /// Colours: on a terminal, always, never (NO_COLOR is obeyed).
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, env = "SQUALL_COLOR")]

@@ -6,14 +6,16 @@ use crate::{
     outcome::{Exit, Failure},
     term::Out,
 };
-use squall_gherkin::{Defaults, Source, TagExpression, compile};
+use squall_gherkin::{Defaults, Selection, Source, TagExpression, compile, select as keep};
 use squall_model::{Diagnostic, Plan, Severity};
 use std::{
-    collections::BTreeSet,
+    cell::RefCell,
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
 /// What was selected, and what was said about it.
+#[derive(Debug)]
 pub struct Selected {
     /// The plans, file by file, in the order of writing.
     pub plans: Vec<Plan>,
@@ -25,46 +27,113 @@ pub struct Selected {
     pub seed: u64,
 }
 
-/// One `PATH[:LINE]`.
-struct Asked {
-    path: PathBuf,
-    line: Option<u32>,
-}
-
 /// Reads, compiles and selects.
 ///
 /// # Errors
 /// Exit 2 with every mistake; exit 4 where nothing is left to run.
 pub fn select(paths: &Paths, out: Out) -> Result<Selected, Failure> {
-    let tags = paths
-        .tags
-        .as_deref()
-        .map(|text| TagExpression::parse(text).map_err(|e| Failure::usage(format!("--tags {text}: {e}"))))
-        .transpose()?;
-    let asked: Vec<Asked> = paths.paths.iter().map(|text| ask(text)).collect();
+    let tags = match &paths.tags {
+        Some(text) => Some(text.parse::<TagExpression>().map_err(|e| Failure::usage(format!("--tags: {e}")))?),
+        None => None,
+    };
     let seed = paths.seed.unwrap_or_else(rand::random);
-    let (mut sources, mut plans, mut diagnostics) = (Sources::default(), Vec::new(), Vec::new());
-    for (file, lines) in files(&asked)? {
+    let sources = RefCell::new(Sources::default());
+    let (mut plans, mut diagnostics) = (Vec::new(), Vec::new());
+    for (file, lines) in files(&paths.paths)? {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(&file).map_err(|e| Failure::usage(format!("failed to read {name}: {e}")))?;
-        sources.add(&name, &text);
-        let meshes = |mesh: &str| read_mesh(mesh, &mut sources);
-        match compile(&Source { file: &name, text: &text }, &mut Defaults { seed, mesh: Box::new(meshes) }) {
+        sources.borrow_mut().add(&name, &text);
+        let mesh = |mesh: &str| read_mesh(mesh, &mut sources.borrow_mut());
+        match compile(&Source::new(name, text), &Defaults { seed, mesh: &mesh, ..Defaults::default() }) {
             Ok(compiled) => {
+                let every = [None];
+                let lines: Vec<Option<u32>> = lines.iter().copied().map(Some).collect();
+                let mut meant: Vec<Plan> = Vec::new();
+                for line in if lines.is_empty() { &every[..] } else { &lines } {
+                    let kept = keep(compiled.clone(), &Selection { tags: tags.clone(), line: *line });
+                    meant.extend(
+                        kept.plans.into_iter().filter(|p| meant.iter().all(|m| m.key != p.key)).collect::<Vec<_>>(),
+                    );
+                }
                 diagnostics.extend(compiled.warnings);
-                plans.extend(compiled.plans.into_iter().filter(|plan| {
-                    let line = lines.is_empty() || lines.iter().any(|line| compiled.spans.covers(plan, *line));
-                    line && tags.as_ref().is_none_or(|tags| tags.matches(&plan.title.tags))
-                }));
+                plans.extend(meant);
             }
             Err(mistakes) => diagnostics.extend(mistakes),
         }
     }
+    let sources = sources.into_inner();
     if diagnostics.iter().any(|d| d.severity == Severity::Error) {
         return Err(Failure::mistakes(sources.render(&diagnostics, out.error_style.colour)));
     }
     if plans.is_empty() {
-        return Err(Failure::nothing(nothing(paths)));
+        return Err(nothing(paths));
     }
     Ok(Selected { plans, warnings: diagnostics, sources, seed })
+}
+
+/// `lint`: says what is wrong, or that nothing is.
+pub fn lint(paths: &Paths, out: Out) -> Result<Exit, Failure> {
+    let selected = select(paths, out)?;
+    out.print_error(&selected.sources.render(&selected.warnings, out.error_style.colour));
+    let (scenarios, plural) = (selected.plans.len(), if selected.plans.len() == 1 { "" } else { "s" });
+    out.print(&format!("{scenarios} scenario{plural}, no mistake\n"));
+    Ok(Exit::Holds)
+}
+
+/// Feature files in order, each with the lines asked for; none: all of it.
+fn files(asked: &[String]) -> Result<BTreeMap<PathBuf, Vec<u32>>, Failure> {
+    let mut all = BTreeMap::new();
+    for text in asked {
+        let (path, line) = ask(text);
+        if !path.exists() {
+            return Err(Failure::usage(format!("there is no {}", path.display())));
+        }
+        let mut found = Vec::new();
+        collect(&path, &mut found).map_err(|e| Failure::usage(format!("failed to read {}: {e}", path.display())))?;
+        for file in found {
+            all.entry(file).or_insert_with(Vec::new).extend(line);
+        }
+    }
+    Ok(all)
+}
+
+/// `PATH:LINE`, or a path that just looks like it.
+fn ask(text: &str) -> (PathBuf, Option<u32>) {
+    let with_line = text.rsplit_once(':').and_then(|(path, line)| Some((path, line.parse().ok()?)));
+    match with_line {
+        Some((path, line)) if !Path::new(text).exists() => (path.into(), Some(line)),
+        _ => (text.into(), None),
+    }
+}
+
+/// A file as it is; of a folder every `.feature` below it, by name.
+fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if !path.is_dir() {
+        found.push(path.to_owned());
+        return Ok(());
+    }
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() || entry.extension().is_some_and(|e| e == "feature") {
+            collect(&entry, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// `the mesh "shop"` is `scenarios/shop.yaml`.
+fn read_mesh(mesh: &str, sources: &mut Sources) -> Option<String> {
+    let name = format!("scenarios/{mesh}.yaml");
+    let text = std::fs::read_to_string(&name).ok()?;
+    sources.add(&name, &text);
+    Some(text)
+}
+
+fn nothing(paths: &Paths) -> Failure {
+    let where_ = paths.paths.join(", ");
+    match &paths.tags {
+        Some(tags) => Failure::nothing(format!("no scenario in {where_} has the tags {tags}")),
+        None => Failure::nothing(format!("there is no scenario in {where_}")),
+    }
 }

@@ -1,6 +1,7 @@
 //! The `squall` binary: the only room that knows all others.
 
 mod args;
+mod date;
 mod diagnose;
 mod doctor;
 mod envoy;
@@ -54,8 +55,10 @@ fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
         Command::Recover => report::recover(out),
         Command::Doctor(args) => doctor::doctor(&args, out),
         Command::Keeper(_) => Err(Failure::usage("the keeper is started by a run, not by hand")),
-        Command::Workload(args) => squall_workload::workload_main(&squall_workload::WorkloadArgs { config: args.config })
-            .map(|()| Exit::Holds)
-            .map_err(|e| Failure::environment(format!("the workload ended: {e}"))),
+        Command::Workload(args) => {
+            squall_workload::workload_main(&squall_workload::WorkloadArgs { config: args.config })
+                .map(|()| Exit::Holds)
+                .map_err(|e| Failure::environment(format!("the workload ended: {e}")))
+        }
     }
 }

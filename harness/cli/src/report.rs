@@ -27,7 +27,10 @@ pub fn report(args: &ReportArgs, out: Out) -> Result<Exit, Failure> {
         Format::Terminal => {
             out.print(&shown);
             if stories.totals.is_none() {
-                out.print(&format!("\nthe run did not end by itself\n{}", squall_report::closing(&stories.totals(), style)));
+                out.print(&format!(
+                    "\nthe run did not end by itself\n{}",
+                    squall_report::closing(&stories.totals(), style)
+                ));
             }
         }
         Format::Junit => {

@@ -2,7 +2,7 @@
 
 use crate::{
     args::RunArgs,
-    envoy, features,
+    date, envoy, features,
     outcome::{Exit, Failure},
     recorder, report,
     settings::Settings,
@@ -96,7 +96,8 @@ async fn drive(
     let exe = std::env::current_exe().map_err(|e| fail("find this program", e.to_string()))?;
     let folder = RunFolder::create().map_err(|e| fail("make a folder for the run", e.to_string()))?;
     let keeper = Keeper::start(&exe, folder).await.map_err(|e| fail("start", e.to_string()))?;
-    let mesh = Envoy::start(&found.path, keeper.folder().path()).map_err(|e| fail("start the control plane", e.to_string()))?;
+    let mesh = Envoy::start(&found.path, keeper.folder().path())
+        .map_err(|e| fail("start the control plane", e.to_string()))?;
     let load = LoadThread::start().map_err(|e| fail("start the load thread", e.to_string()))?;
     events.emit(
         None,
@@ -106,7 +107,7 @@ async fn drive(
             mesh: "envoy".into(),
             mesh_version: format!("envoy {}", found.version),
             seed: job.seed,
-            date: crate::report_date(),
+            date: date::now(),
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
             scenarios: job.plans.len() as u32,
             controls: job.controls,
@@ -125,13 +126,19 @@ async fn drive(
         seed: job.seed,
         rates: job.rates,
         record: &job.folder,
+        runs: std::cell::Cell::new(0),
     };
     let watching = stop::watch(stopper, timeout);
+    let running = engine.run(&job.plans);
+    tokio::pin!(running);
     tokio::select! {
-        () = engine.run(&job.plans) => {}
-        watched = watching => watched.map_err(|e| fail("listen for signals", e.to_string()))?,
+        () = &mut running => {}
+        // The stopper is set: the scenario under way now leaves in order.
+        watched = watching => {
+            watched.map_err(|e| fail("listen for signals", e.to_string()))?;
+            running.await;
+        }
     }
-    drop(mesh);
     keeper.shutdown(GRACE).await.map_err(|e| fail("end every process", e.to_string()))
 }
 
@@ -144,9 +151,10 @@ struct Record {
 
 impl Record {
     fn create(args: &RunArgs, seed: u64) -> Result<Record, Failure> {
-        let name = format!("{}-{:04x}", crate::report_stamp(), (seed ^ u64::from(std::process::id())) & 0xffff);
+        let name = format!("{}-{:04x}", date::stamp(), (seed ^ u64::from(std::process::id())) & 0xffff);
         let folder = args.out.join(&name);
-        let fail = |path: &Path, e: std::io::Error| Failure::environment(format!("failed to write {}: {e}", path.display()));
+        let fail =
+            |path: &Path, e: std::io::Error| Failure::environment(format!("failed to write {}: {e}", path.display()));
         fs::create_dir_all(&folder).map_err(|e| fail(&folder, e))?;
         let mut paths = vec![folder.join("events.jsonl")];
         paths.extend(args.events.clone());

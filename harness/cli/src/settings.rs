@@ -54,7 +54,9 @@ impl Settings {
         let settings: Settings = toml::from_str(&text).map_err(|e| Failure::usage(format!("in {FILE}: {e}")))?;
         let rate = |name: &str, value: f64| match value > 0.0 && value < 0.5 {
             true => Ok(()),
-            false => Err(Failure::usage(format!("in {FILE}: verdict.{name} = {value} is no error rate: use one between 0 and 0.5"))),
+            false => Err(Failure::usage(format!(
+                "in {FILE}: verdict.{name} = {value} is no error rate: use one between 0 and 0.5"
+            ))),
         };
         rate("alpha", settings.verdict.alpha)?;
         rate("beta", settings.verdict.beta)?;

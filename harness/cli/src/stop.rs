@@ -1,11 +1,12 @@
 //! SIGINT, SIGTERM, SIGHUP and `--timeout`: one way out, in order.
 
+use nix::sys::signal::{SigHandler, Signal};
 use squall_engine::Stopper;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Stops the run at the first signal or at the timeout. A second signal is not caught any more: it ends the process, and the
-/// keeper ends the rest.
+/// Stops the run at the first signal or at the timeout, then returns. From then on the default handling is back: a second
+/// signal ends the process at once, and the keeper, which sees our end of its pipe close, ends the rest.
 pub async fn watch(stopper: Stopper, timeout: Option<Duration>) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -23,11 +24,15 @@ pub async fn watch(stopper: Stopper, timeout: Option<Duration>) -> std::io::Resu
         () = deadline => "--timeout",
     };
     stopper.stop(why);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    for default in [Signal::SIGINT, Signal::SIGTERM] {
+        restore(default)?;
     }
-    // The second signal: whoever sent it has no patience. Dropping everything is safe: the keeper sees our end of its pipe close.
-    nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL)?;
     Ok(())
+}
+
+/// Tokio keeps its handler for the life of the process: only the system can be told to forget it.
+#[expect(unsafe_code, reason = "sigaction is unsafe; SIG_DFL runs no code of ours")]
+fn restore(signal: Signal) -> std::io::Result<()> {
+    // SAFETY: the default action is no handler, so there is nothing that could be unsafe in a handler.
+    unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) }.map(drop).map_err(Into::into)
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// The behaviour of every instance: as the topology says, then changed by each fault in the order of arming.
 #[must_use]
-pub fn behaviours(topology: &Topology, faults: &[Fault], armed: &[FaultId]) -> BTreeMap<InstanceId, Behaviour> {
+pub(crate) fn behaviours(topology: &Topology, faults: &[Fault], armed: &[FaultId]) -> BTreeMap<InstanceId, Behaviour> {
     let mut all: BTreeMap<InstanceId, Behaviour> =
         topology.instances().map(|(id, ..)| (id.clone(), native(topology, &id))).collect();
     for fault in armed.iter().filter_map(|id| faults.iter().find(|f| f.id == *id)) {
@@ -55,7 +55,10 @@ mod tests {
 
     #[test]
     fn status_and_latency_are_two_aspects() {
-        let faults = [answers(0, Which::Every, Answers::Status(503)), answers(1, Which::Instance(2), Answers::In(Duration::from_secs(1)))];
+        let faults = [
+            answers(0, Which::Every, Answers::Status(503)),
+            answers(1, Which::Instance(2), Answers::In(Duration::from_secs(1))),
+        ];
         let all = behaviours(&topology(), &faults, &[FaultId(0), FaultId(1)]);
         assert_eq!(all[&instance(1)].answer, Answer::Status(503));
         assert_eq!(all[&instance(1)].latency, Latency::Fixed(Duration::from_millis(5)));

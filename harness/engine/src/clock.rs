@@ -7,13 +7,13 @@ use std::time::Duration;
 
 /// The monotonic clock, now.
 #[must_use]
-pub fn now() -> Stamp {
+pub(crate) fn now() -> Stamp {
     Stamp(nanoseconds(ClockId::CLOCK_MONOTONIC).unsigned_abs() as u64)
 }
 
 /// How far the wall clock is ahead of the monotonic one, now. Proxies log by the wall clock.
 #[must_use]
-pub fn wall_offset() -> WallOffset {
+pub(crate) fn wall_offset() -> WallOffset {
     // Read in the order mono, wall, mono: the mean of the outer two is when the inner one was read.
     let before = nanoseconds(ClockId::CLOCK_MONOTONIC);
     let wall = nanoseconds(ClockId::CLOCK_REALTIME);
@@ -23,18 +23,18 @@ pub fn wall_offset() -> WallOffset {
 
 /// By how much the machine was suspended since it started: the boot-time clock runs on, the monotonic one does not.
 #[must_use]
-pub fn suspended() -> Duration {
+pub(crate) fn suspended() -> Duration {
     let asleep = nanoseconds(ClockId::CLOCK_BOOTTIME) - nanoseconds(ClockId::CLOCK_MONOTONIC);
     Duration::from_nanos(u64::try_from(asleep).unwrap_or(0))
 }
 
 /// Returns at this moment. For what is meant to happen then, never as a wait for something else.
-pub async fn until(at: Stamp) {
+pub(crate) async fn until(at: Stamp) {
     tokio::time::sleep_until(tokio::time::Instant::now() + at.since(now())).await;
 }
 
 /// The result of a future, or `None` when the moment comes first.
-pub async fn before<T>(by: Stamp, work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn before<T>(by: Stamp, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(by.since(now()), work).await.ok()
 }
 

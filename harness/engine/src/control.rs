@@ -1,6 +1,10 @@
 //! Control runs: the scenario without what it tests. At least one claim must then be violated, and none in error.
 
-use crate::{Engine, pool::Pool, scenario};
+use crate::{
+    Engine,
+    pool::Pool,
+    scenario::{self, Outcome},
+};
 use squall_mesh::Mesh;
 use squall_model::{
     Body, ClaimId, ControlResult, ControlRule, Controlled, Plan, RunOf, Variation, Verdict, controls, vary,
@@ -27,8 +31,9 @@ pub(crate) async fn run<M: Mesh>(
                 break;
             }
             let outcome = scenario::run(engine, pool, &vary(plan, variation), plan).await;
-            let result = squall_verdict::control_result(&outcome.findings, &outcome.verdict);
-            let violated = outcome.findings.iter().filter(|f| f.verdict == Verdict::Violated).map(|f| f.claim).collect();
+            let result = judged(variation, &outcome);
+            let violated =
+                outcome.findings.iter().filter(|f| f.verdict == Verdict::Violated).map(|f| f.claim).collect();
             runs.push((variation, outcome.verdict, violated));
             let red = result == ControlResult::Red;
             results.push(result);
@@ -41,6 +46,14 @@ pub(crate) async fn run<M: Mesh>(
     let of = RunOf { plan: plan.key.clone(), variation: Variation::Main };
     engine.events.emit(Some(&of), Body::Controlled(Controlled { result: result.clone(), runs }));
     result
+}
+
+/// What one control run came to. One that was refused or failed has no findings, and says so itself.
+fn judged(variation: Variation, outcome: &Outcome) -> ControlResult {
+    match &outcome.verdict {
+        Verdict::Error(why) | Verdict::Unsupported(why) => ControlResult::Error(why.clone()),
+        _ => squall_verdict::control_result(&[(variation, outcome.findings.clone())]),
+    }
 }
 
 /// One red is enough; without one an error or a doubt weighs more than a run that held.

@@ -3,7 +3,7 @@
 use crate::deadline::Deadline;
 use squall_mesh::{MeshError, Refusal};
 use squall_place::PlaceError;
-use squall_traffic::TrafficError;
+use squall_traffic::LoadError;
 use squall_workload::ControlError;
 use thiserror::Error;
 
@@ -37,7 +37,7 @@ pub enum EngineError {
     Workload(#[from] ControlError),
     /// The load engine failed.
     #[error("failed to send traffic: {0}")]
-    Traffic(#[from] TrafficError),
+    Traffic(#[from] LoadError),
     /// A log or a folder cannot be read or written.
     #[error("failed to {what}: {source}")]
     Io {

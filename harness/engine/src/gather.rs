@@ -59,9 +59,7 @@ impl Gatherer {
         mesh: &M,
         seats: impl Iterator<Item = (&'p InstanceId, &'p Placed)>,
     ) -> Result<(), EngineError> {
-        let tail = |path: &Path| {
-            Tail::from_here(path).map_err(EngineError::io(format!("read {}", path.display())))
-        };
+        let tail = |path: &Path| Tail::from_here(path).map_err(EngineError::io(format!("read {}", path.display())));
         for (instance, placed) in seats {
             if !self.proxies.contains_key(&placed.folder) {
                 let logs = mesh.logs(&placed.folder);
@@ -166,10 +164,8 @@ impl Gatherer {
 /// Has a workload write a marker into its ledger.
 async fn mark_ledger(listen: &Path, marker: &str) -> std::io::Result<()> {
     let mut stream = UnixStream::connect(listen).await?;
-    let request = format!(
-        "GET / HTTP/1.1\r\nhost: squall\r\n{}: {marker}\r\nconnection: close\r\n\r\n",
-        squall_workload::MARKER
-    );
+    let request =
+        format!("GET / HTTP/1.1\r\nhost: squall\r\n{}: {marker}\r\nconnection: close\r\n\r\n", squall_workload::MARKER);
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;

@@ -12,7 +12,8 @@ pub(crate) const CLIENT_DEADLINE: Duration = Duration::from_secs(10);
 /// One line, sent through these proxies.
 pub(crate) fn line(line: &TrafficLine, proxies: &[Endpoint], prefix: &str, seed: u64) -> Result<Line, EngineError> {
     let request = request(&line.with, line.to.service.as_str())?;
-    let mut made = Line::new(line.number, endpoints(proxies), request, shape(line.shape, seed ^ u64::from(line.number)));
+    let mut made =
+        Line::new(line.number, endpoints(proxies), request, shape(line.shape, seed ^ u64::from(line.number)));
     made.users = line.users;
     made.deadline = CLIENT_DEADLINE;
     made.id_prefix = prefix.to_owned();
@@ -20,7 +21,13 @@ pub(crate) fn line(line: &TrafficLine, proxies: &[Endpoint], prefix: &str, seed:
 }
 
 /// A few calls through each of these proxies to a service, one after another: opens pools, is in no claim.
-pub(crate) fn settling(number: u16, to: &str, proxies: &[Endpoint], calls: u64, prefix: &str) -> Result<Line, EngineError> {
+pub(crate) fn settling(
+    number: u16,
+    to: &str,
+    proxies: &[Endpoint],
+    calls: u64,
+    prefix: &str,
+) -> Result<Line, EngineError> {
     let request = request(&Filter::default(), to)?;
     let mut made = Line::new(number, endpoints(proxies), request, squall_traffic::Shape::Serial { calls });
     made.deadline = Duration::from_secs(2);

@@ -19,7 +19,7 @@ use std::{
 };
 
 /// Everything that is running and belongs to no scenario at the moment.
-pub struct Pool<'a, M> {
+pub(crate) struct Pool<'a, M> {
     pub(crate) mesh: &'a M,
     pub(crate) keeper: &'a Keeper,
     exe: &'a Path,
@@ -95,7 +95,7 @@ pub(crate) fn bindings(placed: &BTreeMap<InstanceId, Placed>, tag: &str) -> Bind
 
 impl<'a, M: Mesh> Pool<'a, M> {
     /// An empty pool: the first scenario boots what it needs.
-    pub fn new(mesh: &'a M, keeper: &'a Keeper, exe: &'a Path, seed: u64) -> Pool<'a, M> {
+    pub(crate) fn new(mesh: &'a M, keeper: &'a Keeper, exe: &'a Path, seed: u64) -> Pool<'a, M> {
         Pool { mesh, keeper, exe, idle: RefCell::default(), next: Cell::new(0), seed }
     }
 
@@ -228,7 +228,9 @@ impl<'a, M: Mesh> Pool<'a, M> {
         let args = [OsString::from("workload"), "--config".into(), path.into()];
         let spec = ProcessSpec::new(format!("workload {}", role.instance), self.exe, home).args(args);
         let process = self.keeper.spawn(spec).await?;
-        let control = within(deadline::PLACE, "a workload to start", Control::connect(&control, deadline::PLACE.at_most)).await??;
+        let control =
+            within(deadline::PLACE, "a workload to start", Control::connect(&control, deadline::PLACE.at_most))
+                .await??;
         Ok(Hosted { role, process, control, listen, ledger, log })
     }
 
@@ -236,7 +238,7 @@ impl<'a, M: Mesh> Pool<'a, M> {
     ///
     /// # Errors
     /// Where one does not come up.
-    pub async fn warm(&self, proxies: usize) -> Result<(), EngineError> {
+    pub(crate) async fn warm(&self, proxies: usize) -> Result<(), EngineError> {
         let missing = proxies.saturating_sub(self.idle.borrow().len());
         let booted = try_join_all((0..missing).map(|_| self.boot())).await?;
         self.idle.borrow_mut().extend(booted);
@@ -245,11 +247,7 @@ impl<'a, M: Mesh> Pool<'a, M> {
 }
 
 /// The result of a future, or the named deadline's expiry.
-pub(crate) async fn within<T>(
-    deadline: Deadline,
-    what: &str,
-    work: impl Future<Output = T>,
-) -> Result<T, EngineError> {
+pub(crate) async fn within<T>(deadline: Deadline, what: &str, work: impl Future<Output = T>) -> Result<T, EngineError> {
     clock::before(deadline.from_now(), work)
         .await
         .ok_or_else(|| EngineError::Expired { deadline, what: what.to_owned() })

@@ -1,6 +1,6 @@
 //! A whole run: every scenario, each with its controls, so many at a time.
 
-use crate::{control, events::Events, pool::Pool, scenario, stopper::Stopper, clock};
+use crate::{clock, control, events::Events, pool::Pool, scenario, stopper::Stopper};
 use futures_util::{StreamExt, stream};
 use squall_mesh::Mesh;
 use squall_model::{Body, ClaimKind, ControlRule, Plan, Queued, RunOf, Totals, Variation};

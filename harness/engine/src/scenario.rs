@@ -204,8 +204,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
             if watch.over() {
                 break;
             }
-            let (record, next) =
-                stage::run(&cast, number, stage, world, gatherer, &mut self.calls, watch, seq).await?;
+            let (record, next) = stage::run(&cast, number, stage, world, gatherer, &mut self.calls, watch, seq).await?;
             seq = next;
             watch.stages.push(times(&record));
             watch.effects.extend(happened(number, &record.effects));
@@ -250,13 +249,15 @@ impl<'e, M: Mesh> Performance<'e, M> {
     /// Joins, judges, and tells of every claim and fault.
     fn judge(&mut self, observed: Observed, logs: &Logs) -> Outcome {
         let evidence: Evidence = join(self.plan, observed);
-        let judgement = squall_verdict::judge(self.plan, &evidence, &self.settings);
-        crate::tell::judgement(self.engine.events, self.of, self.plan, &evidence, &judgement, logs);
-        if judgement.verdict != Verdict::Holds {
+        let findings = squall_verdict::judge(self.plan, &evidence, &self.settings);
+        let verdict = squall_verdict::scenario(&findings);
+        let doses = squall_evidence::doses(self.plan, &evidence);
+        crate::tell::judgement(self.engine.events, self.of, self.plan, &evidence, &findings, &doses, logs);
+        if verdict != Verdict::Holds {
             crate::tell::keep_evidence(self.engine.record, self.of, &evidence);
         }
         self.done("judge");
-        Outcome { verdict: judgement.verdict, findings: judgement.findings }
+        Outcome { verdict, findings }
     }
 
     fn done(&mut self, name: &str) {

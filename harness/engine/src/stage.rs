@@ -1,17 +1,9 @@
 //! One stage: standing faults, then traffic and cues side by side, until the last call has ended.
 
-use crate::{
-    clock, deadline,
-    error::EngineError,
-    events::Events,
-    gather::Gatherer,
-    lines,
-    watch::Watch,
-    world::World,
-};
+use crate::{clock, deadline, error::EngineError, events::Events, gather::Gatherer, lines, watch::Watch, world::World};
 use squall_mesh::{Endpoint, Mesh};
 use squall_model::{
-    Act, Body, CallRecord, Cue, CueEffect, Effect, FaultId, Plan, Progress, RunOf, Shape, Stage, Stamp, TrafficLine,
+    Act, Body, CallRecord, Cue, CueEffect, Effect, Plan, Progress, RunOf, Shape, Stage, Stamp, TrafficLine,
 };
 use squall_traffic::{LoadThread, Phase, Run, ScheduleHealth, Start};
 use std::time::Duration;
@@ -165,13 +157,4 @@ fn shown(progress: squall_traffic::Progress, planned: u64, open_ended: bool, cal
         in_flight: progress.in_flight,
         failed: failed as u64,
     }
-}
-
-/// The faults that stand or are armed in a stage.
-pub(crate) fn faults_of(stage: &Stage) -> impl Iterator<Item = FaultId> + '_ {
-    let timed = stage.cues.iter().filter_map(|cue| match cue.act {
-        Act::Arm(id) => Some(id),
-        Act::End(_) | Act::Change(_) | Act::Revert(_) => None,
-    });
-    stage.standing.iter().copied().chain(timed)
 }

@@ -8,7 +8,7 @@ use std::{
 
 /// A file that others append to.
 #[derive(Debug)]
-pub struct Tail {
+pub(crate) struct Tail {
     path: PathBuf,
     file: Option<File>,
     partial: Vec<u8>,
@@ -19,7 +19,7 @@ impl Tail {
     ///
     /// # Errors
     /// Where the file is there and cannot be read.
-    pub fn from_here(path: &Path) -> io::Result<Tail> {
+    pub(crate) fn from_here(path: &Path) -> io::Result<Tail> {
         let mut tail = Tail { path: path.to_owned(), file: None, partial: Vec::new() };
         if tail.open()? {
             if let Some(file) = &mut tail.file {
@@ -33,7 +33,7 @@ impl Tail {
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub fn read(&mut self, mut line: impl FnMut(&str)) -> io::Result<()> {
+    pub(crate) fn read(&mut self, mut line: impl FnMut(&str)) -> io::Result<()> {
         if self.file.is_none() && !self.open()? {
             return Ok(());
         }

@@ -2,8 +2,7 @@
 
 use crate::{events::Events, scenario::Logs};
 use squall_evidence::Evidence;
-use squall_model::{Body, Exemplar, Finding, Judged, Plan, RunOf, Verdict};
-use squall_verdict::Judgement;
+use squall_model::{Body, DoseCount, Exemplar, Finding, Judged, Plan, RunOf, Verdict};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -20,10 +19,11 @@ pub(crate) fn judgement(
     of: &RunOf,
     plan: &Plan,
     evidence: &Evidence,
-    judgement: &Judgement,
+    findings: &[Finding],
+    doses: &[DoseCount],
     logs: &Logs,
 ) {
-    for count in &judgement.doses {
+    for count in doses {
         let (Some(fault), Some(origin)) = (plan.fault(count.fault), plan.origins.faults.get(&count.fault)) else {
             continue;
         };
@@ -37,7 +37,7 @@ pub(crate) fn judgement(
             },
         );
     }
-    for finding in &judgement.findings {
+    for finding in findings {
         events.emit(Some(of), Body::Judged(judged(plan, evidence, finding, logs)));
     }
 }
@@ -75,12 +75,17 @@ fn quoted(exemplars: &[Exemplar], logs: &Logs) -> Vec<String> {
 
 /// A log that cannot be read has nothing to say; the verdict does not hang on it.
 fn read(path: &Path) -> Vec<String> {
-    fs::File::open(path).map_or_else(|_| Vec::new(), |file| BufReader::new(file).lines().map_while(Result::ok).collect())
+    fs::File::open(path)
+        .map_or_else(|_| Vec::new(), |file| BufReader::new(file).lines().map_while(Result::ok).collect())
 }
 
 /// Writes what was observed into the run's record, so that a verdict that is not green can be judged again.
 pub(crate) fn keep_evidence(record: &Path, of: &RunOf, evidence: &Evidence) {
-    let name = format!("{}-{}.json", of.plan, serde_json::to_string(&of.variation).unwrap_or_default().replace(['"', '{', '}', ':'], ""));
+    let name = format!(
+        "{}-{}.json",
+        of.plan,
+        serde_json::to_string(&of.variation).unwrap_or_default().replace(['"', '{', '}', ':'], "")
+    );
     let folder = record.join("evidence");
     let written = fs::create_dir_all(&folder)
         .and_then(|()| serde_json::to_vec(evidence.observed()).map_err(std::io::Error::other))

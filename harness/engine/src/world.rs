@@ -106,8 +106,7 @@ impl<'a, M: Mesh> World<'a, M> {
 
     /// Renders, applies and confirms what is wanted now.
     pub(crate) async fn configure(&self) -> Result<Effect, EngineError> {
-        let policies =
-            self.plan.policies.iter().filter(|p| self.in_effect.contains(&p.id)).map(|p| &p.says).collect();
+        let policies = self.plan.policies.iter().filter(|p| self.in_effect.contains(&p.id)).map(|p| &p.says).collect();
         let want = Desired { topology: &self.topology, policies, faults: &self.plan.faults };
         let config = self.pool.mesh.render(&want, &self.all())?;
         let living = self.living();
@@ -169,7 +168,8 @@ impl<'a, M: Mesh> World<'a, M> {
                 Ok(self.pool.mesh.start_control_plane(&self.living(), by).await?)
             }
             FaultKind::Resized { service, to } => {
-                let to = if here { *to as usize } else { plan.topology.service(service).map_or(0, |s| s.instances.len()) };
+                let to =
+                    if here { *to as usize } else { plan.topology.service(service).map_or(0, |s| s.instances.len()) };
                 self.resize(service, to).await
             }
         }
@@ -186,10 +186,10 @@ impl<'a, M: Mesh> World<'a, M> {
         let asked = clock::now();
         let wanted = behaviours(&self.topology, &self.plan.faults, &self.armed);
         let changes = wanted.into_iter().filter(|(id, behaviour)| self.behaviours.get(id) != Some(behaviour));
-        let changes: Vec<(InstanceId, Behaviour)> = changes.collect();
-        let sets = changes.iter().filter_map(|(id, behaviour)| {
-            let hosted = self.placed.get(id)?.hosted.as_ref()?;
-            Some(hosted.control.set(behaviour))
+        let changes: BTreeMap<InstanceId, Behaviour> = changes.collect();
+        let sets = self.placed.iter_mut().filter_map(|(id, placed)| {
+            let behaviour = changes.get(id)?;
+            Some(placed.hosted.as_mut()?.control.set(behaviour))
         });
         let stamps = within(deadline::BEHAVE, "workloads to change", try_join_all(sets)).await??;
         self.behaviours.extend(changes);
@@ -200,8 +200,8 @@ impl<'a, M: Mesh> World<'a, M> {
     /// Has every workload answer at once and well, whatever the topology says: for settling, before anything is counted.
     pub(crate) async fn relax(&mut self) -> Result<(), EngineError> {
         let plain = Behaviour::default();
-        let hosted = self.seats().filter_map(|(_, placed)| placed.hosted.as_ref());
-        let sets: Vec<_> = hosted.map(|h| h.control.set(&plain)).collect();
+        let seats = self.placed.values_mut().chain(self.reserve.values_mut());
+        let sets = seats.filter_map(|placed| Some(placed.hosted.as_mut()?.control.set(&plain)));
         within(deadline::BEHAVE, "workloads to change", try_join_all(sets)).await??;
         self.behaviours.clear();
         Ok(())
@@ -332,9 +332,11 @@ impl<'a, M: Mesh> World<'a, M> {
             let by = deadline::CONTROL_PLANE.from_now();
             self.pool.mesh.start_control_plane(&self.living(), by).await?;
         }
-        let touched = self.armed.iter().filter_map(|id| self.plan.fault(*id)).any(|f| {
-            matches!(f.does, FaultKind::Touch { .. } | FaultKind::Outage { .. })
-        });
+        let touched = self
+            .armed
+            .iter()
+            .filter_map(|id| self.plan.fault(*id))
+            .any(|f| matches!(f.does, FaultKind::Touch { .. } | FaultKind::Outage { .. }));
         self.armed.clear();
         if touched {
             self.touch().await?;

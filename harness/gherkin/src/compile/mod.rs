@@ -14,8 +14,10 @@ mod timeline;
 mod traffic;
 mod unread;
 
-pub(crate) use line::{Line, Says, Statement};
+pub(crate) use line::Line;
+use line::{Says, Statement};
 pub(crate) use sink::Sink;
+pub(crate) use unread::word;
 
 use crate::document::{Case, Step};
 use crate::matcher::language;
@@ -32,15 +34,12 @@ pub(crate) struct Built<'a> {
     pub(crate) case: &'a Case,
     pub(crate) plan: Plan,
     pub(crate) lines: Vec<Line<'a>>,
-    pub(crate) statements: Vec<Statement>,
     /// The line of each policy, by its number.
     pub(crate) policy_lines: Vec<usize>,
     pub(crate) fault_lines: Vec<usize>,
     pub(crate) traffic_lines: Vec<usize>,
     pub(crate) claim_lines: Vec<usize>,
     pub(crate) changes: Vec<PolicyId>,
-    /// Faults that end before the scenario does.
-    pub(crate) ended: Vec<FaultId>,
     /// Every line could be read: what is missing is really missing.
     pub(crate) complete: bool,
 }
@@ -58,8 +57,7 @@ pub(crate) fn build<'a>(feature: &str, case: &'a Case, env: &Defaults<'_>, sink:
 
     let (policies, policy_lines) = policies_of(&statements, &topology);
     let changes = changes_of(&statements, &policies, &policy_lines);
-    let Story { faults, fault_lines, timeline, traffic_lines, ended } =
-        timeline::story(&statements, &changes, &lines, sink);
+    let Story { faults, fault_lines, timeline, traffic_lines } = timeline::story(&statements, &changes, &lines, sink);
     let control = control::rule(case, &statements, &lines, &policies, &faults, sink);
     let (claims, claim_lines) = claims_of(&statements, &lines);
     let needs = missing
@@ -88,19 +86,8 @@ pub(crate) fn build<'a>(feature: &str, case: &'a Case, env: &Defaults<'_>, sink:
     plan.key = key::key(feature, case, &plan.claims);
     let complete = !case.broken && !unread && sink.errors() == before;
     let changes = changes.iter().map(|c| c.policy).collect();
-    let mut built = Built {
-        case,
-        plan,
-        lines,
-        statements,
-        policy_lines,
-        fault_lines,
-        traffic_lines,
-        claim_lines,
-        changes,
-        ended,
-        complete,
-    };
+    let mut built =
+        Built { case, plan, lines, policy_lines, fault_lines, traffic_lines, claim_lines, changes, complete };
     built.note_origins(sink);
     built
 }

@@ -34,8 +34,6 @@ pub(crate) struct Story {
     pub(crate) timeline: Timeline,
     /// The line of each traffic line, by its number.
     pub(crate) traffic_lines: Vec<usize>,
-    /// Faults that end before the scenario does.
-    pub(crate) ended: Vec<FaultId>,
 }
 
 /// A change: a policy under When, with its number.
@@ -188,9 +186,6 @@ impl Builder<'_, '_, '_> {
         for item in self.items.iter().filter(|item| item.stage < count) {
             let id = FaultId(u32::try_from(story.faults.len()).unwrap_or(u32::MAX));
             item.place(id, &mut stages);
-            if item.ends.is_some() || item.when.end().is_some() {
-                story.ended.push(id);
-            }
             story.faults.push(Fault { id, does: item.does.clone(), when: item.when });
             story.fault_lines.push(item.line);
         }

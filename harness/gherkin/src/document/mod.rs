@@ -51,6 +51,8 @@ pub(crate) struct Step {
     pub(crate) text: Text,
     /// Bytes of the keyword.
     pub(crate) keyword_at: std::ops::Range<usize>,
+    /// What hangs on it below: a `doc string` or a `table`.
+    pub(crate) hangs: Option<&'static str>,
 }
 
 /// Reads a file. What is wrong with it comes with what could be read.
@@ -173,6 +175,7 @@ impl Reader<'_> {
             own,
             text: Text::verbatim(value, from),
             keyword_at: start..after,
+            hangs: step.docstring.as_ref().map(|_| "doc string").or(step.table.as_ref().map(|_| "table")),
         }
     }
 

@@ -1,10 +1,39 @@
-//! Every mistake that can be known without running.
+//! Every mistake that can be known without running. What makes a scenario meaningless is an error, what misleads a warning.
+//!
+//! What a single line says wrongly is told where it is read ([`crate::clauses`], [`crate::compile`]); here lines are looked at
+//! side by side.
 
+mod control;
+mod decide;
+mod envoy;
+mod exchangeable;
+mod phases;
+mod populations;
+mod predict;
 #[cfg(test)]
 pub(crate) mod render;
+mod structure;
+mod view;
 
 use crate::compile::{Built, Sink};
 use crate::document::Document;
+use view::View;
 
 /// Looks at the compiled scenarios of a feature.
-pub(crate) fn feature(_document: &Document, _built: &[Built<'_>], _sink: &mut Sink<'_>) {}
+pub(crate) fn feature(document: &Document, built: &[Built<'_>], sink: &mut Sink<'_>) {
+    structure::file(document, sink);
+    for built in built {
+        structure::scenario(built, sink);
+        // Of half a scenario, what is missing may be in the half that could not be read.
+        if !built.complete {
+            continue;
+        }
+        let mut view = View { built, sink: &mut *sink };
+        phases::check(&mut view);
+        populations::check(&mut view);
+        exchangeable::check(&mut view);
+        envoy::check(&mut view);
+        control::check(&mut view);
+        decide::check(&mut view);
+    }
+}

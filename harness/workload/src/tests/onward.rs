@@ -69,6 +69,7 @@ async fn a_path_that_names_one_reaches_it_alone() {
     caller.say("GET /ratings/5 HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let mut upstream = ratings.accept().await;
     assert_eq!(upstream.hear_head().await, "GET /5 HTTP/1.1\r\nhost: ratings\r\n\r\n");
+    upstream.say("HTTP/1.1 103 Early Hints\r\n\r\n").await;
     upstream.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n").await;
     assert_eq!(caller.hear().await.status, 200);
     assert_eq!(log(&rig, 1).await.len(), 1);

@@ -14,6 +14,8 @@ mod layer;
 mod server;
 mod service;
 mod state;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use event::{ChannelEvent, Lapse, Unarmed};

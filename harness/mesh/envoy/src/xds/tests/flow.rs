@@ -108,7 +108,7 @@ fn a_rejection_halts_the_generation_and_the_next_state_repairs() {
     assert_eq!((rejection.words.as_str(), rejection.names.len()), ("bad is bad", 3));
     assert_eq!(rejection.to_string(), "p rejects Cluster a, b, bad: bad is bad");
 
-    let repaired = pair.set(good.clone());
+    let repaired = pair.set(good);
     let log = pair.drain();
     assert_eq!(log[..2], ["Cluster +a", "ClusterLoadAssignment +a"], "though it is not new to us");
     assert_eq!(log[2..], ["Cluster -b -bad", "ClusterLoadAssignment -b"]);

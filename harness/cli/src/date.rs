@@ -1,0 +1,13 @@
+//! Dates that people read: the only use of a wall clock here.
+
+use jiff::Timestamp;
+
+/// Now, in RFC 3339.
+pub fn now() -> String {
+    Timestamp::now().to_string()
+}
+
+/// Now, as the beginning of a run's name: names sort by date.
+pub fn stamp() -> String {
+    Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string()
+}

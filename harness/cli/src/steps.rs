@@ -1,0 +1,44 @@
+//! `steps`: the vocabulary.
+
+use crate::{
+    args::StepsArgs,
+    outcome::{Exit, Failure},
+    term::Out,
+};
+use squall_report::Colour;
+use std::fmt::Write;
+
+/// Prints the sentences, or those that have a word.
+pub fn steps(args: &StepsArgs, out: Out) -> Result<Exit, Failure> {
+    if args.markdown {
+        out.print(&squall_gherkin::vocabulary_markdown());
+        return Ok(Exit::Holds);
+    }
+    let word = args.word.as_deref().unwrap_or_default().to_lowercase();
+    let has = |text: &str| text.to_lowercase().contains(&word);
+    let all: Vec<_> =
+        squall_gherkin::steps().into_iter().filter(|s| has(s.sentence) || has(s.meaning) || has(s.example)).collect();
+    if all.is_empty() {
+        return Err(Failure::nothing(format!("no sentence has the word `{word}`")));
+    }
+    if args.json {
+        let json = serde_json::to_string_pretty(&all).map_err(|e| Failure::environment(e.to_string()))?;
+        out.print(&format!("{json}\n"));
+        return Ok(Exit::Holds);
+    }
+    let mut text = String::new();
+    for step in all {
+        let note = if step.supported { "" } else { "  (not run by this version)" };
+        let keyword = step.kind.keyword();
+        let _ = writeln!(
+            text,
+            "{}{}",
+            out.style.paint(Colour::Bold, format!("{keyword} {}", step.sentence)),
+            out.style.paint(Colour::Yellow, note)
+        );
+        let _ = writeln!(text, "    {}", step.meaning);
+        let _ = writeln!(text, "    {}", out.style.paint(Colour::Faint, format!("{keyword} {}", step.example)));
+    }
+    out.print(&text);
+    Ok(Exit::Holds)
+}

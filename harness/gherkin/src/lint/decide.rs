@@ -1,0 +1,233 @@
+//! Whether the traffic can decide the claims: how many of the runs would end with a verdict, and which numbers would do.
+
+use super::populations::is_meant;
+use super::predict::truth;
+use super::view::View;
+use crate::source::Mistake;
+use squall_model::{
+    Claim, ClaimKind, Fraction, Phase, Population, Rate, Shape, ShareBound, TrafficLine, Unit, duration,
+};
+use squall_stats::plan::{calls_to_decide, chance_to_decide, tightest};
+use squall_stats::share::{Design, Promise, Risk};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// A claim should be decided in this share of its runs…
+const ENOUGH: f64 = 0.99;
+/// …and one that is decided more seldom than this is no claim.
+const HARDLY: f64 = 0.5;
+
+/// Looks at every share.
+pub(crate) fn check(view: &mut View<'_, '_, '_>) {
+    for claim in &view.built.plan.claims.clone() {
+        if let ClaimKind::Share { of, outcome, bound } = &claim.kind {
+            let Some(calls) = planned(view, of) else { continue };
+            decides(view, claim, calls, *bound, truth(view, of, outcome));
+        }
+    }
+}
+
+fn decides(view: &mut View<'_, '_, '_>, claim: &Claim, calls: u64, bound: ShareBound, known: Option<f64>) {
+    let promise = promise(bound);
+    let risk = Risk::default();
+    let Ok(design) = Design::new(promise, risk) else { return };
+    let best = known.unwrap_or_else(|| best(promise));
+    let line = view.claim_line(claim);
+    if !design.is_kept_by(best) {
+        view.tell(line, |line| broken(line.clause("claim"), best));
+        return;
+    }
+    let Ok(chance) = chance_to_decide(&design, calls, best) else { return };
+    if chance.holds >= ENOUGH {
+        return;
+    }
+    let needed = calls_to_decide(&design, best).ok().map(|forecast| forecast.most);
+    let shown = tightest(promise, calls, best, risk).and_then(words);
+    let rates = rates(view);
+    view.tell(line, |line| {
+        let span = line.clause("claim");
+        let mistake = match chance.holds < HARDLY {
+            true => Mistake::error("undecided", span, undecided(calls, chance.holds, known)),
+            false => Mistake::warning("undecided", span, undecided(calls, chance.holds, known)),
+        };
+        let label = match known {
+            Some(share) => format!("the mechanism gives {}", percent(share)),
+            None => "even if it is kept without a flaw".to_owned(),
+        };
+        mistake.label(label).maybe_hint(hint(needed, shown, rates))
+    });
+}
+
+/// The mechanism itself breaks the promise.
+fn broken(span: std::ops::Range<usize>, truth: f64) -> Mistake {
+    Mistake::warning(
+        "broken-promise",
+        span,
+        format!("the mechanism gives {}: this promise is not kept", percent(truth)),
+    )
+    .label("expected to be violated")
+    .hint("retries multiply: of 30% aborted tries and 2 retries, 0.3 × 0.3 × 0.3 = 2.7% of the calls fail")
+}
+
+fn undecided(calls: u64, chance: f64, known: Option<f64>) -> String {
+    let runs = (chance * 100.0).floor() as u64;
+    let calls = grouped(calls);
+    match (runs, known) {
+        (0, _) => format!("{calls} calls never show this"),
+        (runs, _) => format!("{calls} calls show this in {runs} of 100 runs; the others are inconclusive"),
+    }
+}
+
+fn hint(needed: Option<u64>, shown: Option<String>, rate: Option<f64>) -> Option<String> {
+    let more = needed.map(|needed| {
+        let needed = round_up(needed);
+        let time = rate.filter(|rate| *rate > 0.0).map(|rate| {
+            let seconds = Duration::from_secs((needed as f64 / rate).ceil() as u64);
+            format!(", {} of this traffic", duration(seconds))
+        });
+        format!("ask for {} calls{}", grouped(needed), time.unwrap_or_default())
+    });
+    match (shown, more) {
+        (Some(shown), Some(more)) => Some(format!("write `{shown}`, or {more}")),
+        (Some(shown), None) => Some(format!("write `{shown}`")),
+        (None, more) => more,
+    }
+}
+
+/// What can be written instead: whole tenths of a per cent, on the safe side.
+fn words(promise: Promise) -> Option<String> {
+    let share = |x: f64, up: bool| {
+        let tenths = if up { (x * 1000.0 - 1e-9).ceil() } else { (x * 1000.0 + 1e-9).floor() };
+        Fraction::from_ppm((tenths * 1000.0) as u32).filter(|f| *f > Fraction::ZERO && *f < Fraction::ALL)
+    };
+    Some(match promise {
+        Promise::AtLeast(least) => format!("at least {} of", share(least, false)?),
+        Promise::AtMost(most) => format!("at most {} of", share(most, true)?),
+        Promise::Between(low, high) => format!("between {} and {} of", share(low, false)?, share(high, true)?),
+    })
+}
+
+fn promise(bound: ShareBound) -> Promise {
+    match bound {
+        ShareBound::AtLeast(share) | ShareBound::MoreThan(share) => Promise::AtLeast(share.as_f64()),
+        ShareBound::AtMost(share) => Promise::AtMost(share.as_f64()),
+        ShareBound::Between(low, high) => Promise::Between(low.as_f64(), high.as_f64()),
+    }
+}
+
+/// The truth that shows a promise soonest.
+fn best(promise: Promise) -> f64 {
+    match promise {
+        Promise::AtLeast(_) => 1.0,
+        Promise::AtMost(_) => 0.0,
+        Promise::Between(low, high) => f64::midpoint(low, high),
+    }
+}
+
+/// Units that the traffic lines plan for a population; `None` where that cannot be known.
+fn planned(view: &View<'_, '_, '_>, of: &Population) -> Option<u64> {
+    if of.only.is_some() || of.calls.from.as_ref().is_some_and(|from| !view.traffic().iter().any(|l| l.caller == *from))
+    {
+        return None;
+    }
+    let mut sum = 0.0;
+    for (stage, it) in view.plan().timeline.stages.iter().enumerate() {
+        let meant = it.lines.iter().filter(|line| is_meant(&of.calls, line, &view.plan().topology));
+        for line in meant {
+            sum += match of.unit {
+                Unit::Call => calls_in(view, stage, line, of.phase)?,
+                Unit::User => f64::from(line.users?),
+                Unit::Try | Unit::Retry | Unit::Connection => return None,
+            };
+        }
+    }
+    Some(sum as u64)
+}
+
+/// The calls of a line that lie in a phase.
+fn calls_in(view: &View<'_, '_, '_>, stage: usize, line: &TrafficLine, phase: Phase) -> Option<f64> {
+    let rate = match line.shape {
+        Shape::Open { rate, .. } | Shape::Decide { rate, .. } => Rate::hertz(rate),
+        _ if phase == Phase::Whole => return line.shape.calls().map(|calls| calls as f64),
+        _ => return None,
+    };
+    let length = line.shape.length()?;
+    let part = part(view, stage, length, phase)?;
+    Some(rate * part.end().saturating_sub(*part.start()).as_secs_f64())
+}
+
+/// The part of a stage that a phase takes.
+fn part(view: &View<'_, '_, '_>, stage: usize, length: Duration, phase: Phase) -> Option<RangeInclusive<Duration>> {
+    let clip = |from: Duration, to: Duration| from.min(length)..=to.clamp(from.min(length), length);
+    let nothing = Duration::ZERO..=Duration::ZERO;
+    if let Phase::Clock { from, to } = phase {
+        return Some(clip(from, to.unwrap_or(length)));
+    }
+    if phase == Phase::Whole {
+        return Some(Duration::ZERO..=length);
+    }
+    let (start, end) = super::exchangeable::span(view, phase)?;
+    let at = |(there, time): (usize, Duration)| match there.cmp(&stage) {
+        std::cmp::Ordering::Less => Duration::ZERO,
+        std::cmp::Ordering::Equal => time,
+        std::cmp::Ordering::Greater => length,
+    };
+    Some(match phase {
+        Phase::Before(_) => clip(Duration::ZERO, at(start)),
+        Phase::During(_) => clip(at(start), end.map_or(length, at)),
+        Phase::After(_) => end.map_or(nothing, |end| clip(at(end), length)),
+        Phase::Whole | Phase::Clock { .. } => nothing,
+    })
+}
+
+/// Calls per second of all lines together, where each has a rate.
+fn rates(view: &View<'_, '_, '_>) -> Option<f64> {
+    let rate = |line: &&TrafficLine| match line.shape {
+        Shape::Open { rate, .. } => Some(rate.hertz()),
+        _ => None,
+    };
+    match view.traffic().as_slice() {
+        [one] => rate(one),
+        _ => None,
+    }
+}
+
+/// `97.3%`.
+fn percent(share: f64) -> String {
+    let ppm = (share * 1e6).round().clamp(0.0, 1e6) as u32;
+    let thousandth = (ppm + 500) / 1000 * 1000;
+    Fraction::from_ppm(thousandth).unwrap_or_default().to_string()
+}
+
+/// Two significant digits, upwards.
+fn round_up(number: u64) -> u64 {
+    let step = 10u64.pow(number.checked_ilog10().unwrap_or(0).saturating_sub(1));
+    number.div_ceil(step) * step
+}
+
+/// `8,000`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!([0, 12, 7_681, 1_000_000].map(grouped), ["0", "12", "7,681", "1,000,000"]);
+        assert_eq!([7, 99, 101, 7_681].map(round_up), [7, 99, 110, 7_700]);
+        assert_eq!(percent(0.97301), "97.3%");
+        assert_eq!(words(Promise::AtLeast(0.94567)).as_deref(), Some("at least 94.5% of"));
+        assert_eq!(words(Promise::Between(0.0602, 0.139)).as_deref(), Some("between 6% and 13.9% of"));
+    }
+}

@@ -1,0 +1,182 @@
+//! A share speaks of calls that all have the same chance. A kill, an ejection, a change in the middle makes one draw of them
+//! all, however many calls there are: such a share is refused, and a count or *recover* offered instead.
+
+use super::view::View;
+use crate::source::Mistake;
+use squall_model::{
+    Act, Anchor, Answers, Claim, ClaimKind, FaultKind, Level, Outcome, Phase, PolicyKind, ServiceName, ShareBound,
+    Touch, duration,
+};
+use std::time::Duration;
+
+/// Looks at every share.
+pub(crate) fn check(view: &mut View<'_, '_, '_>) {
+    for claim in &view.built.plan.claims.clone() {
+        if let ClaimKind::Share { of, outcome, bound } = &claim.kind {
+            if !event_within(view, claim, of.phase, outcome, *bound) {
+                ejection_within(view, claim, of.phase, outcome);
+            }
+        }
+    }
+}
+
+/// What happens in the middle of a phase.
+struct Step {
+    stage: usize,
+    at: Duration,
+    /// One burst, not one chance a call.
+    is_event: bool,
+    line: Option<usize>,
+}
+
+fn event_within(
+    view: &mut View<'_, '_, '_>,
+    claim: &Claim,
+    phase: Phase,
+    outcome: &Outcome,
+    bound: ShareBound,
+) -> bool {
+    let line = view.claim_line(claim);
+    let mut steps: Vec<Step> = steps(view).into_iter().filter(|step| is_within(view, step, phase)).collect();
+    steps.sort_by_key(|step| !step.is_event);
+    let Some(step) = steps.first() else { return false };
+    let what = view.line(step.line.as_ref()).map_or(String::new(), |l| l.text().to_owned());
+    let at = duration(step.at);
+    let is_event = step.is_event;
+    let instead = instead(outcome, bound);
+    view.tell(line, |line| {
+        let span = line.clause("claim");
+        if is_event {
+            return Mistake::error(
+                "share-over-event",
+                span,
+                "a share over an event is one draw, however many calls are made",
+            )
+            .label(format!("at {at}: {what}"))
+            .hint(format!(
+                "write {instead}, or a part of the time without the event: `before the fault`, `from 3 s to 5 s`"
+            ));
+        }
+        Mistake::warning("share-over-step", span, "this share is one number before and another after")
+            .label(format!("at {at}: {what}"))
+            .hint("say of which part of the time: `during the fault`, `after the fault`, `from 3 s to 5 s`")
+    });
+    is_event
+}
+
+/// What to write instead of a share.
+fn instead(outcome: &Outcome, bound: ShareBound) -> &'static str {
+    match (outcome, bound) {
+        (Outcome::Succeed(_), ShareBound::AtLeast(_) | ShareBound::MoreThan(_)) => {
+            "a count, `at most 10 calls fail`, or `calls to … recover within 2 s of the fault`"
+        }
+        _ => "a count, `at most 10 calls …`",
+    }
+}
+
+fn steps(view: &View<'_, '_, '_>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (stage, it) in view.plan().timeline.stages.iter().enumerate() {
+        // What stands before a later stage comes between two of them.
+        let standing = it.standing.iter().filter(|_| stage > 0).map(|id| (Act::Arm(*id), Duration::ZERO));
+        for (act, at) in standing.chain(it.cues.iter().map(|cue| (cue.act, cue.at))) {
+            steps.push(match act {
+                Act::Arm(id) | Act::End(id) => Step {
+                    stage,
+                    at,
+                    is_event: view.plan().fault(id).is_some_and(|f| !f.does.is_steady()),
+                    line: view.fault_line(id),
+                },
+                Act::Change(id) | Act::Revert(id) => Step { stage, at, is_event: true, line: view.policy_line(id) },
+            });
+        }
+    }
+    steps
+}
+
+/// Strictly within: the edges of a phase belong to no phase.
+fn is_within(view: &View<'_, '_, '_>, step: &Step, phase: Phase) -> bool {
+    let here = (step.stage, step.at);
+    match phase {
+        Phase::Whole => true,
+        Phase::Clock { from, to } => from < step.at && to.is_none_or(|to| step.at < to),
+        Phase::Before(_) => span(view, phase).is_some_and(|(start, _)| here < start),
+        Phase::During(_) => {
+            span(view, phase).is_some_and(|(start, end)| start < here && end.is_none_or(|end| here < end))
+        }
+        Phase::After(_) => span(view, phase).and_then(|(_, end)| end).is_some_and(|end| end < here),
+    }
+}
+
+type Instant = (usize, Duration);
+
+/// From the first start to the last end of what a phase is about.
+pub(super) fn span(view: &View<'_, '_, '_>, phase: Phase) -> Option<(Instant, Option<Instant>)> {
+    let (Phase::Before(anchor) | Phase::During(anchor) | Phase::After(anchor)) = phase else { return None };
+    let windows: Vec<(Instant, Option<Instant>)> = match anchor {
+        Anchor::Fault => view.fault_windows().iter().map(|w| ((w.stage, w.from.unwrap_or_default()), w.to)).collect(),
+        Anchor::Change => changes(view),
+    };
+    let start = windows.iter().map(|(start, _)| *start).min()?;
+    let end = windows.iter().map(|(_, end)| *end).collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().max());
+    Some((start, end))
+}
+
+fn changes(view: &View<'_, '_, '_>) -> Vec<(Instant, Option<Instant>)> {
+    let cues =
+        view.plan().timeline.stages.iter().enumerate().flat_map(|(stage, s)| s.cues.iter().map(move |c| (stage, c)));
+    let cues: Vec<_> = cues.collect();
+    let reverts = |id| cues.iter().find(|(_, c)| c.act == Act::Revert(id)).map(|(stage, c)| (*stage, c.at));
+    cues.iter()
+        .filter_map(|(stage, cue)| match cue.act {
+            // A change that stays is "during" only in the moment that it takes: what follows is after it.
+            Act::Change(id) => Some(((*stage, cue.at), Some(reverts(id).unwrap_or((*stage, cue.at))))),
+            _ => None,
+        })
+        .collect()
+}
+
+/// An ejection policy beside a fault that makes an instance fail: the ejection is an event, whenever it comes.
+fn ejection_within(view: &mut View<'_, '_, '_>, claim: &Claim, phase: Phase, outcome: &Outcome) {
+    let touched = matches!(
+        outcome,
+        Outcome::Succeed(_)
+            | Outcome::Fail
+            | Outcome::Reach(_)
+            | Outcome::Answered(_)
+            | Outcome::Refused
+            | Outcome::Retried
+    );
+    if !touched || matches!(phase, Phase::Before(_)) {
+        return;
+    }
+    let ejects = |service: &ServiceName| {
+        view.plan().policies.iter().any(|p| matches!(&p.says, PolicyKind::Ejection { of, .. } if of == service))
+    };
+    let Some(fault) = view.plan().faults.iter().find(|f| fails(&f.does).is_some_and(ejects)) else { return };
+    let fault_line = view.fault_line(fault.id);
+    if let (Phase::Clock { to: Some(to), .. }, Some(start)) = (phase, fault.when.start()) {
+        if to <= start {
+            return;
+        }
+    }
+    let what = view.line(fault_line.as_ref()).map_or(String::new(), |l| l.text().to_owned());
+    let line = view.claim_line(claim);
+    view.tell(line, |line| {
+        Mistake::error("share-over-event", line.clause("claim"), "a share over an ejection is one draw, however many calls are made")
+            .label("some calls come before the ejection, the others after it")
+            .hint(format!("an instance is ejected because {what}\nwrite a count: `at most 10 calls fail`, or `calls to … recover within 2 s of the fault`"))
+    });
+}
+
+/// The service of which this fault makes instances fail in a row.
+fn fails(does: &FaultKind) -> Option<&ServiceName> {
+    match does {
+        FaultKind::Answers { of, how: Answers::Status(500..) } => Some(&of.service),
+        FaultKind::Killed { of } | FaultKind::ProcessKilled { of } => Some(&of.service),
+        FaultKind::Touch { on, touch: Touch::Abort(500..) } if on.level == Level::Tries => {
+            on.of.to.as_ref().map(|to| &to.service)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,167 @@
+//! Claims must speak of calls that are made.
+
+use super::view::View;
+use crate::source::Mistake;
+use squall_model::{Calls, ClaimKind, Filter, Happening, Per, Quantity, Target, Topology, TrafficLine, Unit, Which};
+
+/// Looks at every claim, and at every target that means nobody.
+pub(crate) fn check(view: &mut View<'_, '_, '_>) {
+    nobody(view);
+    if !view.plan().needs.is_empty() {
+        // Traffic that cannot be run may be what the claims speak of.
+        return;
+    }
+    for claim in &view.built.plan.claims.clone() {
+        let line = view.claim_line(claim);
+        match &claim.kind {
+            ClaimKind::Every { of, .. }
+            | ClaimKind::Share { of, .. }
+            | ClaimKind::Total { quantity: Quantity::Count { of, .. }, .. } => {
+                calls(view, line, &of.calls, "claim");
+                if of.unit == Unit::User {
+                    users(view, line);
+                }
+            }
+            ClaimKind::Moment { what: Happening::Recover(of), .. } => calls(view, line, of, "calls"),
+            ClaimKind::Total { quantity: Quantity::Tries { target, per, .. }, .. } => {
+                tries(view, line, target, *per);
+            }
+            ClaimKind::Moment { what: Happening::GetsTraffic(target) | Happening::Ejected(target), .. } => {
+                tries(view, line, target, Per::Total);
+            }
+        }
+    }
+}
+
+/// Some line, or some workload that `from` names, makes such calls.
+fn calls(view: &mut View<'_, '_, '_>, line: Option<usize>, calls: &Calls, clause: &'static str) {
+    let onward = calls.from.as_ref().is_some_and(|from| is_called(view, from));
+    if onward || view.traffic().iter().any(|traffic| is_meant(calls, traffic, &view.plan().topology)) {
+        return;
+    }
+    let hint = match (&calls.from, &calls.to) {
+        (None, Some(to)) if is_onward(view, to) => {
+            let caller = view.plan().topology.callers(&to.service).next().map(|s| s.name.clone());
+            caller.map(|c| {
+                format!("onward calls are meant only where `from` names their caller: `calls from \"{c}\" to {to}`")
+            })
+        }
+        _ => {
+            Some("the claim and a traffic line must agree in caller, callee, path, method, header and user".to_owned())
+        }
+    };
+    view.tell(line, |line| {
+        Mistake::error("no-such-calls", line.clause(clause), "no traffic line makes such calls")
+            .label("nothing to judge: inconclusive for ever")
+            .maybe_hint(hint)
+    });
+}
+
+/// The service is called by a traffic line, or by one that is.
+fn is_called(view: &View<'_, '_, '_>, service: &squall_model::ServiceName) -> bool {
+    let mut reached: Vec<_> = view.traffic().iter().map(|line| line.to.service.clone()).collect();
+    let mut next = 0;
+    while let Some(name) = reached.get(next).cloned() {
+        next += 1;
+        for callee in view.plan().topology.service(&name).into_iter().flat_map(|s| &s.calls) {
+            if !reached.contains(callee) {
+                reached.push(callee.clone());
+            }
+        }
+    }
+    reached.contains(service)
+}
+
+fn is_onward(view: &View<'_, '_, '_>, to: &Target) -> bool {
+    is_called(view, &to.service) && !view.traffic().iter().any(|line| line.to.service == to.service)
+}
+
+/// Could a call of this line be meant by the clause?
+pub(crate) fn is_meant(calls: &Calls, line: &TrafficLine, topology: &Topology) -> bool {
+    let to = calls.to.as_ref().is_none_or(|to| to.service == line.to.service && meet(to, &line.to, topology));
+    to && calls.from.as_ref().is_none_or(|from| *from == line.caller) && fits(&calls.filter, line)
+}
+
+fn meet(a: &Target, b: &Target, topology: &Topology) -> bool {
+    let whole = |t: &Target| t.which == Which::Service && t.place.is_none();
+    whole(a) || whole(b) || a.instances(topology).iter().any(|id| b.instances(topology).contains(id))
+}
+
+/// Requests of a line have path `/` and method GET unless it says otherwise.
+fn fits(filter: &Filter, line: &TrafficLine) -> bool {
+    let with = &line.with;
+    let is = |wanted: &Option<String>, given: &Option<String>, default: &str| {
+        wanted.as_ref().is_none_or(|wanted| wanted == given.as_deref().unwrap_or(default))
+    };
+    let user = filter.user.as_ref().is_none_or(|user| {
+        let numbered = || user.strip_prefix("user-").and_then(|n| n.parse::<u32>().ok());
+        with.user.as_ref() == Some(user) || numbered().is_some_and(|n| line.users.is_some_and(|users| n <= users))
+    });
+    user && is(&filter.path, &with.path, "/")
+        && is(&filter.method, &with.method, "GET")
+        && (filter.host.is_none() || filter.host == with.host)
+        && (filter.query.is_none() || filter.query == with.query)
+        && (filter.header.is_none() || filter.header == with.header)
+}
+
+fn users(view: &mut View<'_, '_, '_>, line: Option<usize>) {
+    let has_users = |traffic: &&TrafficLine| {
+        traffic.users.is_some()
+            || traffic.with.user.is_some()
+            || matches!(traffic.shape, squall_model::Shape::Closed { .. })
+    };
+    if !view.traffic().iter().any(has_users) {
+        view.tell(line, |line| {
+            Mistake::error("no-such-calls", line.clause("claim"), "no traffic line has users")
+                .label("nothing to judge: inconclusive for ever")
+                .hint("say whose calls they are: `… as 50 users for 5 s`")
+        });
+    }
+}
+
+/// Somebody calls the service whose tries are counted.
+fn tries(view: &mut View<'_, '_, '_>, line: Option<usize>, target: &Target, per: Per) {
+    let direct = view.traffic().iter().any(|traffic| traffic.to.service == target.service);
+    let routed = view.plan().policies.iter().any(|p| match &p.says {
+        squall_model::PolicyKind::Route { to, .. } => to.iter().any(|leg| leg.target.service == target.service),
+        _ => false,
+    });
+    let service = &target.service;
+    if per == Per::Call && !direct {
+        view.tell(line, |line| {
+            Mistake::error("no-such-calls", line.clause("target"), format!("no traffic line calls \"{service}\""))
+                .label("for each of which calls?")
+                .hint("`for each call` counts the calls of the traffic lines to this very service")
+        });
+    } else if !direct && !routed && !is_called(view, service) {
+        view.tell(line, |line| {
+            Mistake::error("no-such-calls", line.clause("target"), format!("nobody calls \"{service}\" here"))
+                .label("it gets no tries at all")
+        });
+    }
+}
+
+/// Faults on instances that are not there.
+fn nobody(view: &mut View<'_, '_, '_>) {
+    let topology = view.plan().topology.clone();
+    let grows = view.plan().faults.iter().any(|f| f.does.is_event());
+    for fault in view.plan().faults.clone() {
+        let of = match &fault.does {
+            squall_model::FaultKind::Answers { of, .. }
+            | squall_model::FaultKind::Killed { of }
+            | squall_model::FaultKind::ProcessKilled { of } => of,
+            squall_model::FaultKind::Touch { on, .. } => match &on.of.to {
+                Some(to) => to,
+                None => continue,
+            },
+            _ => continue,
+        };
+        if topology.service(&of.service).is_some() && of.instances(&topology).is_empty() && !grows {
+            let line = view.fault_line(fault.id);
+            view.tell(line, |line| {
+                Mistake::error("nobody", line.whole(), format!("{of} means no instance at all"))
+                    .label("nobody to break")
+            });
+        }
+    }
+}

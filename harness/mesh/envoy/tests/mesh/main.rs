@@ -1,0 +1,12 @@
+//! The whole mesh against real Envoys: `SQUALL_ENVOY` says where they are. Without it these tests say SKIPPED on standard
+//! error, and fail where `CI` is set.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail")]
+
+mod breakers;
+mod change;
+mod faults;
+mod retries;
+mod routes;
+mod speed;
+mod town;
+mod workload;
