@@ -17,10 +17,10 @@ use squall_mesh_envoy::{
 };
 use std::path::Path;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::{Code, transport::Channel};
+use tonic::{Code, transport::{Channel, Endpoint}};
 
 async fn client(socket: &Path) -> Channel {
-    Channel::from_shared(format!("unix:{}", socket.display())).unwrap().connect().await.unwrap()
+    Endpoint::try_from(format!("unix:{}", socket.display())).unwrap().connect().await.unwrap()
 }
 
 fn hello(node: &str) -> DeltaDiscoveryRequest {
