@@ -154,10 +154,15 @@ async fn a_try_that_is_given_up_gives_up_its_calls() {
 }
 
 #[tokio::test]
-async fn who_fails_by_itself_calls_nobody() {
+async fn who_fails_by_itself_or_is_checked_calls_nobody() {
     let (mut rig, [_ratings]) = calling(["ratings"]).await;
     rig.answer_with(Answer::Status(503)).await;
     let heard = rig.asking("run-1").await.hear().await;
     assert_eq!((heard.status, heard.head.contains("x-squall-onward")), (503, false));
+    // Nor does a health check: each service answers for itself.
+    rig.answer_with(Answer::Status(200)).await;
+    let mut checker = rig.caller().await;
+    checker.say("GET /healthz HTTP/1.1\r\nhost: reviews\r\nuser-agent: Envoy/HC\r\n\r\n").await;
+    assert_eq!(checker.hear().await.status, 200);
     assert!(log(&rig, 0).await.is_empty());
 }
