@@ -210,11 +210,13 @@ fn words(line: &str) -> Vec<std::ops::Range<usize>> {
 fn near_words(word: &str) -> Vec<String> {
     let lower = word.to_lowercase();
     let allowed = if word.len() > 4 { 2 } else { 1 };
-    let mut near: Vec<(usize, &String)> = VOCABULARY
+    let mut near: Vec<(usize, f64, &String)> = VOCABULARY
         .iter()
         .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))
         .filter(|(distance, known)| *distance <= allowed && known.as_str() != word)
+        .map(|(distance, known)| (distance, strsim::jaro_winkler(&lower, known), known))
         .collect();
-    near.sort();
-    near.into_iter().take(6).map(|(_, known)| known.clone()).collect()
+    // `cals` is as far from `call` as from `calls`, and more like the latter.
+    near.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    near.into_iter().take(6).map(|(_, _, known)| known.clone()).collect()
 }

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// A keeper whose runner is dead is at work already, unless it was stopped: it is woken and given this long.
 const KEEPER_ENDS: Duration = Duration::from_secs(3);
 
+/// A namespace's first process leaves when all others have; it is given this long to do it before our eyes.
+const INIT_LEAVES: Duration = Duration::from_millis(500);
+
 /// After SIGKILL only a process that hangs in the kernel lives on.
 const KILL_TAKES: Duration = Duration::from_secs(5);
 
@@ -139,11 +142,24 @@ fn whereabouts(holder: Option<&Holder>, ours: &Holder) -> Whereabouts {
 /// Ends all processes of a run that the journal names or that carry the run's mark; says which there were.
 pub(crate) fn end_processes(folder: &Path) -> Vec<Ended> {
     let entries = journal::read(folder).unwrap_or_default();
-    let (keepers, others): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.kind == Kind::Keeper);
-    let mut ended: Vec<Ended> = keepers.iter().filter_map(end_keeper).collect();
-    ended.extend(kill_all(others.into_iter().map(|entry| (entry.pid, entry.start_time, entry.name))));
+    let of = |kind: Kind| entries.iter().filter(move |entry| entry.kind == kind);
+    let mut ended: Vec<Ended> = of(Kind::Keeper).filter_map(end_keeper).collect();
+    ended.extend(kill_all(of(Kind::Process).map(|entry| (entry.pid, entry.start_time, entry.name.clone()))));
     ended.extend(kill_marked(folder));
+    // Last, because a namespace's first process stays until all others are reaped, which may be up to us.
+    ended.extend(of(Kind::Init).filter_map(end_init));
     ended
+}
+
+/// With the SIGKILL the namespace is dead. Its first process may stay in the table for as long as somebody who should
+/// reap another one does not (a container's first process, say): it runs no code any more, and is no reason to wait.
+fn end_init(entry: &Entry) -> Option<Ended> {
+    let hold = Hold::of(entry.pid, entry.start_time)?;
+    let killed = hold.signal(Signal::SIGKILL).is_ok();
+    hold.wait_gone(Instant::now() + INIT_LEAVES);
+    hold.reap();
+    let fate = if killed { Fate::Killed } else { Fate::Survived };
+    Some(Ended { pid: entry.pid, name: entry.name.clone(), fate })
 }
 
 /// The keeper knows its tree best: killed at once, it could not end the daemons in it.

@@ -164,3 +164,6 @@ fn sent(t: &TryRecord) -> String {
 fn status(status: u16) -> String {
     if status == 0 { "no answer".into() } else { status.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

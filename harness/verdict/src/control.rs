@@ -36,3 +36,6 @@ pub fn control_result(runs: &[(Variation, Vec<Finding>)]) -> ControlResult {
         None => ControlResult::Vacuous,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,3 +29,6 @@ pub(crate) fn unobserved() -> Ruling {
     let verdict = Verdict::Unsupported(UNOBSERVED.into());
     Ruling { verdict, measured: Measured::Nothing, standing: Standing::Final, offenders: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests;

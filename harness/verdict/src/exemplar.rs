@@ -57,3 +57,6 @@ fn exemplar_try(story: &CallStory, t: &TryView<'_>) -> ExemplarTry {
         served: t.served.is_some(),
     }
 }
+
+#[cfg(test)]
+mod tests;

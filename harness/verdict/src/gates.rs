@@ -71,3 +71,6 @@ fn promises_no_harm(kind: &ClaimKind) -> bool {
         ClaimKind::Moment { what, .. } => matches!(what, Happening::Recover(_)),
     }
 }
+
+#[cfg(test)]
+mod tests;

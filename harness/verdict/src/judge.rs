@@ -53,3 +53,6 @@ fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
         ClaimKind::Share { of, outcome, bound } => share::rule(case, of, outcome, *bound),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,8 @@ mod moment;
 mod outcome;
 mod ruling;
 mod share;
+#[cfg(test)]
+mod testing;
 mod total;
 mod units;
 

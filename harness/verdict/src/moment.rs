@@ -107,3 +107,6 @@ fn nth_failure(case: Case<'_>, target: &Target, n: u32) -> Option<Stamp> {
     };
     failures.into_values().filter_map(nth).min()
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,3 +103,6 @@ fn against(bound: ShareBound, test: &ShareTest, samples: &[Sample]) -> Vec<usize
     };
     samples.iter().filter(|s| s.does == offends).map(|s| s.story).collect()
 }
+
+#[cfg(test)]
+mod tests;

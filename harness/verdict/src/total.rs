@@ -197,3 +197,6 @@ impl Counted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

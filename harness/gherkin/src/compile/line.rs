@@ -133,3 +133,11 @@ pub(crate) struct Statement {
     pub(crate) names: Vec<Named>,
     pub(crate) missing: Vec<Missing>,
 }
+
+#[cfg(test)]
+impl Statement {
+    /// It came to something that can be run.
+    pub(crate) fn is_said(&self) -> bool {
+        !matches!(self.says, Says::Nothing)
+    }
+}

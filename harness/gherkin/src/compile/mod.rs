@@ -17,6 +17,8 @@ mod unread;
 pub(crate) use line::Line;
 use line::{Says, Statement};
 pub(crate) use sink::Sink;
+#[cfg(test)]
+pub(crate) use statement::read;
 pub(crate) use unread::word;
 
 use crate::document::{Case, Step};

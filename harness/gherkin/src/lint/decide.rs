@@ -19,15 +19,33 @@ const HARDLY: f64 = 0.5;
 
 /// Looks at every share.
 pub(crate) fn check(view: &mut View<'_, '_, '_>) {
+    if !view.plan().needs.is_empty() {
+        // What cannot be run decides nothing, and nobody knows what its mechanism gives.
+        return;
+    }
     for claim in &view.built.plan.claims.clone() {
         if let ClaimKind::Share { of, outcome, bound } = &claim.kind {
             let Some(calls) = planned(view, of) else { continue };
-            decides(view, claim, calls, *bound, truth(view, of, outcome));
+            let units = Units { count: calls, noun: if of.unit == Unit::User { "users" } else { "calls" } };
+            decides(view, claim, units, *bound, truth(view, of, outcome));
         }
     }
 }
 
-fn decides(view: &mut View<'_, '_, '_>, claim: &Claim, calls: u64, bound: ShareBound, known: Option<f64>) {
+/// So many of what.
+#[derive(Debug, Clone, Copy)]
+struct Units {
+    count: u64,
+    noun: &'static str,
+}
+
+impl std::fmt::Display for Units {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", grouped(self.count), self.noun)
+    }
+}
+
+fn decides(view: &mut View<'_, '_, '_>, claim: &Claim, units: Units, bound: ShareBound, known: Option<f64>) {
     let promise = promise(bound);
     let risk = Risk::default();
     let Ok(design) = Design::new(promise, risk) else { return };
@@ -37,24 +55,25 @@ fn decides(view: &mut View<'_, '_, '_>, claim: &Claim, calls: u64, bound: ShareB
         view.tell(line, |line| broken(line.clause("claim"), best));
         return;
     }
-    let Ok(chance) = chance_to_decide(&design, calls, best) else { return };
+    let Ok(chance) = chance_to_decide(&design, units.count, best) else { return };
     if chance.holds >= ENOUGH {
         return;
     }
     let needed = calls_to_decide(&design, best).ok().map(|forecast| forecast.most);
-    let shown = tightest(promise, calls, best, risk).and_then(words);
+    let shown = tightest(promise, units.count, best, risk).and_then(words);
     let rates = rates(view);
     view.tell(line, |line| {
         let span = line.clause("claim");
         let mistake = match chance.holds < HARDLY {
-            true => Mistake::error("undecided", span, undecided(calls, chance.holds, known)),
-            false => Mistake::warning("undecided", span, undecided(calls, chance.holds, known)),
+            true => Mistake::error("undecided", span, undecided(units, chance.holds)),
+            false => Mistake::warning("undecided", span, undecided(units, chance.holds)),
         };
         let label = match known {
             Some(share) => format!("the mechanism gives {}", percent(share)),
+            None if matches!(promise, Promise::Between(..)) => "even from the middle of this range".to_owned(),
             None => "even if it is kept without a flaw".to_owned(),
         };
-        mistake.label(label).maybe_hint(hint(needed, shown, rates))
+        mistake.label(label).maybe_hint(hint(needed, shown, rates, units.noun))
     });
 }
 
@@ -69,23 +88,21 @@ fn broken(span: std::ops::Range<usize>, truth: f64) -> Mistake {
     .hint("retries multiply: of 30% aborted tries and 2 retries, 0.3 × 0.3 × 0.3 = 2.7% of the calls fail")
 }
 
-fn undecided(calls: u64, chance: f64, known: Option<f64>) -> String {
-    let runs = (chance * 100.0).floor() as u64;
-    let calls = grouped(calls);
-    match (runs, known) {
-        (0, _) => format!("{calls} calls never show this"),
-        (runs, _) => format!("{calls} calls show this in {runs} of 100 runs; the others are inconclusive"),
+fn undecided(units: Units, chance: f64) -> String {
+    match (chance * 100.0).floor() as u64 {
+        0 => format!("{units} hardly ever show this"),
+        runs => format!("{units} show this in {runs} of 100 runs; the others are inconclusive"),
     }
 }
 
-fn hint(needed: Option<u64>, shown: Option<String>, rate: Option<f64>) -> Option<String> {
+fn hint(needed: Option<u64>, shown: Option<String>, rate: Option<f64>, noun: &'static str) -> Option<String> {
     let more = needed.map(|needed| {
-        let needed = round_up(needed);
-        let time = rate.filter(|rate| *rate > 0.0).map(|rate| {
-            let seconds = Duration::from_secs((needed as f64 / rate).ceil() as u64);
+        let needed = Units { count: round_up(needed), noun };
+        let time = rate.filter(|rate| *rate > 0.0 && noun == "calls").map(|rate| {
+            let seconds = Duration::from_secs((needed.count as f64 / rate).ceil() as u64);
             format!(", {} of this traffic", duration(seconds))
         });
-        format!("ask for {} calls{}", grouped(needed), time.unwrap_or_default())
+        format!("ask for {needed}{}", time.unwrap_or_default())
     });
     match (shown, more) {
         (Some(shown), Some(more)) => Some(format!("write `{shown}`, or {more}")),

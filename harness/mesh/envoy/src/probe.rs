@@ -16,16 +16,50 @@ pub(crate) async fn ask(at: &Endpoint, path: &str) -> io::Result<String> {
     }
 }
 
+/// Reads until the answer is whole, not until the connection ends: Envoy keeps a closing one open for a second, lest a client
+/// lose what it has not read yet (`delayed_close_timeout`).
 async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, path: &str) -> io::Result<String> {
     let request = format!("GET {path} HTTP/1.1\r\nhost: {PROBE}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    let text = String::from_utf8_lossy(&answer);
-    let garbled = || io::Error::new(io::ErrorKind::InvalidData, "the answer is no HTTP");
-    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(garbled)?;
-    if !head.starts_with("HTTP/1.1 2") {
-        return Err(io::Error::other(head.lines().next().unwrap_or_default().to_owned()));
+    loop {
+        if let Some(whole) = body(&answer)? {
+            return Ok(whole);
+        }
+        if stream.read_buf(&mut answer).await? == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the answer broke off"));
+        }
     }
-    Ok(body.to_owned())
+}
+
+/// The body of an answer; `None` while it is not whole.
+fn body(answer: &[u8]) -> io::Result<Option<String>> {
+    let garbled = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut head = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(begin) = head.parse(answer).map_err(|e| garbled(e.to_string()))? else {
+        return Ok(None);
+    };
+    let status = head.code.unwrap_or(0);
+    if !(200..300).contains(&status) {
+        return Err(garbled(format!("it answers {status}")));
+    }
+    let length = head.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-length"));
+    let length: usize = length.and_then(|h| std::str::from_utf8(h.value).ok()?.parse().ok()).unwrap_or(0);
+    let whole = answer.get(begin..begin + length);
+    Ok(whole.map(|body| String::from_utf8_lossy(body).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_whole_when_its_length_says_so() {
+        assert_eq!(body(b"HTTP/1.1 200 OK\r\ncontent-le").unwrap(), None);
+        assert_eq!(body(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nab").unwrap(), None);
+        assert_eq!(body(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc").unwrap().as_deref(), Some("abc"));
+        assert_eq!(body(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap().as_deref(), Some(""));
+        assert!(body(b"HTTP/1.1 404 Not Found\r\n\r\n").is_err());
+    }
 }

@@ -113,6 +113,10 @@ impl Drop for Run {
 
 fn killed(wish: NetWish, victim: Victim) {
     let mut run = Run::start(wish);
+    if victim == Victim::Both {
+        // At once: the runner must not see the keeper go.
+        kill(run.runner(), Unix::SIGSTOP).unwrap();
+    }
     if victim != Victim::Runner {
         kill(run.keeper, Unix::SIGKILL).unwrap();
     }

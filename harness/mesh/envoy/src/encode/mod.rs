@@ -7,7 +7,7 @@ mod route;
 pub(crate) use listener::outbound_socket;
 
 use crate::{
-    render::{ProxyConfig, RouteTable},
+    render::{ClusterConfig, LOCAL, ProxyConfig, RouteTable},
     xds::{Resource, Resources},
 };
 use envoy_types::pb::google::protobuf as wkt;
@@ -24,7 +24,10 @@ use std::{collections::BTreeMap, time::Duration};
 pub fn resources(config: &ProxyConfig, seat: &Seat) -> Resources {
     let mut all = listeners(seat);
     for cluster in &config.clusters {
-        insert(&mut all, &cluster.name, version(&cluster), &cluster::cluster(cluster));
+        // Hosts that come by EDS are no part of the cluster: to Envoy it would be the same one, and keep its old version.
+        let without_hosts = ClusterConfig { hosts: Vec::new(), ..cluster.clone() };
+        let own = if cluster.name == LOCAL { version(cluster) } else { version(&without_hosts) };
+        insert(&mut all, &cluster.name, own, &cluster::cluster(cluster));
         if let Some(assignment) = cluster::assignment(cluster) {
             insert(&mut all, &cluster.name, version(&cluster.hosts), &assignment);
         }

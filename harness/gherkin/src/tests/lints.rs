@@ -1,0 +1,135 @@
+//! What lines say wrongly side by side.
+
+use super::support::{BACKGROUND, codes, each, scenario, told};
+
+#[test]
+fn faults_before_policies() {
+    insta::assert_snapshot!(each(&[
+        "Given calls to \"reviews\" are retried up to 2 times on \"5xx\"\nWhen 30% of the calls to \"reviews\" are aborted with status 503\nAnd \"web\" makes 400 calls per second to \"reviews\" for 3 s\nThen at least 60% of the calls succeed",
+        "Given calls to \"reviews\" time out after 300 ms\nWhen calls to \"reviews\" are delayed by 500 ms\nAnd \"web\" makes 20 calls to \"reviews\"\nThen every call succeeds",
+    ]));
+}
+
+#[test]
+fn a_fault_on_calls_is_meant_where_the_control_run_moves_it() {
+    let text = "Given calls to \"reviews\" time out after 300 ms\nWhen calls to \"reviews\" are delayed by 500 ms\nAnd in the control run tries reaching \"reviews\" are delayed by 500 ms\nAnd \"web\" makes 20 calls to \"reviews\"\nThen every call succeeds";
+    assert_eq!(codes(&scenario(text)), [""; 0]);
+}
+
+#[test]
+fn policies_beside_each_other() {
+    insta::assert_snapshot!(each(&[
+        "Given tries reaching \"reviews\" time out after 300 ms\nAnd calls to \"reviews\" time out after 300 ms\nAnd each instance of \"web\" has at most 3 retries to \"reviews\" in flight\nAnd retries of calls to \"reviews\" stay within 20% of the tries in flight, and at least 1\nWhen every instance of \"reviews\" answers in 1 s\nAnd \"web\" makes 20 calls to \"reviews\"\nThen every call times out",
+        "Given calls to \"reviews\" are retried up to 3 times on \"5xx\", each on another instance\nWhen instance 2 of \"reviews\" answers with status 503\nAnd \"web\" makes 20 calls to \"reviews\"\nThen no call is tried twice on one instance",
+        "Given an instance of \"reviews\" is ejected for 2 s after 5 failures in a row, at most 10% at a time\nAnd a service \"web\" with 2 instances that calls \"reviews\"\nWhen instance 2 of \"reviews\" answers with status 503\nAnd \"web\" makes 200 calls per second to \"reviews\" for 3 s\nThen instance 2 of \"reviews\" is ejected within 1 s of its 3rd failure\nAnd at most 20 calls fail",
+    ]));
+}
+
+#[test]
+fn shares_over_events() {
+    insta::assert_snapshot!(each(&[
+        "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen at least 90% of the calls succeed\nAnd at least 90% of the calls succeed from 500 ms to 3 s\nAnd at least 90% of the calls succeed before the fault\nAnd at most 500 calls fail",
+        "When 10% of the tries reaching \"reviews\" are aborted with status 503 from 1 s to 2 s\nAnd \"web\" makes 1000 calls per second to \"reviews\" for 4 seconds\nThen at most 20% of the calls fail",
+        "Given an instance of \"reviews\" is ejected for 2 s after 5 failures in a row\nWhen instance 2 of \"reviews\" answers with status 503\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen at least 90% of the calls succeed",
+        "When calls to \"reviews\" time out after 1 s at 2 s\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen at least 90% of the calls time out\nAnd at least 90% of the calls time out after the change",
+    ]));
+}
+
+#[test]
+fn phases_and_moments() {
+    insta::assert_snapshot!(each(&[
+        "When \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen every call succeeds during the fault\nAnd every call succeeds after the change\nAnd every call succeeds from 4 s\nAnd calls to \"reviews\" recover within 1 s of the end of the fault\nAnd instance 1 of \"reviews\" is ejected within 1 s of its 5th failure",
+        "When every instance of \"reviews\" answers with status 503\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen every call succeeds before the fault\nAnd every call succeeds after the fault\nAnd calls to \"reviews\" recover within 1 s of the fault\nAnd calls to \"reviews\" recover within 1 s of its return",
+        "When every instance of \"reviews\" answers with status 503 from 1 s to 3 s\nAnd \"web\" makes 100 calls per second to \"reviews\" for 4 seconds\nThen calls to \"reviews\" recover within 800 ms of the end of the fault",
+        "When \"reviews\" grows to 4 instances at 1 s\nAnd \"web\" makes 100 calls per second to \"reviews\" for 4 seconds\nThen instance 4 of \"reviews\" gets traffic within 1 s of the fault",
+    ]));
+}
+
+#[test]
+fn times_of_the_story() {
+    insta::assert_snapshot!(each(&[
+        "When \"web\" makes 100 calls per second to \"reviews\" for 2 seconds\nAnd instance 2 of \"reviews\" is killed\nThen at least 5 calls fail",
+        "When instance 2 of \"reviews\" is killed from 3 s to 4 s\nAnd every instance of \"reviews\" answers in 1 s from 1 s to 3 s\nAnd \"web\" makes 100 calls per second to \"reviews\" for 2 seconds\nThen at least 5 calls fail",
+        "When instance 2 of \"reviews\" is killed at 2 s\nAnd meanwhile \"web\" makes 20 calls to \"reviews\"\nThen at least 5 calls fail",
+        "When every instance of \"reviews\" answers with status 503\nAnd every instance of \"reviews\" answers with status 500\nAnd instance 2 of \"reviews\" answers in 1 s from 1 s to 3 s\nAnd instance 2 of \"reviews\" answers in 2 s from 2 s to 4 s\nAnd instance 1 of \"reviews\" comes back at 2 s\nAnd the control plane is killed at 2 s\nAnd the control plane comes back at 1 s\nAnd \"web\" makes 100 calls per second to \"reviews\" for 5 seconds\nThen at least 5 calls fail",
+    ]));
+}
+
+#[test]
+fn claims_about_calls_that_nobody_makes() {
+    let text = r#"Feature: F
+  Background:
+    Given a service "phone" that calls "web"
+    And a service "web" that calls "reviews" and "ratings"
+    And a service "reviews"
+    And a service "ratings"
+  Scenario: S
+    Given calls to "reviews" time out after 1 s
+    When "phone" makes 20 calls to "web" on path "/reviews" with method "POST"
+    Then every call to "web" on path "/ratings" succeeds
+    And every call to "reviews" succeeds
+    And every call from "web" to "reviews" succeeds
+    And every call from "phone" to "web" with method "POST" succeeds
+    And no call of user "alice" fails
+    And "reviews" receives at most 2 tries for each call
+    And "phone" receives no tries
+    And at least 10% of the users fail
+"#;
+    insta::assert_snapshot!(told(text));
+}
+
+#[test]
+fn control_runs_that_cannot_go_red() {
+    let outage = format!(
+        "{BACKGROUND}  @control(outage)\n  Scenario: S\n    When \"web\" makes 20 calls to \"reviews\"\n    Then at least 5 calls fail\n"
+    );
+    let unknown = outage.replace("(outage)", "(outages)").replace("20 calls", "21 calls");
+    let twice = outage.replace("(outage)", "(outage) @control(faults)");
+    let both = outage.replace("    When", "    Given calls to \"reviews\" time out after 1 s\n    And in the control run calls to \"reviews\" time out after 1 s\n    When");
+    let texts = [outage, unknown, twice, both].map(|t| told(&t)).join("\n----\n");
+    insta::assert_snapshot!(format!(
+        "{texts}\n----\n{}",
+        each(&[
+            "When the control plane is killed from 1 s to 2 s\nAnd \"web\" makes 200 calls per second to \"reviews\" for 3 seconds\nThen every call succeeds\nAnd calls to \"reviews\" recover within 500 ms of the end of the fault",
+            "When \"reviews\" grows to 4 instances at 1 s\nAnd \"web\" makes 200 calls per second to \"reviews\" for 3 seconds\nThen no call fails",
+            "When \"web\" makes 20 calls to \"reviews\"\nThen every call succeeds",
+            "When in the control run \"web\" makes 20 calls to \"reviews\"\nAnd \"web\" makes 20 calls to \"reviews\"\nThen every call succeeds",
+        ])
+    ));
+}
+
+#[test]
+fn a_split_that_round_robin_makes_by_itself() {
+    let text = r#"Feature: F
+  Background:
+    Given a service "web" that calls "reviews"
+    And a service "reviews" that answers in 5 ms
+    And "reviews" has 9 instances of version "v1" and 1 of version "v2"
+  Scenario: S
+    Given 90% of the calls to "reviews" go to version "v1" and 10% to version "v2"
+    When "web" makes enough calls to "reviews" to decide
+    Then between 5% and 15% of the calls reach version "v2" of "reviews"
+"#;
+    insta::assert_snapshot!(told(text));
+    let sound = text.replace("9 instances", "1 instance");
+    assert_eq!(codes(&sound), [""; 0]);
+}
+
+#[test]
+fn claims_that_the_traffic_cannot_decide() {
+    let retried = |claim: &str, rate: u32| {
+        format!(
+            "Given calls to \"reviews\" are retried up to 2 times on \"5xx\"\nWhen 30% of the tries reaching \"reviews\" are aborted with status 503\nAnd \"web\" makes {rate} calls per second to \"reviews\" for 5 s\nThen {claim}"
+        )
+    };
+    let texts = [
+        retried("at least 96% of the calls succeed", 200),
+        retried("at least 94% of the calls succeed", 200),
+        retried("at least 98% of the calls succeed", 200),
+        retried("at least 20% of the calls are retried", 40),
+        retried("at least 99% of the calls finish within 100 ms", 100),
+        retried("between 25% and 35% of the calls reach instance 1 of \"reviews\"", 40),
+    ];
+    insta::assert_snapshot!(each(&texts.each_ref().map(String::as_str)));
+    assert_eq!(codes(&scenario(&retried("at least 90% of the calls succeed", 200))), [""; 0]);
+}

@@ -1,0 +1,9 @@
+//! Tests of the crate as a whole: vocabulary, plans, diagnostics.
+
+mod keywords;
+mod lines;
+mod lints;
+mod plans;
+mod selecting;
+mod support;
+mod vocabulary;

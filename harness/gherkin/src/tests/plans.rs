@@ -1,0 +1,326 @@
+//! Text to plan: what the engine gets.
+
+use super::support::{compiled, plan, scenario};
+use squall_model::{Act, ControlRule, FaultId, PolicyId, PolicyKind, Replacement, When};
+use std::time::Duration;
+
+/// A plan without what all of these share: topology and places.
+macro_rules! assert_plan {
+    ($text:expr) => {
+        let plan = plan(&scenario($text));
+        insta::assert_yaml_snapshot!((
+            plan.policies,
+            plan.faults,
+            plan.timeline,
+            plan.claims,
+            plan.control,
+            plan.needs
+        ));
+    };
+}
+
+#[test]
+fn the_whole_of_a_plan() {
+    let text = r#"
+        Given calls from "web" to "reviews" are retried up to 2 times on "5xx, reset"
+        When 30% of the tries reaching "reviews" are aborted with status 503
+        And "web" makes 300 calls per second to "reviews" for 2 seconds
+        Then at least 90% of the calls succeed
+        And no call is tried more than 3 times
+    "#;
+    insta::assert_yaml_snapshot!(plan(&scenario(text)));
+}
+
+#[test]
+fn every_policy() {
+    assert_plan!(
+        r#"
+        Given calls to "reviews" with method "GET" are retried up to 1 time on "connect-failure, 503", each on another instance
+        And calls to "reviews" time out after 300 ms
+        And tries reaching "reviews" time out after 100 ms
+        And calls to "reviews" time out when idle for 1 s
+        And retries of calls stay within 20% of the tries in flight, and at least 1
+        And each instance of "web" has at most 20 tries to "reviews" in flight
+        And each instance of "web" has at most 20 connections to "reviews" and 10 calls waiting
+        And an instance of "reviews" is ejected for 2 s after 5 failures in a row, at most 50% at a time
+        And calls to "reviews" are balanced by "least request"
+        When "web" makes 20 calls to "reviews"
+        Then every call succeeds
+        "#
+    );
+}
+
+#[test]
+fn a_split_between_versions() {
+    let text = r#"Feature: Canary
+  Background:
+    Given a service "web" that calls "reviews"
+    And a service "reviews" that answers in 5 ms
+    And "reviews" has 1 instance of version "v1", 1 of version "v2" and 2 in zone "east"
+    And each instance of "reviews" handles at most 20 calls at a time
+  @smoke
+  Scenario: A tenth
+    Given 90% of the calls to "reviews" go to version "v1" and 10% to version "v2"
+    When "web" makes enough calls to "reviews" to decide
+    Then between 5% and 15% of the calls reach version "v2" of "reviews"
+"#;
+    insta::assert_yaml_snapshot!(plan(text));
+}
+
+#[test]
+fn every_fault_on_a_timeline_of_two_stages() {
+    assert_plan!(
+        r#"
+        When every instance of "reviews" answers with status 503
+        And every instance of "reviews" answers in 200 ms
+        And "web" makes 100 calls per second to "reviews" for 2 seconds
+        And instance 2 of "reviews" is killed at 1 s
+        And instance 2 of "reviews" comes back at 2 s
+        And the process of instance 3 of "reviews" is killed from 500 ms to 1 s
+        And the control plane is stopped from 1 s
+        And "reviews" grows to 4 instances at 1500 ms
+        And 10% of the calls of user "alice" to "reviews" on path "/x" are delayed by 10 ms
+        And every instance of "reviews" answers at once at 2 s
+        And "web" makes 100 calls per second to "reviews" on path "/x" as 5 users for 3 seconds
+        And meanwhile "web" raises its calls to "reviews" from 10 to 20 per second over 3 s
+        And meanwhile 5 users of "web" call "reviews" with method "POST" for 3 s, thinking 100 ms
+        Then at least 1 call fails
+        "#
+    );
+}
+
+#[test]
+fn every_kind_of_claim() {
+    assert_plan!(
+        r#"
+        When instance 2 of "reviews" is killed from 1 s to 2 s
+        And "web" makes 500 calls per second to "reviews" at random moments for 4 seconds
+        Then at least 90% of the calls succeed within 50 ms before the fault
+        And every shed call finishes within 50 ms during the fault
+        And no call to "reviews" is answered with status 503 after the fault
+        And at most 10 calls fail from 3 s
+        And more than 5 failed calls are refused
+        And exactly 0 calls time out
+        And calls to "reviews" recover within 500 ms of the end of the fault
+        And "reviews" receives at most 1.35 tries for each call
+        And instance 2 of "reviews" serves between 10 and 20 tries per second from 2500 ms to 3 s
+        And instance 2 of "reviews" receives no tries during the fault
+        And between 20% and 40% of the tries to "reviews" reach instance 1 of "reviews" after the fault
+        And instance 1 of "reviews" receives between 20% and 40% of the tries after the fault
+        And instance 2 of "reviews" gets traffic again within 1 s of its return
+        And instance 1 of "reviews" gets traffic during the fault
+        And every call from "web" reaches every instance of "reviews"
+        And no call is logged with flag "UF" before the fault
+        "#
+    );
+}
+
+#[test]
+fn a_change_is_a_policy_with_cues() {
+    let plan = plan(&scenario(
+        r#"
+        Given calls to "reviews" time out after 1 s
+        When calls to "reviews" time out after 300 ms from 1 s to 2 s
+        And every instance of "reviews" answers in 500 ms
+        And "web" makes 100 calls per second to "reviews" for 3 seconds
+        Then every call succeeds before the change
+        And every call times out during the change
+        "#,
+    ));
+    assert_eq!(plan.policies.len(), 2, "a change replaces nothing: before it the other holds");
+    let cues: Vec<(u64, Act)> = plan.timeline.stages[0].cues.iter().map(|c| (c.at.as_secs(), c.act)).collect();
+    assert_eq!(cues, [(1, Act::Change(PolicyId(1))), (2, Act::Revert(PolicyId(1)))]);
+}
+
+#[test]
+fn an_untimed_policy_under_when_is_in_place_from_the_start() {
+    let plan = plan(&scenario(
+        r#"
+        Given calls to "reviews" time out after 1 s
+        When calls to "reviews" time out after 300 ms
+        And every instance of "reviews" answers in 500 ms
+        And "web" makes 100 calls per second to "reviews" for 3 seconds
+        Then every call times out
+        "#,
+    ));
+    assert_eq!(plan.policies.len(), 1);
+    assert_eq!(plan.timeline.stages[0].cues, []);
+}
+
+#[test]
+fn the_scenarios_line_replaces_the_backgrounds() {
+    let text = r#"Feature: F
+  Background:
+    Given a service "web" that calls "reviews"
+    And a service "reviews" with 3 instances that answer in 5 ms
+    And calls to "reviews" are retried up to 1 time on "5xx"
+    And calls to "reviews" time out after 1 s
+    When every instance of "reviews" answers with status 500
+  Scenario: S
+    Given calls from "web" to "reviews" are retried up to 2 times on "5xx"
+    When every instance of "reviews" answers with status 503
+    And "web" makes 20 calls to "reviews"
+    Then every call is answered with status 503
+"#;
+    let plan = plan(text);
+    let own: Vec<(bool, bool)> =
+        plan.policies.iter().map(|p| (p.own, matches!(p.says, PolicyKind::Retries { up_to: 2, .. }))).collect();
+    assert_eq!(own, [(false, false), (true, true)], "nobody else calls reviews: the same subject");
+    assert_eq!(plan.faults.len(), 1);
+    assert_eq!(plan.timeline.stages[0].standing, [FaultId(0)]);
+}
+
+#[test]
+fn opposite_events_end_what_stands() {
+    let plan = plan(&scenario(
+        r#"
+        When every instance of "reviews" answers with status 503
+        And every instance of "reviews" answers in 100 ms from 500 ms
+        And every instance of "reviews" answers as before at 1 s
+        And the control plane is killed at 1 s
+        And the control plane comes back at 2 s
+        And "web" makes 100 calls per second to "reviews" for 3 seconds
+        Then every call succeeds after the fault
+        And every call fails during the fault
+        "#,
+    ));
+    let at = |s: u64| Duration::from_millis(s);
+    let whens: Vec<When> = plan.faults.iter().map(|f| f.when).collect();
+    let span = |from, to| When::Span { from: at(from), to: Some(at(to)) };
+    assert_eq!(whens, [When::Standing, span(500, 1000), span(1000, 2000)]);
+    let stage = &plan.timeline.stages[0];
+    assert_eq!(stage.standing, [FaultId(0)]);
+    let cues: Vec<(u128, Act)> = stage.cues.iter().map(|c| (c.at.as_millis(), c.act)).collect();
+    assert_eq!(
+        cues,
+        [
+            (500, Act::Arm(FaultId(1))),
+            (1000, Act::End(FaultId(0))),
+            (1000, Act::End(FaultId(1))),
+            (1000, Act::Arm(FaultId(2))),
+            (2000, Act::End(FaultId(2))),
+        ]
+    );
+}
+
+#[test]
+fn in_the_control_run_replaces_the_line_of_the_same_subject() {
+    let plan = plan(&scenario(
+        r#"
+        Given calls to "reviews" with method "GET" are retried up to 2 times on "5xx"
+        And in the control run calls to "reviews" are retried up to 2 times on "5xx"
+        And in the control run calls to "reviews" are balanced by "random"
+        When every instance of "reviews" answers in 5 ms
+        And 30% of the calls to "reviews" with method "POST" are aborted with status 503
+        And in the control run 30% of the tries reaching "reviews" are aborted with status 503
+        And "web" makes 50 calls to "reviews" with method "POST"
+        Then no call is tried more than 1 time
+        "#,
+    ));
+    let ControlRule::Replace(all) = &plan.control else { panic!("{:?}", plan.control) };
+    let instead: Vec<Option<u32>> = all
+        .iter()
+        .map(|r| match r {
+            Replacement::Policy { instead_of, .. } => instead_of.map(|id| id.0),
+            Replacement::Fault { instead_of, .. } => instead_of.map(|id| id.0),
+        })
+        .collect();
+    assert_eq!(instead, [Some(0), None, Some(1)]);
+}
+
+#[test]
+fn control_tags_are_read_and_the_nearest_wins() {
+    let text = r#"@control(faults)
+Feature: F
+  @slow @control(none: "the lines (all) @ once say it")
+  Scenario: S
+    Given a service "web" that calls "reviews"
+    And a service "reviews"
+    When "web" makes 20 calls to "reviews"
+    Then every call succeeds
+"#;
+    let plan = plan(text);
+    assert_eq!(plan.control, ControlRule::None("the lines (all) @ once say it".into()));
+    assert_eq!(plan.title.tags.len(), 3);
+    assert_eq!(plan.title.tags[1], "@slow");
+}
+
+#[test]
+fn an_outline_is_a_scenario_a_row() {
+    let text = r#"Feature: F
+  Background:
+    Given a service "web" that calls "reviews"
+    And a service "reviews" with 3 instances that answer in 5 ms
+  @outline
+  Scenario Outline: Status <status> is retried
+    Given calls to "reviews" are retried up to <retries> times on "5xx"
+    When every instance of "reviews" answers with status <status>
+    And "web" makes 20 calls to "reviews"
+    Then every call is tried more than <retries> times
+
+    @server
+    Examples:
+      | status | retries |
+      | 500    | 1       |
+      # 501 is another story
+      | 503    | 2       |
+    Examples: more
+      | status | retries |
+      | 599    | 3       |
+"#;
+    let compiled = compiled(text).unwrap();
+    let shown: Vec<String> = compiled
+        .plans
+        .iter()
+        .map(|p| format!("{} {} {:?} {}", p.key, p.title.scenario, p.title.tags, p.origins.scenario))
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"));
+    assert_eq!(compiled.lines[1], [17..=17, 6..=20]);
+}
+
+#[test]
+fn keys_do_not_depend_on_places() {
+    let text = scenario(
+        r#"
+        When instance 2 of "reviews" answers with status 503
+        And "web" makes 20 calls to "reviews"
+        Then at least 5 calls fail
+        "#,
+    );
+    let key = |text: &str| plan(text).key;
+    assert_eq!(key(&text), key(&text.replace("  Scenario: S", "\n  # a comment\n\n  @tag\n  Scenario: S")));
+    assert_eq!(key(&text), key(&text.replace("makes 20 calls", "makes 30 calls")), "the schedule may change");
+    assert_ne!(key(&text), key(&text.replace("at least 5", "at least 6")));
+    assert_ne!(key(&text), key(&text.replace("Scenario: S", "Scenario: T")));
+}
+
+#[test]
+fn a_mesh_file_is_a_topology() {
+    let text = "Feature: F\n  Scenario: S\n    Given the mesh \"shop\"\n    And a service \"ratings\"\n    And calls to \"reviews\" time out after 1 s\n    When \"web\" makes 20 calls to \"reviews\"\n    Then every call succeeds\n";
+    let plan = plan(text);
+    let names: Vec<(&str, usize)> =
+        plan.topology.services.iter().map(|s| (s.name.as_str(), s.instances.len())).collect();
+    assert_eq!(names, [("web", 1), ("reviews", 2), ("ratings", 1)]);
+}
+
+#[test]
+fn what_cannot_be_run_is_a_need_with_its_own_words() {
+    let plan = plan(&scenario(
+        r#"
+        Given a service "quotes" speaking grpc outside the mesh
+        And calls to "reviews" are mirrored to "quotes"
+        And calls to "reviews" are retried up to 2 times on "5xx", waiting at least 100 ms
+        When the wire from "web" to instance 2 of "reviews" is cut at 1 s
+        And instance 1 of "reviews" is paused
+        And instance 1 of "reviews" answers with grpc status "INTERNAL" after 2 messages
+        And "web" makes 100 calls per second to "reviews" for 3 seconds
+        Then every new connection to "reviews" uses mTLS
+        And every call conforms to "contract.json"
+        And instance 2 of "reviews" is unhealthy within 1 s of the fault
+        And calls to "reviews" are as good as before the fault
+        "#,
+    ));
+    let needs: Vec<String> = plan.needs.iter().map(|n| format!("{}: {}", n.origin, n.what)).collect();
+    insta::assert_snapshot!(needs.join("\n"));
+    assert!(plan.claims.is_empty() && plan.faults.is_empty() && plan.policies.is_empty());
+}

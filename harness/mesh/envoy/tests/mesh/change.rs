@@ -1,0 +1,175 @@
+//! Changes while proxies live: rejections, growth, a control plane that dies, other runs.
+
+use crate::town::{Town, id, part, plan, to_reviews, topology, until};
+use squall_mesh::{Desired, Mesh, MeshError, MeshEvent};
+use squall_model::{Destination, Fraction, Instance, PolicyKind, RetryOn, Which};
+use squall_mesh_envoy::now;
+use std::time::Duration;
+
+fn retries(up_to: u32) -> PolicyKind {
+    PolicyKind::Retries { of: to_reviews(), up_to, on: vec![RetryOn::FiveHundreds], elsewhere: false }
+}
+
+#[tokio::test]
+async fn a_rejection_is_told_in_the_proxys_words_and_undone() {
+    let Some(mut town) = Town::new(topology(&[None]), vec![retries(2)], Vec::new()).await else { return };
+    let want = Desired { topology: &town.plan.topology, policies: Vec::new(), faults: &[] };
+    let mut wrong = town.mesh.render(&want, &town.at).unwrap();
+    let web = &town.at.seats[&id("web", 1)].node;
+    // Two virtual hosts of one domain: Envoy's own rule, which no type of ours forbids.
+    let hosts = &mut wrong.proxies.get_mut(web).unwrap().outbound.hosts;
+    let mut twice = hosts[1].clone();
+    twice.name = "twice".into();
+    hosts.push(twice);
+    let refused = town.mesh.apply(&wrong, &town.at, crate::town::soon()).await.unwrap_err();
+    let MeshError::Rejected { instance, words } = refused else { panic!("{refused}") };
+    assert_eq!(instance, "web-1");
+    assert!(words.to_lowercase().contains("domain"), "{words}");
+    assert!(town.mesh.events().iter().any(|e| matches!(e, MeshEvent::Rejected { node, .. } if node == web)));
+
+    // What was in force before is so again, and the next change is taken.
+    town.workload("reviews", 1).answer(503, Duration::ZERO);
+    until("the last good state is back", async || {
+        let before = town.served("reviews");
+        town.client().await.call("r1.1", &[]).await;
+        town.served("reviews") == before + 3
+    })
+    .await;
+    town.policies(vec![retries(1)]);
+    town.configure().await.unwrap();
+    let before = town.served("reviews");
+    town.client().await.call("r1.2", &[]).await;
+    assert_eq!(town.served("reviews"), before + 2);
+}
+
+#[tokio::test]
+async fn a_change_is_in_force_once_it_is_confirmed() {
+    let Some(mut town) = Town::new(topology(&[None]), Vec::new(), Vec::new()).await else { return };
+    town.workload("reviews", 1).answer(503, Duration::ZERO);
+    let mut client = town.client().await;
+    for round in 0..20 {
+        let more = round % 3;
+        town.policies(if more == 0 { Vec::new() } else { vec![retries(more)] });
+        let asked = now();
+        let confirmed = town.configure().await.unwrap();
+        assert!(asked <= confirmed.acked && confirmed.acked <= confirmed.effective);
+        assert!(confirmed.last_old <= confirmed.effective);
+        let before = town.served("reviews");
+        client.call(&format!("r1.{round}"), &[]).await;
+        assert_eq!(town.served("reviews") - before, more as usize + 1, "a connection that was open already");
+    }
+}
+
+#[tokio::test]
+async fn growth_reaches_the_callers_and_shrinking_too() {
+    let Some(mut town) = Town::new(topology(&[None]), Vec::new(), Vec::new()).await else { return };
+    let mut client = town.client().await;
+    town.boot(&[id("reviews", 2)]).await;
+    town.plan.topology.services[1].instances.push(Instance::default());
+    town.configure().await.unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for n in 0..4 {
+        seen.insert(client.call(&format!("r1.{n}"), &[]).await.1);
+    }
+    assert_eq!(seen.len(), 2);
+    town.plan.topology.services[1].instances.pop();
+    town.configure().await.unwrap();
+    for n in 0..4 {
+        assert_eq!(client.call(&format!("r1.{n}"), &[]).await.1, "reviews-1");
+    }
+}
+
+#[tokio::test]
+async fn the_dead_are_left_alone_and_their_calls_fail() {
+    let Some(mut town) = Town::new(topology(&[None, None]), Vec::new(), Vec::new()).await else { return };
+    town.kill(&id("reviews", 2)).await;
+    let mut client = town.client().await;
+    let mut statuses = Vec::new();
+    for n in 0..4 {
+        statuses.push(client.call(&format!("r1.{n}"), &[]).await.0);
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 503, 503]);
+    // The living are configured without it: it stays a host, at an address where nobody is.
+    let dead = town.at.seats.remove(&id("reviews", 2)).unwrap();
+    town.configure().await.unwrap();
+    town.mesh.forget(&dead);
+}
+
+#[tokio::test]
+async fn without_a_control_plane_nothing_is_learned_and_afterwards_everything() {
+    let Some(mut town) = Town::new(topology(&[None]), Vec::new(), Vec::new()).await else { return };
+    town.workload("reviews", 1).answer(503, Duration::ZERO);
+    let mut client = town.client().await;
+    let gone = town.mesh.stop_control_plane().await.unwrap();
+    assert!(gone.asked <= gone.effective);
+    town.policies(vec![retries(2)]);
+    town.apply().await.unwrap();
+    client.call("r1.1", &[]).await;
+    assert_eq!(town.served("reviews"), 1, "it keeps what it has");
+    let back = town.mesh.start_control_plane(&town.at, crate::town::soon()).await.unwrap();
+    assert!(back.asked <= back.acked && back.acked <= back.effective);
+    client.call("r1.2", &[]).await;
+    assert_eq!(town.served("reviews"), 4);
+}
+
+#[tokio::test]
+async fn faults_live_without_a_control_plane() {
+    let faults = vec![crate::town::touch(100, squall_model::Level::Tries, to_reviews(), squall_model::Touch::Abort(503))];
+    let Some(town) = Town::new(topology(&[None]), Vec::new(), faults).await else { return };
+    town.mesh.stop_control_plane().await.unwrap();
+    town.arm(&[0]).await;
+    assert_eq!(town.client().await.call("r1.1", &[]).await.0, 503);
+    town.arm(&[]).await;
+    assert_eq!(town.client().await.call("r1.2", &[]).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_change_of_the_clusters_alone_is_probed_too() {
+    let limit = |at_most| {
+        let unit = squall_model::InFlight::Tries;
+        vec![PolicyKind::InFlight { caller: "web".into(), at_most, unit, to: "reviews".into() }]
+    };
+    let Some(mut town) = Town::new(topology(&[None]), limit(1), Vec::new()).await else { return };
+    let version = async |town: &Town| town.client().await.get("squall.probe", "/version", "x", &[]).await.1;
+    let before = version(&town).await;
+    town.policies(limit(2));
+    town.configure().await.unwrap();
+    let after = version(&town).await;
+    assert_ne!(before, after);
+    town.policies(limit(1));
+    town.configure().await.unwrap();
+    assert_eq!(version(&town).await, before, "the same state has the same name");
+}
+
+#[tokio::test]
+async fn a_proxy_that_lags_is_named() {
+    let Some(mut town) = Town::new(topology(&[None]), Vec::new(), Vec::new()).await else { return };
+    let dead = id("reviews", 1);
+    town.kill(&dead).await;
+    town.policies(vec![retries(1)]);
+    let want = Desired { topology: &town.plan.topology, policies: vec![], faults: &town.plan.faults };
+    let mut at = town.at.clone();
+    at.tag = "r2".into();
+    let config = town.mesh.render(&want, &at).unwrap();
+    let lagging = town.mesh.apply(&config, &at, now() + Duration::from_millis(200)).await.unwrap_err();
+    assert!(lagging.to_string().contains("reviews-1") && !lagging.to_string().contains("web-1"), "{lagging}");
+}
+
+#[test]
+fn what_cannot_be_said_is_refused_before_anything_is_touched() {
+    let Ok(program) = std::env::var("SQUALL_ENVOY") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mesh = squall_mesh_envoy::Envoy::start(program.as_ref(), folder.path()).unwrap();
+    let part = squall_model::Calls { to: Some(part(Which::Instance(1))), ..Default::default() };
+    let policies = vec![
+        PolicyKind::Retries { of: part, up_to: 1, on: vec![RetryOn::Reset], elsewhere: false },
+        PolicyKind::Route {
+            of: to_reviews(),
+            to: vec![Destination { share: Fraction::ZERO, target: squall_model::Target::service("reviews".into()) }],
+        },
+    ];
+    let plan = plan(topology(&[None]), policies, Vec::new());
+    let refusals = mesh.refuses(&plan);
+    assert_eq!(refusals.len(), 2, "{refusals:?}");
+}

@@ -1,0 +1,184 @@
+use crate::{
+    Settings, judge,
+    testing::{calls, every, finding, no, verdict},
+};
+use squall_evidence::{
+    LifeEnd, Process,
+    testing::{Hop, Scene, at, claiming, faulty, plan, reviews, target, touch},
+};
+use squall_model::{
+    Bound, ClaimKind, Dose, FaultId, FaultKind, Fraction, Level, Outcome, Phase, Quantity, ShareBound, Touch, Verdict,
+    When, Which, Why,
+};
+
+const SUCCEED: Outcome = Outcome::Succeed(None);
+
+fn whole() -> squall_model::Population {
+    calls(Phase::Whole)
+}
+
+/// A third of the tries are to be aborted, of each hundred so many are; retried once if `retried`.
+fn aborting(of_hundred: u64, retried: bool) -> Scene {
+    let mut scene =
+        Scene::new(faulty(plan(), touch(Level::Tries, 30, Which::Service, Touch::Abort(503)), When::Standing));
+    scene.stood(0);
+    scene.calls(0, 1, 600, |n| match n % 100 < of_hundred {
+        true if retried => vec![Hop::Aborted(1, 503), Hop::Ok(2)],
+        true => vec![Hop::Aborted(1, 503)],
+        false => vec![Hop::Ok(1)],
+    });
+    scene
+}
+
+fn dosed(dose: Dose) -> Verdict {
+    Verdict::Inconclusive(Why::Dose { fault: FaultId(0), dose })
+}
+
+#[test]
+fn a_fault_as_meant_lets_verdicts_pass() {
+    assert_eq!(verdict(&aborting(30, false), every(whole(), SUCCEED)), Verdict::Violated);
+    assert_eq!(verdict(&aborting(42, true), every(whole(), SUCCEED)), Verdict::Holds, "42 of 142 tries");
+}
+
+#[test]
+fn green_needs_the_fault() {
+    assert_eq!(verdict(&aborting(0, true), every(whole(), SUCCEED)), dosed(Dose::Absent));
+    assert_eq!(verdict(&aborting(10, true), every(whole(), SUCCEED)), dosed(Dose::Weaker));
+    assert_eq!(verdict(&aborting(90, true), every(whole(), SUCCEED)), dosed(Dose::Stronger));
+}
+
+#[test]
+fn red_needs_a_fault_no_stronger_than_was_meant() {
+    assert_eq!(verdict(&aborting(60, false), every(whole(), SUCCEED)), dosed(Dose::Stronger));
+    let mut leaking = aborting(30, false);
+    leaking.local(700, 503, "FI", "fault_filter_abort");
+    let verdict = verdict(&leaking, every(whole(), SUCCEED));
+    assert!(matches!(verdict, Verdict::Inconclusive(Why::Dose { dose: Dose::Leaked(_), .. })), "{verdict:?}");
+}
+
+#[test]
+fn harm_done_by_less_than_the_fault_is_harm() {
+    let weaker = aborting(10, false);
+    let at_least = |share, outcome| ClaimKind::Share {
+        of: whole(),
+        outcome,
+        bound: ShareBound::AtLeast(Fraction::percent(share)),
+    };
+    let at_most =
+        |share, outcome| ClaimKind::Share { of: whole(), outcome, bound: ShareBound::AtMost(Fraction::percent(share)) };
+    let failing = |low: Option<u64>, high| ClaimKind::Total {
+        quantity: Quantity::Count { of: whole(), outcome: Outcome::Fail },
+        bound: Bound { low, high },
+    };
+    for harmless in [
+        every(whole(), SUCCEED),
+        no(whole(), Outcome::Fail),
+        at_least(99, SUCCEED),
+        at_most(1, Outcome::Fail),
+        failing(None, Some(5_000)),
+    ] {
+        assert_eq!(verdict(&weaker, harmless.clone()), Verdict::Violated, "{harmless:?}");
+    }
+    // These say that the fault is felt: it may be the fault that is missing.
+    for felt in [
+        every(whole(), Outcome::Fail),
+        no(whole(), SUCCEED),
+        at_least(25, Outcome::Fail),
+        failing(Some(100_000), None),
+        every(whole(), Outcome::Retried),
+    ] {
+        assert_eq!(verdict(&weaker, felt.clone()), dosed(Dose::Weaker), "{felt:?}");
+    }
+}
+
+#[test]
+fn a_control_run_without_the_fault_is_asked_for_none() {
+    let mut scene = aborting(0, false);
+    scene.plan = squall_model::vary(&scene.plan, squall_model::Variation::WithoutFaults);
+    scene.seen.effects.clear();
+    assert_eq!(verdict(&scene, every(whole(), Outcome::Fail)), Verdict::Violated);
+    assert_eq!(verdict(&scene, every(whole(), SUCCEED)), Verdict::Holds);
+}
+
+#[test]
+fn books_that_do_not_balance_prove_nothing() {
+    let mut scene = aborting(30, false);
+    scene.seen.ledger.pop();
+    for claim in [every(whole(), SUCCEED), no(whole(), Outcome::TimeOut)] {
+        let verdict = verdict(&scene, claim);
+        let Verdict::Inconclusive(Why::Books(text)) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(text, "420 answers passed on by callees' proxies, 419 in a ledger");
+    }
+    let mut open = aborting(30, false);
+    open.seen.quiet = false;
+    assert!(matches!(verdict(&open, every(whole(), SUCCEED)), Verdict::Inconclusive(Why::Books(_))));
+}
+
+#[test]
+fn a_machine_in_trouble_proves_nothing() {
+    let because = |change: fn(&mut Scene)| {
+        let mut scene = aborting(30, false);
+        change(&mut scene);
+        match verdict(&scene, every(whole(), SUCCEED)) {
+            Verdict::Inconclusive(Why::Environment(text)) => text,
+            other => panic!("{other:?}"),
+        }
+    };
+    let texts = [
+        because(|s| s.seen.health.late_max = 150_000_000),
+        because(|s| s.seen.health.late_p99 = 12_000_000),
+        because(|s| s.seen.health.starved = 3),
+        because(|s| s.seen.health.loop_lag = 400_000_000),
+        because(|s| s.seen.health.slept = true),
+        because(|s| {
+            let how = "signal 11".into();
+            s.seen.lives.push(LifeEnd { instance: reviews(1), what: Process::Proxy, asked: None, at: at(900), how });
+        }),
+    ];
+    insta::assert_snapshot!(texts.join("\n"), @"
+    a send was more than 150 ms late, 100 ms is allowed
+    1% of the sends were more than 12 ms late, 10 ms is allowed
+    3 calls found no free connection
+    the engine was held up for 400 ms, 250 ms is allowed
+    the machine was suspended
+    the proxy of reviews-1 died by itself (signal 11)
+    ");
+}
+
+#[test]
+fn a_kill_that_was_asked_for_is_no_trouble() {
+    let killed = FaultKind::Killed { of: target(Which::Instance(3)) };
+    let mut scene = Scene::new(faulty(plan(), killed, When::Standing));
+    scene.stood(0);
+    scene.calls(0, 1, 50, |_| [Hop::Ok(1)]);
+    scene.killed(reviews(3), Process::Proxy, 1);
+    assert_eq!(verdict(&scene, every(whole(), SUCCEED)), Verdict::Holds);
+}
+
+#[test]
+fn what_is_open_anyway_keeps_its_own_reason() {
+    let mut scene = aborting(0, true);
+    scene.seen.health.slept = true;
+    scene.seen.calls.clear();
+    assert_eq!(verdict(&scene, every(whole(), SUCCEED)), crate::testing::EMPTY);
+}
+
+#[test]
+fn the_first_reason_is_the_one_that_explains_the_others() {
+    let mut scene = aborting(10, true);
+    scene.seen.ledger.pop();
+    let books = finding(&scene, every(whole(), SUCCEED)).verdict;
+    assert!(matches!(books, Verdict::Inconclusive(Why::Books(_))), "{books:?}");
+    scene.seen.health.slept = true;
+    let environment = finding(&scene, every(whole(), SUCCEED)).verdict;
+    assert!(matches!(environment, Verdict::Inconclusive(Why::Environment(_))), "{environment:?}");
+}
+
+#[test]
+fn judging_twice_finds_the_same() {
+    let mut scene = aborting(30, false);
+    scene.plan = claiming(claiming(scene.plan, every(whole(), SUCCEED)), no(whole(), Outcome::TimeOut));
+    let judge = || judge(&scene.plan, &scene.evidence(), &Settings::default());
+    assert_eq!(judge(), judge());
+    assert_eq!(judge().iter().map(|f| f.claim.0).collect::<Vec<_>>(), [0, 1]);
+}

@@ -1,0 +1,238 @@
+use crate::{
+    Settings, decided,
+    testing::{BORDER, EMPTY, UNDECIDED, finding, verdict},
+    violated_already,
+};
+use squall_evidence::{
+    Ejection, Process,
+    testing::{Hop, Scene, at, claiming, faulty, plan, reviews, span, target, web},
+};
+use squall_model::{
+    Act, Calls, ClaimKind, CounterRecord, FaultId, FaultKind, Happening, Measured, MomentRef, Target, Verdict, Which,
+};
+use std::time::Duration;
+
+fn claim(what: Happening, within: u64, of: MomentRef) -> ClaimKind {
+    ClaimKind::Moment { what, within: Duration::from_millis(within), of }
+}
+
+fn recover(within: u64) -> ClaimKind {
+    claim(Happening::Recover(Calls::default()), within, MomentRef::FaultEnd)
+}
+
+fn instance(number: u32) -> Target {
+    target(Which::Instance(number))
+}
+
+/// Instance 1 is killed at 200 ms and comes back at 400 ms, confirmed at 404; a call every 2 ms for a second.
+fn killing(hops: impl Fn(u64) -> Hop) -> Scene {
+    let killed = FaultKind::Killed { of: instance(1) };
+    let mut scene = Scene::new(faulty(plan(), killed, span(200, 400)));
+    scene.happened(Act::Arm(FaultId(0)), 200, 202);
+    scene.happened(Act::End(FaultId(0)), 400, 404);
+    scene.killed(reviews(1), Process::Proxy, 200);
+    scene.calls(0, 2, 500, |n| [hops(2 * n)]);
+    scene
+}
+
+/// Calls fail from the kill until so many milliseconds after the origin.
+fn failing_until(ms: u64) -> Scene {
+    killing(|now| if (200..=ms).contains(&now) { Hop::Refused(2) } else { Hop::Ok(2) })
+}
+
+#[test]
+fn after_a_flawless_phase_no_call_may_fail() {
+    let scene = failing_until(500);
+    assert_eq!(verdict(&scene, recover(101)), Verdict::Holds);
+    assert_eq!(verdict(&scene, recover(90)), Verdict::Violated);
+    // 400 ms + 98 ms is before the last failing call, 404 ms + 98 ms after it.
+    assert_eq!(verdict(&scene, recover(98)), BORDER);
+    let found = finding(&scene, recover(200));
+    assert_eq!(found.measured, Measured::Time(Some((96_000_000, 100_000_000))));
+    let found = finding(&scene, recover(50));
+    assert_eq!(found.exemplars.len(), 5);
+    assert!(found.exemplars.iter().all(|e| e.at > 450_000_000 && e.outcome == "refused"));
+}
+
+#[test]
+fn at_least_one_full_slot_follows() {
+    let scene = failing_until(300);
+    assert_eq!(verdict(&scene, recover(480)), Verdict::Holds);
+    // 49 calls are no slot of 50.
+    assert_eq!(verdict(&scene, recover(498)), UNDECIDED);
+    assert_eq!(verdict(&scene, recover(10_000)), UNDECIDED);
+}
+
+#[test]
+fn where_some_failed_before_a_slot_must_be_worse_than_chance() {
+    let failing = |before: u64, after: u64| {
+        killing(move |now| {
+            let n = now / 2;
+            let bad = if now < 200 { n % 100 < before } else { n % 50 < after };
+            if bad { Hop::Status(2, 500) } else { Hop::Ok(2) }
+        })
+    };
+    assert_eq!(verdict(&failing(10, 5), recover(100)), Verdict::Holds);
+    assert_eq!(verdict(&failing(10, 8), recover(100)), Verdict::Holds);
+    assert_eq!(verdict(&failing(10, 20), recover(100)), UNDECIDED);
+    assert_eq!(verdict(&failing(10, 48), recover(100)), Verdict::Violated);
+}
+
+#[test]
+fn recovery_needs_a_phase_before_and_a_moment() {
+    let mut standing = failing_until(500);
+    standing.seen.effects[0].effect.asked = at(0);
+    assert_eq!(verdict(&standing, recover(300)), EMPTY);
+    let never = claim(Happening::Recover(Calls::default()), 100, MomentRef::Change);
+    assert_eq!(verdict(&failing_until(500), never), EMPTY);
+}
+
+#[test]
+fn calls_that_the_kill_caught_in_flight_are_no_flaw_of_the_phase_before() {
+    let scene = killing(|now| {
+        if now == 198 {
+            Hop::Broken(1)
+        } else if now < 300 {
+            Hop::Ok(1)
+        } else {
+            Hop::Ok(2)
+        }
+    });
+    assert_eq!(verdict(&scene, recover(100)), Verdict::Holds);
+    let flawed = killing(|now| {
+        if now == 100 {
+            Hop::Broken(1)
+        } else if now == 900 {
+            Hop::Broken(1)
+        } else {
+            Hop::Ok(2)
+        }
+    });
+    assert_eq!(verdict(&flawed, recover(100)), Verdict::Holds, "one of a hundred before, one of fifty after");
+}
+
+fn gets_traffic(within: u64) -> ClaimKind {
+    claim(Happening::GetsTraffic(instance(1)), within, MomentRef::FaultEnd)
+}
+
+/// From so many milliseconds after the origin instance 1 gets every other try.
+fn back_at(ms: u64) -> Scene {
+    killing(move |now| if now >= ms && now % 4 == 0 { Hop::Ok(1) } else { Hop::Ok(2) })
+}
+
+#[test]
+fn traffic_comes_in_time_or_too_late() {
+    assert_eq!(verdict(&back_at(500), gets_traffic(110)), Verdict::Holds);
+    assert_eq!(verdict(&back_at(500), gets_traffic(90)), Verdict::Violated);
+    // In time if it counts from the end that was confirmed, too late if from when it was asked for.
+    assert_eq!(verdict(&back_at(500), gets_traffic(98)), BORDER);
+    let Measured::Time(Some((low, high))) = finding(&back_at(500), gets_traffic(110)).measured else {
+        panic!("a time")
+    };
+    assert!(low > 96_000_000 && high < 101_000_000 && high - low == 4_000_000, "{low} {high}");
+}
+
+#[test]
+fn traffic_that_never_comes_is_too_late_only_if_somebody_waited() {
+    let never = back_at(10_000);
+    let found = finding(&never, gets_traffic(500));
+    assert_eq!((found.verdict, found.measured), (Verdict::Violated, Measured::Time(None)));
+    assert_eq!(found.exemplars.len(), 5, "calls that went elsewhere");
+    assert_eq!(verdict(&never, gets_traffic(900)), UNDECIDED);
+    let mut silent = never.clone();
+    silent.seen.calls.retain(|c| c.intended < at(300));
+    assert_eq!(verdict(&silent, gets_traffic(500)), EMPTY, "nobody called after the moment");
+}
+
+fn ejected(within: u64, of: MomentRef) -> ClaimKind {
+    claim(Happening::Ejected(instance(2)), within, of)
+}
+
+/// In turn over three instances, 2 ms apart; instance 2 fails from 200 ms on, and gets nothing from `out` ms on.
+fn ejecting(out: u64) -> Scene {
+    let fails = FaultKind::Answers { of: instance(2), how: squall_model::Answers::Status(500) };
+    let mut scene = Scene::new(faulty(plan(), fails, span(200, 900)));
+    scene.happened(Act::Arm(FaultId(0)), 200, 201);
+    scene.happened(Act::End(FaultId(0)), 900, 901);
+    scene.calls(0, 2, 500, |n| {
+        let now = 2 * n;
+        [match n % 3 {
+            0 => Hop::Ok(1),
+            1 if now >= out => Hop::Ok(1),
+            1 if (201..900).contains(&now) => Hop::Status(2, 500),
+            1 => Hop::Ok(2),
+            _ => Hop::Ok(3),
+        }]
+    });
+    scene
+}
+
+/// With the counter of the caller's outlier detection.
+fn counted(mut scene: Scene) -> Scene {
+    let mut counters = scene.observed().counters;
+    let name = "cluster.out.reviews.outlier_detection.ejections_enforced_total";
+    counters.iter_mut().filter(|c| c.proxy == web()).for_each(|c: &mut CounterRecord| {
+        c.rises.insert(name.into(), 1);
+    });
+    scene.seen.counters = counters;
+    scene
+}
+
+#[test]
+fn ejection_is_inferred_from_tries_that_stay_away() {
+    // Failures at 206, 212, 218, 224, 230 ms; the last try at 230 ms.
+    let scene = counted(ejecting(232));
+    let fifth = MomentRef::Failure(5);
+    assert_eq!(verdict(&scene, ejected(10, fifth)), Verdict::Holds);
+    assert_eq!(verdict(&counted(ejecting(500)), ejected(1_000, fifth)), UNDECIDED);
+    assert_eq!(verdict(&counted(ejecting(500)), ejected(100, fifth)), Verdict::Violated);
+    assert_eq!(verdict(&counted(ejecting(10_000)), ejected(300, fifth)), Verdict::Violated, "it never was");
+    assert_eq!(verdict(&counted(ejecting(500)), ejected(400, MomentRef::FaultStart)), Verdict::Holds);
+}
+
+#[test]
+fn staying_away_is_no_ejection_without_outlier_detection() {
+    assert_eq!(verdict(&ejecting(232), ejected(10, MomentRef::Failure(5))), Verdict::Violated);
+}
+
+#[test]
+fn an_ejection_counts_from_a_failure_that_happened() {
+    assert_eq!(verdict(&counted(ejecting(232)), ejected(10, MomentRef::Failure(50))), EMPTY);
+    assert_eq!(verdict(&counted(ejecting(232)), ejected(10, MomentRef::Failure(0))), EMPTY);
+}
+
+#[test]
+fn a_mesh_that_tells_of_ejections_is_believed() {
+    let told = |from: u64, to: u64| {
+        let mut scene = ejecting(10_000);
+        let ejection = Ejection { by: web(), instance: reviews(2), from: at(from), to: at(to), out: true };
+        scene.seen.ejections.push(Ejection { instance: reviews(3), ..ejection.clone() });
+        scene.seen.ejections.push(Ejection { out: false, ..ejection.clone() });
+        scene.seen.ejections.push(ejection);
+        scene
+    };
+    let within = |scene: &Scene, ms| verdict(scene, ejected(ms, MomentRef::FaultStart));
+    assert_eq!(within(&told(250, 260), 60), Verdict::Holds);
+    assert_eq!(within(&told(250, 260), 55), BORDER);
+    assert_eq!(within(&told(250, 260), 45), Verdict::Violated);
+    let found = finding(&told(250, 260), ejected(60, MomentRef::FaultStart));
+    assert_eq!(found.measured, Measured::Time(Some((49_000_000, 60_000_000))));
+}
+
+#[test]
+fn under_way_a_late_event_is_final_and_a_recovery_is_not() {
+    let state = |mut scene: Scene, kind: ClaimKind| {
+        scene.plan = claiming(scene.plan, kind);
+        scene.seen.quiet = false;
+        let (evidence, settings) = (scene.evidence(), Settings::default());
+        (decided(&scene.plan, &evidence, &settings), violated_already(&scene.plan, &evidence, &settings))
+    };
+    assert_eq!(state(back_at(500), gets_traffic(110)), (true, false));
+    assert_eq!(state(back_at(10_000), gets_traffic(500)), (true, true));
+    assert_eq!(state(back_at(10_000), gets_traffic(900)), (false, false));
+    assert_eq!(state(failing_until(500), recover(50)), (true, true));
+    assert_eq!(state(failing_until(500), recover(200)), (true, false));
+    let mut before_the_end = back_at(500);
+    before_the_end.seen.effects.pop();
+    assert_eq!(state(before_the_end, gets_traffic(110)), (false, false));
+}
