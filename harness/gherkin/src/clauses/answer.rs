@@ -66,10 +66,13 @@ pub(crate) fn event(r: &mut Reader<'_>) -> Event {
     }
     let start = r.at();
     if r.eat("answers with ") {
+        let known = r.missing.len();
         let status = answer(r);
         if r.eat(" after ") {
             r.number();
             let _ = r.eat(" messages") || r.eat(" message");
+            // The whole of it is one thing that is missing.
+            r.missing.truncate(known);
             r.lacks(r.since(start), r.slice(r.since(start)).to_owned());
         }
         return status.map_or(Event::Other, |status| Event::Answers(Answers::Status(status)));

@@ -74,7 +74,7 @@ fn passive(r: &mut Reader<'_>) -> Option<Option<Outcome>> {
         return Some(answer(r).map(Outcome::Answered));
     }
     if r.eat("tried more than ") {
-        let tries = r.at_least_one("tries");
+        let tries = r.at_least_one("whatever is made is tried more than 0 times");
         let _ = r.eat(" times") || r.eat(" time");
         return Some(tries.map(|(tries, _)| Outcome::TriedMoreThan(tries)));
     }

@@ -123,11 +123,11 @@ impl<'t> Reader<'t> {
         Some((number, span))
     }
 
-    /// Reads a number that must not be 0; `of` says of what.
-    pub(crate) fn at_least_one(&mut self, of: &str) -> Option<(u32, Range<usize>)> {
+    /// Reads a number that must not be 0; `why` says what 0 would mean.
+    pub(crate) fn at_least_one(&mut self, why: &str) -> Option<(u32, Range<usize>)> {
         let (number, span) = self.number()?;
         if number == 0 {
-            self.tell(Mistake::error("zero", span.clone(), format!("0 {of} is none at all")).label("at least 1"));
+            self.tell(Mistake::error("zero", span.clone(), why).label("at least 1"));
         }
         Some((number, span))
     }
@@ -159,7 +159,7 @@ impl<'t> Reader<'t> {
             let mistake =
                 Mistake::error("percent", span.clone(), e.to_string()).label("a share lies between 0% and 100%");
             self.tell(mistake);
-            Fraction::ALL
+            Fraction::percent(50)
         });
         Some((share, span))
     }

@@ -35,7 +35,7 @@ pub(crate) fn shape(r: &mut Reader<'_>) -> Shape {
                 r.lacks(r.since(start + 1), "one proxy for each node");
             }
         } else if r.eat(" with ") {
-            shape.instances = r.at_least_one("instances").map(|(n, span)| not_too_many(r, n, span));
+            shape.instances = r.at_least_one("no instance at all").map(|(n, span)| not_too_many(r, n, span));
             let _ = r.eat(" instances") || r.eat(" instance");
         } else if r.eat(" of version ") {
             shape.version = r.quoted().map(|(version, _)| VersionName::from(version));
@@ -112,7 +112,7 @@ fn protocol(r: &mut Reader<'_>, start: usize) -> Protocol {
 pub(crate) fn fleet(r: &mut Reader<'_>) -> Vec<Instance> {
     let mut instances = Vec::new();
     loop {
-        let Some((count, span)) = r.at_least_one("instances") else { break };
+        let Some((count, span)) = r.at_least_one("no instance at all") else { break };
         let count = not_too_many(r, count, span);
         let _ = r.eat(" instances ") || r.eat(" instance ") || r.eat(" ");
         let start = r.at();
@@ -149,7 +149,7 @@ pub(crate) fn with(r: &mut Reader<'_>) -> With {
     filters(r, &mut with.filter);
     let start = r.at();
     if r.eat(" as ") {
-        with.users = r.at_least_one("users").map(|(users, _)| users);
+        with.users = r.at_least_one("no users at all").map(|(users, _)| users);
         let _ = r.eat(" users") || r.eat(" user");
         with.users_at = Some(r.since(start + 1));
     }

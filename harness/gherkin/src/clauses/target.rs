@@ -68,7 +68,7 @@ fn which(r: &mut Reader<'_>) -> Option<(Short, Range<usize>)> {
         return Some((Short::Every, r.since(start)));
     }
     if r.eat("instance ") || r.eat("instances ") {
-        let (number, span) = r.at_least_one("as the number of an instance")?;
+        let (number, span) = r.at_least_one("instances are numbered from 1")?;
         r.eat(" of ");
         return Some((Short::Instance(number), span));
     }
@@ -79,7 +79,7 @@ fn which(r: &mut Reader<'_>) -> Option<(Short, Range<usize>)> {
     if r.rest().starts_with('"') {
         return Some((Short::Service, r.since(start)));
     }
-    let (count, span) = r.at_least_one("instances")?;
+    let (count, span) = r.at_least_one("no instance at all")?;
     let _ = r.eat(" instances of ") || r.eat(" instance of ");
     Some((Short::First(count), span))
 }

@@ -70,7 +70,7 @@ pub(crate) fn moment(r: &mut Reader<'_>) -> Option<Moment> {
     if !r.eat("its ") {
         return None;
     }
-    let (number, span) = r.at_least_one("as an ordinal")?;
+    let (number, span) = r.at_least_one("failures are counted from 1")?;
     let suffix = r.one_of(&[("st", "st"), ("nd", "nd"), ("rd", "rd"), ("th", "th")])?;
     if suffix != ordinal(number) {
         let right = ordinal(number);

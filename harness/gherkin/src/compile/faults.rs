@@ -14,7 +14,7 @@ pub(crate) fn fault(number: u8, args: &mut Args<'_>) -> Option<Says> {
         44 => happens(args),
         45 => {
             let service = args.service()?;
-            let (to, _) = args.take(|r| r.at_least_one("instances"))?;
+            let (to, _) = args.take(|r| r.at_least_one("no instance at all"))?;
             Some(Says::Fault(FaultKind::Resized { service, to: to.clamp(1, crate::clauses::shape::MOST_INSTANCES) }))
         }
         _ => None,

@@ -63,7 +63,10 @@ impl Draft<'_> {
             Ok(topology) => topology.services.into_iter().for_each(|service| self.put(service)),
             Err(mistakes) => {
                 sink.out.extend(mistakes);
-                args.tell(Mistake::error("mesh-file", span, format!("{file} cannot be read")).label("said here"));
+                args.tell(
+                    Mistake::error("mesh-file", span, format!("{file} cannot be read"))
+                        .label("read because of this line"),
+                );
             }
         }
     }
@@ -112,7 +115,7 @@ impl Draft<'_> {
 
     fn capacity(&mut self, args: &mut Args<'_>) {
         let Some(name) = self.known(args) else { return };
-        let workers = args.take(|r| r.at_least_one("calls at a time"));
+        let workers = args.take(|r| r.at_least_one("it would handle nothing at all"));
         if let (Some(service), Some((workers, _))) = (self.topology.service_mut(&name), workers) {
             service.capacity = Some(Capacity { workers: workers.max(1), queue: None });
         }

@@ -24,7 +24,7 @@ pub(crate) use unread::word;
 use crate::document::{Case, Step};
 use crate::matcher::language;
 use crate::sentences::Kind;
-use crate::source::Defaults;
+use crate::source::{Defaults, Mistake};
 use squall_model::{
     Claim, ClaimId, Diagnostic, FaultId, Need, OriginMap, PLAN_SCHEMA, Plan, Policy, PolicyId, PolicyKind, Title,
     Topology, Variation, When,
@@ -50,14 +50,16 @@ pub(crate) struct Built<'a> {
 pub(crate) fn build<'a>(feature: &str, case: &'a Case, env: &Defaults<'_>, sink: &mut Sink<'_>) -> Built<'a> {
     let before = sink.errors();
     let (lines, unread) = read_lines(&case.steps, sink);
+    let told = sink.errors();
     let (topology, mut missing) = given::topology(&lines, env, sink);
+    let half_known = case.broken || unread || sink.errors() > told;
     let statements: Vec<Statement> =
         lines.iter().enumerate().map(|(number, line)| statement::read(number, line, env, sink)).collect();
-    names::check(&statements, &lines, &topology, sink);
+    names::check(&statements, &lines, &topology, half_known, sink);
     missing.extend(statements.iter().flat_map(|s| s.missing.iter().map(|m| (s.line, m.clone()))));
     missing.sort_by_key(|(line, m)| (*line, m.span.start));
 
-    let (policies, policy_lines) = policies_of(&statements, &topology);
+    let (policies, policy_lines) = policies_of(&statements, &lines, &topology, sink);
     let changes = changes_of(&statements, &policies, &policy_lines);
     let Story { faults, fault_lines, timeline, traffic_lines } = timeline::story(&statements, &changes, &lines, sink);
     let control = control::rule(case, &statements, &lines, &policies, &faults, sink);
@@ -133,12 +135,28 @@ fn read_lines<'a>(steps: &'a [Step], sink: &mut Sink<'_>) -> (Vec<Line<'a>>, boo
 }
 
 /// Policies in order of writing: a later one on the same subject replaces the earlier, but a change replaces nothing.
-fn policies_of(statements: &[Statement], topology: &Topology) -> (Vec<Policy>, Vec<usize>) {
+fn policies_of(
+    statements: &[Statement],
+    lines: &[Line<'_>],
+    topology: &Topology,
+    sink: &mut Sink<'_>,
+) -> (Vec<Policy>, Vec<usize>) {
     let mut kept: Vec<(&Statement, &PolicyKind)> = Vec::new();
     for statement in statements.iter().filter(|s| !s.control) {
         let Says::Policy(says) = &statement.says else { continue };
         if !is_change(statement, statements) {
-            kept.retain(|(s, old)| is_change(s, statements) || !policies::same_subject(old, says, topology));
+            let replaced = |s: &Statement, old: &PolicyKind| {
+                !is_change(s, statements) && policies::same_subject(old, says, topology)
+            };
+            let beside = kept.iter().any(|(s, old)| s.own == statement.own && replaced(s, old));
+            if let Some(line) = lines.get(statement.line).filter(|_| beside) {
+                let mistake =
+                    Mistake::warning("replaced", line.whole(), "a line above says something else of the same")
+                        .label("replaces that line")
+                        .hint("take one of them out; a policy that comes later is a change: under When, with its time");
+                sink.tell(line.step, mistake);
+            }
+            kept.retain(|(s, old)| !replaced(s, old));
         }
         kept.push((statement, says));
     }

@@ -14,10 +14,18 @@ struct Known<'a> {
     topology: &'a Topology,
     /// Services that grow: to how many instances at the most.
     grown: BTreeMap<ServiceName, u32>,
+    /// Some line that may declare services could not be read: then only misspelt names are told.
+    lenient: bool,
 }
 
 /// Looks up every name of every statement.
-pub(crate) fn check(statements: &[Statement], lines: &[Line<'_>], topology: &Topology, sink: &mut Sink<'_>) {
+pub(crate) fn check(
+    statements: &[Statement],
+    lines: &[Line<'_>],
+    topology: &Topology,
+    lenient: bool,
+    sink: &mut Sink<'_>,
+) {
     let mut grown = BTreeMap::new();
     for statement in statements {
         if let Says::Fault(FaultKind::Resized { service, to }) = &statement.says {
@@ -25,7 +33,7 @@ pub(crate) fn check(statements: &[Statement], lines: &[Line<'_>], topology: &Top
             *most = (*most).max(*to);
         }
     }
-    let known = Known { topology, grown };
+    let known = Known { topology, grown, lenient };
     for statement in statements {
         let Some(line) = lines.get(statement.line) else { continue };
         for named in &statement.names {
@@ -58,6 +66,7 @@ impl Known<'_> {
         }
         let hint = match near_service(self.topology, name) {
             Some(near) => format!("did you mean \"{near}\"?"),
+            None if self.lenient => return None,
             None => match self.topology.services.as_slice() {
                 [] => "no service is declared: begin with `Given a service \"…\"`".to_owned(),
                 services => {

@@ -38,7 +38,7 @@ pub(crate) fn policy(number: u8, args: &mut Args<'_>) -> Option<Says> {
 
 fn retries(args: &mut Args<'_>) -> Option<PolicyKind> {
     let of = args.take(calls)?;
-    let (up_to, _) = args.take(|r| r.at_least_one("retries"))?;
+    let (up_to, _) = args.take(|r| r.at_least_one("no retries at all"))?;
     let on = retry_on(args)?;
     args.turn();
     let elsewhere = args.r.eat(", each on another instance");
@@ -113,7 +113,7 @@ fn in_flight(args: &mut Args<'_>) -> Option<PolicyKind> {
 fn connections(args: &mut Args<'_>) -> Option<PolicyKind> {
     let caller = args.service()?;
     let caller_at = args.last();
-    let (at_most, _) = args.take(|r| r.at_least_one("connections"))?;
+    let (at_most, _) = args.take(|r| r.at_least_one("no connections at all"))?;
     let to = args.service()?;
     let (waiting, _) = args.take(Reader::number)?;
     args.edge(inner(&caller_at), &caller, &to);
@@ -123,7 +123,7 @@ fn connections(args: &mut Args<'_>) -> Option<PolicyKind> {
 fn ejection(args: &mut Args<'_>) -> Option<PolicyKind> {
     let of = args.service()?;
     let (lasts, _) = args.take(|r| r.some_time("is no ejection"))?;
-    let (after, _) = args.take(|r| r.at_least_one("failures"))?;
+    let (after, _) = args.take(|r| r.at_least_one("nobody is ejected for no failure"))?;
     args.turn();
     let mut at_most = Fraction::ALL;
     if args.r.eat(", at most ") {

@@ -37,7 +37,7 @@ fn open(args: &mut Args<'_>) -> Option<TrafficLine> {
 
 fn serial(args: &mut Args<'_>) -> Option<TrafficLine> {
     let (caller, caller_at) = caller(args)?;
-    let (calls, _) = args.take(|r| r.at_least_one("calls"))?;
+    let (calls, _) = args.take(|r| r.at_least_one("no calls at all"))?;
     let (to, with) = callee(args, &caller, caller_at)?;
     no_schedule(args, &with, "calls one after another come when the answer before has come");
     Some(line(caller, to, with, Shape::Serial { calls }))
@@ -51,7 +51,7 @@ fn decide(args: &mut Args<'_>, env: &Defaults<'_>) -> Option<TrafficLine> {
 }
 
 fn closed(args: &mut Args<'_>) -> Option<TrafficLine> {
-    let (users, _) = args.take(|r| r.at_least_one("users"))?;
+    let (users, _) = args.take(|r| r.at_least_one("no users at all"))?;
     let (caller, caller_at) = caller(args)?;
     let (to, mut with) = callee(args, &caller, caller_at)?;
     no_schedule(args, &with, "users call when they have thought");
@@ -73,7 +73,7 @@ fn ramp(args: &mut Args<'_>) -> Option<TrafficLine> {
     let (to, with) = callee(args, &caller, caller_at)?;
     no_schedule(args, &with, "a ramp is evenly spaced");
     let (from, from_at) = args.take(Reader::number)?;
-    let (up_to, to_at) = args.take(|r| r.at_least_one("calls per second"))?;
+    let (up_to, to_at) = args.take(|r| r.at_least_one("no calls at all"))?;
     let not_too_fast =
         |args: &mut Args<'_>, number: u32, span: Range<usize>| too_fast(number, &span).map(|m| args.tell(m));
     not_too_fast(args, from, from_at.clone());
@@ -106,7 +106,7 @@ fn callee(args: &mut Args<'_>, caller: &ServiceName, caller_at: Range<usize>) ->
 
 /// `200 calls per second`.
 fn rate(r: &mut Reader<'_>) -> Option<Rate> {
-    let (count, span) = r.at_least_one("calls per second")?;
+    let (count, span) = r.at_least_one("no calls at all")?;
     let per =
         r.one_of(&[(" calls per second", Duration::from_secs(1)), (" calls per minute", Duration::from_secs(60))])?;
     if per == Duration::from_secs(1) {

@@ -10,7 +10,7 @@ use squall_model::Diagnostic;
 use std::ops::Range;
 
 /// Below this a line is like no sentence at all.
-const ALIKE: f64 = 0.35;
+const ALIKE: f64 = 0.3;
 
 /// What is wrong with a step that matches no sentence under its keyword.
 pub(crate) fn diagnose(step: &Step, sink: &Sink<'_>) -> Diagnostic {

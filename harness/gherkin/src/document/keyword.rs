@@ -75,8 +75,13 @@ pub(crate) fn judge(text: &str, span: Range<usize>, prose: bool, opening: bool) 
     let word = text.split(|c: char| c.is_whitespace() || c == ':').next().unwrap_or(text);
     let word_span = span.start..span.start + word.len().max(1);
     let step = |mistake| Some(Found { mistake, loses_section: false });
-    if let Some(found) = section_mistake(text, span.clone(), prose, opening) {
+    if let Some(found) = heading(text, span.clone(), prose, opening) {
         return Some(found);
+    }
+    if STEPS.contains(&word) {
+        let mistake = Mistake::error("empty-step", word_span, format!("`{word}` says nothing"))
+            .label("a blank and a sentence are due behind it");
+        return step(mistake);
     }
     if let Some(keyword) = near_step(word).filter(|_| !prose || is_no_word(word) || reads_like_a_step(text)) {
         let mistake = Mistake::error(
@@ -104,7 +109,7 @@ pub(crate) fn judge(text: &str, span: Range<usize>, prose: bool, opening: bool) 
 }
 
 /// `Scenerio: …`, `scenario: …`, `Scenario …`.
-fn section_mistake(text: &str, span: Range<usize>, prose: bool, opening: bool) -> Option<Found> {
+pub(crate) fn heading(text: &str, span: Range<usize>, prose: bool, opening: bool) -> Option<Found> {
     let names = SECTIONS.iter().map(|(name, _)| *name);
     if let Some((head, _)) = text.split_once(':').filter(|(head, _)| head.split(' ').count() <= 2) {
         let near = nearest::name(head, names.clone()).filter(|near| *near != head)?;

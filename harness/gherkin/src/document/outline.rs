@@ -44,9 +44,16 @@ impl Reader<'_> {
             (super::Step { text, ..step.clone() }, unknown)
         });
         let (steps, unknown): (Vec<_>, Vec<_>) = steps.unzip();
+        let lost = unknown.iter().zip(&case.steps).any(|(unknown, step)| step.own && !unknown.is_empty());
         // Only the steps of the outline itself have placeholders: `<` in a Background is a text like any other.
-        let steps =
-            steps.into_iter().zip(&case.steps).map(|(new, old)| if old.own { new } else { old.clone() }).collect();
+        // One that is left with a placeholder is no sentence, and told already.
+        let steps = steps
+            .into_iter()
+            .zip(&case.steps)
+            .zip(&unknown)
+            .filter(|((_, old), unknown)| !old.own || unknown.is_empty())
+            .map(|((new, old), _)| if old.own { new } else { old.clone() })
+            .collect();
         for (name, place) in unknown.into_iter().zip(&case.steps).filter(|(_, s)| s.own).flat_map(|(u, _)| u) {
             self.unknown_placeholder(&name, place, &values);
         }
@@ -62,7 +69,7 @@ impl Reader<'_> {
             shared: Some(case.lines.clone()),
             row: values,
             steps,
-            broken: case.broken,
+            broken: case.broken || lost,
         }
     }
 

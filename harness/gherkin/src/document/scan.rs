@@ -5,7 +5,7 @@
 //! bytes, so that the rest can still be read, and all places stay what they were. Tags are taken out too: Gherkin has no
 //! places for them, and no blanks in them (`@control(none: "reason")`).
 
-use super::keyword::{self, Lead};
+use super::keyword::{self, Lead, Section};
 use crate::source::{Index, Mistake};
 use squall_model::{Diagnostic, Origin};
 use std::collections::BTreeMap;
@@ -142,13 +142,18 @@ impl Scanner<'_> {
 
     fn words(&mut self, text: &str, number: usize, span: Range<usize>, whole: Range<usize>) {
         match keyword::lead(text) {
-            Lead::Section(section) => self.section(section, number),
-            _ if self.state == State::Lost => self.blank(whole),
+            Lead::Section(section) => self.section(section, number, span, whole),
+            _ if self.state == State::Lost => {
+                if let Some(found) = keyword::heading(text, span, false, false) {
+                    self.tell(found.mistake);
+                }
+                self.blank(whole);
+            }
             Lead::Step if matches!(self.state, State::Heading | State::Steps) => self.state = State::Steps,
             Lead::Step => self.step_outside(text, number, span),
             Lead::Other => {
                 let prose = matches!(self.state, State::Opening | State::Heading | State::Examples);
-                if let Some(found) = keyword::judge(text, span.clone(), prose, self.state == State::Opening) {
+                if let Some(found) = keyword::judge(text, span, prose, self.state == State::Opening) {
                     self.tell(found.mistake);
                     self.break_line(number, whole);
                     if found.loses_section {
@@ -159,16 +164,43 @@ impl Scanner<'_> {
         }
     }
 
-    fn section(&mut self, section: keyword::Section, number: usize) {
+    fn section(&mut self, section: Section, number: usize, span: Range<usize>, whole: Range<usize>) {
         let tags = std::mem::take(&mut self.pending);
+        if let Some((message, hint)) = self.misplaced(section) {
+            let word = span.start..span.start + self.index.text[span.clone()].find(':').unwrap_or(1);
+            self.tell(Mistake::error("misplaced", word, message).label("not here").hint(hint));
+            self.break_line(number, whole);
+            self.state = State::Lost;
+            return;
+        }
         if !tags.is_empty() {
             self.out.tags.insert(number, tags);
         }
         self.state = match section {
-            keyword::Section::Feature | keyword::Section::Rule => State::Opening,
-            keyword::Section::Background | keyword::Section::Scenario => State::Heading,
-            keyword::Section::Examples => State::Examples,
+            Section::Feature | Section::Rule => State::Opening,
+            Section::Background | Section::Scenario => State::Heading,
+            Section::Examples => State::Examples,
         };
+    }
+
+    /// Gherkin takes some headings in the wrong place for prose.
+    fn misplaced(&self, section: Section) -> Option<(&'static str, &'static str)> {
+        match (section, self.state) {
+            (Section::Feature, State::Start) => None,
+            (Section::Feature, _) => {
+                Some(("a second feature", "a file holds one feature: put this one into a file of its own"))
+            }
+            (_, State::Start) => Some(("no feature has begun", "a file begins with `Feature: …`")),
+            (Section::Background, State::Opening | State::Lost) => None,
+            (Section::Background, _) => Some((
+                "a Background after a scenario",
+                "it stands right below its `Feature:` or `Rule:`, once, and holds for all scenarios there",
+            )),
+            (Section::Examples, State::Opening) => {
+                Some(("examples of nothing", "they stand below a `Scenario Outline:`"))
+            }
+            _ => None,
+        }
     }
 
     /// `When …` in the prose of a feature is prose, unless it says a sentence.

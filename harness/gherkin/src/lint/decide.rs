@@ -111,11 +111,12 @@ fn hint(needed: Option<u64>, shown: Option<String>, rate: Option<f64>, noun: &'s
     }
 }
 
-/// What can be written instead: whole tenths of a per cent, on the safe side.
+/// What can be written instead, on the safe side: whole per cents, tenths near the ends.
 fn words(promise: Promise) -> Option<String> {
     let share = |x: f64, up: bool| {
-        let tenths = if up { (x * 1000.0 - 1e-9).ceil() } else { (x * 1000.0 + 1e-9).floor() };
-        Fraction::from_ppm((tenths * 1000.0) as u32).filter(|f| *f > Fraction::ZERO && *f < Fraction::ALL)
+        let step = if (0.02..=0.98).contains(&x) { 100.0 } else { 1000.0 };
+        let steps = if up { (x * step - 1e-9).ceil() } else { (x * step + 1e-9).floor() };
+        Fraction::from_ppm((steps / step * 1e6).round() as u32).filter(|f| *f > Fraction::ZERO && *f < Fraction::ALL)
     };
     Some(match promise {
         Promise::AtLeast(least) => format!("at least {} of", share(least, false)?),
@@ -244,7 +245,8 @@ mod tests {
         assert_eq!([0, 12, 7_681, 1_000_000].map(grouped), ["0", "12", "7,681", "1,000,000"]);
         assert_eq!([7, 99, 101, 7_681].map(round_up), [7, 99, 110, 7_700]);
         assert_eq!(percent(0.97301), "97.3%");
-        assert_eq!(words(Promise::AtLeast(0.94567)).as_deref(), Some("at least 94.5% of"));
-        assert_eq!(words(Promise::Between(0.0602, 0.139)).as_deref(), Some("between 6% and 13.9% of"));
+        assert_eq!(words(Promise::AtLeast(0.94567)).as_deref(), Some("at least 94% of"));
+        assert_eq!(words(Promise::AtMost(0.0123)).as_deref(), Some("at most 1.3% of"));
+        assert_eq!(words(Promise::Between(0.0602, 0.139)).as_deref(), Some("between 6% and 14% of"));
     }
 }

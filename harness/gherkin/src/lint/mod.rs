@@ -23,9 +23,9 @@ use view::View;
 pub(crate) fn feature(document: &Document, built: &[Built<'_>], sink: &mut Sink<'_>) {
     structure::file(document, sink);
     for built in built {
-        structure::scenario(built, sink);
+        let sound = structure::scenario(built, sink);
         // Of half a scenario, what is missing may be in the half that could not be read.
-        if !built.complete {
+        if !sound || !built.complete {
             continue;
         }
         let mut view = View { built, sink: &mut *sink };

@@ -62,20 +62,21 @@ fn retry_tag(tag: &str, origin: &Origin, sink: &mut Sink<'_>) {
     }
 }
 
-/// What concerns one scenario.
-pub(crate) fn scenario(built: &Built<'_>, sink: &mut Sink<'_>) {
+/// What concerns one scenario; false where it has not all of its bones.
+pub(crate) fn scenario(built: &Built<'_>, sink: &mut Sink<'_>) -> bool {
+    let before = sink.errors();
     let case = built.case;
     let origin = || case.origin.clone();
     if !case.steps.iter().any(|step| step.own) && !case.broken {
         let mistake = Mistake::error("no-steps", 0..0, "this scenario has no steps").label("it would test nothing");
         sink.out.push(mistake.at(origin()));
-        return;
+        return false;
     }
     order(&case.steps, true, sink);
     order(&case.steps, false, sink);
     hanging(built, sink);
     if case.broken {
-        return;
+        return false;
     }
     let stands = |ty: StepType| case.steps.iter().any(|step| step.ty == ty);
     if !stands(StepType::Then) {
@@ -92,6 +93,7 @@ pub(crate) fn scenario(built: &Built<'_>, sink: &mut Sink<'_>) {
             .hint("say who calls: `When \"web\" makes enough calls to \"reviews\" to decide`");
         sink.out.push(mistake.at(origin()));
     }
+    sink.errors() == before
 }
 
 /// Given, then When, then Then: a policy below traffic would be in place from the start, an expectation above it is judged at the end.

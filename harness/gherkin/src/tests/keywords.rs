@@ -75,6 +75,8 @@ fn files_that_cannot_be_read() {
         "Featur: F\n",
         "Scenario: S\n  Given a service \"a\"\n",
         "Feature: F\nFeature: G\n",
+        "Feature: F\n  Scenario: S\n    Background:\n      Given a service \"a\"\n",
+        "Feature: F\n  Examples:\n    | a |\n  Scenario: S\n    Given\n",
         "# language: de\nFeature: F\n  Scenario: S\n",
         "Feature: F\n  Scenario: S\n    Given a service \"a\"\n      \"\"\"\n      never closed\n",
         "Feature: F\n",

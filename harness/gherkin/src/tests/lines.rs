@@ -12,6 +12,7 @@ fn lines_that_are_no_sentence() {
         "When \"web\" sends 20 requests to \"reviews\"\nThen the breaker opens",
         "Given calls to \"reviews\" are retried up to 2 times when \"5xx\"\nWhen \"web\" makes 20 calls to \"reviews\"\nThen 99% of the calls succeed",
         "When instance 2 of \"reviews\" explodes\nAnd \"web\" makes 20 calls to \"reviews\"\nThen at least 5 calls fail",
+        "When all replicas of \"reviews\" return 503\nAnd each pod of \"reviews\" crashes\nAnd \"web\" sends 20 requests to \"reviews\"\nThen requests fail",
         "Given the weather is fine\nWhen \"web\" makes 20 calls to \"reviews\"\nThen every call succeeds",
     ]));
 }
