@@ -88,7 +88,9 @@ impl Balance {
 impl fmt::Display for Balance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (left, right) = match self.law {
-            LawId::RecordComplete => ("barrier", "passed"),
+            LawId::RecordComplete => {
+                return f.write_str("the barrier was not passed, records may still be on their way");
+            }
             LawId::CallLogged => ("calls", "with a line at their caller's proxy"),
             LawId::RecordCalled => ("records with an id of ours", "of a call of ours"),
             LawId::TriesLogged => ("tries by the lines of callers' proxies", "in their upstream logs"),

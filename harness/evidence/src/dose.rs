@@ -50,7 +50,7 @@ pub fn doses(plan: &Plan, evidence: &Evidence) -> Vec<DoseCount> {
 /// a plan that does are told as leaks, by their edges.
 pub(crate) fn unowned(plan: &Plan, evidence: &Evidence) -> (u64, u64) {
     let flagged = units(evidence).filter(|u| Flags(&u.line.flags).has_any(&["FI", "DI"])).count() as u64;
-    let draws = plan.faults.iter().any(|f| matches!(f.does, FaultKind::Touch { .. }));
+    let draws = plan.faults.iter().any(|f| matches!(f.does, FaultKind::Touch { .. } | FaultKind::Outage { .. }));
     (flagged, if draws { 0 } else { flagged })
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn unowned(plan: &Plan, evidence: &Evidence) -> (u64, u64) {
 struct Drawn {
     touched: u64,
     of: u64,
-    /// The chance of each; of units under several faults of a kind, that of any of them.
+    /// The chance of each; of units under several faults of a kind, that of any of them (those of the first such unit).
     chance: f64,
 }
 
@@ -103,27 +103,17 @@ fn count(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> Drawn {
             continue;
         }
         let over = |a: &&Armed<'_>| a.window.possibly_at(unit.line.began, error) && a.fits(&unit) != Fit::No;
-        let others = armed.iter().filter(|a| a.fault.id != own.fault.id).filter(over);
+        let others = armed.iter().filter(|a| a.fault.id != own.fault.id).filter(over).filter_map(Armed::draw);
+        let (same, other): (Vec<_>, Vec<_>) = others.filter(|d| d.0 == level).partition(|d| d.1 == flag);
         // What another fault aborted may never have come to this one.
-        let aborted_before = flag == "DI" && unit.has("FI") && !unit.has("DI");
-        let mut spared = 1.0 - share;
-        let (mut crowded, mut preempted) = (false, false);
-        for (other_level, other_flag, other_share) in others.filter_map(Armed::draw).filter(|d| d.0 == level) {
-            debug_assert_eq!(other_level, level, "drawn at the same place");
-            crowded |= other_flag == flag;
-            preempted |= other_flag != flag && aborted_before;
-            spared *= if other_flag == flag { 1.0 - other_share } else { 1.0 };
-        }
+        let preempted = !other.is_empty() && flag == "DI" && unit.has("FI") && !unit.has("DI");
         if preempted {
             continue;
         }
-        if crowded && together.of == 0 {
-            together.chance = 1.0 - spared;
+        let into = if same.is_empty() { &mut alone } else { &mut together };
+        if into.of == 0 && !same.is_empty() {
+            into.chance = 1.0 - same.iter().fold(1.0 - share, |spared, (_, _, share)| spared * (1.0 - share));
         }
-        if crowded && (1.0 - spared - together.chance).abs() > f64::EPSILON {
-            continue;
-        }
-        let into = if crowded { &mut together } else { &mut alone };
         into.of += 1;
         into.touched += u64::from(unit.has(flag));
     }

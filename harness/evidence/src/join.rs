@@ -3,13 +3,15 @@
 //! It is run several times a second on a run under way, so it touches each record a constant number of times, clones none,
 //! and finds a call by its number, not by its id.
 
+mod index;
+
 use crate::{
     CallOutcome, CallStory, Evidence, Flags, Grade, Observed, Origin, Strays, TryStory, TryView, outcome,
     phase::{spans, windows},
     story::view,
 };
+use index::{Gathered, Id, Index, Numbers};
 use squall_model::{AccessRecord, ClientEnd, Edge, InstanceId, Plan, ServiceName, Side, Stamp};
-use std::collections::HashMap;
 
 /// Joins everything observed of a run of this plan, under way or over. The order of the records does not matter.
 #[must_use]
@@ -26,7 +28,7 @@ pub fn join(plan: &Plan, observed: Observed) -> Evidence {
         let first = tries.len();
         merge(&observed, &sides, number, &mut tries);
         story.tries = first as u32..tries.len() as u32;
-        story.access = story.access.or_else(|| sides.line_of(number));
+        story.access = story.access.or(sides.lines[number as usize]);
         finish(&observed, story, &tries[first..]);
     }
     let windows = windows(plan, &observed);
@@ -100,162 +102,10 @@ fn onward_stories(observed: &Observed) -> impl Iterator<Item = CallStory> + '_ {
     })
 }
 
-/// An `x-request-id` of ours: the prefix, the number of the client's call, and for onward calls what was appended.
-struct Id<'a> {
-    seq: u64,
-    onward: Option<&'a str>,
-}
-
-impl<'a> Id<'a> {
-    /// `None` for the ids of settling traffic and of mirrored copies (`7-shadow`): they are no calls of ours.
-    fn read(prefix: &str, id: &'a str) -> Option<Id<'a>> {
-        let rest = id.strip_prefix(prefix)?;
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let seq = rest[..digits].parse().ok()?;
-        match &rest[digits..] {
-            "" => Some(Id { seq, onward: None }),
-            onward if onward.starts_with('.') && !onward.contains("-shadow") => Some(Id { seq, onward: Some(onward) }),
-            _ => None,
-        }
-    }
-}
-
-/// Numbers of calls to indices: a table where they lie close together, as they do, else a map.
-enum Numbers {
-    Table { first: u64, at: Vec<u32> },
-    Map(HashMap<u64, u32>),
-}
-
-const NONE: u32 = u32::MAX;
-
-impl Numbers {
-    fn of(numbers: impl Iterator<Item = u64> + Clone) -> Numbers {
-        let (count, first, last) = numbers.fold((0usize, u64::MAX, 0), |(n, lo, hi), x| (n + 1, lo.min(x), hi.max(x)));
-        match last.checked_sub(first).and_then(|width| usize::try_from(width).ok()) {
-            Some(width) if width < 8 * count + 1024 => Numbers::Table { first, at: vec![NONE; width + 1] },
-            _ => Numbers::Map(HashMap::with_capacity(count)),
-        }
-    }
-
-    /// False if the number is taken.
-    fn insert(&mut self, number: u64, index: u32) -> bool {
-        match self {
-            Numbers::Table { first, at } => {
-                let place = number.checked_sub(*first).and_then(|n| at.get_mut(usize::try_from(n).ok()?));
-                place.is_some_and(|place| {
-                    let free = *place == NONE;
-                    if free {
-                        *place = index;
-                    }
-                    free
-                })
-            }
-            Numbers::Map(map) => match map.entry(number) {
-                std::collections::hash_map::Entry::Vacant(place) => {
-                    place.insert(index);
-                    true
-                }
-                std::collections::hash_map::Entry::Occupied(_) => false,
-            },
-        }
-    }
-
-    fn get(&self, number: u64) -> Option<u32> {
-        match self {
-            Numbers::Table { first, at } => {
-                at.get(usize::try_from(number.checked_sub(*first)?).ok()?).copied().filter(|i| *i != NONE)
-            }
-            Numbers::Map(map) => map.get(&number).copied(),
-        }
-    }
-}
-
-/// Finds the story of an id.
-struct Index<'a> {
-    prefix: &'a str,
-    clients: Numbers,
-    onward: HashMap<&'a str, u32>,
-}
-
-impl<'a> Index<'a> {
-    fn new(observed: &'a Observed, stories: &[CallStory]) -> Index<'a> {
-        let of_clients = stories.iter().zip(0u32..).filter(|(s, _)| s.is_clients());
-        let mut clients = Numbers::of(of_clients.clone().map(|(s, _)| s.seq));
-        for (story, number) in of_clients {
-            clients.insert(story.seq, number);
-        }
-        let onward = stories.iter().zip(0u32..).filter(|(s, _)| !s.is_clients());
-        let onward =
-            onward.filter_map(|(s, number)| Some((observed.access.get(s.access? as usize)?.id.as_str(), number)));
-        Index { prefix: &observed.prefix, clients, onward: onward.collect() }
-    }
-
-    fn find(&self, id: &str) -> Found {
-        match Id::read(self.prefix, id) {
-            None => Found::NotOurs,
-            Some(Id { seq, onward: None }) => self.clients.get(seq).map_or(Found::Stray, Found::Story),
-            Some(Id { onward: Some(_), .. }) => self.onward.get(id).copied().map_or(Found::Stray, Found::Story),
-        }
-    }
-}
-
-enum Found {
-    Story(u32),
-    Stray,
-    NotOurs,
-}
-
-/// Records of one kind, gathered by story: those of story n are `at[from[n]..from[n + 1]]`.
-struct Gathered {
-    from: Vec<u32>,
-    at: Vec<u32>,
-}
-
-impl Gathered {
-    fn new<'a>(
-        ids: impl Iterator<Item = Option<&'a str>>,
-        index: &Index<'_>,
-        stories: usize,
-        strays: &mut Vec<u32>,
-    ) -> Self {
-        let mut from = vec![0u32; stories + 1];
-        let mut place = Vec::with_capacity(ids.size_hint().0);
-        for (id, number) in ids.zip(0u32..) {
-            let found = match id.map_or(Found::NotOurs, |id| index.find(id)) {
-                Found::Story(story) => {
-                    from[story as usize + 1] += 1;
-                    story
-                }
-                Found::Stray => {
-                    strays.push(number);
-                    NONE
-                }
-                Found::NotOurs => NONE,
-            };
-            place.push(found);
-        }
-        for story in 1..from.len() {
-            from[story] += from[story - 1];
-        }
-        let mut next = from.clone();
-        let mut at = vec![0u32; from.last().copied().unwrap_or(0) as usize];
-        for (story, number) in place.into_iter().zip(0u32..).filter(|(story, _)| *story != NONE) {
-            let slot = &mut next[story as usize];
-            at[*slot as usize] = number;
-            *slot += 1;
-        }
-        Gathered { from, at }
-    }
-
-    fn of(&self, story: u32) -> &[u32] {
-        let story = story as usize;
-        &self.at[self.from[story] as usize..self.from[story + 1] as usize]
-    }
-}
-
 /// The records of all observers but the client, gathered by story.
 struct Sides {
-    outbound: Gathered,
+    /// The line of each call at its caller's proxy.
+    lines: Vec<Option<u32>>,
     sent: Gathered,
     arrived: Gathered,
     served: Gathered,
@@ -271,37 +121,18 @@ impl Sides {
         let served = observed.ledger.iter().map(|(_, line)| (!line.copy).then_some(line.id.as_str()));
         let served = Gathered::new(served, index, stories, &mut strays.ledger);
         // A call has one line at its caller's proxy. More than one: the first by time is it, the others belong to no call.
-        for story in 0..stories as u32 {
-            let first = first_line(observed, outbound.of(story));
-            strays.access.extend(outbound.of(story).iter().filter(|line| Some(**line) != first));
+        let lines: Vec<_> = (0..stories as u32).map(|story| first_line(observed, outbound.of(story))).collect();
+        for (story, line) in (0..).zip(&lines) {
+            strays.access.extend(outbound.of(story).iter().filter(|other| Some(**other) != *line));
         }
         strays.access.sort_unstable();
-        Sides { outbound, sent, arrived, served }.first_line_first(observed)
-    }
-
-    /// The line of a call at its caller's proxy.
-    fn line_of(&self, story: u32) -> Option<u32> {
-        self.outbound.of(story).first().copied()
-    }
-
-    fn first_line_first(mut self, observed: &Observed) -> Sides {
-        let stories = self.outbound.from.len() - 1;
-        for story in 0..stories {
-            let range = self.outbound.from[story] as usize..self.outbound.from[story + 1] as usize;
-            if range.len() > 1 {
-                self.outbound.at[range].sort_by_key(|line| line_order(observed, *line));
-            }
-        }
-        self
+        Sides { lines, sent, arrived, served }
     }
 }
 
 fn first_line(observed: &Observed, lines: &[u32]) -> Option<u32> {
-    lines.iter().copied().min_by_key(|line| line_order(observed, *line))
-}
-
-fn line_order(observed: &Observed, line: u32) -> (Stamp, u64, u32) {
-    observed.access.get(line as usize).map_or((Stamp(0), 0, 0), |l| (l.began, l.took, l.proxy.number))
+    let order = |line: &u32| observed.access.get(*line as usize).map(|l| (l.began, l.took, l.proxy.number));
+    lines.iter().copied().min_by_key(order)
 }
 
 /// Puts the records of one story's tries together.

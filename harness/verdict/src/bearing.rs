@@ -26,7 +26,7 @@ const EJECTIONS: &[&str] = &[
     "outlier_detection.ejections_overflow",
     "lb_healthy_panic",
 ];
-/// Counters of a listener, after `http.in.` or `http.out.`.
+/// Counters of a listener, after its prefix.
 const FAULTS: &[&str] = &["fault.aborts_injected", "fault.delays_injected"];
 const LIMITS: &[&str] = &["http_local_rate_limit.rate_limited", "rbac.denied"];
 
@@ -41,7 +41,7 @@ pub fn bearing(plan: &Plan, claim: &Claim, evidence: &Evidence) -> Vec<(Instance
             let of_service = |s: &ServiceName| rest.strip_prefix(s.as_str()).is_some_and(|rest| rest.starts_with('.'));
             services.iter().any(of_service) && of_cluster.iter().any(|c| ends_with(rest, c))
         }
-        None => name.starts_with("http.") && of_listener.iter().any(|c| ends_with(name, c)),
+        None => !name.starts_with("cluster.") && of_listener.iter().any(|c| ends_with(name, c)),
     };
     let mut counters: Vec<_> = evidence
         .observed()

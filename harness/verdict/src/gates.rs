@@ -17,8 +17,7 @@ pub(crate) struct Gates {
 impl Gates {
     pub(crate) fn of(plan: &Plan, evidence: &Evidence) -> Gates {
         let broken = balances(plan, evidence).into_iter().find(|b| b.finding == Books::Broken);
-        let mut doses = doses(plan, evidence);
-        doses.retain(|d| d.dose != Dose::Confirmed);
+        let doses = unconfirmed(plan, evidence);
         let trouble = evidence.observed().troubles().first().map(ToString::to_string);
         Gates { trouble, broken, doses }
     }
@@ -36,17 +35,23 @@ impl Gates {
         if let Some(broken) = &self.broken {
             return Verdict::Inconclusive(Why::Books(broken.to_string()));
         }
-        let spoils = |dose: &&DoseCount| !(violated && stays_violated(claim, &dose.dose));
-        match self.doses.iter().find(spoils) {
+        match self.doses.iter().find(|dose| !(violated && stays_violated(claim, &dose.dose))) {
             Some(count) => Verdict::Inconclusive(Why::Dose { fault: count.fault, dose: count.dose.clone() }),
             None => verdict,
         }
     }
 }
 
+/// The faults that were not, or so far are not, what they were meant to be.
+pub(crate) fn unconfirmed(plan: &Plan, evidence: &Evidence) -> Vec<DoseCount> {
+    let mut doses = doses(plan, evidence);
+    doses.retain(|d| d.dose != Dose::Confirmed);
+    doses
+}
+
 /// A promise that no harm comes of the fault, and is broken by less than the fault, is broken by all of it. A promise that
 /// the fault is felt is not: there the fault itself may be missing.
-fn stays_violated(claim: &Claim, dose: &Dose) -> bool {
+pub(crate) fn stays_violated(claim: &Claim, dose: &Dose) -> bool {
     matches!(dose, Dose::Weaker | Dose::Absent) && promises_no_harm(&claim.kind)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     every, exemplar,
-    gates::Gates,
+    gates::{self, Gates},
     moment,
     ruling::{Case, Ruling, Settings, Standing},
     share, total,
@@ -28,21 +28,33 @@ pub fn judge(plan: &Plan, evidence: &Evidence, settings: &Settings) -> Vec<Findi
     plan.claims.iter().map(finding).collect()
 }
 
-/// May the last stage of a run under way end, as far as the claims go? All of them are decided, or have enough to be.
+/// May the last stage of a run under way end, as far as the claims go? All of them are decided, or have enough to be, and
+/// every fault has been what it was meant to be.
 ///
 /// Says nothing of cues that are still to come: while there are any, a stage goes on.
 #[must_use]
 pub fn decided(plan: &Plan, evidence: &Evidence, settings: &Settings) -> bool {
     let case = Case { plan, evidence, settings };
-    plan.claims.iter().all(|claim| rule(case, claim).standing != Standing::Open)
+    let closed = plan.claims.iter().all(|claim| rule(case, claim).standing != Standing::Open);
+    closed && gates::unconfirmed(plan, evidence).is_empty()
 }
 
 /// Is a claim violated, whatever else may be observed? Then a control run has shown what it was made for.
+///
+/// Not before the faults that it keeps have been what they were meant to be: stopped earlier it would show nothing.
 #[must_use]
 pub fn violated_already(plan: &Plan, evidence: &Evidence, settings: &Settings) -> bool {
     let case = Case { plan, evidence, settings };
-    let is_violated = |ruling: Ruling| ruling.verdict == Verdict::Violated && ruling.standing == Standing::Final;
-    plan.claims.iter().any(|claim| is_violated(rule(case, claim)))
+    let is_violated = |claim: &&Claim| {
+        let ruling = rule(case, claim);
+        ruling.verdict == Verdict::Violated && ruling.standing == Standing::Final
+    };
+    let mut violated = plan.claims.iter().filter(is_violated).peekable();
+    if violated.peek().is_none() {
+        return false;
+    }
+    let doses = gates::unconfirmed(plan, evidence);
+    violated.any(|claim| doses.iter().all(|d| gates::stays_violated(claim, &d.dose)))
 }
 
 fn rule(case: Case<'_>, claim: &Claim) -> Ruling {

@@ -74,7 +74,11 @@ pub(crate) struct Case<'a> {
     pub(crate) settings: &'a Settings,
 }
 
-/// One of a few verdicts at both ends of what is uncertain: it must come out alike.
-pub(crate) fn alike(one: Verdict, other: &Verdict) -> Verdict {
-    if one == *other { one } else { Verdict::Inconclusive(Why::Border) }
+/// A verdict at both ends of what is uncertain: it must come out alike. Where one end is open, so is the whole.
+pub(crate) fn alike(one: Verdict, other: Verdict) -> Verdict {
+    match (one, other) {
+        (one, other) if one == other => one,
+        (open @ Verdict::Inconclusive(_), _) | (_, open @ Verdict::Inconclusive(_)) => open,
+        _ => Verdict::Inconclusive(Why::Border),
+    }
 }

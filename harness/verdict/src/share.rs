@@ -34,7 +34,11 @@ pub(crate) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: Share
         false => Some(test.decision()),
         true => {
             let without = run(case, &design, samples.all.iter().filter(|s| !s.crossing));
-            (without.decision() == test.decision()).then_some(test.decision())
+            match (test.decision(), without.decision()) {
+                (one, other) if one == other => Some(one),
+                (Decision::Undecided, _) | (_, Decision::Undecided) => Some(Decision::Undecided),
+                _ => None,
+            }
         }
     };
     let verdict = match decision {

@@ -84,9 +84,9 @@ impl Number {
         let too_high = self.high.is_above(bound);
         // On either side of the bound at its two ends, it breaks the claim at both, and nobody knows how.
         let verdict = if too_low && too_high {
-            alike(Verdict::Holds, &Verdict::Violated)
+            alike(Verdict::Holds, Verdict::Violated)
         } else {
-            alike(at(self.low), &at(self.high))
+            alike(at(self.low), at(self.high))
         };
         let enough = self.units >= case.settings.minimum;
         let standing = match verdict {

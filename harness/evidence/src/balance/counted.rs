@@ -50,9 +50,8 @@ impl<'a> Counted<'a> {
                 [(LawId::AbortsCounted, "FI", "aborts_injected"), (LawId::DelaysCounted, "DI", "delays_injected")]
             {
                 let own = |line: &&AccessRecord| line.side == side && line.proxy == *self.proxy;
-                let ours = |line: &&AccessRecord| line.id.starts_with(&evidence.observed.prefix);
                 let flagged = |line: &&AccessRecord| Flags(&line.flags).has(flag);
-                let lines = evidence.observed.access.iter().filter(own).filter(flagged).filter(ours).count() as u64;
+                let lines = evidence.observed.access.iter().filter(own).filter(flagged).count() as u64;
                 let counted = self.rises.get(format!("http.{listener}.fault.{counter}").as_str()).copied().unwrap_or(0);
                 let slack = Slack { fewer: self.uncounted(evidence, lines), more: self.unlogged(evidence, side) };
                 all.push(self.balance(law, lines, counted, slack));

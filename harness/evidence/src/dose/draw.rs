@@ -30,6 +30,8 @@ impl<'a> Armed<'a> {
     pub(super) fn draw(&self) -> Option<(Level, &'static str, f64)> {
         match &self.fault.does {
             FaultKind::Touch { on, touch } => Some((on.level, flag(*touch), on.share.as_f64())),
+            // Where there is no link to cut, an outage is aborts of every try of the calls.
+            FaultKind::Outage { .. } => Some((Level::Tries, "FI", 1.0)),
             _ => None,
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn rule(case: Case<'_>, calls: &Calls, within: Duration, of: MomentRe
     let last_bad = slots.last_bad(since);
     let time = |from: Stamp| last_bad.map_or(0, |bad| bad.0.saturating_sub(from.0));
     let measured = Measured::Time(Some((time(moment.settled), time(moment.asked))));
-    let verdict = alike(early, &late);
+    let verdict = alike(early, late);
     let standing = match verdict {
         Verdict::Violated => Standing::Final,
         Verdict::Holds if meant.len() as u64 >= case.settings.minimum => Standing::Enough,
