@@ -37,10 +37,10 @@ pub(crate) fn outcome(r: &mut Reader<'_>, named: Option<&ServiceName>) -> Option
     if r.eat("reaches ") || r.eat("reach ") {
         return target(r, named).map(Outcome::Reach);
     }
-    if r.eat("is ") || r.eat("are ") {
-        if let Some(outcome) = passive(r) {
-            return outcome;
-        }
+    if (r.eat("is ") || r.eat("are "))
+        && let Some(outcome) = passive(r)
+    {
+        return outcome;
     }
     let end = start + whole.len();
     r.turn_to(end..end);

@@ -65,8 +65,7 @@ fn not_too_many(r: &mut Reader<'_>, number: u32, span: Range<usize>) -> u32 {
 }
 
 fn callees(r: &mut Reader<'_>, calls: &mut Vec<String>) {
-    loop {
-        let Some((name, span)) = r.quoted() else { break };
+    while let Some((name, span)) = r.quoted() {
         r.name(span.clone(), Name::Service(name.to_owned()));
         if calls.iter().any(|known| known == name) {
             r.tell(Mistake::warning("twice", span, format!("\"{name}\" is named twice")).label("once is enough"));
@@ -111,8 +110,7 @@ fn protocol(r: &mut Reader<'_>, start: usize) -> Protocol {
 /// Reads a fleet: instances in order.
 pub(crate) fn fleet(r: &mut Reader<'_>) -> Vec<Instance> {
     let mut instances = Vec::new();
-    loop {
-        let Some((count, span)) = r.at_least_one("no instance at all") else { break };
+    while let Some((count, span)) = r.at_least_one("no instance at all") {
         let count = not_too_many(r, count, span);
         let _ = r.eat(" instances ") || r.eat(" instance ") || r.eat(" ");
         let start = r.at();

@@ -18,7 +18,8 @@ pub(crate) fn when(r: &mut Reader<'_>) -> When {
 
 /// Reads nothing, ` before the fault` and its like, or ` from 3 s to 5 s`.
 pub(crate) fn phase(r: &mut Reader<'_>) -> Phase {
-    let sides: [(&str, fn(Anchor) -> Phase); 3] =
+    type Side = fn(Anchor) -> Phase;
+    let sides: [(&str, Side); 3] =
         [(" before the ", Phase::Before), (" during the ", Phase::During), (" after the ", Phase::After)];
     if let Some(side) = r.one_of(&sides) {
         return match r.one_of(&[("fault", Anchor::Fault), ("change", Anchor::Change)]) {

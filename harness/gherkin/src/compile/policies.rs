@@ -156,7 +156,7 @@ fn route(args: &mut Args<'_>) -> Option<PolicyKind> {
     };
     let first = args.take(|r| target(r, Some(&service)))?;
     let mut to = vec![Destination { share: traffic.share, target: first }];
-    let mut shares = Shares { sum: traffic.share.ppm(), first: share_at.unwrap_or(whole.clone()), last: None };
+    let mut shares = Shares { sum: traffic.share.ppm(), first: share_at.unwrap_or(whole), last: None };
     args.turn();
     legs(args, &service, &mut to, &mut shares);
     shares.check(args);
@@ -253,10 +253,10 @@ pub(crate) fn same_subject(a: &PolicyKind, b: &PolicyKind, topology: &Topology) 
 /// `calls from "web" to "reviews"` are `calls to "reviews"` where nobody else calls it.
 fn normal(calls: &Calls, topology: &Topology) -> Calls {
     let mut calls = calls.clone();
-    if let (Some(from), Some(to)) = (&calls.from, &calls.to) {
-        if topology.callers(&to.service).all(|caller| caller.name == *from) {
-            calls.from = None;
-        }
+    if let (Some(from), Some(to)) = (&calls.from, &calls.to)
+        && topology.callers(&to.service).all(|caller| caller.name == *from)
+    {
+        calls.from = None;
     }
     calls
 }

@@ -93,7 +93,7 @@ impl Args<'_> {
         let r = &mut self.r;
         match clause {
             "service" => {
-                r.turn_to(span.clone());
+                r.turn_to(span);
                 if let Some((name, inner)) = r.quoted() {
                     r.name(inner, crate::clauses::Name::Service(name.to_owned()));
                     named.get_or_insert(ServiceName::from(name));

@@ -261,10 +261,10 @@ impl Item {
             }
             stage.cues.extend(self.when.end().map(|at| Cue { at, act: Act::End(id) }));
         }
-        if let Some((stage, at)) = self.ends {
-            if let Some(stage) = stages.get_mut(stage) {
-                stage.cues.push(Cue { at, act: Act::End(id) });
-            }
+        if let Some((stage, at)) = self.ends
+            && let Some(stage) = stages.get_mut(stage)
+        {
+            stage.cues.push(Cue { at, act: Act::End(id) });
         }
     }
 }

@@ -109,10 +109,10 @@ fn rate(r: &mut Reader<'_>) -> Option<Rate> {
     let (count, span) = r.at_least_one("no calls at all")?;
     let per =
         r.one_of(&[(" calls per second", Duration::from_secs(1)), (" calls per minute", Duration::from_secs(60))])?;
-    if per == Duration::from_secs(1) {
-        if let Some(mistake) = too_fast(count, &span) {
-            r.tell(mistake);
-        }
+    if per == Duration::from_secs(1)
+        && let Some(mistake) = too_fast(count, &span)
+    {
+        r.tell(mistake);
     }
     Some(Rate { count, per })
 }

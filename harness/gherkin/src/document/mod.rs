@@ -153,7 +153,7 @@ impl Reader<'_> {
             broken: above.broken || self.is_broken(scenario.span),
         };
         let is_outline = scenario.keyword.ends_with("Outline") || scenario.keyword.ends_with("Template");
-        if is_outline || !scenario.examples.is_empty() { self.rows(case, &scenario.examples) } else { vec![case] }
+        if is_outline || !scenario.examples.is_empty() { self.rows(&case, &scenario.examples) } else { vec![case] }
     }
 
     fn steps(&self, steps: &[gherkin::Step], own: bool) -> Vec<Step> {

@@ -13,7 +13,7 @@ struct Row {
 
 impl Reader<'_> {
     /// The scenarios of an outline.
-    pub(super) fn rows(&mut self, case: Case, examples: &[gherkin::Examples]) -> Vec<Case> {
+    pub(super) fn rows(&mut self, case: &Case, examples: &[gherkin::Examples]) -> Vec<Case> {
         let mut cases = Vec::new();
         let tables: Vec<(&gherkin::Examples, Vec<Row>)> = examples.iter().map(|e| (e, self.table(e))).collect();
         if tables.iter().all(|(_, rows)| rows.len() < 2) {
@@ -26,13 +26,13 @@ impl Reader<'_> {
         for (example, rows) in &tables {
             let mut rows = rows.iter();
             let Some(heading) = rows.next() else { continue };
-            self.unused_columns(&case, heading);
+            self.unused_columns(case, heading);
             let tag_line = self.keyword_line(example.span.start, &example.keyword);
             let tags = self.scan.tags.get(&tag_line).into_iter().flatten().map(|tag| (3, tag.clone()));
             let tags: Vec<_> = case.tags.iter().cloned().chain(tags).collect();
             for row in rows {
                 let values = heading.cells.iter().cloned().zip(row.cells.iter().cloned()).collect();
-                cases.push(self.row(&case, row, values, tags.clone()));
+                cases.push(self.row(case, row, values, tags.clone()));
             }
         }
         cases

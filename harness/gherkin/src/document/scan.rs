@@ -132,7 +132,7 @@ impl Scanner<'_> {
 
     fn doc_string(&mut self, text: &str, number: usize, whole: Range<usize>) {
         if self.state == State::Lost {
-            self.blank(whole.clone());
+            self.blank(whole);
         }
         if let Some(quote) = quotes(text) {
             let closed = text[quote.len()..].contains(quote);
@@ -167,7 +167,7 @@ impl Scanner<'_> {
     fn section(&mut self, section: Section, number: usize, span: Range<usize>, whole: Range<usize>) {
         let tags = std::mem::take(&mut self.pending);
         if let Some((message, hint)) = self.misplaced(section) {
-            let word = span.start..span.start + self.index.text[span.clone()].find(':').unwrap_or(1);
+            let word = span.start..span.start + self.index.text[span].find(':').unwrap_or(1);
             self.tell(Mistake::error("misplaced", word, message).label("not here").hint(hint));
             self.break_line(number, whole);
             self.state = State::Lost;

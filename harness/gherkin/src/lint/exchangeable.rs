@@ -12,10 +12,10 @@ use std::time::Duration;
 /// Looks at every share.
 pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     for claim in &view.built.plan.claims.clone() {
-        if let ClaimKind::Share { of, outcome, bound } = &claim.kind {
-            if !event_within(view, claim, of.phase, outcome, *bound) {
-                ejection_within(view, claim, of.phase, outcome);
-            }
+        if let ClaimKind::Share { of, outcome, bound } = &claim.kind
+            && !event_within(view, claim, of.phase, outcome, *bound)
+        {
+            ejection_within(view, claim, of.phase, outcome);
         }
     }
 }
@@ -155,10 +155,10 @@ fn ejection_within(view: &mut View<'_, '_, '_>, claim: &Claim, phase: Phase, out
     };
     let Some(fault) = view.plan().faults.iter().find(|f| fails(&f.does).is_some_and(ejects)) else { return };
     let fault_line = view.fault_line(fault.id);
-    if let (Phase::Clock { to: Some(to), .. }, Some(start)) = (phase, fault.when.start()) {
-        if to <= start {
-            return;
-        }
+    if let (Phase::Clock { to: Some(to), .. }, Some(start)) = (phase, fault.when.start())
+        && to <= start
+    {
+        return;
     }
     let what = view.line(fault_line.as_ref()).map_or(String::new(), |l| l.text().to_owned());
     let line = view.claim_line(claim);

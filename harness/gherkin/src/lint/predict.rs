@@ -156,10 +156,10 @@ impl Scene<'_> {
     fn retries(&self) -> Option<Option<(u32, &[RetryOn])>> {
         let mut found = None;
         for says in self.policies() {
-            if let PolicyKind::Retries { of, up_to, on, .. } = says {
-                if !of.filter.is_empty() || found.replace((*up_to, on.as_slice())).is_some() {
-                    return None;
-                }
+            if let PolicyKind::Retries { of, up_to, on, .. } = says
+                && (!of.filter.is_empty() || found.replace((*up_to, on.as_slice())).is_some())
+            {
+                return None;
             }
         }
         Some(found)
