@@ -2,7 +2,10 @@
 
 mod support;
 
-use std::{fs, time::{Duration, Instant}};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 use support::{Squall, envoy_to_be_had};
 
 /// A scenario around one line.
@@ -24,10 +27,26 @@ fn every_mistake_that_can_be_known_is_shown_with_a_caret_and_nothing_starts() {
         ("a line that matches no sentence", scenario(GIVEN, WHEN, "Then every call is lucky"), "every call"),
         ("an unknown name", scenario(GIVEN, "When \"web\" makes 20 calls to \"review\"", THEN), "reviews"),
         ("no Then", scenario(GIVEN, WHEN, "And \"web\" makes 5 calls to \"reviews\""), "Then"),
-        ("a clause that does not parse", scenario("Given calls to \"reviews\" are retried up to 2 times on \"6xx\"", WHEN, THEN), "6xx"),
-        ("a share beyond the whole", scenario(GIVEN, "When 130% of the tries reaching \"reviews\" are aborted with status 503", THEN), "130%"),
-        ("an instance that is not there", scenario(GIVEN, "When instance 3 of \"reviews\" answers with status 503", THEN), "instance"),
-        ("splits that do not add up", scenario("Given 90% of the calls to \"reviews\" go to \"reviews\" and 20% to \"reviews\"", WHEN, THEN), "100%"),
+        (
+            "a clause that does not parse",
+            scenario("Given calls to \"reviews\" are retried up to 2 times on \"6xx\"", WHEN, THEN),
+            "6xx",
+        ),
+        (
+            "a share beyond the whole",
+            scenario(GIVEN, "When 130% of the tries reaching \"reviews\" are aborted with status 503", THEN),
+            "130%",
+        ),
+        (
+            "an instance that is not there",
+            scenario(GIVEN, "When instance 3 of \"reviews\" answers with status 503", THEN),
+            "instance",
+        ),
+        (
+            "splits that do not add up",
+            scenario("Given 90% of the calls to \"reviews\" go to \"reviews\" and 20% to \"reviews\"", WHEN, THEN),
+            "100%",
+        ),
         ("@retry", scenario(GIVEN, WHEN, THEN).replace("  Scenario: S", "  @retry(3)\n  Scenario: S"), "@retry"),
     ];
     for (what, text, hint) in cases {
@@ -100,9 +119,7 @@ fn without_any_envoy_there_are_three_ways_out_in_seconds() {
 
 #[test]
 fn a_fault_that_touches_nothing_proves_nothing() {
-    if !envoy_to_be_had() {
-        return;
-    }
+    let Some(_turn) = envoy_to_be_had() else { return };
     let squall = Squall::new();
     let text = "Feature: F\n  Background:\n    Given a service \"web\" that calls \"reviews\" and \"ratings\"\n    And a service \"reviews\"\n    And a service \"ratings\"\n\n  \
                 Scenario: S\n    When 30% of the tries reaching \"ratings\" are aborted with status 503\n    And \"web\" makes 20 calls to \"reviews\"\n    Then every call succeeds\n";

@@ -33,9 +33,7 @@ fn crashes() -> usize {
 
 #[test]
 fn kill_9_of_runner_keeper_or_both_at_any_moment_leaves_nothing() {
-    if !envoy_to_be_had() {
-        return;
-    }
+    let Some(_turn) = envoy_to_be_had() else { return };
     for victim in [Victim::Runner, Victim::Keeper, Victim::Both] {
         for n in 0..crashes() {
             let after = Duration::from_millis(rand::rng().random_range(0..4_000));
@@ -48,9 +46,7 @@ fn kill_9_of_runner_keeper_or_both_at_any_moment_leaves_nothing() {
 
 #[test]
 fn sigint_and_sigterm_end_the_run_in_order() {
-    if !envoy_to_be_had() {
-        return;
-    }
+    let Some(_turn) = envoy_to_be_had() else { return };
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let squall = Squall::new();
         let mut child = start(&squall);

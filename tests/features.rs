@@ -6,9 +6,7 @@ use support::{Squall, envoy_to_be_had};
 
 #[test]
 fn every_feature_holds_and_every_control_goes_red() {
-    if !envoy_to_be_had() {
-        return;
-    }
+    let Some(_turn) = envoy_to_be_had() else { return };
     let squall = Squall::new();
     let summary = squall.home.path().join("summary.json");
     let junit = squall.home.path().join("junit.xml");
@@ -28,9 +26,7 @@ fn every_feature_holds_and_every_control_goes_red() {
 
 #[test]
 fn a_recorded_run_replays_to_the_same_words() {
-    if !envoy_to_be_had() {
-        return;
-    }
+    let Some(_turn) = envoy_to_be_had() else { return };
     let squall = Squall::new();
     let ran = squall.run(&["run", "--tags", "@smoke", "features/timeout"]);
     ran.expect(0);

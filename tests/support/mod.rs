@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -102,7 +103,9 @@ impl Squall {
             }
         }
         let runs = self.home.path().join("squall");
-        left.extend(fs::read_dir(runs).into_iter().flatten().flatten().map(|e| format!("folder {}", e.path().display())));
+        left.extend(
+            fs::read_dir(runs).into_iter().flatten().flatten().map(|e| format!("folder {}", e.path().display())),
+        );
         left
     }
 
@@ -119,13 +122,17 @@ impl Squall {
     }
 }
 
-/// True where real proxies can be run. Without any: loudly skipped, and in CI a failure.
-pub fn envoy_to_be_had() -> bool {
+/// Runs on real proxies take turns: two at once on a small machine make each other inconclusive.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A turn on real proxies, where any can be had. Without any: loudly skipped, and in CI a failure.
+pub fn envoy_to_be_had() -> Option<MutexGuard<'static, ()>> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let doctor = Squall::new().run(&["doctor"]);
     let found = doctor.out.contains("✓ Envoy");
     if !found {
         assert!(std::env::var_os("CI").is_none(), "no Envoy to be had:\n{}", doctor.all());
         eprintln!("SKIPPED: no Envoy to be had; `squall doctor` says why:\n{}", doctor.all());
     }
-    found
+    found.then_some(turn)
 }

@@ -24,7 +24,6 @@ pub struct Cli {
 
 /// When to do what a terminal can do and a file cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum When {
     Auto,
     Always,

@@ -32,12 +32,11 @@ impl Sources {
     }
 
     fn report(&self, diagnostic: &Diagnostic) -> Report {
-        let mut inner = MietteDiagnostic::new(format!("{}: {}", diagnostic.origin, diagnostic.message))
-            .with_code(&diagnostic.code)
-            .with_severity(match diagnostic.severity {
-                Severity::Error => miette::Severity::Error,
-                Severity::Warning => miette::Severity::Warning,
-            });
+        let message = format!("{}: {} [{}]", diagnostic.origin, diagnostic.message, diagnostic.code);
+        let mut inner = MietteDiagnostic::new(message).with_severity(match diagnostic.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        });
         if let Some(hint) = &diagnostic.hint {
             inner = inner.with_help(hint);
         }

@@ -1,4 +1,6 @@
 //! The `squall` binary: the only room that knows all others.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
+#![allow(unreachable_pub, reason = "a binary has no API: `pub` here means for the other files of this folder")]
 
 mod args;
 mod date;

@@ -16,8 +16,9 @@ use squall_mesh::{Mesh, MeshError};
 use squall_model::{
     Body, CallRecord, CounterRecord, Finding, Finished, InstanceId, Plan, RunOf, Stamp, Variation, Verdict, Why,
 };
+use squall_traffic::ScheduleBound;
 use squall_verdict::Settings;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// What one run of one scenario came to.
 #[derive(Debug, Clone)]
@@ -26,6 +27,20 @@ pub(crate) struct Outcome {
     pub(crate) findings: Vec<Finding>,
 }
 
+impl Outcome {
+    /// The machine's trouble, where that is why the run proves nothing.
+    fn trouble(&self) -> Option<String> {
+        self.findings.iter().find_map(|finding| match &finding.verdict {
+            Verdict::Inconclusive(Why::Environment(why)) => Some(why.clone()),
+            _ => None,
+        })
+    }
+}
+
+/// How late sends may be: 99 of 100, and each. Far less than any time that a feature speaks of, far more than a healthy
+/// machine needs (0.1 to 1 ms).
+const SCHEDULE: ScheduleBound = ScheduleBound { p99: Duration::from_millis(20), any: Duration::from_millis(100) };
+
 /// Runs one plan, main or control, and tells of it.
 pub(crate) async fn run<M: Mesh>(engine: &Engine<'_, M>, pool: &Pool<'_, M>, plan: &Plan, main: &Plan) -> Outcome {
     let of = RunOf { plan: plan.key.clone(), variation: plan.variation };
@@ -33,9 +48,9 @@ pub(crate) async fn run<M: Mesh>(engine: &Engine<'_, M>, pool: &Pool<'_, M>, pla
     engine.events.emit(Some(&of), Body::Started);
     let mut act = Performance::new(engine, pool, plan, main, &of);
     let mut outcome = act.attempt().await;
-    if let Verdict::Inconclusive(Why::Environment(why)) = &outcome.verdict {
+    if let Some(why) = outcome.trouble() {
         // The machine's fault, by its own health record and blind to outcomes: once more, and both are recorded.
-        engine.events.emit(Some(&of), Body::Rerun { why: why.clone() });
+        engine.events.emit(Some(&of), Body::Rerun { why });
         act = Performance::new(engine, pool, plan, main, &of);
         outcome = act.attempt().await;
     }
@@ -214,15 +229,14 @@ impl<'e, M: Mesh> Performance<'e, M> {
     }
 
     fn observed(&self, gatherer: Gatherer, watch: Watch<'_>) -> Observed {
-        let limit = squall_traffic::ScheduleBound::DEFAULT;
-        let worst = |f: fn(&squall_traffic::ScheduleHealth) -> std::time::Duration| {
+        let worst = |f: fn(&squall_traffic::ScheduleHealth) -> Duration| {
             self.stages.iter().map(|s| f(&s.schedule).as_nanos() as u64).max().unwrap_or(0)
         };
         let health = Health {
             late_p99: worst(|s| s.p99),
-            late_p99_limit: limit.p99.as_nanos() as u64,
+            late_p99_limit: SCHEDULE.p99.as_nanos() as u64,
             late_max: worst(|s| s.max),
-            late_max_limit: limit.any.as_nanos() as u64,
+            late_max_limit: SCHEDULE.any.as_nanos() as u64,
             starved: self.stages.iter().map(|s| s.schedule.starved).sum(),
             ..Health::default()
         };

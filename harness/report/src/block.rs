@@ -83,7 +83,7 @@ fn call(exemplar: &Exemplar) -> String {
         time(exemplar.took),
         exemplar.outcome,
     );
-    if !exemplar.flags.is_empty() {
+    if !matches!(exemplar.flags.as_str(), "" | "-") {
         let _ = write!(text, "  flags {}", exemplar.flags);
     }
     if !exemplar.details.is_empty() {
