@@ -69,7 +69,7 @@ fn said(line: &Line<'_>, args: &mut Args<'_>, env: &Defaults<'_>) -> Option<Says
             names_only(args);
             // The service that a declaration names is known by it.
             if number == 3 {
-                args.r.names.remove(0);
+                args.r.names.drain(..args.r.names.len().min(1));
             }
             None
         }

@@ -168,6 +168,15 @@ impl Builder<'_, '_, '_> {
                 }),
             }
         }
+        if let (false, Restored::Answers(of)) = (found, what) {
+            // Some of those that answer otherwise answer as before again.
+            let wider =
+                |item: &Item| matches!(&item.does, FaultKind::Answers { of: all, .. } if all.service == of.service);
+            if self.items.iter().any(wider) {
+                self.fault(statement, stage, FaultKind::Answers { of: of.clone(), how: Answers::AsBefore });
+                return;
+            }
+        }
         if !found {
             self.tell(statement.line, |line| {
                 Mistake::error("nothing-to-end", line.whole(), "there is nothing here to come back from")

@@ -54,15 +54,38 @@ fn repaired(step: &Step, text: &str) -> Option<Mistake> {
 fn nearest_sentence(step: &Step, text: &str) -> Mistake {
     let mistake = |span: Range<usize>| Mistake::error("no-sentence", span, "no sentence reads like this");
     let Some((form, likeness)) = nearest::sentence(step.ty, text).filter(|(_, likeness)| *likeness > ALIKE) else {
-        return mistake(0..text.len())
-            .label("like nothing in the language")
-            .hint("`squall steps` shows all sentences with examples");
+        let hint = tempting(text).unwrap_or("`squall steps` shows all sentences with examples");
+        return mistake(0..text.len()).label("like nothing in the language").hint(hint);
     };
     let progress = nearest::progress(language(), form, text);
     let span =
         if progress.at < text.len() { progress.at..text.len() } else { text.len().saturating_sub(1)..text.len() };
     let hint = suggestion(form, step.ty, likeness);
     mistake(span).label(due(&progress)).hint(hint)
+}
+
+/// Words that tempt, and what to say instead.
+const TEMPTING: [(&[&str], &str); 5] = [
+    (
+        &["half-open", "half open", "breaker opens", "breaker closes", "breaker is open", "breaker trips"],
+        "a breaker of Envoy limits concurrency and never opens: say `… are shed by the circuit breaker`;\n\
+         what goes away for a time and comes back is an instance: `… is ejected`, `… gets traffic again`",
+    ),
+    (
+        &["p50", "p90", "p95", "p99", "percentile", "latency"],
+        "say it as a share: `at least 99% of the calls succeed within 50 ms`",
+    ),
+    (
+        &["wait ", "waits ", "sleep"],
+        "nothing waits: times stand in the lines, `… at 2 s`, `… from 2 s to 4 s`, `… during the fault`",
+    ),
+    (&["error rate", "success rate"], "say which share: `at least 99% of the calls succeed`"),
+    (&["packet", "loss", "partition"], "say it of the wire: `the wire from \"web\" to \"reviews\" is cut`"),
+];
+
+fn tempting(text: &str) -> Option<&'static str> {
+    let lower = text.to_lowercase();
+    TEMPTING.iter().find(|(words, _)| words.iter().any(|word| lower.contains(word))).map(|(_, hint)| *hint)
 }
 
 fn due(progress: &Progress) -> String {

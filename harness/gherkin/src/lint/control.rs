@@ -1,10 +1,11 @@
 //! Whether the control run can go red: what is known beforehand.
 
+use super::envoy::callee;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
     Bound, Claim, ClaimKind, ControlRule, Destination, Happening, Outcome, Phase, PolicyKind, Quantity, Replacement,
-    ShareBound,
+    ServiceName, ShareBound, Topology,
 };
 
 /// Looks at what is taken away, and what would notice.
@@ -18,7 +19,7 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     let faults = view.faults().next().is_some();
     let events = plan.faults.iter().any(|f| f.does.is_event());
     match plan.control.clone() {
-        ControlRule::Default if own => {}
+        ControlRule::Default if own => untouched(view),
         ControlRule::Default if faults || events => no_harm(view, faults),
         ControlRule::Default => nothing(view),
         ControlRule::Policies if !own => tag(view, "policies", "this scenario has no policies of its own"),
@@ -61,6 +62,90 @@ fn promises_no_harm(claim: &Claim) -> bool {
         ClaimKind::Moment { what, .. } => matches!(what, Happening::Recover(_)),
     };
     kind || before
+}
+
+/// A policy that no claim can feel: not about its callee, nor about anybody who calls that one and has a capacity to lose.
+fn untouched(view: &mut View<'_, '_, '_>) {
+    let plan = view.plan().clone();
+    let feels = |claim: &Claim, callee: &ServiceName| match spoken_of(claim) {
+        None => true,
+        Some(service) if service == callee => true,
+        Some(service) => reaches(&plan.topology, service, callee),
+    };
+    for policy in plan.policies.iter().filter(|p| p.own) {
+        let Some(callee) = callee_of(&policy.says) else { continue };
+        if plan.claims.iter().any(|claim| feels(claim, callee)) {
+            continue;
+        }
+        let line = view.policy_line(policy.id);
+        view.tell(line, |line| {
+            Mistake::warning("unfelt", line.whole(), format!("no line speaks of calls that come to \"{callee}\""))
+                .label("without this policy all would hold too")
+                .hint("services share nothing by themselves: put a caller with a capacity in front,\n`each instance of \"web\" handles at most 40 calls at a time`")
+        });
+    }
+    bulkheads(view);
+}
+
+/// A bulkhead protects a caller that can run out of something.
+fn bulkheads(view: &mut View<'_, '_, '_>) {
+    let plan = view.plan().clone();
+    for policy in plan.policies.iter().filter(|p| p.own) {
+        let (PolicyKind::InFlight { caller, .. } | PolicyKind::Connections { caller, .. }) = &policy.says else {
+            continue;
+        };
+        let behind = plan.lines().all(|line| line.to.service == *caller);
+        let about_it = plan.claims.iter().all(|claim| spoken_of(claim).is_none_or(|service| service == caller));
+        let endless = plan.topology.service(caller).is_some_and(|s| s.capacity.is_none());
+        if behind && about_it && endless && plan.lines().next().is_some() {
+            let line = view.policy_line(policy.id);
+            view.tell(line, |line| {
+                Mistake::warning("no-capacity", line.clause("service"), format!("\"{caller}\" has no capacity to lose"))
+                    .label("a slow callee costs it nothing, limit or not")
+                    .hint(format!("say `each instance of \"{caller}\" handles at most 40 calls at a time`"))
+            });
+        }
+    }
+}
+
+/// The service that a claim speaks of, where it names one.
+fn spoken_of(claim: &Claim) -> Option<&ServiceName> {
+    match &claim.kind {
+        ClaimKind::Total { quantity: Quantity::Tries { target, .. }, .. }
+        | ClaimKind::Moment { what: Happening::GetsTraffic(target) | Happening::Ejected(target), .. } => {
+            Some(&target.service)
+        }
+        ClaimKind::Moment { what: Happening::Recover(calls), .. } => callee(calls),
+        other => other.population().and_then(|of| callee(&of.calls)),
+    }
+}
+
+fn callee_of(says: &PolicyKind) -> Option<&ServiceName> {
+    match says {
+        PolicyKind::Retries { of, .. } | PolicyKind::RetryBudget { of, .. } | PolicyKind::Balance { of, .. } => {
+            callee(of)
+        }
+        PolicyKind::Timeout { of, .. } | PolicyKind::IdleTimeout { of, .. } => callee(&of.of),
+        PolicyKind::InFlight { to, .. } | PolicyKind::Connections { to, .. } => Some(to),
+        PolicyKind::Ejection { of, .. } => Some(of),
+        // A route may lead anywhere.
+        PolicyKind::Route { .. } => None,
+    }
+}
+
+/// Whether calls to one service lead to calls to another.
+fn reaches(topology: &Topology, from: &ServiceName, to: &ServiceName) -> bool {
+    let mut seen = vec![from];
+    let mut next = 0;
+    while let Some(name) = seen.get(next).copied() {
+        next += 1;
+        for callee in topology.service(name).into_iter().flat_map(|s| &s.calls) {
+            if !seen.contains(&callee) {
+                seen.push(callee);
+            }
+        }
+    }
+    seen.contains(&to)
 }
 
 fn nothing(view: &mut View<'_, '_, '_>) {

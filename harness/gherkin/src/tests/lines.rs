@@ -13,6 +13,7 @@ fn lines_that_are_no_sentence() {
         "Given calls to \"reviews\" are retried up to 2 times when \"5xx\"\nWhen \"web\" makes 20 calls to \"reviews\"\nThen 99% of the calls succeed",
         "When instance 2 of \"reviews\" explodes\nAnd \"web\" makes 20 calls to \"reviews\"\nThen at least 5 calls fail",
         "When all replicas of \"reviews\" return 503\nAnd each pod of \"reviews\" crashes\nAnd \"web\" sends 20 requests to \"reviews\"\nThen requests fail",
+        "When \"web\" makes 20 calls to \"reviews\"\nThen the circuit breaker opens after 5 failures\nAnd the p99 latency stays below 50 ms",
         "Given the weather is fine\nWhen \"web\" makes 20 calls to \"reviews\"\nThen every call succeeds",
     ]));
 }

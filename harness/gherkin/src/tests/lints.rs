@@ -101,6 +101,35 @@ fn control_runs_that_cannot_go_red() {
 }
 
 #[test]
+fn policies_that_no_line_can_feel() {
+    let text = r#"Feature: F
+  Background:
+    Given a service "phone" that calls "web"
+    And a service "web" that calls "reviews" and "ratings"
+    And a service "reviews" that answers in 5 ms
+    And a service "ratings" that answers in 5 ms
+  Scenario: The caller is the client
+    Given each instance of "web" has at most 10 tries to "reviews" in flight
+    When every instance of "reviews" answers in 2 s
+    And "web" makes 100 calls per second to "reviews" for 2 seconds
+    And meanwhile "web" makes 100 calls per second to "ratings" for 2 seconds
+    Then every call to "ratings" succeeds within 50 ms
+  Scenario: The caller has all the room in the world
+    Given each instance of "web" has at most 10 tries to "reviews" in flight
+    When every instance of "reviews" answers in 2 s
+    And "phone" makes 100 calls per second to "web" on path "/reviews" for 2 seconds
+    And meanwhile "phone" makes 100 calls per second to "web" on path "/ratings" for 2 seconds
+    Then every call to "web" on path "/ratings" succeeds within 50 ms
+"#;
+    insta::assert_snapshot!(told(text));
+    let sound = text.replace(
+        "  Scenario: The caller is",
+        "    And each instance of \"web\" handles at most 40 calls at a time\n  Scenario: The caller is",
+    );
+    assert_eq!(codes(&sound), ["unfelt"]);
+}
+
+#[test]
 fn a_split_that_round_robin_makes_by_itself() {
     let text = r#"Feature: F
   Background:

@@ -1,5 +1,6 @@
 //! Tests of the crate as a whole: vocabulary, plans, diagnostics.
 
+mod fuzz;
 mod keywords;
 mod lines;
 mod lints;

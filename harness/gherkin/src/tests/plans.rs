@@ -1,7 +1,7 @@
 //! Text to plan: what the engine gets.
 
 use super::support::{compiled, plan, scenario};
-use squall_model::{Act, ControlRule, FaultId, PolicyId, PolicyKind, Replacement, When};
+use squall_model::{Act, Answers, ControlRule, FaultId, FaultKind, PolicyId, PolicyKind, Replacement, When};
 use std::time::Duration;
 
 /// A plan without what all of these share: topology and places.
@@ -201,6 +201,48 @@ fn opposite_events_end_what_stands() {
             (2000, Act::End(FaultId(2))),
         ]
     );
+}
+
+#[test]
+fn some_of_those_that_answer_otherwise_answer_as_before() {
+    let plan = plan(&scenario(
+        r#"
+        When every instance of "reviews" answers with status 503
+        And instance 2 of "reviews" answers as before at 1 s
+        And "web" makes 100 calls per second to "reviews" for 3 seconds
+        Then instance 2 of "reviews" receives at least 10 tries
+        And at least 10 calls fail
+        "#,
+    ));
+    let how = |n: usize| match &plan.faults[n].does {
+        FaultKind::Answers { how, .. } => *how,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((how(0), how(1)), (Answers::Status(503), Answers::AsBefore));
+    assert_eq!(plan.timeline.stages[0].cues.len(), 1);
+}
+
+#[test]
+fn a_rule_has_a_background_and_tags_of_its_own() {
+    let text = r#"@feature
+Feature: F
+  Background:
+    Given a service "web" that calls "reviews"
+  @rule
+  Rule: R
+    Background:
+      Given a service "reviews"
+      And calls to "reviews" are retried up to 1 time on "5xx"
+    @scenario
+    Scenario: S
+      Given calls to "reviews" time out after 1 s
+      When every instance of "reviews" answers in 2 s
+      And "web" makes 20 calls to "reviews"
+      Then every call times out
+"#;
+    let plan = plan(text);
+    assert_eq!(plan.title.tags, ["@feature", "@rule", "@scenario"]);
+    assert_eq!(plan.policies.iter().map(|p| p.own).collect::<Vec<_>>(), [false, true]);
 }
 
 #[test]
