@@ -122,7 +122,7 @@ fn a_fault_that_touches_nothing_proves_nothing() {
     let Some(_turn) = envoy_to_be_had() else { return };
     let squall = Squall::new();
     let text = "Feature: F\n  Background:\n    Given a service \"web\" that calls \"reviews\" and \"ratings\"\n    And a service \"reviews\"\n    And a service \"ratings\"\n\n  \
-                Scenario: S\n    When 30% of the tries reaching \"ratings\" are aborted with status 503\n    And \"web\" makes 20 calls to \"reviews\"\n    Then every call succeeds\n";
+                Scenario: S\n    Given calls to \"reviews\" time out after 1 s\n    When 30% of the tries reaching \"ratings\" are aborted with status 503\n    And \"web\" makes 20 calls to \"reviews\"\n    Then every call succeeds\n";
     let path = squall.feature("nothing.feature", text);
-    squall.run(&["run", &path]).expect(5).says(&["inconclusive", "touched nothing", "nothing.feature:8"]);
+    squall.run(&["run", &path]).expect(5).says(&["inconclusive", "touched nothing", "nothing.feature:9"]);
 }

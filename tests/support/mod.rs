@@ -1,5 +1,5 @@
 //! What the tests that cross rooms share: the program itself, run as a user would, and a look at what it leaves.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use std::{
     fs,

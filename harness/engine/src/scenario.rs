@@ -143,6 +143,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
     /// Everything between an empty mesh and a clean one.
     async fn play(&mut self, world: &mut World<'e, M>) -> Result<(Observed, Logs), EngineError> {
         let mesh = self.engine.mesh;
+        world.prepare_reserve().await?;
         world.configure().await?;
         self.done("confirm");
         self.settle(world).await?;

@@ -9,9 +9,11 @@ use std::{
     path::Path,
 };
 
-/// Calls whose log lines are quoted, and lines of a proxy's own log.
+/// Calls whose log lines are quoted.
 const QUOTED_CALLS: usize = 2;
-const OWN_LINES: usize = 3;
+
+/// Characters of a quoted line: Envoy's own can be very long.
+const QUOTED_LENGTH: usize = 240;
 
 /// One event for each fault, one for each claim.
 pub(crate) fn judgement(
@@ -58,7 +60,7 @@ fn judged(plan: &Plan, evidence: &Evidence, finding: &Finding, logs: &Logs) -> J
     }
 }
 
-/// The access-log lines of the first exemplars as the proxies wrote them, and the last words of the proxies' own logs.
+/// The access-log lines of the first exemplars as the proxies wrote them, and the last warning of each proxy's own log.
 fn quoted(exemplars: &[Exemplar], logs: &Logs) -> Vec<String> {
     let ids: Vec<String> = exemplars.iter().take(QUOTED_CALLS).map(|e| format!("\"{}\"", e.id)).collect();
     let mut lines = Vec::new();
@@ -67,8 +69,14 @@ fn quoted(exemplars: &[Exemplar], logs: &Logs) -> Vec<String> {
     }
     for (id, path) in &logs.own {
         let own = read(path);
-        let warnings: Vec<&String> = own.iter().filter(|l| l.contains("[warning]") || l.contains("[error]")).collect();
-        lines.extend(warnings.iter().rev().take(OWN_LINES).rev().map(|line| format!("{id}: {line}")));
+        let last = own.iter().rfind(|l| l.contains("[warning]") || l.contains("[error]"));
+        lines.extend(last.map(|line| format!("{id}: {line}")));
+    }
+    for line in &mut lines {
+        if let Some((end, _)) = line.char_indices().nth(QUOTED_LENGTH) {
+            line.truncate(end);
+            line.push('…');
+        }
     }
     lines
 }

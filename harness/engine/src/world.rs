@@ -37,6 +37,8 @@ pub(crate) struct World<'a, M> {
     buried: Vec<Placed>,
     /// Instances whose proxy is dead.
     dead: BTreeSet<InstanceId>,
+    /// Nodes that have had a configuration of this scenario.
+    configured: BTreeSet<String>,
     armed: Vec<FaultId>,
     behaviours: BTreeMap<InstanceId, Behaviour>,
     control_plane: bool,
@@ -72,6 +74,7 @@ impl<'a, M: Mesh> World<'a, M> {
             reserve,
             buried: Vec::new(),
             dead: BTreeSet::new(),
+            configured: BTreeSet::new(),
             armed: Vec::new(),
             behaviours: BTreeMap::new(),
             control_plane: true,
@@ -111,12 +114,12 @@ impl<'a, M: Mesh> World<'a, M> {
         let config = self.pool.mesh.render(&want, &self.all())?;
         let living = self.living();
         let by = deadline::CONFIRM.from_now();
-        let applied = self.pool.mesh.apply(&config, &living, by).await?;
+        let applied = self.pool.mesh.apply(config, living, by).await?;
         if !self.control_plane {
             // It is wanted, and nobody is told: that is what a dead control plane means. Its return confirms it.
             return Ok(at_once(applied.asked));
         }
-        let confirmed = self.pool.mesh.confirm(&applied, &living, by).await?;
+        let confirmed = self.pool.mesh.confirm(&applied, living, by).await?;
         Ok(Effect {
             asked: applied.asked,
             acked: confirmed.acked,
