@@ -70,8 +70,7 @@ pub(crate) async fn configuration(
             .map_err(|e| MeshError::Silent { instance: instance.to_string(), why: e.to_string() })?;
         match first_missing(&versions, resources) {
             None => {
-                let [outbound, inbound] = encode::table_versions(resources);
-                return listeners(instance, seat, "/version", [&outbound, &inbound], by).await;
+                return listeners(instance, seat, "/version", encode::table_version(resources), by).await;
             }
             Some(what) => missing = what,
         }
@@ -83,7 +82,7 @@ pub(crate) async fn configuration(
 /// Waits until both listeners answer by this epoch of the fault channel.
 pub(crate) async fn epoch(instance: &InstanceId, seat: &Seat, epoch: u64, by: Stamp) -> Result<Seen, MeshError> {
     let wanted = (epoch % EPOCHS).to_string();
-    listeners(instance, seat, "/epoch", [&wanted, &wanted], by).await
+    listeners(instance, seat, "/epoch", &wanted, by).await
 }
 
 /// The first resource that a dump does not show at the version that was sent.
@@ -102,19 +101,11 @@ fn first_missing(has: &Versions, wanted: &Resources) -> Option<String> {
 }
 
 /// Asks both listeners, each on a fresh connection, until they answer so.
-async fn listeners(
-    instance: &InstanceId,
-    seat: &Seat,
-    path: &str,
-    wanted: [&str; 2],
-    by: Stamp,
-) -> Result<Seen, MeshError> {
+async fn listeners(instance: &InstanceId, seat: &Seat, path: &str, wanted: &str, by: Stamp) -> Result<Seen, MeshError> {
     let ends = [Endpoint::Unix(outbound_socket(&seat.folder)), Endpoint::Tcp(seat.inbound)];
     let [outbound, inbound] = &ends;
-    let (one, two) = tokio::join!(
-        listener(instance, outbound, path, wanted[0], by),
-        listener(instance, inbound, path, wanted[1], by),
-    );
+    let (one, two) =
+        tokio::join!(listener(instance, outbound, path, wanted, by), listener(instance, inbound, path, wanted, by),);
     let (one, two) = (one?, two?);
     Ok(Seen {
         acked: one.acked.max(two.acked),

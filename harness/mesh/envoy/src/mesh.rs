@@ -15,7 +15,7 @@ use squall_mesh::{
     Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, Seat,
     WallOffset,
 };
-use squall_model::{Diagnostic, Effect, FaultId, Fraction, InstanceId, Plan, Protocol, Side, Stamp};
+use squall_model::{Diagnostic, Effect, FaultId, Fraction, InstanceId, Plan, Side, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -107,7 +107,7 @@ impl Envoy {
         });
         let seen = gather(join_all(all).await)?;
         Ok(Confirmed {
-            acked: seen.iter().map(|s| s.acked).max().unwrap_or(asked),
+            acked: seen.iter().map(|s| s.acked).max().unwrap_or(asked).max(asked),
             effective: seen.iter().map(|s| s.effective).max().unwrap_or(asked),
             last_old: seen.iter().filter_map(|s| s.last_old).max().unwrap_or(asked),
         })
@@ -140,9 +140,7 @@ impl Mesh for Envoy {
     }
 
     fn refuses(&self, plan: &Plan) -> Vec<Refusal> {
-        let http = |p: Protocol| matches!(p, Protocol::Http);
-        let other = plan.topology.services.iter().filter(|s| !http(s.protocol));
-        other.map(|s| Refusal(format!("\"{}\" does not speak HTTP/1.1, all that this version runs", s.name))).collect()
+        render::refusals(plan)
     }
 
     fn lint(&self, _plan: &Plan) -> Vec<Diagnostic> {
@@ -217,7 +215,7 @@ impl Mesh for Envoy {
             state.epoch += 1;
             state.epoch
         };
-        let wanted = render::layers(plan, at, armed);
+        let wanted = render::layers(plan, at, armed)?;
         let changed: Vec<(&InstanceId, &Seat, Layer)> = at
             .seats
             .iter()

@@ -26,7 +26,10 @@ use envoy_types::pb::{
     },
     google::protobuf::BoolValue,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How long a connection may take to be accepted; on loopback a host answers at once or not at all.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -57,7 +60,7 @@ pub(super) fn cluster(config: &ClusterConfig) -> Cluster {
         connect_timeout: Some(duration(CONNECT)),
         lb_policy: LbPolicy::from_str_name(config.balancer).unwrap_or_default() as i32,
         lb_config: (config.balancer == "RING_HASH").then(|| LbConfig::RingHashLbConfig(RingHashLbConfig::default())),
-        lb_subset_config: subsets(&config.subset_keys),
+        lb_subset_config: subsets(&config.selectors),
         common_lb_config: Some(CommonLbConfig {
             // Neutral: no panic, and host-set changes reach the workers at once (by default up to 1 s late).
             healthy_panic_threshold: Some(Percent { value: 0.0 }),
@@ -148,11 +151,12 @@ fn outlier(config: &Outlier) -> OutlierDetection {
     }
 }
 
-fn subsets(keys: &[String]) -> Option<LbSubsetConfig> {
-    let selector = |key: &String| LbSubsetSelector { keys: vec![key.clone()], ..LbSubsetSelector::default() };
-    (!keys.is_empty()).then(|| LbSubsetConfig {
-        fallback_policy: LbSubsetFallbackPolicy::AnyEndpoint as i32,
-        subset_selectors: keys.iter().map(selector).collect(),
+/// Without a fallback: what asks for hosts that are not there goes nowhere, and not anywhere.
+fn subsets(selectors: &BTreeSet<Vec<String>>) -> Option<LbSubsetConfig> {
+    let selector = |keys: &Vec<String>| LbSubsetSelector { keys: keys.clone(), ..LbSubsetSelector::default() };
+    (!selectors.is_empty()).then(|| LbSubsetConfig {
+        fallback_policy: LbSubsetFallbackPolicy::NoFallback as i32,
+        subset_selectors: selectors.iter().map(selector).collect(),
         ..LbSubsetConfig::default()
     })
 }

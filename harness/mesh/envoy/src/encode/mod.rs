@@ -8,7 +8,7 @@ pub(crate) use listener::outbound_socket;
 
 use crate::{
     render::{ClusterConfig, LOCAL, ProxyConfig, RouteTable},
-    xds::{Resource, Resources},
+    xds::{Kind, Resource, Resources},
 };
 use envoy_types::pb::google::protobuf as wkt;
 use prost::{Message, Name};
@@ -32,9 +32,10 @@ pub fn resources(config: &ProxyConfig, seat: &Seat) -> Resources {
             insert(&mut all, &cluster.name, version(&cluster.hosts), &assignment);
         }
     }
+    // Named after the whole of the configuration, and sent last: who answers by this name has the clusters behind it, too.
+    let whole = version(config);
     for (name, table) in [("outbound", &config.outbound), ("inbound", &config.inbound)] {
-        let version = version(&(table, tag(config)));
-        insert(&mut all, name, version.clone(), &route::table(name, table, &version));
+        insert(&mut all, name, whole.clone(), &route::table(name, table, &whole));
     }
     all
 }
@@ -50,11 +51,10 @@ pub fn blank(seat: &Seat) -> Resources {
     all
 }
 
-/// The versions of the route tables, outbound and inbound: what a probe of the listener must answer.
+/// The version of the route tables: what a probe of either listener must answer.
 #[must_use]
-pub fn table_versions(resources: &Resources) -> [String; 2] {
-    ["outbound", "inbound"]
-        .map(|name| resources.get(&crate::xds::Kind::Route, name).map(|r| r.version().to_owned()).unwrap_or_default())
+pub fn table_version(resources: &Resources) -> &str {
+    resources.get(&Kind::Route, "outbound").map_or("", Resource::version)
 }
 
 fn listeners(seat: &Seat) -> Resources {
@@ -63,11 +63,6 @@ fn listeners(seat: &Seat) -> Resources {
         insert(&mut all, &listener.name.clone(), "1".into(), &listener);
     }
     all
-}
-
-/// The run's tag is part of the tables' versions, so that a probe tells this run's configuration from an equal one before.
-fn tag(config: &ProxyConfig) -> Option<&str> {
-    config.clusters.first().map(|cluster| cluster.tag.as_str())
 }
 
 fn insert<M: Message + Name>(all: &mut Resources, name: &str, version: String, message: &M) {

@@ -2,7 +2,7 @@
 
 use super::{any, duration, lb_metadata, number};
 use crate::render::{
-    Action, FaultSlot, HeaderMatch, Leg, RequestMatch, Retry, Route, RouteTable, SLOTS, SlotTouch, VirtualHost,
+    Action, Condition, FaultSlot, Leg, RequestMatch, Retry, Route, RouteTable, SLOTS, SlotTouch, VirtualHost,
 };
 use envoy_types::pb::{
     envoy::{
@@ -12,13 +12,12 @@ use envoy_types::pb::{
                 header_value_option::HeaderAppendAction,
             },
             route::v3::{
-                DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RetryPolicy, Route as PbRoute, RouteAction,
-                RouteConfiguration, RouteMatch, VirtualHost as PbHost, WeightedCluster,
+                DirectResponseAction, HeaderMatcher, RetryPolicy, Route as PbRoute, RouteAction, RouteConfiguration,
+                RouteMatch, VirtualHost as PbHost, WeightedCluster,
                 header_matcher::HeaderMatchSpecifier,
-                query_parameter_matcher::QueryParameterMatchSpecifier,
                 retry_policy::{RetryHostPredicate, retry_host_predicate},
                 route::Action as PbAction,
-                route_action::ClusterSpecifier,
+                route_action::{ClusterSpecifier, HashPolicy, hash_policy},
                 route_match::PathSpecifier,
                 weighted_cluster::ClusterWeight,
             },
@@ -88,7 +87,7 @@ fn route(route: &Route, version: &str) -> PbRoute {
     let action = match &route.then {
         Action::Answer { status, body } => answer(*status, body),
         Action::AnswerVersion => answer(200, version),
-        Action::Forward { legs, timeout, idle, retry } => PbAction::Route(RouteAction {
+        Action::Forward { legs, timeout, idle, hashed_by, retry } => PbAction::Route(RouteAction {
             cluster_specifier: Some(specifier(legs)),
             metadata_match: match legs.as_slice() {
                 [only] if !only.subset.is_empty() => Some(lb_metadata(&only.subset)),
@@ -97,11 +96,17 @@ fn route(route: &Route, version: &str) -> PbRoute {
             // Zero: no timeout. Left out it would be 15 s.
             timeout: Some(duration(timeout.unwrap_or(Duration::ZERO))),
             idle_timeout: Some(duration(idle.unwrap_or(Duration::ZERO))),
+            hash_policy: hashed_by.iter().map(hash).collect(),
             retry_policy: retry.as_ref().map(retries),
             ..RouteAction::default()
         }),
     };
     PbRoute { r#match: Some(matching(&route.when)), action: Some(action), ..PbRoute::default() }
+}
+
+fn hash(header: &String) -> HashPolicy {
+    let header = hash_policy::Header { header_name: header.clone(), ..hash_policy::Header::default() };
+    HashPolicy { policy_specifier: Some(hash_policy::PolicySpecifier::Header(header)), ..HashPolicy::default() }
 }
 
 fn specifier(legs: &[Leg]) -> ClusterSpecifier {
@@ -144,15 +149,9 @@ fn matching(when: &RequestMatch) -> RouteMatch {
         (Some(path), _) => PathSpecifier::Path(path.clone()),
         (None, prefix) => PathSpecifier::Prefix(prefix.clone().unwrap_or_else(|| "/".into())),
     };
-    let header = |(name, value): &(String, String)| header(&HeaderMatch::Exact(name.clone(), value.clone()));
-    let query = |(name, value): &(String, String)| QueryParameterMatcher {
-        name: name.clone(),
-        query_parameter_match_specifier: Some(QueryParameterMatchSpecifier::StringMatch(exactly(value))),
-    };
     RouteMatch {
         path_specifier: Some(path),
-        headers: when.headers.iter().map(header).collect(),
-        query_parameters: when.query.iter().map(query).collect(),
+        headers: when.asks.iter().map(header).collect(),
         runtime_fraction: when
             .runtime
             .as_ref()
@@ -161,19 +160,36 @@ fn matching(when: &RequestMatch) -> RouteMatch {
     }
 }
 
-fn header(header: &HeaderMatch) -> HeaderMatcher {
-    let (name, pattern) = match header {
-        HeaderMatch::Exact(name, value) => (name, exactly(value)),
-        HeaderMatch::Regex(name, regex) => {
-            let regex = RegexMatcher { regex: regex.clone(), ..RegexMatcher::default() };
-            (name, StringMatcher { match_pattern: Some(MatchPattern::SafeRegex(regex)), ..StringMatcher::default() })
-        }
+/// A condition as a match of a header or pseudo-header: the only form that fault filters know.
+fn header(condition: &Condition) -> HeaderMatcher {
+    let (name, pattern) = match condition {
+        Condition::Header(name, value) => (name.as_str(), exactly(value)),
+        Condition::Path(path) => (":path", regex(format!(r"{}(\?.*)?", escaped(path)))),
+        Condition::Query(query) => (":path", regex(format!(r"[^?]*\?(.*&)?{}(&.*)?", escaped(query)))),
+        Condition::Host(host) => (":authority", regex(format!("{}(:[0-9]+)?", escaped(host)))),
     };
     HeaderMatcher {
-        name: name.clone(),
+        name: name.to_owned(),
         header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(pattern)),
         ..HeaderMatcher::default()
     }
+}
+
+/// RE2, which has to match the whole value.
+fn regex(regex: String) -> StringMatcher {
+    let regex = RegexMatcher { regex, ..RegexMatcher::default() };
+    StringMatcher { match_pattern: Some(MatchPattern::SafeRegex(regex)), ..StringMatcher::default() }
+}
+
+/// A text as a regular expression that matches it alone.
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut all, c| {
+        if c.is_ascii_punctuation() {
+            all.push('\\');
+        }
+        all.push(c);
+        all
+    })
 }
 
 fn exactly(value: &str) -> StringMatcher {
@@ -208,7 +224,7 @@ fn fault(slot: &FaultSlot) -> HttpFault {
         SlotTouch::Abort(status) => {
             fault.abort = Some(FaultAbort {
                 percentage: Some(never()),
-                error_type: Some(ErrorType::HttpStatus(status)),
+                error_type: Some(ErrorType::HttpStatus(status.into())),
                 ..FaultAbort::default()
             });
             fault.abort_percent_runtime.clone_from(&slot.key);

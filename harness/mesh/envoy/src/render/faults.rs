@@ -1,146 +1,124 @@
 //! Which faults can be armed where: slots of the fault filters, filled from the baseline on at 0 %.
 
-use super::{CALLER, USER};
+use super::{
+    CALLER,
+    requests::{Condition, kind},
+};
 use serde::Serialize;
 use squall_mesh::Refusal;
-use squall_model::{Calls, Fault, FaultKind, Filter, InstanceId, Level, ServiceName, Topology, Touch};
-use std::time::Duration;
+use squall_model::{Calls, Fault, FaultId, FaultKind, Filter, InstanceId, Level, ServiceName, Topology, Touch};
+use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
-/// Fault filters in every chain: so many faults can stand at one spot.
+/// Fault filters in every chain: so many different faults can stand at one spot.
 pub const SLOTS: usize = 2;
 
-/// One fault at one spot (extensions/filters/http/fault/v3/fault.proto). Its percentage is a runtime key, 0 where that is unset.
+/// One slot at one spot (extensions/filters/http/fault/v3/fault.proto): faults of the plan that do the same to the same
+/// requests share one. Its percentage is a runtime key, 0 where that is unset.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FaultSlot {
-    /// The runtime key of its percentage.
+    /// The runtime key of its percentage: it names the faults, so a key means the same at every spot.
     pub key: String,
+    /// The faults.
+    #[serde(skip)]
+    pub of: Vec<FaultId>,
     /// What it does.
     pub does: SlotTouch,
-    /// Which requests it is for; all of these headers must match.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub only: Vec<HeaderMatch>,
+    /// Which requests it is for: all of this must hold.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub only: BTreeSet<Condition>,
 }
 
 /// What a fault filter does.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotTouch {
     /// Answers with this status.
-    Abort(u32),
+    Abort(u16),
     /// Holds for so long.
-    Delay(Duration),
-}
-
-/// A header, or pseudo-header, that must match.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HeaderMatch {
-    /// This very value.
-    Exact(String, String),
-    /// A value that this regular expression (RE2) matches whole.
-    Regex(String, String),
-}
-
-/// The runtime key of a fault's percentage.
-pub(super) fn key(fault: &Fault) -> String {
-    format!("squall.f{}.share", fault.id.0)
+    Delay(#[serde(with = "squall_model::duration_text")] Duration),
 }
 
 /// Faults on calls that this caller makes to this service.
 pub(crate) fn outbound(faults: &[Fault], caller: &ServiceName, to: &ServiceName) -> Result<Vec<FaultSlot>, Refusal> {
-    let here = faults.iter().filter(|f| is_at_caller(f, caller, to));
-    limited(here.filter_map(|f| slot(f, None)).collect(), &format!("calls from {caller} to {to}"))
+    let here = faults.iter().filter(|f| is_at_caller(f, caller, to)).filter_map(touching);
+    let spot = || format!("calls from \"{caller}\" to \"{to}\"");
+    slots(here.map(|(id, does, of)| (id, does, kind(&of.filter))), spot)
 }
 
 /// Faults on tries that reach this instance.
 pub(crate) fn inbound(faults: &[Fault], instance: &InstanceId, topology: &Topology) -> Result<Vec<FaultSlot>, Refusal> {
-    let here = faults.iter().filter(|f| is_at_callee(f, instance, topology));
-    limited(here.filter_map(|f| slot(f, from(f))).collect(), &format!("tries reaching {instance}"))
+    let here = faults.iter().filter(|f| is_at_callee(f, instance, topology)).filter_map(touching);
+    let from = |of: &Calls| of.from.as_ref().map(|from| Condition::Header(CALLER.into(), from.to_string()));
+    let spot = || format!("tries reaching {instance}");
+    slots(here.map(|(id, does, of)| (id, does, kind(&of.filter).into_iter().chain(from(of)).collect())), spot)
+}
+
+/// What is asked of requests by faults on calls from this caller to this service.
+pub(crate) fn filters<'f>(
+    faults: &'f [Fault],
+    caller: &'f ServiceName,
+    to: &'f ServiceName,
+) -> impl Iterator<Item = &'f Filter> {
+    let concerns = move |of: &&Calls| {
+        of.from.as_ref().is_none_or(|from| from == caller) && of.to.as_ref().is_some_and(|t| t.service == *to)
+    };
+    faults.iter().filter_map(touching).map(|(_, _, of)| of).filter(concerns).map(|of| &of.filter)
 }
 
 /// Whether a fault on calls sits at this caller's way to this service.
-pub(crate) fn is_at_caller(fault: &Fault, caller: &ServiceName, to: &ServiceName) -> bool {
-    match &fault.does {
-        FaultKind::Touch { on, .. } if on.level == Level::Calls => {
-            on.of.from.as_ref().is_none_or(|from| from == caller)
-                && on.of.to.as_ref().is_none_or(|target| target.service == *to)
-        }
-        _ => false,
-    }
+fn is_at_caller(fault: &Fault, caller: &ServiceName, to: &ServiceName) -> bool {
+    let FaultKind::Touch { on, .. } = &fault.does else { return false };
+    on.level == Level::Calls
+        && on.of.from.as_ref().is_none_or(|from| from == caller)
+        && on.of.to.as_ref().is_none_or(|target| target.service == *to)
 }
 
 /// Whether a fault on tries sits at this instance.
-pub(crate) fn is_at_callee(fault: &Fault, instance: &InstanceId, topology: &Topology) -> bool {
-    let aimed = |calls: &Calls| match &calls.to {
-        Some(target) => target.instances(topology).contains(instance),
-        None => true,
+fn is_at_callee(fault: &Fault, instance: &InstanceId, topology: &Topology) -> bool {
+    let of = match &fault.does {
+        FaultKind::Touch { on, .. } if on.level == Level::Tries => &on.of,
+        FaultKind::Outage { of } => of,
+        _ => return false,
     };
-    match &fault.does {
-        FaultKind::Touch { on, .. } => on.level == Level::Tries && aimed(&on.of),
-        FaultKind::Outage { of } => aimed(of),
-        _ => false,
-    }
+    of.to.as_ref().is_none_or(|target| target.instances(topology).contains(instance))
 }
 
-fn from(fault: &Fault) -> Option<&ServiceName> {
+/// What a fault does to which calls; `None` where it is no business of a proxy.
+fn touching(fault: &Fault) -> Option<(FaultId, SlotTouch, &Calls)> {
     match &fault.does {
-        FaultKind::Touch { on, .. } => on.of.from.as_ref(),
-        FaultKind::Outage { of } => of.from.as_ref(),
+        FaultKind::Touch { on, touch: Touch::Abort(status) } => Some((fault.id, SlotTouch::Abort(*status), &on.of)),
+        FaultKind::Touch { on, touch: Touch::Delay(time) } => Some((fault.id, SlotTouch::Delay(*time), &on.of)),
+        // Until there is a link between the proxies, a cut wire is stood in for by aborts of every try of the claimed calls.
+        FaultKind::Outage { of } => Some((fault.id, SlotTouch::Abort(503), of)),
         _ => None,
     }
 }
 
-fn slot(fault: &Fault, from: Option<&ServiceName>) -> Option<FaultSlot> {
-    let (does, filter) = match &fault.does {
-        FaultKind::Touch { on, touch } => {
-            let does = match touch {
-                Touch::Abort(status) => SlotTouch::Abort(u32::from(*status)),
-                Touch::Delay(time) => SlotTouch::Delay(*time),
-            };
-            (does, &on.of.filter)
+/// Faults that do the same to the same requests share a slot; different ones need one each.
+fn slots(
+    faults: impl Iterator<Item = (FaultId, SlotTouch, BTreeSet<Condition>)>,
+    spot: impl Fn() -> String,
+) -> Result<Vec<FaultSlot>, Refusal> {
+    let mut slots: Vec<FaultSlot> = Vec::new();
+    for (id, does, only) in faults {
+        match slots.iter_mut().find(|slot| slot.does == does && slot.only == only) {
+            Some(slot) => slot.of.push(id),
+            None => slots.push(FaultSlot { key: String::new(), of: vec![id], does, only }),
         }
-        // Until there is a link between the proxies, a cut wire is stood in for by aborts of every try of the claimed calls.
-        FaultKind::Outage { of } => (SlotTouch::Abort(503), &of.filter),
-        _ => return None,
-    };
-    let caller = from.map(|name| HeaderMatch::Exact(CALLER.into(), name.to_string()));
-    Some(FaultSlot { key: key(fault), does, only: headers(filter).into_iter().chain(caller).collect() })
-}
-
-/// A filter as header matches: the fault filter knows no others.
-fn headers(filter: &Filter) -> Vec<HeaderMatch> {
-    let exact = |name: &str, value: &Option<String>| value.clone().map(|v| HeaderMatch::Exact(name.into(), v));
-    let path = match (&filter.path, &filter.query) {
-        (None, None) => None,
-        (path, query) => {
-            let path = path.as_deref().map_or_else(|| "[^?]*".to_owned(), escape);
-            let query = query
-                .as_deref()
-                .map_or_else(|| r"(\?.*)?".to_owned(), |query| format!(r"\?(.*&)?{}(&.*)?", escape(query)));
-            Some(HeaderMatch::Regex(":path".into(), path + &query))
-        }
-    };
-    let header = filter.header.clone().map(|(name, value)| HeaderMatch::Exact(name, value));
-    [path, exact(":method", &filter.method), exact(":authority", &filter.host), header, exact(USER, &filter.user)]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-/// A text as a regular expression that matches it alone.
-fn escape(text: &str) -> String {
-    text.chars().fold(String::new(), |mut all, c| {
-        if !c.is_ascii_alphanumeric() && !matches!(c, '/' | '_' | '-' | '=') {
-            all.push('\\');
-        }
-        all.push(c);
-        all
-    })
-}
-
-fn limited(slots: Vec<FaultSlot>, spot: &str) -> Result<Vec<FaultSlot>, Refusal> {
+    }
+    slots.iter_mut().for_each(|slot| slot.key = key(&slot.of));
     match slots.len() {
         0..=SLOTS => Ok(slots),
-        more => Err(Refusal(format!("{more} faults on {spot}: a proxy of ours has room for {SLOTS} at one spot"))),
+        more => Err(Refusal(format!("{more} different faults on {}: there is room for {SLOTS} at one spot", spot()))),
     }
+}
+
+/// The runtime key of the faults of one slot: `squall.f0.share`, `squall.f0-2.share`.
+fn key(of: &[FaultId]) -> String {
+    let mut names = String::new();
+    for id in of {
+        let joined = if names.is_empty() { "" } else { "-" };
+        let _ = write!(names, "{joined}{}", id.0);
+    }
+    format!("squall.f{names}.share")
 }

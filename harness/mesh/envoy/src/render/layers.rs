@@ -1,8 +1,8 @@
 //! The runtime layer of each proxy, given which faults are armed. Pure.
 
-use super::faults::{is_at_callee, is_at_caller, key};
+use super::faults::{self, FaultSlot};
 use crate::channel::{Layer, RuntimeValue};
-use squall_mesh::Bindings;
+use squall_mesh::{Bindings, Refusal};
 use squall_model::{Fault, FaultId, FaultKind, Fraction, InstanceId, Plan, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,37 +14,51 @@ pub(crate) fn epoch_key(epoch: u64) -> String {
     format!("squall.epoch.{}", epoch % EPOCHS)
 }
 
-/// The layer of every seat: the shares of the armed faults that sit there. The epoch is added when it is pushed.
-#[must_use]
-pub fn layers(plan: &Plan, at: &Bindings, armed: &BTreeSet<FaultId>) -> BTreeMap<InstanceId, Layer> {
+/// The layer of every seat: the shares of the armed faults that sit there, and nothing at all where none does. The epoch is
+/// added when it is pushed.
+///
+/// # Errors
+/// Where a spot has no room for the plan's faults.
+pub fn layers(plan: &Plan, at: &Bindings, armed: &BTreeSet<FaultId>) -> Result<BTreeMap<InstanceId, Layer>, Refusal> {
     let topology = with_every_seat(&plan.topology, at);
-    at.seats
-        .keys()
-        .map(|instance| {
-            let here = plan.faults.iter().filter(|f| armed.contains(&f.id) && is_here(f, instance, &topology));
-            let layer = here.map(|f| (key(f), RuntimeValue::Fraction(share(f)))).collect();
-            (instance.clone(), layer)
-        })
-        .collect()
+    let layer = |instance: &InstanceId| {
+        let slots = slots_of(plan, instance, &topology)?;
+        let shares = slots.into_iter().map(|slot| (share(plan, &slot, armed), slot.key));
+        let layer = shares.filter(|(share, _)| *share > Fraction::ZERO);
+        Ok((instance.clone(), layer.map(|(share, key)| (key, RuntimeValue::Fraction(share))).collect()))
+    };
+    at.seats.keys().map(layer).collect()
 }
 
-/// The plan's topology, grown to the seats that there are now.
+/// Every slot of a proxy, on all its ways out and on its way in.
+fn slots_of(plan: &Plan, instance: &InstanceId, topology: &Topology) -> Result<Vec<FaultSlot>, Refusal> {
+    let mut slots = faults::inbound(&plan.faults, instance, topology)?;
+    for to in topology.service(&instance.service).map_or(&[][..], |s| &s.calls) {
+        slots.extend(faults::outbound(&plan.faults, &instance.service, to)?);
+    }
+    Ok(slots)
+}
+
+/// The plan's topology, grown to the seats that there are now: a new instance is like the last.
 fn with_every_seat(topology: &Topology, at: &Bindings) -> Topology {
     let mut topology = topology.clone();
     for service in &mut topology.services {
-        let seats = at.seats.keys().filter(|id| id.service == service.name).count();
+        let numbers = at.seats.keys().filter(|id| id.service == service.name).map(|id| id.number as usize);
+        let highest = numbers.max().unwrap_or(0);
         let like = service.instances.last().cloned().unwrap_or_default();
-        service.instances.resize(seats.max(service.instances.len()), like);
+        service.instances.resize(highest.max(service.instances.len()), like);
     }
     topology
 }
 
-fn is_here(fault: &Fault, instance: &InstanceId, topology: &Topology) -> bool {
-    let calls = topology.service(&instance.service).map_or(&[][..], |s| &s.calls);
-    calls.iter().any(|to| is_at_caller(fault, &instance.service, to)) || is_at_callee(fault, instance, topology)
+/// The chance that one of the armed faults of a slot strikes: they draw independently of each other.
+fn share(plan: &Plan, slot: &FaultSlot, armed: &BTreeSet<FaultId>) -> Fraction {
+    let here = plan.faults.iter().filter(|fault| slot.of.contains(&fault.id) && armed.contains(&fault.id));
+    let spared = here.fold(f64::from(Fraction::ALL.ppm()), |spared, fault| spared * own_share(fault).rest().as_f64());
+    Fraction::from_ppm(spared.round() as u32).unwrap_or(Fraction::ALL).rest()
 }
 
-fn share(fault: &Fault) -> Fraction {
+fn own_share(fault: &Fault) -> Fraction {
     match &fault.does {
         FaultKind::Touch { on, .. } => on.share,
         _ => Fraction::ALL,

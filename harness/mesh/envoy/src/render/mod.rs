@@ -8,12 +8,19 @@
 mod clusters;
 mod faults;
 mod layers;
+mod refuse;
+mod requests;
 mod routes;
 mod table;
+#[cfg(test)]
+mod tests;
+mod ways;
 
-pub use faults::{FaultSlot, HeaderMatch, SLOTS, SlotTouch};
+pub use faults::{FaultSlot, SLOTS, SlotTouch};
 pub(crate) use layers::epoch_key;
 pub use layers::{EPOCHS, layers};
+pub use refuse::refusals;
+pub use requests::Condition;
 pub(crate) use routes::probes;
 pub use table::{
     Action, ClusterConfig, Config, Endpoint, Leg, Limits, Outlier, ProxyConfig, RequestMatch, Retry, Route, RouteTable,
@@ -21,6 +28,7 @@ pub use table::{
 };
 
 use squall_mesh::{Bindings, Desired, Refusal};
+use squall_model::{Calls, ServiceName};
 
 /// The authority of our own probes: on every listener, answered by the proxy itself, never sent upstream.
 pub const PROBE: &str = "squall.probe";
@@ -40,11 +48,18 @@ pub fn cluster_of(service: &str) -> String {
     format!("out.{service}")
 }
 
+/// Whether a policy or a fault on these calls is for those of this caller to this service.
+fn concerns(of: &Calls, caller: &ServiceName, to: &ServiceName) -> bool {
+    of.from.as_ref().is_none_or(|from| from == caller) && of.to.as_ref().is_none_or(|target| target.service == *to)
+}
+
 /// Renders every proxy of the bindings.
 ///
 /// # Errors
 /// Where Envoy has no words for what is wanted.
 pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
+    want.policies.iter().try_for_each(|policy| refuse::policy(policy, want.topology))?;
+    want.faults.iter().try_for_each(|fault| refuse::fault(&fault.does))?;
     let mut config = Config::default();
     for (instance, service, _) in want.topology.instances() {
         let Some(seat) = at.seats.get(&instance) else { continue };

@@ -1,8 +1,12 @@
 //! The configuration of proxies as people read it.
 
-use super::faults::FaultSlot;
+use super::{faults::FaultSlot, requests::Condition};
 use serde::Serialize;
-use std::{collections::BTreeMap, time::Duration};
+use squall_model::duration_text_option;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Every proxy's configuration, by node id.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -69,12 +73,9 @@ pub struct RequestMatch {
     /// A path that begins so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// This query parameter with this value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub query: Option<(String, String)>,
-    /// These headers; pseudo-headers too.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<(String, String)>,
+    /// And all of this.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub asks: BTreeSet<Condition>,
     /// Only while this runtime key says 100 %.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
@@ -98,11 +99,14 @@ pub enum Action {
         /// Where, and which share of the requests.
         legs: Vec<Leg>,
         /// Over all tries; `None`: no limit (not Envoy's own 15 s).
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none", with = "duration_text_option")]
         timeout: Option<Duration>,
         /// Without a byte either way; `None`: no limit.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none", with = "duration_text_option")]
         idle: Option<Duration>,
+        /// The request header that balancing by hash goes by.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hashed_by: Option<String>,
         /// Retries, and the limit of each try.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry: Option<Retry>,
@@ -132,12 +136,13 @@ pub struct Retry {
     /// `num_retries`.
     pub times: u32,
     /// `per_try_timeout`: until the head of the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", with = "duration_text_option")]
     pub per_try: Option<Duration>,
     /// `per_try_idle_timeout`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", with = "duration_text_option")]
     pub per_try_idle: Option<Duration>,
     /// Each on another host: the predicate `previous_hosts`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub elsewhere: bool,
 }
 
@@ -152,9 +157,9 @@ pub struct ClusterConfig {
     pub hosts: Vec<Endpoint>,
     /// `lb_policy`, by Envoy's name.
     pub balancer: &'static str,
-    /// Keys by which routes choose among its hosts; empty: they do not.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub subset_keys: Vec<String>,
+    /// Sets of keys by which routes choose among its hosts (`lb_subset_config`, without a fallback); empty: they do not.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub selectors: BTreeSet<Vec<String>>,
     /// Circuit breakers.
     pub limits: Limits,
     /// Outlier detection.
@@ -200,6 +205,7 @@ pub struct Outlier {
     /// `consecutive_5xx`.
     pub after: u32,
     /// `base_ejection_time`.
+    #[serde(with = "squall_model::duration_text")]
     pub lasts: Duration,
     /// `max_ejection_percent`.
     pub at_most_percent: u32,

@@ -22,7 +22,8 @@ async fn at_once(town: &Town, run: &str, calls: usize) -> BTreeMap<u16, usize> {
 
 #[tokio::test]
 async fn tries_beyond_the_limit_are_shed() {
-    let limit = |at_most| PolicyKind::InFlight { caller: "web".into(), at_most, unit: InFlight::Tries, to: "reviews".into() };
+    let limit =
+        |at_most| PolicyKind::InFlight { caller: "web".into(), at_most, unit: InFlight::Tries, to: "reviews".into() };
     let Some(mut town) = Town::new(topology(&[None]), vec![limit(5)], Vec::new()).await else { return };
     town.workload("reviews", 1).answer(200, Duration::from_millis(300));
     assert_eq!(at_once(&town, "limited", 20).await, [(200, 5), (503, 15)].into());
@@ -41,12 +42,8 @@ async fn tries_beyond_the_limit_are_shed() {
 
 #[tokio::test]
 async fn an_instance_that_fails_is_ejected_and_a_new_run_knows_nothing_of_it() {
-    let ejection = PolicyKind::Ejection {
-        of: "reviews".into(),
-        lasts: Duration::from_secs(60),
-        after: 3,
-        at_most: Fraction::ALL,
-    };
+    let ejection =
+        PolicyKind::Ejection { of: "reviews".into(), lasts: Duration::from_secs(60), after: 3, at_most: Fraction::ALL };
     let Some(mut town) = Town::new(topology(&[None, None]), vec![ejection], Vec::new()).await else { return };
     town.workload("reviews", 2).answer(500, Duration::ZERO);
     let mut client = town.client().await;

@@ -2,8 +2,8 @@
 
 use crate::town::{Town, id, part, plan, to_reviews, topology, until};
 use squall_mesh::{Desired, Mesh, MeshError, MeshEvent};
-use squall_model::{Destination, Fraction, Instance, PolicyKind, RetryOn, Which};
 use squall_mesh_envoy::now;
+use squall_model::{Destination, Fraction, Instance, PolicyKind, RetryOn, Which};
 use std::time::Duration;
 
 fn retries(up_to: u32) -> PolicyKind {
@@ -115,7 +115,8 @@ async fn without_a_control_plane_nothing_is_learned_and_afterwards_everything() 
 
 #[tokio::test]
 async fn faults_live_without_a_control_plane() {
-    let faults = vec![crate::town::touch(100, squall_model::Level::Tries, to_reviews(), squall_model::Touch::Abort(503))];
+    let faults =
+        vec![crate::town::touch(100, squall_model::Level::Tries, to_reviews(), squall_model::Touch::Abort(503))];
     let Some(town) = Town::new(topology(&[None]), Vec::new(), faults).await else { return };
     town.mesh.stop_control_plane().await.unwrap();
     town.arm(&[0]).await;

@@ -5,7 +5,8 @@ use squall_model::{Calls, Destination, Filter, Fraction, PlaceName, PolicyKind, 
 use std::{collections::BTreeMap, time::Duration};
 
 fn route(of: Calls, legs: &[(u32, Target)]) -> PolicyKind {
-    let leg = |(percent, target): &(u32, Target)| Destination { share: Fraction::percent(*percent), target: target.clone() };
+    let leg =
+        |(percent, target): &(u32, Target)| Destination { share: Fraction::percent(*percent), target: target.clone() };
     PolicyKind::Route { of, to: legs.iter().map(leg).collect() }
 }
 

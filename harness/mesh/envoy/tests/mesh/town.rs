@@ -4,7 +4,7 @@ use crate::workload::Workload;
 use squall_mesh::{Applied, Bindings, Confirmed, Desired, Endpoint, LogLine, Mesh, MeshError, Seat, WallOffset};
 use squall_mesh_envoy::{Envoy, now};
 use squall_model::{
-    AccessRecord, Calls, ControlRule, Effect, Fault, FaultId, FaultKind, Filter, Fraction, InstanceId, Instance, Level,
+    AccessRecord, Calls, ControlRule, Effect, Fault, FaultId, FaultKind, Filter, Fraction, Instance, InstanceId, Level,
     Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Policy, PolicyId, PolicyKind, Service, ServiceName, Side, Stamp,
     Target, Timeline, Title, Topology, Touch, Traffic, TryRecord, Variation, When, Which,
 };
@@ -87,7 +87,8 @@ impl Town {
             placed.push((id.clone(), node, folder));
         }
         let mesh = &self.mesh;
-        let ready = placed.iter().map(|(_, node, folder)| async move { mesh.ready(node, folder, soon()).await.unwrap() });
+        let ready =
+            placed.iter().map(|(_, node, folder)| async move { mesh.ready(node, folder, soon()).await.unwrap() });
         let inbound = futures_util::future::join_all(ready).await;
         for ((id, node, folder), inbound) in placed.into_iter().zip(inbound) {
             let called = self.plan.topology.callers(&id.service).next().is_some();
