@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal as Unix, kill};
 use nix::unistd::Pid;
 use squall_place::{Base, Fate, Keeper, Net, NetWish, RunFolder, Signal};
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitCode, Stdio};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -59,10 +59,8 @@ pub(crate) fn runner(args: impl Iterator<Item = OsString>) -> ExitCode {
         let stopped = || sleepers(&nap).iter().filter(|found| found.state == 'T').count();
         until(SOON, || if stopped() == 2 { Ok(()) } else { Err(sleepers(&nap)) });
         println!("{} {}", keeper.pid(), serde_json::to_string(keeper.net()).unwrap());
-        // The keeper's death is the only news that ends this.
-        let mut lives = keeper.lives();
-        while lives.recv().await.is_ok_and(|life| !matches!(life, squall_place::Life::KeeperLost { .. })) {}
-        std::future::pending::<()>().await;
+        // Until killed, or until the test itself is gone.
+        tokio::task::spawn_blocking(|| io::stdin().read_to_string(&mut String::new())).await.unwrap().unwrap();
     });
     ExitCode::SUCCESS
 }
@@ -82,6 +80,7 @@ impl Run {
             .arg("runner")
             .arg(world.base.path())
             .args([&format!("{wish:?}"), &nap])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -89,9 +88,9 @@ impl Run {
         BufReader::new(runner.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let (pid, net) = line.split_once(' ').expect("the runner did not get ready");
         let keeper = Pid::from_raw(pid.parse().unwrap());
-        let net = serde_json::from_str(net).unwrap();
-        assert_eq!(sleepers(&nap).len(), SLEEPERS);
-        Run { world, nap, runner, keeper, net }
+        let run = Run { world, nap, runner, keeper, net: serde_json::from_str(net).unwrap() };
+        assert_eq!(sleepers(&run.nap).len(), SLEEPERS);
+        run
     }
 
     fn runner(&self) -> Pid {

@@ -92,16 +92,15 @@ pub(crate) struct Found {
     pub(crate) state: char,
 }
 
-/// All programs but the runner that were executed with this word and have not exited.
+/// All `sleep` and `sh` that were executed with this word and have not exited.
 pub(crate) fn sleepers(nap: &str) -> Vec<Found> {
     let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     pids.filter_map(|pid| {
         let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let state = stat.rsplit_once(") ")?.1.chars().next()?;
-        let mut words = command.split(|byte| *byte == 0);
-        let of_ours =
-            words.all(|word| word != b"runner") && command.split(|byte| *byte == 0).any(|word| word == nap.as_bytes());
+        let words: Vec<&[u8]> = command.split(|byte| *byte == 0).collect();
+        let of_ours = matches!(words[0], b"sleep" | b"sh") && words.contains(&nap.as_bytes());
         (of_ours && !matches!(state, 'Z' | 'X')).then_some(Found { pid, state })
     })
     .collect()
