@@ -5,8 +5,10 @@
 //!
 //! The way of a line: Gherkin ([`document`]) → which of the seventy sentences ([`matcher`], by `cucumber-expressions`) → its
 //! clauses, read by hand to nouns of the model ([`clauses`]) → names against the topology, stages, control ([`compile`]) → [`lint`].
+//! [`adapter`] offers the sentences to cucumber; its futures are ready at once, and nothing of ours goes through it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
+pub mod adapter;
 mod clauses;
 mod compile;
 mod document;

@@ -202,6 +202,15 @@ mod tests {
     }
 
     #[test]
+    fn latencies_are_read_as_the_model_writes_them() {
+        let text = "services:\n  - name: a\n    latency: {log_normal: {median: 4 ms, p99: 20 ms}}\n  - {name: b, instances: 2, capacity: {workers: 3}}\n";
+        let topology = topology_from_yaml("t.yaml", text).unwrap();
+        let (median, p99) = (Duration::from_millis(4), Duration::from_millis(20));
+        assert_eq!(topology.services[0].latency, Latency::LogNormal { median, p99 });
+        assert_eq!(topology.services[1].capacity, Some(Capacity { workers: 3, queue: None }));
+    }
+
+    #[test]
     fn mistakes_have_places() {
         let shown = |text: &str| {
             crate::lint::render::all(
