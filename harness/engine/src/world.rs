@@ -107,19 +107,49 @@ impl<'a, M: Mesh> World<'a, M> {
         at
     }
 
-    /// Renders, applies and confirms what is wanted now.
-    pub(crate) async fn configure(&self) -> Result<Effect, EngineError> {
+    /// Configures the instances of the reserve, before anybody can call them: a callee must be ready for its callers before
+    /// they know of it, and a seat that was used before still leads to its former workload.
+    pub(crate) async fn prepare_reserve(&mut self) -> Result<(), EngineError> {
+        if self.reserve.is_empty() {
+            return Ok(());
+        }
+        let reserve = bindings(&self.reserve, &self.tag);
+        let mut everybody = self.all();
+        everybody.seats.extend(reserve.seats.clone());
+        let config = self.render(&largest(self.plan), &everybody)?;
+        self.bring_about(&config, &reserve).await?;
+        self.configured.extend(reserve.seats.into_values().map(|seat| seat.node));
+        Ok(())
+    }
+
+    fn render(&self, topology: &Topology, at: &Bindings) -> Result<M::Config, EngineError> {
         let policies = self.plan.policies.iter().filter(|p| self.in_effect.contains(&p.id)).map(|p| &p.says).collect();
-        let want = Desired { topology: &self.topology, policies, faults: &self.plan.faults };
-        let config = self.pool.mesh.render(&want, &self.all())?;
+        let want = Desired { topology, policies, faults: &self.plan.faults };
+        Ok(self.pool.mesh.render(&want, at)?)
+    }
+
+    /// Renders, applies and confirms what is wanted now; at seats that are new to the scenario before the others.
+    pub(crate) async fn configure(&mut self) -> Result<Effect, EngineError> {
+        let config = self.render(&self.topology, &self.all())?;
         let living = self.living();
+        let mut fresh = living.clone();
+        fresh.seats.retain(|_, seat| !self.configured.contains(&seat.node));
+        if self.control_plane && fresh.seats.len() < living.seats.len() && !fresh.seats.is_empty() {
+            self.bring_about(&config, &fresh).await?;
+        }
+        self.configured.extend(fresh.seats.into_values().map(|seat| seat.node));
+        self.bring_about(&config, &living).await
+    }
+
+    /// Applies a configuration to these seats, and confirms it.
+    async fn bring_about(&self, config: &M::Config, at: &Bindings) -> Result<Effect, EngineError> {
         let by = deadline::CONFIRM.from_now();
-        let applied = self.pool.mesh.apply(config, living, by).await?;
+        let applied = self.pool.mesh.apply(config, at, by).await?;
         if !self.control_plane {
             // It is wanted, and nobody is told: that is what a dead control plane means. Its return confirms it.
             return Ok(at_once(applied.asked));
         }
-        let confirmed = self.pool.mesh.confirm(&applied, living, by).await?;
+        let confirmed = self.pool.mesh.confirm(&applied, at, by).await?;
         Ok(Effect {
             asked: applied.asked,
             acked: confirmed.acked,
