@@ -36,6 +36,25 @@ fn shares_over_events() {
 }
 
 #[test]
+fn the_edges_of_a_phase_belong_to_no_phase() {
+    let text = "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen at least 80% of the calls succeed from 0 s to 1 s\nAnd at least 80% of the calls succeed from 2 s\nAnd at least 10% of the calls fail during the fault";
+    assert_eq!(codes(&scenario(text)), [""; 0]);
+    assert_eq!(codes(&scenario(&text.replace("from 2 s\n", "from 1999 ms\n"))), ["share-over-event"]);
+}
+
+#[test]
+fn of_two_lines_about_the_same_the_later_counts() {
+    let policies = "Given calls to \"reviews\" time out after 1 s\nAnd calls from \"web\" to \"reviews\" time out after 300 ms\nWhen every instance of \"reviews\" answers in 2 s\nAnd \"web\" makes 20 calls to \"reviews\"\nThen every call times out";
+    assert_eq!(codes(&scenario(policies)), ["replaced"]);
+    let other_calls =
+        policies.replace("\"reviews\" time out after 300 ms", "\"reviews\" on path \"/x\" time out after 300 ms");
+    assert_eq!(codes(&scenario(&other_calls)), [""; 0]);
+    let faults = "When every instance of \"reviews\" answers in 2 s at 1 s\nAnd every instance of \"reviews\" answers in 1 s from 1 s to 2 s\nAnd \"web\" makes 100 calls per second to \"reviews\" for 4 s\nThen at least 5 calls take at least 500 ms";
+    assert_eq!(codes(&scenario(faults)), ["overlap"]);
+    assert_eq!(codes(&scenario(&faults.replace("at 1 s", "at 500 ms"))), [""; 0]);
+}
+
+#[test]
 fn phases_and_moments() {
     insta::assert_snapshot!(each(&[
         "When \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen every call succeeds during the fault\nAnd every call succeeds after the change\nAnd every call succeeds from 4 s\nAnd calls to \"reviews\" recover within 1 s of the end of the fault\nAnd instance 1 of \"reviews\" is ejected within 1 s of its 5th failure",

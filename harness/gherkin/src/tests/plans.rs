@@ -162,6 +162,7 @@ fn the_scenarios_line_replaces_the_backgrounds() {
     And "web" makes 20 calls to "reviews"
     Then every call is answered with status 503
 "#;
+    assert_eq!(super::support::codes(text), [""; 0], "nothing to warn of");
     let plan = plan(text);
     let own: Vec<(bool, bool)> =
         plan.policies.iter().map(|p| (p.own, matches!(p.says, PolicyKind::Retries { up_to: 2, .. }))).collect();
