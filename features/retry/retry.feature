@@ -5,14 +5,14 @@ Feature: Retry
     Given a service "web" that calls "reviews"
     And a service "reviews" with 3 instances that answer in 5 ms
 
-  # 0.3 x 0.3 x 0.3 = 2.7% of the calls fail. Control: no retries, 30% fail.
+  # 0.3 x 0.3 x 0.3 = 2.7% of the calls fail; with one retry 9% would. Control: no retries, 30% fail.
   # The last line tells two retries from one: whoever fails has been tried three times.
   @smoke
   Scenario: Retries hide a flaky replica
     Given calls from "web" to "reviews" are retried up to 2 times on "5xx"
     When 30% of the tries reaching "reviews" are aborted with status 503
     And "web" makes 300 calls per second to "reviews" for 2 seconds
-    Then at least 90% of the calls succeed
+    Then at least 85% of the calls succeed
     And at least 15% of the calls are retried
     And no call is tried more than 3 times
     And every failed call is tried more than 2 times
