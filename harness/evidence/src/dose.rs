@@ -40,7 +40,7 @@ pub fn doses(plan: &Plan, evidence: &Evidence) -> Vec<DoseCount> {
             }
             FaultKind::ControlPlaneKilled => events::control_plane(evidence, armed_fault),
             FaultKind::Resized { .. } => DoseCount { fault: fault.id, dose: Dose::Confirmed, touched: 1, of: 1 },
-            FaultKind::Outage { .. } => events::outage(evidence, armed_fault),
+            FaultKind::Outage { .. } => leaked(&armed, armed_fault, &leaks, events::outage(evidence, armed_fault)),
         },
     };
     plan.faults.iter().map(dose).collect()
@@ -79,9 +79,15 @@ impl Drawn {
 
 fn drawn(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>, leaks: &[Leak]) -> DoseCount {
     let counted = count(evidence, armed, own);
-    let leaked = leak_of(armed, own, leaks).map(|leak| Dose::Leaked(leak.edge.clone()));
-    let dose = leaked.unwrap_or_else(|| counted.dose());
-    DoseCount { fault: own.fault.id, dose, touched: counted.touched, of: counted.of }
+    let Drawn { touched, of, .. } = counted;
+    leaked(armed, own, leaks, DoseCount { fault: own.fault.id, dose: counted.dose(), touched, of })
+}
+
+fn leaked(armed: &[Armed<'_>], own: &Armed<'_>, leaks: &[Leak], count: DoseCount) -> DoseCount {
+    match leak_of(armed, own, leaks) {
+        Some(leak) => DoseCount { dose: Dose::Leaked(leak.edge.clone()), ..count },
+        None => count,
+    }
 }
 
 /// The first leak that this fault has to answer for: of its own kind and place; where no fault is of that kind and place, of

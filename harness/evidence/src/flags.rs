@@ -95,5 +95,8 @@ pub fn answer_of_callee(line: &AccessRecord, served: bool) -> Option<CallOutcome
     if let Some(by) = shedder(line).filter(|_| !served) {
         return Some(CallOutcome::Shed(by));
     }
-    is_denial(line).then_some(CallOutcome::Denied)
+    if is_denial(line) {
+        return Some(CallOutcome::Denied);
+    }
+    Flags(&line.flags).has_any(UNROUTABLE).then_some(CallOutcome::Unroutable)
 }

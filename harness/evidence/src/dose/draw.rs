@@ -36,6 +36,15 @@ impl<'a> Armed<'a> {
         }
     }
 
+    /// Can this fault have put this flag on this unit? A cut wire may be played by aborts, at either end.
+    fn owns(&self, unit: &Unit<'_>, flag: &str, error: Duration) -> bool {
+        let its_own = match (&self.fault.does, self.draw()) {
+            (FaultKind::Outage { .. }, _) => flag == "FI",
+            (_, drawn) => drawn.is_some_and(|(level, of, _)| level == unit.level && of == flag),
+        };
+        its_own && self.window.possibly_at(unit.line.began, error) && self.fits(unit) != Fit::No
+    }
+
     /// Does the fault mean this unit, wherever in time it lies?
     pub(super) fn fits(&self, unit: &Unit<'_>) -> Fit {
         let Some(matcher) = &self.matcher else { return Fit::No };
@@ -110,12 +119,7 @@ pub(super) fn leaks(evidence: &Evidence, armed: &[Armed<'_>]) -> Vec<Leak> {
     let mut leaks = Vec::new();
     for unit in units(evidence).filter(|u| Flags(&u.line.flags).said().is_some()) {
         for flag in ["FI", "DI"].into_iter().filter(|flag| unit.has(flag)) {
-            let owns = |a: &Armed<'_>| {
-                a.draw().is_some_and(|(level, of, _)| level == unit.level && of == flag)
-                    && a.window.possibly_at(unit.line.began, error)
-                    && a.fits(&unit) != Fit::No
-            };
-            if !armed.iter().any(owns) {
+            if !armed.iter().any(|a| a.owns(&unit, flag, error)) {
                 leaks.push(Leak { level: unit.level, flag, edge: unit.edge() });
             }
         }

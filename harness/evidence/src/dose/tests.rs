@@ -285,6 +285,15 @@ fn events_and_the_control_plane() {
     cut.happened(Act::Arm(FaultId(0)), 10, 12);
     cut.calls(0, 5, 20, |n| if n > 3 { [Hop::Refused(1)] } else { [Hop::Ok(1)] });
     assert_eq!(dose(&cut), (Dose::Confirmed, 16, 17));
+    // A mesh without a wire to cut aborts instead: those aborts are its own, others are not.
+    let mut played = Scene::new(cut.plan);
+    played.happened(Act::Arm(FaultId(0)), 10, 12);
+    played.calls(0, 5, 20, |n| if n > 3 { [Hop::Aborted(1, 503)] } else { [Hop::Ok(1)] });
+    assert_eq!(dose(&played), (Dose::Confirmed, 16, 17));
+    let books = crate::balances(&played.plan, &played.evidence());
+    assert!(books.iter().all(|b| b.finding == crate::Books::Balanced), "{books:?}");
+    played.call(3, &[Hop::Aborted(1, 503)]);
+    assert_eq!(dose(&played).0, Dose::Leaked(edge("web", "reviews")), "before it was asked for");
 }
 
 proptest! {

@@ -151,6 +151,26 @@ fn a_dead_workload_behind_a_living_proxy_is_an_answer() {
 }
 
 #[test]
+fn a_callee_without_a_route_makes_its_callers_unroutable() {
+    let mut scene = Scene::new(plan());
+    scene.call(0, &[Hop::Status(1, 404)]);
+    let callee = scene.seen.access.iter_mut().find(|l| l.proxy.service.as_str() == "reviews").unwrap();
+    (callee.flags, callee.details) = ("NR".into(), "route_not_found".into());
+    scene.seen.ledger.clear();
+    assert_eq!(of_one(&scene), CallOutcome::Unroutable);
+}
+
+#[test]
+fn a_limit_at_the_caller_sheds_only_what_no_workload_saw() {
+    let mut scene = Scene::new(plan());
+    scene.call(0, &[Hop::Status(1, 503), Hop::Broken(2)]);
+    let line = scene.seen.access.last_mut().unwrap();
+    (line.flags, line.details, line.status) = ("RL".into(), "request_rate_limited".into(), 429);
+    scene.seen.calls[0].end = ClientEnd::Answered(429);
+    assert_eq!(of_one(&scene), CallOutcome::Answered);
+}
+
+#[test]
 fn tries_end_by_the_same_words() {
     let mut scene = Scene::new(plan());
     let hops = [

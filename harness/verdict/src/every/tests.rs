@@ -221,3 +221,18 @@ fn calls_to_an_instance_are_those_that_reached_it_or_were_aimed_there() {
     scene.plan.timeline.stages[0].lines[0].to = target(Which::Instance(2));
     assert_eq!(n(&scene), 3);
 }
+
+#[test]
+fn calls_of_one_user_are_told_from_those_of_others() {
+    let mut scene = scene(&[&[Hop::Ok(1)], &[Hop::Status(1, 500)], &[Hop::Ok(1)], &[Hop::Ok(1)]]);
+    scene.plan.timeline.stages[0].lines[0].users = Some(2);
+    scene.seen.calls.iter_mut().for_each(|call| call.user = 1 + call.seq as u32 % 2);
+    let of = |user: &str| {
+        let mut population = whole();
+        population.calls.filter.user = Some(user.into());
+        finding(&scene, every(population, SUCCEED)).measured
+    };
+    assert_eq!(of("user-1"), Measured::Every { against: 0, n: 2 });
+    assert_eq!(of("user-2"), Measured::Every { against: 1, n: 2 });
+    assert_eq!(of("user-3"), Measured::Nothing);
+}
