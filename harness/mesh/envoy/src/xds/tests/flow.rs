@@ -116,6 +116,21 @@ fn a_rejection_halts_the_generation_and_the_next_state_repairs() {
     assert_eq!(pair.serving[&Kind::Cluster].keys().collect::<Vec<_>>(), ["a"]);
 }
 
+/// The next state may differ from the refused one in nothing but what was wrong: the rest of the batch is unsure all the same.
+#[test]
+fn a_repair_is_awaited_too() {
+    let mut pair = connected(state(&["a"], 0));
+    pair.set(state(&["a"], 1).with("bad", &cluster("bad", 0)));
+    pair.drain();
+    pair.disconnect();
+    let repaired = pair.set(state(&["a"], 1));
+    assert_eq!(pair.outcome(repaired), None);
+    pair.connect();
+    let sent = pair.drain();
+    assert_eq!(sent[0], "Cluster +a");
+    assert_eq!(pair.outcome(repaired), Some(Ok(())));
+}
+
 #[test]
 fn a_rejection_is_remembered_over_a_reconnection() {
     let good = state(&["a"], 0);
