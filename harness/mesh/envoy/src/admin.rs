@@ -118,19 +118,35 @@ impl Admin {
     /// # Errors
     /// Where it does not answer.
     pub async fn versions(&self) -> Result<Versions, AdminError> {
-        let clusters: Vec<DynamicCluster> = self.dump("dynamic_active_clusters&mask=cluster.name,version_info").await?;
         let listeners: Vec<DynamicListener> =
             self.dump("dynamic_listeners&mask=name,active_state.version_info").await?;
-        let routes: Vec<DynamicRoutes> = self.dump("dynamic_route_configs&mask=route_config.name,version_info").await?;
         let endpoints: Vec<DynamicEndpoints> =
             self.dump("dynamic_endpoint_configs&include_eds&mask=endpoint_config.cluster_name").await?;
         let active = listeners.into_iter().filter_map(|one| Some((one.name, one.active_state?.version_info)));
         Ok(Versions {
-            clusters: clusters.into_iter().map(|one| (one.cluster.name, one.version_info)).collect(),
+            clusters: self.clusters().await?,
             listeners: active.collect(),
-            routes: routes.into_iter().map(|one| (one.route_config.name, one.version_info)).collect(),
+            routes: self.routes().await?,
             endpoints: endpoints.into_iter().map(|one| one.endpoint_config.cluster_name).collect(),
         })
+    }
+
+    /// The version of every cluster that came from the control plane and is warm.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn clusters(&self) -> Result<BTreeMap<String, String>, AdminError> {
+        let clusters: Vec<DynamicCluster> = self.dump("dynamic_active_clusters&mask=cluster.name,version_info").await?;
+        Ok(clusters.into_iter().map(|one| (one.cluster.name, one.version_info)).collect())
+    }
+
+    /// The version of every route configuration that came from the control plane.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn routes(&self) -> Result<BTreeMap<String, String>, AdminError> {
+        let routes: Vec<DynamicRoutes> = self.dump("dynamic_route_configs&mask=route_config.name,version_info").await?;
+        Ok(routes.into_iter().map(|one| (one.route_config.name, one.version_info)).collect())
     }
 
     /// What still serves connections by a configuration that was replaced.

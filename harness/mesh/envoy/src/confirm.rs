@@ -3,20 +3,23 @@
 //! An acknowledgement comes before the effect: workers take a change over after the main thread. What tells is an answer.
 
 use crate::{
-    admin::{Admin, Versions},
-    clock::now,
-    encode, outbound_socket, probe,
+    admin::{Admin, AdminError},
+    clock::{self, now},
+    encode,
+    mesh::silent,
+    outbound_socket, probe,
     render::EPOCHS,
     xds::{Kind, Resources},
 };
+use futures_util::future::try_join;
 use squall_mesh::{Endpoint, MeshError, Seat};
 use squall_model::{InstanceId, Stamp};
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-/// What was seen of one change at one proxy.
+/// What was seen of one change at one proxy, or at all.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
-    /// When the proxy acknowledged it.
+    /// When it was acknowledged.
     pub(crate) acked: Stamp,
     /// From when on every listener answered by the new state.
     pub(crate) effective: Stamp,
@@ -26,87 +29,121 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Nothing had to change.
-    pub(crate) fn now() -> Seen {
-        Seen { acked: now(), effective: now(), last_old: None }
+    pub(crate) fn at(moment: Stamp) -> Seen {
+        Seen { acked: moment, effective: moment, last_old: None }
+    }
+
+    /// The last of all; what was asked for at `asked` cannot have been there before.
+    pub(crate) fn of_all(all: Vec<Seen>, asked: Stamp) -> Seen {
+        all.into_iter().fold(Seen::at(asked), |sum, one| Seen {
+            acked: sum.acked.max(one.acked),
+            effective: sum.effective.max(one.effective),
+            last_old: sum.last_old.max(one.last_old),
+        })
     }
 }
 
 /// The interval of looking at something that has no way to say that it changed. It bounds precision, it is no wait for luck.
 const LOOK: Duration = Duration::from_micros(300);
 
-/// Waits until a freshly started proxy is live, and says where it accepts tries.
-pub(crate) async fn live(node: &str, admin: &Admin, by: Stamp) -> Result<SocketAddr, MeshError> {
-    let mut last = String::new();
+/// Waits until a freshly started proxy is live and serves on both listeners, and says where it accepts tries.
+pub(crate) async fn live(seat: &Seat, admin: &Admin, by: Stamp) -> Result<SocketAddr, MeshError> {
+    let mut last = "there is no time".to_owned();
     while now() < by {
-        match admin.ready().await {
-            Ok(true) => match admin.listeners().await {
-                Ok(all) => match all.get("inbound") {
-                    Some(address) => return Ok(*address),
-                    None => last = "it has no inbound listener".into(),
-                },
-                Err(error) => last = error.to_string(),
-            },
-            Ok(false) => last = "it is not live".into(),
+        match inbound_address(admin).await {
+            Ok(Some(inbound)) => {
+                let nobody = InstanceId { service: seat.node.as_str().into(), number: 0 };
+                let seat = Seat { inbound, ..seat.clone() };
+                listeners(&nobody, &seat, "/version", encode::table_version(&encode::blank(&seat)), by).await?;
+                return Ok(inbound);
+            }
+            Ok(None) => last = "it is not live".into(),
             Err(error) => last = error.to_string(),
         }
         look().await;
     }
-    Err(MeshError::Silent { instance: node.to_owned(), why: last })
+    Err(MeshError::Silent { instance: seat.node.clone(), why: last })
 }
 
-/// Waits until dump and listeners show these resources.
+async fn inbound_address(admin: &Admin) -> Result<Option<SocketAddr>, AdminError> {
+    if !admin.ready().await? {
+        return Ok(None);
+    }
+    Ok(admin.listeners().await?.get("inbound").copied())
+}
+
+/// Waits until dump and listeners show these resources; `held` is what it had confirmed until now.
 pub(crate) async fn configuration(
     instance: &InstanceId,
     seat: &Seat,
     admin: &Admin,
     resources: &Resources,
+    held: &Resources,
     by: Stamp,
 ) -> Result<Seen, MeshError> {
-    let mut missing = String::new();
-    while now() < by {
-        let versions = admin
-            .versions()
-            .await
-            .map_err(|e| MeshError::Silent { instance: instance.to_string(), why: e.to_string() })?;
-        match first_missing(&versions, resources) {
-            None => {
-                return listeners(instance, seat, "/version", encode::table_version(resources), by).await;
+    let answers = listeners(instance, seat, "/version", encode::table_version(resources), by);
+    let shows = dumped(instance, admin, resources, held, by);
+    let (seen, ()) = try_join(answers, shows).await?;
+    Ok(seen)
+}
+
+/// Waits until the dump shows every resource that changed, at its version.
+async fn dumped(
+    instance: &InstanceId,
+    admin: &Admin,
+    resources: &Resources,
+    held: &Resources,
+    by: Stamp,
+) -> Result<(), MeshError> {
+    let changed = |kind: &Kind| -> BTreeMap<&str, &str> {
+        let named = resources.iter().filter(|(k, name, one)| *k == kind && held.get(k, name) != Some(*one));
+        named.map(|(_, name, one)| (name, one.version())).collect()
+    };
+    // Endpoints are shown without a version: their acknowledgement, and the probe behind them in order, must do. Listeners
+    // never change.
+    let (clusters, routes) = (changed(&Kind::Cluster), changed(&Kind::Route));
+    loop {
+        match before(by, instance, missing(admin, &clusters, &routes)).await? {
+            None => return Ok(()),
+            Some(what) if now() >= by => {
+                return Err(MeshError::Lagging(vec![format!("{instance}: its dump lacks {what}")]));
             }
-            Some(what) => missing = what,
+            Some(_) => look().await,
         }
-        look().await;
     }
-    Err(MeshError::Lagging(vec![format!("{instance}: its dump lacks {missing}")]))
+}
+
+/// The first resource that the dump does not show at its version. What did not change is not asked for.
+async fn missing(
+    admin: &Admin,
+    clusters: &BTreeMap<&str, &str>,
+    routes: &BTreeMap<&str, &str>,
+) -> Result<Option<String>, AdminError> {
+    let lacks = |kind: Kind, wanted: &BTreeMap<&str, &str>, shown: &BTreeMap<String, String>| {
+        let mut wrong = wanted.iter().filter(|(name, version)| shown.get(**name).is_none_or(|v| v != *version));
+        wrong.next().map(|(name, version)| format!("{kind} {name} at {version}"))
+    };
+    if !clusters.is_empty()
+        && let Some(what) = lacks(Kind::Cluster, clusters, &admin.clusters().await?)
+    {
+        return Ok(Some(what));
+    }
+    if routes.is_empty() {
+        return Ok(None);
+    }
+    Ok(lacks(Kind::Route, routes, &admin.routes().await?))
 }
 
 /// Waits until both listeners answer by this epoch of the fault channel.
 pub(crate) async fn epoch(instance: &InstanceId, seat: &Seat, epoch: u64, by: Stamp) -> Result<Seen, MeshError> {
-    let wanted = (epoch % EPOCHS).to_string();
-    listeners(instance, seat, "/epoch", &wanted, by).await
-}
-
-/// The first resource that a dump does not show at the version that was sent.
-fn first_missing(has: &Versions, wanted: &Resources) -> Option<String> {
-    wanted.iter().find_map(|(kind, name, resource)| {
-        let shown: Option<&BTreeMap<String, String>> = match kind {
-            Kind::Cluster => Some(&has.clusters),
-            Kind::Listener => Some(&has.listeners),
-            Kind::Route => Some(&has.routes),
-            // Endpoints are shown without a version; their acknowledgement and the probe behind them in order must do.
-            Kind::Endpoint | Kind::Other(_) => None,
-        };
-        let right = shown.is_none_or(|s| s.get(name).is_some_and(|v| v == resource.version()));
-        (!right).then(|| format!("{kind} {name} at {}", resource.version()))
-    })
+    listeners(instance, seat, "/epoch", &(epoch % EPOCHS).to_string(), by).await
 }
 
 /// Asks both listeners, each on a fresh connection, until they answer so.
 async fn listeners(instance: &InstanceId, seat: &Seat, path: &str, wanted: &str, by: Stamp) -> Result<Seen, MeshError> {
-    let ends = [Endpoint::Unix(outbound_socket(&seat.folder)), Endpoint::Tcp(seat.inbound)];
-    let [outbound, inbound] = &ends;
-    let (one, two) =
-        tokio::join!(listener(instance, outbound, path, wanted, by), listener(instance, inbound, path, wanted, by),);
-    let (one, two) = (one?, two?);
+    let (outbound, inbound) = (Endpoint::Unix(outbound_socket(&seat.folder)), Endpoint::Tcp(seat.inbound));
+    let both = (listener(instance, &outbound, path, wanted, by), listener(instance, &inbound, path, wanted, by));
+    let (one, two) = try_join(both.0, both.1).await?;
     Ok(Seen {
         acked: one.acked.max(two.acked),
         effective: one.effective.max(two.effective),
@@ -122,20 +159,31 @@ async fn listener(
     by: Stamp,
 ) -> Result<Seen, MeshError> {
     let mut last_old = None;
-    let mut last = String::new();
-    while now() < by {
+    loop {
         let asked = now();
-        match probe::ask(at, path).await {
+        let last = match probe::ask(at, path, by).await {
             Ok(body) if body == wanted => return Ok(Seen { acked: asked, effective: now(), last_old }),
             Ok(body) => {
-                last_old = Some(now());
-                last = format!("answers {path} with `{body}`, not `{wanted}`");
+                last_old = Some(asked);
+                format!("answers {path} with `{body}`, not `{wanted}`")
             }
-            Err(error) => last = error.to_string(),
+            Err(error) => format!("does not answer {path}: {error}"),
+        };
+        if now() >= by {
+            return Err(MeshError::Lagging(vec![format!("{instance} {last}")]));
         }
         look().await;
     }
-    Err(MeshError::Lagging(vec![format!("{instance} {last}")]))
+}
+
+/// What a proxy's admin interface answers, by the deadline.
+pub(crate) async fn before<T>(
+    by: Stamp,
+    instance: &InstanceId,
+    answer: impl Future<Output = Result<T, AdminError>>,
+) -> Result<T, MeshError> {
+    let answer = tokio::time::timeout_at(clock::instant(by), answer).await;
+    answer.map_err(|_| silent(instance, &"no answer by the deadline"))?.map_err(|why| silent(instance, &why))
 }
 
 async fn look() {

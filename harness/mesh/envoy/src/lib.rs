@@ -10,16 +10,19 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
 pub mod admin;
+mod arming;
 pub mod bootstrap;
 pub mod channel;
 mod clock;
 mod confirm;
+mod control;
 pub mod encode;
 mod host;
 mod logs;
 mod mesh;
 mod probe;
 pub mod render;
+mod state;
 mod stream;
 pub mod xds;
 

@@ -1,52 +1,42 @@
 //! Envoys as a mesh: what the engine drives.
 
 use crate::{
-    admin::{Admin, AdminError},
     bootstrap::Bootstrap,
-    channel::{ChannelEvent, FaultChannel, Layer, RuntimeValue, Timing},
+    channel::{ChannelEvent, FaultChannel, Timing},
     clock::now,
-    confirm::{self, Seen},
-    encode, logs, outbound_socket, probe,
+    confirm, encode, logs, outbound_socket, probe,
     render::{self, Config},
-    xds::{AdsServer, Generation, Lag, Resources, XdsEvent},
+    state::State,
+    xds::{AdsServer, XdsEvent},
 };
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
 use squall_mesh::{
     Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, Seat,
     WallOffset,
 };
-use squall_model::{Diagnostic, Effect, FaultId, Fraction, InstanceId, Plan, Side, Stamp};
+use squall_model::{Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    fmt::Display,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
+
+/// How long a proxy may take to tell its counters: it takes a millisecond unless it is stopped.
+const COUNTERS: Duration = Duration::from_secs(5);
 
 /// Real Envoys, configured by our own control plane, broken over our own fault channel.
 #[derive(Debug)]
 pub struct Envoy {
     program: PathBuf,
-    ads: AdsServer,
-    faults: FaultChannel,
-    state: RefCell<State>,
+    pub(crate) ads: AdsServer,
+    pub(crate) faults: FaultChannel,
+    /// Never borrowed over an await.
+    pub(crate) state: RefCell<State>,
     heard: RefCell<(Receiver<XdsEvent>, Receiver<ChannelEvent>)>,
-}
-
-/// What we have asked of the proxies.
-#[derive(Debug, Default)]
-struct State {
-    /// How often something was applied, and how often faults were armed.
-    generation: u64,
-    epoch: u64,
-    /// What each node was sent last, and what it confirmed last.
-    sent: BTreeMap<String, (Generation, Resources)>,
-    good: BTreeMap<String, Resources>,
-    /// The layer of each node, without its epoch.
-    layers: BTreeMap<String, Layer>,
-    admins: BTreeMap<String, Admin>,
-    stopped: bool,
 }
 
 impl Envoy {
@@ -61,61 +51,10 @@ impl Envoy {
         let heard = RefCell::new((ads.events(), faults.events()));
         Ok(Envoy { program: program.to_owned(), ads, faults, state: RefCell::default(), heard })
     }
-
-    fn admin(&self, seat: &Seat) -> Result<Admin, MeshError> {
-        let known = self.state.borrow().admins.get(&seat.node).cloned();
-        match known {
-            Some(admin) => Ok(admin),
-            None => {
-                let admin = Admin::new(&Bootstrap::admin(&seat.folder)).map_err(|e| silent(&seat.node, &e))?;
-                self.state.borrow_mut().admins.insert(seat.node.clone(), admin.clone());
-                Ok(admin)
-            }
-        }
-    }
-
-    /// Sends a node what it should have, and remembers it.
-    fn send(&self, node: &str, resources: Resources) -> Generation {
-        let generation = self.ads.set(node, resources.clone());
-        self.state.borrow_mut().sent.insert(node.to_owned(), (generation, resources));
-        generation
-    }
-
-    /// Waits until a seat's proxy has acknowledged what it was sent last; a rejection puts the last good state back first.
-    async fn acknowledged(&self, instance: &InstanceId, seat: &Seat, by: Stamp) -> Result<Stamp, MeshError> {
-        let Some((generation, _)) = self.state.borrow().sent.get(&seat.node).cloned() else { return Ok(now()) };
-        match self.ads.wait(&seat.node, generation, by).await {
-            Ok(acked) => Ok(acked.at),
-            Err(Lag::Rejected(rejection)) => {
-                let good = self.state.borrow().good.get(&seat.node).cloned();
-                self.send(&seat.node, good.unwrap_or_else(|| encode::blank(seat)));
-                Err(MeshError::Rejected { instance: instance.to_string(), words: rejection.words })
-            }
-            Err(lag) => Err(MeshError::Lagging(vec![format!("{instance}: {lag}")])),
-        }
-    }
-
-    /// Proves that each proxy is what it was sent last.
-    async fn confirm_all(&self, at: &Bindings, asked: Stamp, by: Stamp) -> Result<Confirmed, MeshError> {
-        let all = at.seats.iter().map(|(instance, seat)| async move {
-            let acked = self.acknowledged(instance, seat, by).await?;
-            let sent = self.state.borrow().sent.get(&seat.node).map(|(_, resources)| resources.clone());
-            let Some(resources) = sent else { return Ok(Seen { acked, ..Seen::now() }) };
-            let seen = confirm::configuration(instance, seat, &self.admin(seat)?, &resources, by).await?;
-            self.state.borrow_mut().good.insert(seat.node.clone(), resources);
-            Ok(Seen { acked, ..seen })
-        });
-        let seen = gather(join_all(all).await)?;
-        Ok(Confirmed {
-            acked: seen.iter().map(|s| s.acked).max().unwrap_or(asked).max(asked),
-            effective: seen.iter().map(|s| s.effective).max().unwrap_or(asked),
-            last_old: seen.iter().filter_map(|s| s.last_old).max().unwrap_or(asked),
-        })
-    }
 }
 
 /// All results, or every reason why not.
-fn gather<T>(results: Vec<Result<T, MeshError>>) -> Result<Vec<T>, MeshError> {
+pub(crate) fn gather<T>(results: Vec<Result<T, MeshError>>) -> Result<Vec<T>, MeshError> {
     let mut good = Vec::new();
     let mut lagging = Vec::new();
     for result in results {
@@ -128,8 +67,8 @@ fn gather<T>(results: Vec<Result<T, MeshError>>) -> Result<Vec<T>, MeshError> {
     if lagging.is_empty() { Ok(good) } else { Err(MeshError::Lagging(lagging)) }
 }
 
-fn silent(instance: &str, why: &AdminError) -> MeshError {
-    MeshError::Silent { instance: instance.to_owned(), why: why.to_string() }
+pub(crate) fn silent(instance: &InstanceId, why: &dyn Display) -> MeshError {
+    MeshError::Silent { instance: instance.to_string(), why: why.to_string() }
 }
 
 impl Mesh for Envoy {
@@ -176,10 +115,11 @@ impl Mesh for Envoy {
             workload: None,
             incarnation: 0,
         };
-        self.send(node, encode::blank(&seat));
-        self.state.borrow_mut().good.insert(node.to_owned(), encode::blank(&seat));
-        let admin = self.admin(&seat)?;
-        confirm::live(node, &admin, by).await
+        // Nobody knows yet which instance it will be.
+        let nobody = InstanceId { service: node.into(), number: 0 };
+        self.send(&nobody, &seat, encode::blank(&seat))?;
+        let admin = self.known(&nobody, &seat, |known| known.admin.clone())?;
+        confirm::live(&seat, &admin, by).await
     }
 
     fn outbound(&self, folder: &Path) -> Endpoint {
@@ -188,69 +128,28 @@ impl Mesh for Envoy {
 
     async fn apply(&self, new: &Config, at: &Bindings, by: Stamp) -> Result<Applied, MeshError> {
         let asked = now();
-        for seat in at.seats.values() {
-            if let Some(config) = new.proxies.get(&seat.node) {
-                self.send(&seat.node, encode::resources(config, seat));
-            }
-        }
-        let generation = {
-            let mut state = self.state.borrow_mut();
-            state.generation += 1;
-            state.generation
-        };
+        self.bring_layers_to_newcomers(at, by).await?;
+        self.send_all(new, at)?;
         if !self.state.borrow().stopped {
-            gather(join_all(at.seats.iter().map(|(id, seat)| self.acknowledged(id, seat, by))).await)?;
+            self.acknowledged_by_all(at, by).await?;
         }
-        Ok(Applied { generation, asked })
+        Ok(Applied { generation: self.state.borrow_mut().next_generation(), asked })
     }
 
     async fn confirm(&self, done: &Applied, at: &Bindings, by: Stamp) -> Result<Confirmed, MeshError> {
-        self.confirm_all(at, done.asked, by).await
+        self.prove_all(at, done.asked, by).await
     }
 
     async fn arm(&self, plan: &Plan, at: &Bindings, armed: &BTreeSet<FaultId>, by: Stamp) -> Result<Effect, MeshError> {
-        let asked = now();
-        let epoch = {
-            let mut state = self.state.borrow_mut();
-            state.epoch += 1;
-            state.epoch
-        };
-        let wanted = render::layers(plan, at, armed)?;
-        let changed: Vec<(&InstanceId, &Seat, Layer)> = at
-            .seats
-            .iter()
-            .filter_map(|(instance, seat)| {
-                let layer = wanted.get(instance).cloned().unwrap_or_default();
-                let known = self.state.borrow().layers.get(&seat.node).cloned().unwrap_or_default();
-                (layer != known).then_some((instance, seat, layer))
-            })
-            .collect();
-        let pushes = changed.iter().map(|(instance, seat, layer)| async move {
-            let mut pushed = layer.clone();
-            pushed.insert(render::epoch_key(epoch), RuntimeValue::Fraction(Fraction::ALL));
-            let push = self.faults.set(&seat.node, pushed);
-            self.state.borrow_mut().layers.insert(seat.node.clone(), layer.clone());
-            let acked = self.faults.wait(&push, by).await.map_err(|e| match e {
-                crate::channel::Unarmed::Rejected { words, .. } => {
-                    MeshError::Rejected { instance: instance.to_string(), words }
-                }
-                other => MeshError::Lagging(vec![format!("{instance}: {other}")]),
-            })?;
-            let seen = confirm::epoch(instance, seat, epoch, by).await?;
-            Ok(Seen { acked: acked.at, ..seen })
-        });
-        let seen = gather(join_all(pushes).await)?;
-        Ok(Effect {
-            asked,
-            acked: seen.iter().map(|s| s.acked).max().unwrap_or(asked),
-            effective: seen.iter().map(|s| s.effective).max().unwrap_or(asked),
-            last_old: seen.iter().filter_map(|s| s.last_old).max().unwrap_or(asked),
-        })
+        self.state.borrow_mut().arm(&at.tag, plan, armed);
+        self.bring_layers(plan, at, armed, by).await
     }
 
     async fn counters(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, BTreeMap<String, u64>>, MeshError> {
+        let by = now() + COUNTERS;
         let all = at.seats.iter().map(|(instance, seat)| async move {
-            let stats = self.admin(seat)?.stats().await.map_err(|e| silent(&instance.to_string(), &e))?;
+            let admin = self.known(instance, seat, |known| known.admin.clone())?;
+            let stats = confirm::before(by, instance, admin.stats()).await?;
             Ok::<_, MeshError>((instance.clone(), stats))
         });
         Ok(try_join_all(all).await?.into_iter().collect())
@@ -258,19 +157,11 @@ impl Mesh for Envoy {
 
     async fn mark(&self, marker: &str, at: &Bindings, by: Stamp) -> Result<(), MeshError> {
         let path = format!("/marker/{marker}");
+        let path = path.as_str();
         let all = at.seats.iter().flat_map(|(instance, seat)| {
             let listeners = [Endpoint::Unix(outbound_socket(&seat.folder)), Endpoint::Tcp(seat.inbound)];
-            listeners.map(|listener| {
-                let path = &path;
-                async move {
-                    let asked = tokio::time::timeout(by.since(now()), probe::ask(&listener, path)).await;
-                    let why = match asked {
-                        Ok(Ok(_)) => return Ok(()),
-                        Ok(Err(error)) => error.to_string(),
-                        Err(_) => "no answer to the marker".to_owned(),
-                    };
-                    Err(MeshError::Silent { instance: instance.to_string(), why })
-                }
+            listeners.map(|listener| async move {
+                probe::ask(&listener, path, by).await.map(drop).map_err(|why| silent(instance, &why))
             })
         });
         try_join_all(all).await.map(drop)
@@ -325,18 +216,14 @@ impl Mesh for Envoy {
         let asked = now();
         self.ads.resume().map_err(|e| MeshError::ControlPlane(e.to_string()))?;
         self.state.borrow_mut().stopped = false;
-        let confirmed = self.confirm_all(at, asked, by).await?;
+        let confirmed = self.prove_all(at, asked, by).await?;
         Ok(Effect { asked, acked: confirmed.acked, effective: confirmed.effective, last_old: confirmed.last_old })
     }
 
     fn forget(&self, seat: &Seat) {
         self.ads.forget(&seat.node);
         self.faults.forget(&seat.node);
-        let mut state = self.state.borrow_mut();
-        state.sent.remove(&seat.node);
-        state.good.remove(&seat.node);
-        state.layers.remove(&seat.node);
-        state.admins.remove(&seat.node);
+        self.state.borrow_mut().forget(&seat.node);
     }
 }
 

@@ -1,7 +1,8 @@
 //! A request to a proxy's own listener, on a fresh connection, that reaches no upstream: which state is in force *there*.
 
-use crate::render::PROBE;
+use crate::{clock, render::PROBE};
 use squall_mesh::Endpoint;
+use squall_model::Stamp;
 use std::io;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -9,11 +10,15 @@ use tokio::{
 };
 
 /// Asks a listener for one of the probe's paths, and gives the body of the answer.
-pub(crate) async fn ask(at: &Endpoint, path: &str) -> io::Result<String> {
-    match at {
-        Endpoint::Unix(socket) => exchange(UnixStream::connect(socket).await?, path).await,
-        Endpoint::Tcp(address) => exchange(TcpStream::connect(address).await?, path).await,
-    }
+pub(crate) async fn ask(at: &Endpoint, path: &str, by: Stamp) -> io::Result<String> {
+    let asking = async {
+        match at {
+            Endpoint::Unix(socket) => exchange(UnixStream::connect(socket).await?, path).await,
+            Endpoint::Tcp(address) => exchange(TcpStream::connect(address).await?, path).await,
+        }
+    };
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer by the deadline");
+    tokio::time::timeout_at(clock::instant(by), asking).await.map_err(late)?
 }
 
 /// Reads until the answer is whole, not until the connection ends: Envoy keeps a closing one open for a second, lest a client

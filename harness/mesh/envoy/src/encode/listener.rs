@@ -46,16 +46,16 @@ pub(super) fn outbound(folder: &Path) -> Listener {
     // Upstream log and access log share a file: only within one file is the order of lines the order of events.
     let path = logs::outbound(folder);
     let router = Router { upstream_log: vec![log(&path, logs::TRY)], ..Router::default() };
-    listener("outbound", "out", &at, router, log(&path, logs::format(Side::Outbound)))
+    listener("outbound", "out", &at, &router, log(&path, logs::format(Side::Outbound)))
 }
 
 pub(super) fn inbound(folder: &Path) -> Listener {
     // Port 0: the kernel chooses, the proxy tells, and it keeps the port for its whole life.
     let at = squall_mesh::Endpoint::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
-    listener("inbound", "in", &at, Router::default(), log(&logs::inbound(folder), logs::format(Side::Inbound)))
+    listener("inbound", "in", &at, &Router::default(), log(&logs::inbound(folder), logs::format(Side::Inbound)))
 }
 
-fn listener(name: &str, prefix: &str, at: &squall_mesh::Endpoint, router: Router, log: AccessLog) -> Listener {
+fn listener(name: &str, prefix: &str, at: &squall_mesh::Endpoint, router: &Router, log: AccessLog) -> Listener {
     let never = Some(duration(Duration::ZERO));
     let slots = (0..SLOTS).map(|n| filter(&slot_name(n), any(&HttpFault::default())));
     let manager = HttpConnectionManager {
@@ -64,7 +64,7 @@ fn listener(name: &str, prefix: &str, at: &squall_mesh::Endpoint, router: Router
             route_config_name: name.to_owned(),
             config_source: Some(by_ads()),
         })),
-        http_filters: slots.chain([filter("envoy.filters.http.router", any(&router))]).collect(),
+        http_filters: slots.chain([filter("envoy.filters.http.router", any(router))]).collect(),
         access_log: vec![log],
         // Neutral: what a scenario does not say, a proxy does not do.
         stream_idle_timeout: never,

@@ -96,7 +96,7 @@ fn route(route: &Route, version: &str) -> PbRoute {
             // Zero: no timeout. Left out it would be 15 s.
             timeout: Some(duration(timeout.unwrap_or(Duration::ZERO))),
             idle_timeout: Some(duration(idle.unwrap_or(Duration::ZERO))),
-            hash_policy: hashed_by.iter().map(hash).collect(),
+            hash_policy: hashed_by.as_deref().map(hash).into_iter().collect(),
             retry_policy: retry.as_ref().map(retries),
             ..RouteAction::default()
         }),
@@ -104,8 +104,8 @@ fn route(route: &Route, version: &str) -> PbRoute {
     PbRoute { r#match: Some(matching(&route.when)), action: Some(action), ..PbRoute::default() }
 }
 
-fn hash(header: &String) -> HashPolicy {
-    let header = hash_policy::Header { header_name: header.clone(), ..hash_policy::Header::default() };
+fn hash(header: &str) -> HashPolicy {
+    let header = hash_policy::Header { header_name: header.to_owned(), ..hash_policy::Header::default() };
     HashPolicy { policy_specifier: Some(hash_policy::PolicySpecifier::Header(header)), ..HashPolicy::default() }
 }
 
