@@ -83,7 +83,7 @@ fn crash(victim: Victim, after: Duration) -> Vec<String> {
         std::thread::yield_now();
     }
     if matches!(victim, Victim::Keeper | Victim::Both) {
-        keeper.into_iter().for_each(|pid| drop(kill(pid, Signal::SIGKILL)));
+        keeper.into_iter().for_each(|pid| kill(pid, Signal::SIGKILL).unwrap_or_default());
     }
     if matches!(victim, Victim::Runner | Victim::Both) {
         let _ = kill(runner, Signal::SIGKILL);

@@ -6,7 +6,7 @@ use crate::{
     outcome::{Exit, Failure},
     recorder, report,
     settings::Settings,
-    stop,
+    stop::Signals,
     term::Out,
 };
 use squall_engine::{Engine, Events, Rates, Stopper};
@@ -93,6 +93,7 @@ async fn drive(
     timeout: Option<Duration>,
 ) -> Result<(), Failure> {
     let fail = |what: &str, why: String| Failure::environment(format!("failed to {what}: {why}"));
+    let signals = Signals::listen().map_err(|e| fail("listen for signals", e.to_string()))?;
     let exe = std::env::current_exe().map_err(|e| fail("find this program", e.to_string()))?;
     let folder = RunFolder::create().map_err(|e| fail("make a folder for the run", e.to_string()))?;
     let keeper = Keeper::start(&exe, folder).await.map_err(|e| fail("start", e.to_string()))?;
@@ -128,7 +129,7 @@ async fn drive(
         record: &job.folder,
         runs: std::cell::Cell::new(0),
     };
-    let watching = stop::watch(stopper, timeout);
+    let watching = signals.stop(stopper, timeout);
     let running = engine.run(&job.plans);
     tokio::pin!(running);
     tokio::select! {

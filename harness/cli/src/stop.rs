@@ -3,31 +3,43 @@
 use nix::sys::signal::{SigHandler, Signal};
 use squall_engine::Stopper;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
-/// Stops the run at the first signal or at the timeout, then returns. From then on the default handling is back: a second
-/// signal ends the process at once, and the keeper, which sees our end of its pipe close, ends the rest.
-pub async fn watch(stopper: Stopper, timeout: Option<Duration>) -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let deadline = async {
-        match timeout {
-            Some(after) => tokio::time::sleep_until(tokio::time::Instant::now() + after).await,
-            None => std::future::pending().await,
-        }
-    };
-    let why = tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
-        _ = hangup.recv() => "SIGHUP",
-        () = deadline => "--timeout",
-    };
-    stopper.stop(why);
-    for default in [Signal::SIGINT, Signal::SIGTERM] {
-        restore(default)?;
+/// The signals that stop a run. They are listened for from before anything is started.
+pub struct Signals {
+    interrupt: Listener,
+    terminate: Listener,
+    hangup: Listener,
+}
+
+impl Signals {
+    /// Begins to listen: from now on none of them ends the process by itself.
+    pub fn listen() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
-    Ok(())
+
+    /// Stops the run at the first signal or at the timeout, then returns. From then on the default handling is back: a second
+    /// signal ends the process at once, and the keeper, which sees our end of its pipe close, ends the rest.
+    pub async fn stop(mut self, stopper: Stopper, timeout: Option<Duration>) -> std::io::Result<()> {
+        let deadline = async {
+            match timeout {
+                Some(after) => tokio::time::sleep_until(tokio::time::Instant::now() + after).await,
+                None => std::future::pending().await,
+            }
+        };
+        let why = tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv() => "SIGHUP",
+            () = deadline => "--timeout",
+        };
+        stopper.stop(why);
+        [Signal::SIGINT, Signal::SIGTERM].into_iter().try_for_each(restore)
+    }
 }
 
 /// Tokio keeps its handler for the life of the process: only the system can be told to forget it.
