@@ -199,6 +199,19 @@ fn a_count_does_not_hang_on_a_call_that_crosses_the_border() {
 }
 
 #[test]
+fn a_number_that_may_lie_on_either_side_of_its_bounds_is_open() {
+    let delay = touch(Level::Tries, 100, Which::Service, Touch::Delay(std::time::Duration::from_millis(5)));
+    let mut scene = Scene::new(faulty(plan(), delay, span(0, 200)));
+    scene.stood(0);
+    scene.happened(Act::End(FaultId(0)), 200, 203);
+    // One slow call lies within the phase, three cross its border: from one to four.
+    scene.calls(0, 10, 20, |n| if n > 16 || n == 3 { [Hop::Delayed(1, 90)] } else { [Hop::Delayed(1, 5)] });
+    let slow = Outcome::TakeAtLeast(std::time::Duration::from_millis(50));
+    let found = finding(&scene, count(calls(Phase::During(Anchor::Fault)), slow, bound(Some(2), Some(3))));
+    assert_eq!((found.verdict, found.measured), (BORDER, Measured::Number { low: 1_000, high: 4_000 }));
+}
+
+#[test]
 fn under_way_only_what_cannot_change_is_final() {
     let under_way = |calls, bad, kind: ClaimKind| {
         let mut scene = scene(calls, bad);
