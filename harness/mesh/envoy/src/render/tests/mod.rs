@@ -1,0 +1,5 @@
+//! Rendering, as people read it and by its laws.
+
+mod laws;
+mod scenes;
+mod snapshots;
