@@ -79,10 +79,18 @@ async fn the_channel_dies_and_the_fault_ends_by_itself() {
     let mut events = lab.faults.events();
     let died = now();
     lab.faults.stop().unwrap();
-    until("the layer is empty", async || lab.holds(&Layer::new()).await).await;
-    let took = now().since(died);
-    assert!(took < TIMING.ttl + Duration::from_millis(500), "{took:?}");
-    assert!(took > TIMING.ttl - TIMING.heartbeat * 2, "the lease, not the end of the stream, ended it: {took:?}");
+    let mut armed_at = died;
+    loop {
+        let asked = now();
+        if lab.holds(&Layer::new()).await {
+            break;
+        }
+        armed_at = asked;
+    }
+    // By when it was last armed for sure: a test that is starved sees the end late.
+    let lasted = armed_at.since(died);
+    assert!(lasted < TIMING.ttl + Duration::from_millis(500), "{lasted:?}");
+    assert!(lasted > TIMING.ttl / 3, "the lease, not the end of the stream, ended it: {lasted:?}");
 
     lab.faults.resume().unwrap();
     let lapse = next(&mut events, is_lapse).await;

@@ -1,5 +1,5 @@
-//! An Envoy in miniature: it subscribes, warms and acknowledges as the real one does (facts of the first design, measured),
-//! and says what it cannot serve.
+//! An Envoy in miniature: it subscribes, warms and acknowledges as the real one does, a rejected batch applied in part, and
+//! says what it cannot serve.
 
 use crate::xds::{Generation, Kind, Lag, Resources, XdsEvent, node::Node};
 use envoy_types::pb::{

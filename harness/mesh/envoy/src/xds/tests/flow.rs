@@ -97,6 +97,19 @@ fn a_later_state_completes_an_earlier_one() {
 }
 
 #[test]
+fn each_state_ends_with_its_own_acknowledgement() {
+    let mut pair = connected(state(&["a"], 0));
+    let (first, second) = (pair.set(state(&["a"], 1)), pair.set(state(&["a"], 2)));
+    for _ in [Kind::Cluster, Kind::Endpoint] {
+        pair.deliver_response().unwrap();
+    }
+    while pair.deliver_request().is_some() {}
+    assert_eq!((pair.outcome(first), pair.outcome(second)), (Some(Ok(())), None));
+    pair.drain();
+    assert_eq!(pair.outcome(second), Some(Ok(())));
+}
+
+#[test]
 fn a_rejection_halts_the_generation_and_the_next_state_repairs() {
     let good = state(&["a"], 0);
     let mut pair = connected(good.clone());
@@ -269,6 +282,35 @@ fn an_answer_counts_once_and_only_for_what_was_sent() {
     assert_eq!(hand.answers(&wrong, None), None);
     assert!(matches!(hand.answers(&response, None), Some(XdsEvent::Acked { kind: Kind::Cluster, .. })));
     assert_eq!(hand.answers(&response, Some("too late")), None);
+}
+
+/// Answers out of order: an older push that is still open says nothing about what a newer, refused one left behind.
+#[test]
+fn a_refused_push_leaves_doubt_though_an_older_one_is_open() {
+    let mut hand = Hand::new(state(&["a"], 0));
+    let first = hand.says(&Kind::Cluster, &[], &[]).unwrap();
+    hand.node.set(2, state(&["a"], 1), Stamp(2));
+    let second = hand.next().unwrap();
+    assert!(matches!(hand.answers(&second, Some("no")), Some(XdsEvent::Rejected(_))));
+    hand.answers(&first, None);
+    assert!(hand.next().is_none(), "the refused state is not sent again by itself");
+    hand.node.set(3, state(&["a"], 1), Stamp(3));
+    assert_eq!(hand.next().unwrap().resources[0].name, "a", "by order it is");
+}
+
+#[test]
+fn a_refused_answer_is_made_good_by_the_next_state_though_that_is_the_same() {
+    let only = Resources::new().with("a", &endpoints("a"));
+    let mut hand = Hand::new(only.clone());
+    let first = hand.says(&Kind::Endpoint, &["a"], &[]).unwrap();
+    hand.answers(&first, None);
+    let again = hand.says(&Kind::Endpoint, &["a"], &[]).unwrap();
+    hand.answers(&again, Some("no"));
+    hand.node.set(2, only, Stamp(2));
+    assert!(hand.node.outcome(Generation(2)).is_none(), "what it has is not known");
+    let repair = hand.next().unwrap();
+    hand.answers(&repair, None);
+    assert!(hand.node.outcome(Generation(2)).unwrap().is_ok());
 }
 
 #[test]
