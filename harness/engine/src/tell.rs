@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Calls whose log lines are quoted.
-const QUOTED_CALLS: usize = 2;
+const QUOTED_CALLS: usize = 1;
 
 /// Characters of a quoted line: Envoy's own can be very long.
 const QUOTED_LENGTH: usize = 240;
@@ -56,7 +56,7 @@ fn judged(plan: &Plan, evidence: &Evidence, finding: &Finding, logs: &Logs) -> J
         origin: plan.origins.claims.get(&finding.claim).unwrap_or(&plan.origins.scenario).clone(),
         finding: finding.clone(),
         counters,
-        log: if green { Vec::new() } else { quoted(&finding.exemplars, logs) },
+        log: if finding.verdict == Verdict::Violated { quoted(&finding.exemplars, logs) } else { Vec::new() },
     }
 }
 

@@ -15,12 +15,11 @@ pub(crate) fn claim(judged: &Judged, style: Style) -> String {
     let mut text = String::new();
     let verdict = &judged.finding.verdict;
     let mark = mark(verdict, style);
-    let _ = writeln!(text, "    {mark} {}", style.paint(Colour::Bold, &judged.text));
-    let _ = writeln!(text, "      {}", style.paint(Colour::Blue, format!("at {}", judged.origin)));
+    let _ = writeln!(text, "    {mark} {}", style.paint(Colour::Blue, &judged.origin));
     let mut row = |label: &str, value: &str| {
         let _ = writeln!(text, "      {} {value}", style.paint(Colour::Faint, format!("{label:<LABEL$}")));
     };
-    row("promised", &judged.text);
+    row("promised", &style.paint(Colour::Bold, &judged.text));
     row("measured", &measured(&judged.finding.measured, verdict));
     match verdict {
         Verdict::Inconclusive(why) => row("so", &format!("inconclusive: {why}")),
@@ -97,5 +96,7 @@ fn one_try(t: &ExemplarTry) -> String {
     let to = t.instance.as_ref().map_or_else(|| "no instance".to_owned(), ToString::to_string);
     let status = if t.status == 0 { "no answer".to_owned() } else { t.status.to_string() };
     let served = if t.served { "" } else { ", not seen by the workload" };
-    format!("try {} {to:<12} {at:>9}  took {:>8}  {status} {}{served}", t.attempt, time(t.took), t.flags)
+    // Proxies log the length of a try in whole milliseconds.
+    let took = if t.took == 0 { "< 1 ms".to_owned() } else { time(t.took) };
+    format!("try {} {to:<12} {at:>9}  took {took:>8}  {status} {}{served}", t.attempt, t.flags)
 }

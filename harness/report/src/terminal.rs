@@ -4,7 +4,7 @@ use crate::{
     block,
     story::{ScenarioStory, Stories},
     style::{Colour, Style},
-    words::{count, seconds},
+    words::{count, seconds, thousands},
 };
 use squall_model::{Body, ControlResult, Dose, PlanKey, Progress, RunEvent, Totals, Variation, Verdict};
 use std::fmt::Write;
@@ -221,8 +221,6 @@ pub fn closing(totals: &Totals, style: Style) -> String {
 
 /// The run's false-alarm rate, as one in so many.
 fn false_alarm(alpha: f64) -> String {
-    let runs = (1.0 / alpha).round() as u64;
-    format!(
-        "chance that a red among the statistical claims is a false alarm: at most {alpha:.1e}, once in {runs} such runs"
-    )
+    let runs = thousands((1.0 / alpha).round() as u64);
+    format!("a red by chance among the statistical claims: at most once in {runs} such runs")
 }

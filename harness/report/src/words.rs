@@ -12,6 +12,24 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{text}%")
 }
 
+/// The complement of an error rate, with as many digits as it takes: 1e-7 is 99.99999%.
+fn sureness(alpha: f64) -> String {
+    let digits = (-alpha.log10()).ceil().clamp(2.0, 14.0) as usize - 2;
+    format!("{:.digits$}%", (1.0 - alpha) * 100.0)
+}
+
+/// A whole number with its thousands apart.
+pub(crate) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&str> = {
+        let first = digits.len() % 3;
+        let (head, tail) = digits.split_at(first);
+        let rest = (0..tail.len() / 3).map(|g| &tail[g * 3..g * 3 + 3]);
+        Some(head).filter(|h| !h.is_empty()).into_iter().chain(rest).collect()
+    };
+    groups.join(",")
+}
+
 /// Nanoseconds as people read them, three figures.
 pub(crate) fn time(ns: u64) -> String {
     let unit = |value: f64, unit: &str| {
@@ -49,7 +67,7 @@ pub fn measured(measured: &Measured, verdict: &Verdict) -> String {
         Measured::Nothing => "nothing could be measured".to_owned(),
         Measured::Share { hits, n, low, high, alpha } => {
             let share = if *n == 0 { 0.0 } else { *hits as f64 / *n as f64 };
-            let sure = percent(1.0 - alpha);
+            let sure = sureness(*alpha);
             format!(
                 "{} ({hits} of {n}); the truth lies between {} and {} ({sure} sure)",
                 percent(share),
@@ -118,6 +136,10 @@ mod tests {
         assert_eq!(time(1_500_000_000), "1.50 s");
         assert_eq!(milli(1350), "1.35");
         assert_eq!(milli(4000), "4");
+        assert_eq!(sureness(1e-7), "99.99999%");
+        assert_eq!(sureness(1e-3), "99.9%");
+        assert_eq!(thousands(2_500_000), "2,500,000");
+        assert_eq!(thousands(12), "12");
         assert_eq!(count(1, "try"), "1 try");
         assert_eq!(count(2, "try"), "2 tries");
     }
