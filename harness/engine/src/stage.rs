@@ -111,7 +111,7 @@ async fn follow<M: Mesh>(
                 gatherer.pump(cast.mesh, &world.all())?;
                 let quiet = cues.peek().is_none();
                 let unresolved = progress.oldest_unresolved_intended;
-                if quiet && watch.look(number, run.t0(), unresolved, clock::now(), calls, gatherer, effects) {
+                if quiet && watch.look(number, run.t0(), unresolved, clock::now(), calls, gatherer, effects, world.ends()) {
                     run.stop_sending();
                 }
             }

@@ -1,7 +1,7 @@
 //! Looks at the evidence while traffic runs, and says when there is nothing left to learn.
 
 use crate::gather::Gatherer;
-use squall_evidence::{Happened, Observed, Planned, StageTimes, join};
+use squall_evidence::{Happened, LifeEnd, Observed, Planned, StageTimes, join};
 use squall_model::{Act, CallRecord, Effect, Plan, Shape, Stamp};
 use squall_verdict::Settings;
 use std::time::Duration;
@@ -66,6 +66,7 @@ impl<'p> Watch<'p> {
         calls: &[CallRecord],
         gatherer: &Gatherer,
         effects: &[(Act, Effect)],
+        lives: Vec<LifeEnd>,
     ) -> bool {
         if self.over || calls.is_empty() || !self.worth_looking(stage) {
             return self.over;
@@ -85,6 +86,7 @@ impl<'p> Watch<'p> {
                 .copied()
                 .chain([StageTimes { origin, last_intended: read_up_to, ended: read_up_to }])
                 .collect(),
+            lives,
             unresolved_from: Some(unresolved.map_or(read_up_to, |at| at.min(read_up_to))),
             ..Observed::default()
         };
