@@ -1,4 +1,10 @@
 //! Bad input gets a clear error, the right exit status, and nothing is started.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot unwrap should fail, and says what it saw"
+)]
 
 mod support;
 

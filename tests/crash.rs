@@ -1,4 +1,10 @@
 //! Killed at any moment, nothing is left: no process, no socket, no folder.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot unwrap should fail, and says what it saw"
+)]
 
 mod support;
 

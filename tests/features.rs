@@ -1,4 +1,10 @@
 //! The catalogue holds on real proxies, and every scenario goes red without what it tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot unwrap should fail, and says what it saw"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! The documents say what the house is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot unwrap should fail, and says what it saw"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! A policy that is weaker than its promise goes red, with the line and both numbers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot unwrap should fail, and says what it saw"
+)]
 
 mod support;
 

@@ -7,7 +7,7 @@ use crate::{
     gather::Gatherer,
     lines,
     pool::{Placed, Pool},
-    stage::{self, Cast, StageRecord},
+    stage::{Cast, Playing, StageRecord},
     watch::{Patience, Watch, happened},
     world::World,
 };
@@ -220,7 +220,17 @@ impl<'e, M: Mesh> Performance<'e, M> {
             if watch.over() {
                 break;
             }
-            let (record, next) = stage::run(&cast, number, stage, world, gatherer, &mut self.calls, watch, seq).await?;
+            let playing = Playing {
+                cast: &cast,
+                number,
+                stage,
+                world: &mut *world,
+                gatherer: &mut *gatherer,
+                calls: &mut self.calls,
+                watch: &mut *watch,
+                effects: Vec::new(),
+            };
+            let (record, next) = playing.run(seq).await?;
             seq = next;
             watch.stages.push(times(&record));
             watch.effects.extend(happened(number, &record.effects));

@@ -1,9 +1,17 @@
 //! One stage: standing faults, then traffic and cues side by side, until the last call has ended.
 
-use crate::{clock, deadline, error::EngineError, events::Events, gather::Gatherer, lines, watch::Watch, world::World};
+use crate::{
+    clock, deadline,
+    error::EngineError,
+    events::Events,
+    gather::Gatherer,
+    lines,
+    watch::{Look, Watch},
+    world::World,
+};
 use squall_mesh::{Endpoint, Mesh};
 use squall_model::{
-    Act, Body, CallRecord, Cue, CueEffect, Effect, Plan, Progress, RunOf, Shape, Stage, Stamp, TrafficLine,
+    Act, Body, CallRecord, ClientEnd, Cue, CueEffect, Effect, Plan, Progress, RunOf, Shape, Stage, Stamp, TrafficLine,
 };
 use squall_traffic::{LoadThread, Phase, Run, ScheduleHealth, Start};
 use std::time::Duration;
@@ -36,108 +44,125 @@ pub(crate) struct Cast<'c, M> {
     pub(crate) prefix: &'c str,
 }
 
-/// Runs one stage. Calls are appended to `calls` as they end.
-pub(crate) async fn run<M: Mesh>(
-    cast: &Cast<'_, M>,
-    number: usize,
-    stage: &Stage,
-    world: &mut World<'_, M>,
-    gatherer: &mut Gatherer,
-    calls: &mut Vec<CallRecord>,
-    watch: &mut Watch<'_>,
-    first_seq: u64,
-) -> Result<(StageRecord, u64), EngineError> {
-    let mut effects = Vec::new();
-    for id in &stage.standing {
-        effects.push(enact(cast, world, gatherer, Act::Arm(*id)).await?);
-    }
-    let proxies = |line: &TrafficLine| -> Vec<Endpoint> {
-        let seats = world.seats().filter(|(id, _)| id.service == line.caller);
-        seats.map(|(_, placed)| cast.mesh.outbound(&placed.folder)).collect()
-    };
-    let seed = cast.plan.seed;
-    let made: Result<Vec<_>, EngineError> =
-        stage.lines.iter().map(|line| lines::line(line, &proxies(line), cast.prefix, seed)).collect();
-    let run = cast.load.begin(made?, Start { at: None, first_seq })?;
-    let origin = run.t0();
-    cast.events.emit(Some(cast.of), Body::StageBegan { stage: number as u32, origin });
-    follow(cast, number, stage, &run, world, gatherer, calls, watch, &mut effects).await?;
-    let summary = run.finish(deadline::QUIESCE.at_most).await?;
-    run.drain_into(calls);
-    let record = StageRecord {
-        origin,
-        last_intended: summary.last_intended,
-        ended: clock::now(),
-        schedule: summary.schedule,
-        effects,
-    };
-    Ok((record, summary.next_seq))
+/// One stage under way: what it is run with, and what it adds to.
+pub(crate) struct Playing<'s, 'w, 'p, M> {
+    pub(crate) cast: &'s Cast<'s, M>,
+    pub(crate) number: usize,
+    pub(crate) stage: &'s Stage,
+    pub(crate) world: &'s mut World<'w, M>,
+    pub(crate) gatherer: &'s mut Gatherer,
+    /// Every call of the scenario that has ended.
+    pub(crate) calls: &'s mut Vec<CallRecord>,
+    pub(crate) watch: &'s mut Watch<'p>,
+    /// What took effect in this stage.
+    pub(crate) effects: Vec<(Act, Effect)>,
 }
 
-/// Cues at their moments, looks in between, until the last call is sent and the last cue has come.
-#[expect(clippy::too_many_arguments, reason = "the two loops of a stage share what the stage was given")]
-async fn follow<M: Mesh>(
-    cast: &Cast<'_, M>,
-    number: usize,
-    stage: &Stage,
-    run: &Run,
-    world: &mut World<'_, M>,
-    gatherer: &mut Gatherer,
-    calls: &mut Vec<CallRecord>,
-    watch: &mut Watch<'_>,
-    effects: &mut Vec<(Act, Effect)>,
-) -> Result<(), EngineError> {
-    let planned: u64 = stage.lines.iter().filter_map(|line| line.shape.calls()).sum();
-    let open_ended = stage.lines.iter().any(|line| matches!(line.shape, Shape::Decide { .. }));
-    let mut cues = stage.cues.iter().peekable();
-    let mut look = run.t0() + LOOK;
-    loop {
-        let next = cues.peek().map(|cue| run.t0() + cue.at);
-        tokio::select! {
-            biased;
-            () = clock::until(next.unwrap_or_default()), if next.is_some() => {
-                let Some(Cue { act, .. }) = cues.next() else { continue };
-                effects.push(enact(cast, world, gatherer, *act).await?);
-            }
-            sent = run.reached(Phase::Draining), if next.is_none() => {
-                sent?;
-                return Ok(());
-            }
-            () = clock::until(look) => {
-                look = clock::now() + LOOK;
-                let progress = run.drain_into(calls);
-                cast.events.emit(Some(cast.of), Body::Progress(shown(progress, planned, open_ended, calls)));
-                world.check_lives(cast.events, cast.of);
-                gatherer.pump(cast.mesh, &world.all())?;
-                let quiet = cues.peek().is_none();
-                let unresolved = progress.oldest_unresolved_intended;
-                if quiet && watch.look(number, run.t0(), unresolved, clock::now(), calls, gatherer, effects, world.ends()) {
-                    run.stop_sending();
+impl<M: Mesh> Playing<'_, '_, '_, M> {
+    /// Runs the stage, its calls numbered from here, and says where the numbers of the next begin.
+    pub(crate) async fn run(mut self, first_seq: u64) -> Result<(StageRecord, u64), EngineError> {
+        for id in &self.stage.standing {
+            self.enact(Act::Arm(*id)).await?;
+        }
+        let run = self.cast.load.begin(self.lines()?, Start { at: None, first_seq })?;
+        let origin = run.t0();
+        self.cast.events.emit(Some(self.cast.of), Body::StageBegan { stage: self.number as u32, origin });
+        self.follow(&run).await?;
+        let summary = run.finish(deadline::QUIESCE.at_most).await?;
+        run.drain_into(self.calls);
+        let record = StageRecord {
+            origin,
+            last_intended: summary.last_intended,
+            ended: clock::now(),
+            schedule: summary.schedule,
+            effects: self.effects,
+        };
+        Ok((record, summary.next_seq))
+    }
+
+    fn lines(&self) -> Result<Vec<squall_traffic::Line>, EngineError> {
+        let (cast, world) = (self.cast, &*self.world);
+        let proxies = |line: &TrafficLine| -> Vec<Endpoint> {
+            let seats = world.seats().filter(|(id, _)| id.service == line.caller);
+            seats.map(|(_, placed)| cast.mesh.outbound(&placed.folder)).collect()
+        };
+        let seed = cast.plan.seed;
+        self.stage.lines.iter().map(|line| lines::line(line, &proxies(line), cast.prefix, seed)).collect()
+    }
+
+    /// Cues at their moments, looks in between, until the last call is sent and the last cue has come.
+    async fn follow(&mut self, run: &Run) -> Result<(), EngineError> {
+        let mut cues = self.stage.cues.iter().peekable();
+        let mut look = run.t0() + LOOK;
+        loop {
+            let next = cues.peek().map(|cue| run.t0() + cue.at);
+            tokio::select! {
+                biased;
+                () = clock::until(next.unwrap_or_default()), if next.is_some() => {
+                    let Some(Cue { act, .. }) = cues.next() else { continue };
+                    self.enact(*act).await?;
+                }
+                sent = run.reached(Phase::Draining), if next.is_none() => {
+                    sent?;
+                    return Ok(());
+                }
+                () = clock::until(look) => {
+                    look = clock::now() + LOOK;
+                    if self.look(run)? && cues.peek().is_none() {
+                        run.stop_sending();
+                    }
                 }
             }
         }
     }
-}
 
-/// Has a cue take effect, tells everybody, and goes on reading whoever is new.
-async fn enact<M: Mesh>(
-    cast: &Cast<'_, M>,
-    world: &mut World<'_, M>,
-    gatherer: &mut Gatherer,
-    act: Act,
-) -> Result<(Act, Effect), EngineError> {
-    let effect = world.enact(act).await?;
-    gatherer.adopt(cast.mesh, world.seats())?;
-    let (fault, what) = match act {
-        Act::Arm(id) => (Some(id), "armed"),
-        Act::End(id) => (Some(id), "ended"),
-        Act::Change(_) => (None, "changed"),
-        Act::Revert(_) => (None, "reverted"),
-    };
-    let text = text(cast.plan, act);
-    let cue = CueEffect { text, fault, what: what.to_owned(), effect };
-    cast.events.emit(Some(cast.of), Body::CueEffect(cue));
-    Ok((act, effect))
+    /// Reads what there is, tells how far the traffic is, and says whether there is nothing left to learn.
+    fn look(&mut self, run: &Run) -> Result<bool, EngineError> {
+        let cast = self.cast;
+        let progress = run.drain_into(self.calls);
+        cast.events.emit(Some(cast.of), Body::Progress(self.shown(progress)));
+        self.world.check_lives(cast.events, cast.of);
+        self.gatherer.pump(cast.mesh, &self.world.all())?;
+        Ok(self.watch.look(&Look {
+            stage: self.number,
+            origin: run.t0(),
+            unresolved: progress.oldest_unresolved_intended,
+            now: clock::now(),
+            calls: self.calls,
+            gatherer: self.gatherer,
+            effects: &self.effects,
+            lives: self.world.ends(),
+        }))
+    }
+
+    /// Has a cue take effect, tells everybody, and goes on reading whoever is new.
+    async fn enact(&mut self, act: Act) -> Result<(), EngineError> {
+        let effect = self.world.enact(act).await?;
+        self.gatherer.adopt(self.cast.mesh, self.world.seats())?;
+        let (fault, what) = match act {
+            Act::Arm(id) => (Some(id), "armed"),
+            Act::End(id) => (Some(id), "ended"),
+            Act::Change(_) => (None, "changed"),
+            Act::Revert(_) => (None, "reverted"),
+        };
+        let cue = CueEffect { text: text(self.cast.plan, act), fault, what: what.to_owned(), effect };
+        self.cast.events.emit(Some(self.cast.of), Body::CueEffect(cue));
+        self.effects.push((act, effect));
+        Ok(())
+    }
+
+    fn shown(&self, progress: squall_traffic::Progress) -> Progress {
+        let lines = &self.stage.lines;
+        let open_ended = lines.iter().any(|line| matches!(line.shape, Shape::Decide { .. }));
+        let planned = lines.iter().filter_map(|line| line.shape.calls()).sum();
+        let failed = self.calls.iter().filter(|c| !matches!(c.end, ClientEnd::Answered(0..400))).count();
+        Progress {
+            sent: progress.sent,
+            planned: if open_ended { 0 } else { planned },
+            in_flight: progress.in_flight,
+            failed: failed as u64,
+        }
+    }
 }
 
 /// What an act is about, in the words of the language.
@@ -147,14 +172,4 @@ fn text(plan: &Plan, act: Act) -> String {
         Act::Change(id) | Act::Revert(id) => plan.origins.policies.get(&id).map(|at| format!("the change at {at}")),
     }
     .unwrap_or_default()
-}
-
-fn shown(progress: squall_traffic::Progress, planned: u64, open_ended: bool, calls: &[CallRecord]) -> Progress {
-    let failed = calls.iter().filter(|c| !matches!(c.end, squall_model::ClientEnd::Answered(0..400))).count();
-    Progress {
-        sent: progress.sent,
-        planned: if open_ended { 0 } else { planned },
-        in_flight: progress.in_flight,
-        failed: failed as u64,
-    }
 }

@@ -21,10 +21,9 @@ impl Tail {
     /// Where the file is there and cannot be read.
     pub(crate) fn from_here(path: &Path) -> io::Result<Tail> {
         let mut tail = Tail { path: path.to_owned(), file: None, partial: Vec::new() };
-        if tail.open()? {
-            if let Some(file) = &mut tail.file {
-                file.seek(SeekFrom::End(0))?;
-            }
+        tail.open()?;
+        if let Some(file) = &mut tail.file {
+            file.seek(SeekFrom::End(0))?;
         }
         Ok(tail)
     }

@@ -18,6 +18,20 @@ pub(crate) enum Patience {
     UntilViolated,
 }
 
+/// What there is to look at in the midst of a stage.
+pub(crate) struct Look<'l> {
+    pub(crate) stage: usize,
+    /// The stage's time origin.
+    pub(crate) origin: Stamp,
+    /// Every call meant for an earlier moment has ended.
+    pub(crate) unresolved: Option<Stamp>,
+    pub(crate) now: Stamp,
+    pub(crate) calls: &'l [CallRecord],
+    pub(crate) gatherer: &'l Gatherer,
+    pub(crate) effects: &'l [(Act, Effect)],
+    pub(crate) lives: Vec<LifeEnd>,
+}
+
 /// Looks at one run of one plan.
 pub(crate) struct Watch<'p> {
     plan: &'p Plan,
@@ -56,46 +70,35 @@ impl<'p> Watch<'p> {
         self.over
     }
 
-    /// A look, in the midst of a stage that has no cue to come.
-    pub(crate) fn look(
-        &mut self,
-        stage: usize,
-        origin: Stamp,
-        unresolved: Option<Stamp>,
-        now: Stamp,
-        calls: &[CallRecord],
-        gatherer: &Gatherer,
-        effects: &[(Act, Effect)],
-        lives: Vec<LifeEnd>,
-    ) -> bool {
-        if self.over || calls.is_empty() || !self.worth_looking(stage) {
+    /// True if there is nothing left to learn, or was at an earlier look.
+    pub(crate) fn look(&mut self, look: &Look<'_>) -> bool {
+        if self.over || look.calls.is_empty() || !self.worth_looking(look.stage) {
             return self.over;
         }
-        let read_up_to = now - LINES_LAG;
-        let observed = Observed {
-            prefix: self.prefix.clone(),
-            calls: calls.to_vec(),
-            access: gatherer.access.clone(),
-            tries: gatherer.tries.clone(),
-            ledger: gatherer.ledger.clone(),
-            effects: self.effects.iter().copied().chain(happened(stage, effects)).collect(),
-            planned: self.planned.clone(),
-            stages: self
-                .stages
-                .iter()
-                .copied()
-                .chain([StageTimes { origin, last_intended: read_up_to, ended: read_up_to }])
-                .collect(),
-            lives,
-            unresolved_from: Some(unresolved.map_or(read_up_to, |at| at.min(read_up_to))),
-            ..Observed::default()
-        };
-        let evidence = join(self.plan, observed);
+        let evidence = join(self.plan, self.observed(look));
         self.over = match self.patience {
             Patience::UntilDecided => squall_verdict::decided(self.plan, &evidence, &self.settings),
             Patience::UntilViolated => squall_verdict::violated_already(self.plan, &evidence, &self.settings),
         };
         self.over
+    }
+
+    fn observed(&self, look: &Look<'_>) -> Observed {
+        let read_up_to = look.now - LINES_LAG;
+        let here = StageTimes { origin: look.origin, last_intended: read_up_to, ended: read_up_to };
+        Observed {
+            prefix: self.prefix.clone(),
+            calls: look.calls.to_vec(),
+            access: look.gatherer.access.clone(),
+            tries: look.gatherer.tries.clone(),
+            ledger: look.gatherer.ledger.clone(),
+            effects: self.effects.iter().copied().chain(happened(look.stage, look.effects)).collect(),
+            planned: self.planned.clone(),
+            stages: self.stages.iter().copied().chain([here]).collect(),
+            lives: look.lives.clone(),
+            unresolved_from: Some(look.unresolved.map_or(read_up_to, |at| at.min(read_up_to))),
+            ..Observed::default()
+        }
     }
 
     fn worth_looking(&self, stage: usize) -> bool {

@@ -17,7 +17,10 @@ use squall_mesh_envoy::{
 };
 use std::path::Path;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::{Code, transport::{Channel, Endpoint}};
+use tonic::{
+    Code,
+    transport::{Channel, Endpoint},
+};
 
 async fn client(socket: &Path) -> Channel {
     Endpoint::try_from(format!("unix:{}", socket.display())).unwrap().connect().await.unwrap()
