@@ -7,6 +7,8 @@ use squall_model::{AccessRecord, InstanceId, Side, Stamp, TryRecord};
 use std::path::{Path, PathBuf};
 
 /// Fields of a line of the upstream log: one line a try (`UPSTREAM_REQUEST_ATTEMPT_COUNT` is 0 here, the header is right).
+/// A try has a time in microseconds to the end of its answer, or to its head where a retry cut the rest off (`hd`); one
+/// without an answer has milliseconds only.
 pub(crate) const TRY: &[(&str, &str)] = &[
     ("k", "try"),
     ("id", "%REQ(X-REQUEST-ID)%"),
@@ -16,6 +18,8 @@ pub(crate) const TRY: &[(&str, &str)] = &[
     ("u", "%UPSTREAM_HOST%"),
     ("why", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
     ("t", "%START_TIME(%s.%6f)%"),
+    ("us", "%COMMON_DURATION(DS_RX_BEG:US_RX_END:us)%"),
+    ("hd", "%COMMON_DURATION(DS_RX_BEG:US_RX_BEG:us)%"),
     ("ms", "%DURATION%"),
 ];
 
@@ -90,6 +94,8 @@ struct Line {
     t: Option<Text>,
     #[serde(default)]
     us: Option<Number>,
+    #[serde(default)]
+    hd: Option<Number>,
     ms: Option<Number>,
 }
 
@@ -135,7 +141,7 @@ pub(crate) fn read(
     }
     let whole = |n: &Option<Number>| n.as_ref().and_then(Number::value).unwrap_or(0.0);
     let began = line.t.as_ref().and_then(|t| stamp(t, clock)).ok_or("it has no time")?;
-    let took = match line.us.as_ref().and_then(Number::value) {
+    let took = match line.us.as_ref().or(line.hd.as_ref()).and_then(Number::value) {
         Some(us) => us * 1e3,
         None => whole(&line.ms) * 1e6,
     } as u64;
@@ -192,6 +198,7 @@ fn instance(host: &str, at: &Bindings) -> Option<InstanceId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use squall_mesh::Seat;
 
     fn bindings() -> Bindings {
@@ -221,6 +228,37 @@ mod tests {
         assert_eq!((record.attempt, record.status, record.took), (2, 503, 6_000_000));
         assert_eq!(record.upstream.unwrap().to_string(), "reviews-2");
         assert_eq!(record.began, Stamp(1_000_250_000));
+    }
+
+    #[test]
+    fn a_try_lasts_to_its_end_or_to_its_head_or_as_long_as_is_known() {
+        let line =
+            |times: &str| format!(r#"{{"k":"try","id":"a","n":"1","s":200,"f":"-","t":"1000000001.000250",{times}}}"#);
+        for (times, took) in [
+            (r#""us":1500,"hd":1400,"ms":1"#, 1_500_000),
+            (r#""us":null,"hd":1400,"ms":1"#, 1_400_000),
+            (r#""us":null,"hd":null,"ms":40"#, 40_000_000),
+        ] {
+            let LogLine::Try(record) = read_one(&line(times)).unwrap() else { panic!("no try") };
+            assert_eq!(record.took, took);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_read_in_any_form(number in 0..10_000_000_u64, attempt in 0..100_u32) {
+            let forms = [format!("{number}"), format!("{number}.0"), format!("{:e}", number as f64)];
+            for (form, attempt_form) in forms.iter().zip([format!("{attempt}"), format!("\"{attempt}\""), format!("{attempt}")]) {
+                let line = format!(r#"{{"k":"call","id":"a","n":{attempt_form},"s":200,"t":"1000000001.000250","us":{form}}}"#);
+                let LogLine::Access(record) = read_one(&line).unwrap() else { panic!("no call") };
+                prop_assert_eq!((record.took, record.attempts), (number * 1000, attempt));
+            }
+        }
+
+        #[test]
+        fn what_is_no_line_is_an_error_and_no_panic(line in r#"\{?("[a-z]{1,3}":("?[-0-9.e]*"?|null|\[\])[,}]?){0,6}"#) {
+            drop(read_one(&line));
+        }
     }
 
     #[test]

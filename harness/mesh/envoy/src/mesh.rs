@@ -82,8 +82,8 @@ impl Mesh for Envoy {
         render::refusals(plan)
     }
 
-    fn lint(&self, _plan: &Plan) -> Vec<Diagnostic> {
-        Vec::new()
+    fn lint(&self, plan: &Plan) -> Vec<Diagnostic> {
+        render::lint(plan)
     }
 
     fn render(&self, want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {

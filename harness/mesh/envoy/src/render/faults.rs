@@ -1,7 +1,7 @@
 //! Which faults can be armed where: slots of the fault filters, filled from the baseline on at 0 %.
 
 use super::{
-    CALLER,
+    CALLER, concerns,
     requests::{Condition, kind},
 };
 use serde::Serialize;
@@ -53,24 +53,20 @@ pub(crate) fn inbound(faults: &[Fault], instance: &InstanceId, topology: &Topolo
     slots(here.map(|(id, does, of)| (id, does, kind(&of.filter).into_iter().chain(from(of)).collect())), spot)
 }
 
-/// What is asked of requests by faults on calls from this caller to this service.
+/// What faults on calls from this caller to this service ask of them.
 pub(crate) fn filters<'f>(
     faults: &'f [Fault],
     caller: &'f ServiceName,
     to: &'f ServiceName,
 ) -> impl Iterator<Item = &'f Filter> {
-    let concerns = move |of: &&Calls| {
-        of.from.as_ref().is_none_or(|from| from == caller) && of.to.as_ref().is_some_and(|t| t.service == *to)
-    };
-    faults.iter().filter_map(touching).map(|(_, _, of)| of).filter(concerns).map(|of| &of.filter)
+    let touched = faults.iter().filter_map(touching).map(|(_, _, of)| of);
+    touched.filter(move |of| concerns(of, caller, to)).map(|of| &of.filter)
 }
 
 /// Whether a fault on calls sits at this caller's way to this service.
 fn is_at_caller(fault: &Fault, caller: &ServiceName, to: &ServiceName) -> bool {
     let FaultKind::Touch { on, .. } = &fault.does else { return false };
-    on.level == Level::Calls
-        && on.of.from.as_ref().is_none_or(|from| from == caller)
-        && on.of.to.as_ref().is_none_or(|target| target.service == *to)
+    on.level == Level::Calls && concerns(&on.of, caller, to)
 }
 
 /// Whether a fault on tries sits at this instance.

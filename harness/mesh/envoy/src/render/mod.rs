@@ -8,6 +8,7 @@
 mod clusters;
 mod faults;
 mod layers;
+mod lint;
 mod refuse;
 mod requests;
 mod routes;
@@ -19,6 +20,7 @@ mod ways;
 pub use faults::{FaultSlot, SLOTS, SlotTouch};
 pub(crate) use layers::epoch_key;
 pub use layers::{EPOCHS, layers};
+pub use lint::lint;
 pub use refuse::refusals;
 pub use requests::Condition;
 pub(crate) use routes::probes;

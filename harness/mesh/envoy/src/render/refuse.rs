@@ -1,7 +1,7 @@
 //! What Envoy has no words for, found before anything is touched: what is not refused here is done as it was written.
 
-use super::faults;
-use squall_mesh::Refusal;
+use super::{faults, routes};
+use squall_mesh::{Desired, Refusal};
 use squall_model::{
     Calls, Destination, FaultKind, Fraction, Level, Plan, PolicyKind, Protocol, Target, Topology, Touch, Traffic, Which,
 };
@@ -15,7 +15,8 @@ pub fn refusals(plan: &Plan) -> Vec<Refusal> {
     let protocols = services.map(|s| Refusal(format!("\"{}\" does not speak HTTP/1.1, all that is run here", s.name)));
     let policies = plan.policies.iter().filter_map(|p| policy(&p.says, topology).err());
     let faults = plan.faults.iter().filter_map(|f| fault(&f.does).err());
-    let ways = topology.edges().filter_map(|edge| faults::outbound(&plan.faults, &edge.from, &edge.to).err());
+    let want = Desired { topology, policies: plan.policies.iter().map(|p| &p.says).collect(), faults: &plan.faults };
+    let ways = topology.services.iter().filter_map(|service| routes::outbound(&want, service).err());
     let ends = topology.instances().filter_map(|(id, ..)| faults::inbound(&plan.faults, &id, topology).err());
     protocols.chain(policies).chain(faults).chain(ways).chain(ends).collect()
 }

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-pub(super) fn plan(topology: Topology, policies: Vec<PolicyKind>, faults: Vec<FaultKind>) -> Plan {
+pub(super) fn plan(topology: Topology, policies: Vec<PolicyKind>, faults: &[FaultKind]) -> Plan {
     let policies = (0..).map(PolicyId).zip(policies).map(|(id, says)| Policy { id, own: true, says });
     Plan {
         schema: PLAN_SCHEMA,
@@ -27,7 +27,7 @@ pub(super) fn plan(topology: Topology, policies: Vec<PolicyKind>, faults: Vec<Fa
         variation: Variation::Main,
         topology,
         policies: policies.collect(),
-        faults: numbered(&faults),
+        faults: numbered(faults),
         timeline: Timeline::default(),
         claims: Vec::new(),
         control: ControlRule::Default,
@@ -212,7 +212,7 @@ proptest! {
     #[test]
     fn layers_touch_what_is_aimed_at_and_nothing_else(faults in faults(), armed in proptest::bits::u8::between(0, 5)) {
         let topology = town();
-        let plan = plan(topology.clone(), Vec::new(), faults);
+        let plan = plan(topology.clone(), Vec::new(), &faults);
         let at = seats(&topology);
         let armed: BTreeSet<FaultId> = (0..5).filter(|n| armed & (1 << n) != 0).map(FaultId).collect();
         let want = Desired { topology: &topology, policies: Vec::new(), faults: &plan.faults };
@@ -285,7 +285,7 @@ fn seats_beyond_the_plan_are_like_the_last() {
         },
         touch: Touch::Abort(500),
     };
-    let plan = plan(topology.clone(), Vec::new(), vec![fault(Which::Version("v2".into()))]);
+    let plan = plan(topology.clone(), Vec::new(), &[fault(Which::Version("v2".into()))]);
     let mut at = seats(&topology);
     let (id, seat) = at.seats.pop_first().unwrap();
     at.seats.retain(|id, _| id.number != 2);
@@ -302,7 +302,7 @@ fn the_same_fault_twice_shares_a_slot() {
         on: Traffic { share: Fraction::percent(percent), level: Level::Tries, of: to("reviews") },
         touch: Touch::Abort(503),
     };
-    let plan = plan(town(), Vec::new(), vec![fault(50), fault(20), fault(30)]);
+    let plan = plan(town(), Vec::new(), &[fault(50), fault(20), fault(30)]);
     let at = seats(&plan.topology);
     let layer = |armed: &[u32]| {
         let armed = armed.iter().copied().map(FaultId).collect();

@@ -3,10 +3,11 @@
 use super::scenes::{
     aborted, calls, limited, of, part, rendered, retried, routed, to, to_part, touched, version, with_header,
 };
-use crate::render::{probes, refusals};
+use crate::render::{lint, probes, refusals};
 use insta::assert_yaml_snapshot;
 use squall_model::{
-    Balancer, Calls, FaultKind, Filter, Fraction, InFlight, Level, PolicyKind, RetryOn, Target, Touch, Traffic, Which,
+    Balancer, Calls, FaultKind, Filter, Fraction, InFlight, Level, Origin, Policy, PolicyId, PolicyKind, RetryOn,
+    Shape, Stage, Target, Touch, Traffic, TrafficLine, Which,
 };
 use std::time::Duration;
 
@@ -119,6 +120,31 @@ fn faults_at_both_ends() {
 }
 
 #[test]
+fn what_is_linted() {
+    let shop = || Filter { host: Some("shop.test".into()), ..Filter::default() };
+    let line = |number, with| TrafficLine {
+        number,
+        caller: "web".into(),
+        to: Target::service("reviews".into()),
+        with,
+        users: None,
+        shape: Shape::Serial { calls: 1 },
+    };
+    let policies = vec![retried(to("reviews"), 1, &[RetryOn::FiveHundreds, RetryOn::Unavailable])];
+    let mut plan = crate::render::tests::laws::plan(super::scenes::town(), policies, &[]);
+    let origin = |line| Origin { file: "t.feature".into(), line, column: 1, length: 1 };
+    plan.origins.policies.insert(PolicyId(0), origin(3));
+    plan.origins.lines.extend([(0, origin(5)), (1, origin(6))]);
+    let lines = vec![line(0, Filter::default()), line(1, shop())];
+    plan.timeline.stages.push(Stage { lines, ..Stage::default() });
+    assert_yaml_snapshot!(lint(&plan));
+    // A policy that names the host makes it known, and the words of HTTP are no mistake.
+    let known = retried(Calls { filter: shop(), ..to("reviews") }, 1, &[RetryOn::Reset]);
+    plan.policies = vec![Policy { id: PolicyId(0), own: true, says: known }];
+    assert_eq!(lint(&plan), []);
+}
+
+#[test]
 fn what_is_refused() {
     let one = || to_part(Which::Instance(1));
     let traffic = |share, level, of| Traffic { share: Fraction::percent(share), level, of };
@@ -145,7 +171,7 @@ fn what_is_refused() {
         touched(10, Level::Calls, to("reviews"), Touch::Abort(501)),
         touched(10, Level::Calls, to("reviews"), Touch::Abort(502)),
     ];
-    let plan = crate::render::tests::laws::plan(super::scenes::town(), policies.clone(), faults.clone());
+    let plan = crate::render::tests::laws::plan(super::scenes::town(), policies.clone(), &faults);
     let refused: Vec<String> = refusals(&plan).into_iter().map(|refusal| refusal.0).collect();
     assert_yaml_snapshot!(refused);
     // Rendering refuses what would have been refused beforehand, one by one.
