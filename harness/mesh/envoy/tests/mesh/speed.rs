@@ -16,7 +16,8 @@ fn told(what: &str, mut times: Vec<Duration>) {
 async fn four_proxies() {
     let faults = vec![touch(100, Level::Tries, to_reviews(), Touch::Abort(503))];
     let Some(mut town) = Town::new(topology(&[None, None, None]), Vec::new(), faults).await else { return };
-    let (mut pushes, mut changes, mut runs, mut arms) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut pushes, mut changes, mut new_pushes, mut runs, mut arms) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..30_u32 {
         let on = vec![RetryOn::FiveHundreds];
         town.policies(vec![PolicyKind::Retries { of: to_reviews(), up_to: 1 + round, on, elsewhere: false }]);
@@ -28,7 +29,9 @@ async fn four_proxies() {
 
         town.at.tag = format!("r{round}");
         let began = squall_mesh_envoy::now();
-        town.configure().await.unwrap();
+        let applied = town.apply().await.unwrap();
+        new_pushes.push(squall_mesh_envoy::now().since(began));
+        town.mesh.confirm(&applied, &town.at, crate::town::soon()).await.unwrap();
         runs.push(squall_mesh_envoy::now().since(began));
 
         for armed in [&[0][..], &[]] {
@@ -38,6 +41,7 @@ async fn four_proxies() {
     }
     told("a policy, acknowledged", pushes);
     told("a policy, applied and confirmed", changes);
+    told("a new run, acknowledged", new_pushes);
     told("a new run, applied and confirmed", runs);
     told("a fault armed or ended", arms);
 }
