@@ -83,10 +83,24 @@ pub fn select(mut compiled: Compiled, by: &Selection) -> Compiled {
 /// A row's own line means that row; any other line of an outline all of its rows.
 fn lines_meant(lines: &[Vec<RangeInclusive<u32>>], line: Option<u32>) -> Vec<bool> {
     let Some(line) = line else { return vec![true; lines.len()] };
-    let own: Vec<bool> = lines.iter().map(|ranges| ranges.first().is_some_and(|r| r.contains(&line))).collect();
-    if own.contains(&true) {
-        return own;
+    // A scenario's span may reach over the heading of the next: the one that begins last is meant.
+    let begins = |ranges: &Vec<RangeInclusive<u32>>| ranges.first().filter(|r| r.contains(&line)).map(|r| *r.start());
+    if let Some(last) = lines.iter().filter_map(begins).max() {
+        return lines.iter().map(|ranges| begins(ranges) == Some(last)).collect();
     }
     let shared: Vec<bool> = lines.iter().map(|ranges| ranges.iter().any(|r| r.contains(&line))).collect();
     if shared.contains(&true) { shared } else { vec![true; lines.len()] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_two_scenarios_reach_over_a_line_the_later_is_meant() {
+        let lines = [vec![6..=11], vec![11..=14]];
+        assert_eq!(lines_meant(&lines, Some(9)), [true, false]);
+        assert_eq!(lines_meant(&lines, Some(11)), [false, true]);
+        assert_eq!(lines_meant(&lines, Some(1)), [true, true]);
+    }
 }
