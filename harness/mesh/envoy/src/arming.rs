@@ -28,7 +28,7 @@ impl Envoy {
         let mut orders = Vec::new();
         for (instance, seat) in &at.seats {
             let layer = wanted.remove(instance).unwrap_or_default();
-            if self.known(instance, seat, |known| known.layer != layer)? {
+            if self.known(instance, seat, |known| known.layer.as_ref() != Some(&layer))? {
                 orders.push(self.order(instance, seat, layer, epoch, by));
             }
         }
@@ -45,7 +45,7 @@ impl Envoy {
     }
 
     /// Orders a layer, and probes the listeners until they answer by it: from the order on, so that the last moment of the
-    /// old state is seen and not guessed.
+    /// old state is seen and not guessed. A layer without faults has no epoch either: it is empty, and needs no lease.
     async fn order(
         &self,
         instance: &InstanceId,
@@ -54,12 +54,14 @@ impl Envoy {
         epoch: u64,
         by: Stamp,
     ) -> Result<Seen, MeshError> {
+        let epoch = (!layer.is_empty()).then_some(epoch);
         let mut whole = layer.clone();
-        whole.insert(render::epoch_key(epoch), RuntimeValue::Fraction(Fraction::ALL));
+        whole.extend(epoch.map(|epoch| (render::epoch_key(epoch), RuntimeValue::Fraction(Fraction::ALL))));
+        self.known(instance, seat, |known| known.layer = None)?;
         let push = self.faults.set(&seat.node, whole);
-        self.known(instance, seat, |known| known.layer = layer)?;
         let acked = async { self.faults.wait(&push, by).await.map_err(|why| unarmed(instance, why)) };
         let (acked, seen) = try_join(acked, confirm::epoch(instance, seat, epoch, by)).await?;
+        self.known(instance, seat, |known| known.layer = Some(layer))?;
         Ok(Seen { acked: acked.at, ..seen })
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     encode,
     mesh::silent,
     outbound_socket, probe,
-    render::EPOCHS,
+    render::{EPOCHS, NO_EPOCH},
     xds::{Kind, Resources},
 };
 use futures_util::future::try_join;
@@ -134,9 +134,15 @@ async fn missing(
     Ok(lacks(Kind::Route, routes, &admin.routes().await?))
 }
 
-/// Waits until both listeners answer by this epoch of the fault channel.
-pub(crate) async fn epoch(instance: &InstanceId, seat: &Seat, epoch: u64, by: Stamp) -> Result<Seen, MeshError> {
-    listeners(instance, seat, "/epoch", &(epoch % EPOCHS).to_string(), by).await
+/// Waits until both listeners answer by this epoch of the fault channel, or by none.
+pub(crate) async fn epoch(
+    instance: &InstanceId,
+    seat: &Seat,
+    epoch: Option<u64>,
+    by: Stamp,
+) -> Result<Seen, MeshError> {
+    let wanted = epoch.map_or(NO_EPOCH.to_owned(), |epoch| (epoch % EPOCHS).to_string());
+    listeners(instance, seat, "/epoch", &wanted, by).await
 }
 
 /// Asks both listeners, each on a fresh connection, until they answer so.

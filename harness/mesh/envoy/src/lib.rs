@@ -6,7 +6,7 @@
 //! - [`admin`]: what a proxy says of itself.
 //! - [`render`]: desired state to configuration, as people read it. Pure.
 //! - [`encode`]: that configuration as Envoy's messages. Pure.
-//! - [`Envoy`]: all of it as a mesh that the engine drives.
+//! - [`Envoy`]: all of it as a mesh that the engine drives, proven by probes that reach no upstream.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
 pub mod admin;

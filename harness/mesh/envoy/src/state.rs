@@ -32,8 +32,8 @@ pub(crate) struct Known {
     pub(crate) sent: Option<(Generation, Resources)>,
     /// What it confirmed last.
     pub(crate) good: Resources,
-    /// Its layer, without the epoch.
-    pub(crate) layer: Layer,
+    /// Its layer, without the epoch; `None` while that is being changed, and after a change that was not seen to succeed.
+    pub(crate) layer: Option<Layer>,
 }
 
 /// What is in place in one run of a scenario.
@@ -50,7 +50,7 @@ impl State {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => {
                 let admin = Admin::new(&Bootstrap::admin(&seat.folder))?;
-                Ok(place.insert(Known { admin, sent: None, good: encode::blank(seat), layer: Layer::new() }))
+                Ok(place.insert(Known { admin, sent: None, good: encode::blank(seat), layer: Some(Layer::new()) }))
             }
         }
     }

@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many epochs a probe can tell apart: pushes are confirmed one by one, so two would do.
 pub const EPOCHS: u64 = 8;
 
+/// What a probe answers where no faults are in place.
+pub(crate) const NO_EPOCH: &str = "none";
+
 /// The runtime key that is on in one epoch only.
 pub(crate) fn epoch_key(epoch: u64) -> String {
     format!("squall.epoch.{}", epoch % EPOCHS)

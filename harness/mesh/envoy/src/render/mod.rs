@@ -18,8 +18,8 @@ mod tests;
 mod ways;
 
 pub use faults::{FaultSlot, SLOTS, SlotTouch};
-pub(crate) use layers::epoch_key;
 pub use layers::{EPOCHS, layers};
+pub(crate) use layers::{NO_EPOCH, epoch_key};
 pub use lint::lint;
 pub use refuse::refusals;
 pub use requests::Condition;

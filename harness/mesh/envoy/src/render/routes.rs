@@ -2,7 +2,7 @@
 
 use super::{
     CALLER, EPOCHS, LOCAL, PROBE, faults,
-    layers::epoch_key,
+    layers::{NO_EPOCH, epoch_key},
     table::{Action, Leg, RequestMatch, Route, RouteTable, VirtualHost},
     ways::{self, WHOLE},
 };
@@ -84,7 +84,7 @@ pub(crate) fn probes() -> VirtualHost {
         when: RequestMatch { runtime: Some(epoch_key(n)), ..path("/epoch") },
         then: Action::Answer { status: 200, body: n.to_string() },
     });
-    let none = Route { when: path("/epoch"), then: Action::Answer { status: 200, body: "none".into() } };
+    let none = Route { when: path("/epoch"), then: Action::Answer { status: 200, body: NO_EPOCH.into() } };
     let marker = Route {
         when: RequestMatch { prefix: Some("/marker/".into()), ..RequestMatch::default() },
         then: Action::Answer { status: 204, body: String::new() },

@@ -78,6 +78,22 @@ async fn an_instance_that_fails_is_ejected_and_a_new_run_knows_nothing_of_it() {
 }
 
 #[tokio::test]
+async fn ejections_reach_the_worker_at_once() {
+    let lasts = Duration::from_secs(60);
+    let ejection = PolicyKind::Ejection { of: "reviews".into(), lasts, after: 3, at_most: Fraction::ALL };
+    let Some(town) = Town::new(topology(&[None, None]), vec![ejection], Vec::new()).await else { return };
+    for number in [1, 2] {
+        town.workload("reviews", number).answer(500, Duration::ZERO);
+    }
+    let mut client = town.client().await;
+    for n in 0..30 {
+        client.call(&format!("r1.{n}"), &[]).await;
+    }
+    // By Envoy's default the second ejection would wait out a second in which the host is still asked.
+    assert_eq!(town.served("reviews"), 6);
+}
+
+#[tokio::test]
 async fn the_algorithm_is_the_one_named() {
     let by = |by| vec![PolicyKind::Balance { of: to_reviews(), by }];
     let Some(mut town) = Town::new(topology(&[None, None, None]), by(Balancer::RingHash), Vec::new()).await else {

@@ -1,8 +1,11 @@
 //! Changes while proxies live: rejections, growth, a control plane that dies, other runs.
 
 use crate::town::{Town, id, part, plan, to_reviews, topology, until};
-use squall_mesh::{Desired, Mesh, MeshError, MeshEvent};
-use squall_mesh_envoy::now;
+use squall_mesh::{Bindings, Desired, Mesh, MeshError, MeshEvent};
+use squall_mesh_envoy::{
+    now,
+    render::{Action, Config, VirtualHost},
+};
 use squall_model::{Destination, Fraction, Instance, PolicyKind, RetryOn, Which};
 use std::time::Duration;
 
@@ -10,36 +13,53 @@ fn retries(up_to: u32) -> PolicyKind {
     PolicyKind::Retries { of: to_reviews(), up_to, on: vec![RetryOn::FiveHundreds], elsewhere: false }
 }
 
-#[tokio::test]
-async fn a_rejection_is_told_in_the_proxys_words_and_undone() {
-    let Some(mut town) = Town::new(topology(&[None]), vec![retries(2)], Vec::new()).await else { return };
-    let want = Desired { topology: &town.plan.topology, policies: Vec::new(), faults: &[] };
-    let mut wrong = town.mesh.render(&want, &town.at).unwrap();
-    let web = &town.at.seats[&id("web", 1)].node;
-    // Two virtual hosts of one domain: Envoy's own rule, which no type of ours forbids.
-    let hosts = &mut wrong.proxies.get_mut(web).unwrap().outbound.hosts;
-    let mut twice = hosts[1].clone();
-    twice.name = "twice".into();
-    hosts.push(twice);
-    let refused = town.mesh.apply(&wrong, &town.at, crate::town::soon()).await.unwrap_err();
-    let MeshError::Rejected { instance, words } = refused else { panic!("{refused}") };
-    assert_eq!(instance, "web-1");
-    assert!(words.to_lowercase().contains("domain"), "{words}");
-    assert!(town.mesh.events().iter().any(|e| matches!(e, MeshEvent::Rejected { node, .. } if node == web)));
+/// What each listener answers when it is asked for its version.
+async fn versions(town: &Town) -> Vec<String> {
+    let mut all = Vec::new();
+    for caller in [id("web", 1), id("reviews", 1)] {
+        all.push(town.client_of(&caller).await.get("squall.probe", "/version", "x", &[]).await.1);
+    }
+    all
+}
 
-    // What was in force before is so again, and the next change is taken.
+#[tokio::test]
+async fn a_rejection_is_told_in_the_proxys_words_and_taken_back_everywhere() {
+    let Some(mut town) = Town::new(topology(&[None]), vec![retries(2)], Vec::new()).await else { return };
+    let before = versions(&town).await;
+    let web = town.at.seats[&id("web", 1)].node.clone();
+    let want = Desired { topology: &town.plan.topology, policies: Vec::new(), faults: &[] };
+    let next_run = Bindings { tag: "r2".into(), ..town.at.clone() };
+    let good = town.mesh.render(&want, &next_run).unwrap();
+    let hosts_of = |config: &mut Config| std::mem::take(&mut config.proxies.get_mut(&web).unwrap().outbound.hosts);
+
+    // Two virtual hosts of one domain: Envoy's own rule, which no type of ours forbids.
+    let mut twice = good.clone();
+    let mut hosts = hosts_of(&mut twice);
+    hosts.push(VirtualHost { name: "twice".into(), ..hosts[1].clone() });
+    twice.proxies.get_mut(&web).unwrap().outbound.hosts = hosts;
+    // A route to a cluster that is not there.
+    let mut astray = good.clone();
+    let mut hosts = hosts_of(&mut astray);
+    let Action::Forward { legs, .. } = &mut hosts[1].routes[0].then else { panic!("forwarded") };
+    legs[0].cluster = "out.nowhere".into();
+    astray.proxies.get_mut(&web).unwrap().outbound.hosts = hosts;
+
+    for (wrong, word) in [(twice, "domain"), (astray, "unknown cluster 'out.nowhere'")] {
+        let refused = town.mesh.apply(&wrong, &next_run, crate::town::soon()).await.unwrap_err();
+        let MeshError::Rejected { instance, words } = refused else { panic!("{refused}") };
+        assert_eq!(instance, "web-1");
+        assert!(words.to_lowercase().contains(word), "{words}");
+        assert!(town.mesh.events().iter().any(|e| matches!(e, MeshEvent::Rejected { node, .. } if *node == web)));
+        // Who liked the new state is back in the old one, too.
+        until("everybody has what was good before", async || versions(&town).await == before).await;
+    }
     town.workload("reviews", 1).answer(503, Duration::ZERO);
-    until("the last good state is back", async || {
-        let before = town.served("reviews");
-        town.client().await.call("r1.1", &[]).await;
-        town.served("reviews") == before + 3
-    })
-    .await;
+    town.client().await.call("r1.1", &[]).await;
+    assert_eq!(town.served("reviews"), 3);
     town.policies(vec![retries(1)]);
     town.configure().await.unwrap();
-    let before = town.served("reviews");
     town.client().await.call("r1.2", &[]).await;
-    assert_eq!(town.served("reviews"), before + 2);
+    assert_eq!(town.served("reviews"), 3 + 2);
 }
 
 #[tokio::test]
@@ -132,15 +152,13 @@ async fn a_change_of_the_clusters_alone_is_probed_too() {
         vec![PolicyKind::InFlight { caller: "web".into(), at_most, unit, to: "reviews".into() }]
     };
     let Some(mut town) = Town::new(topology(&[None]), limit(1), Vec::new()).await else { return };
-    let version = async |town: &Town| town.client().await.get("squall.probe", "/version", "x", &[]).await.1;
-    let before = version(&town).await;
+    let before = versions(&town).await;
     town.policies(limit(2));
     town.configure().await.unwrap();
-    let after = version(&town).await;
-    assert_ne!(before, after);
+    assert_ne!(before, versions(&town).await);
     town.policies(limit(1));
     town.configure().await.unwrap();
-    assert_eq!(version(&town).await, before, "the same state has the same name");
+    assert_eq!(versions(&town).await, before, "the same state has the same name");
 }
 
 #[tokio::test]
