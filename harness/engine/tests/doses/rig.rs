@@ -1,0 +1,101 @@
+//! A whole run in one process, but for the keeper, the workloads and the proxies.
+
+use crate::misaimed::{Aim, Misaimed};
+use squall_engine::{Engine, Events, Rates, Stopper};
+use squall_gherkin::{Defaults, Source};
+use squall_mesh_envoy::Envoy;
+use squall_model::{Body, DoseCount, Plan, Verdict};
+use squall_place::{
+    Keeper, RunFolder,
+    envoy::{DEFAULT_RELEASE, EnvoyError, Found, Provision},
+};
+use squall_traffic::LoadThread;
+use squall_workload::WorkloadArgs;
+use std::{
+    cell::Cell,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+/// What a run told.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) doses: Vec<DoseCount>,
+    pub(crate) verdict: Verdict,
+}
+
+/// The Envoy to test on; `None`: there is none, and that has been said.
+pub(crate) fn envoy() -> Option<PathBuf> {
+    match squall_place::envoy::find(None).and_then(|found| found.map_or_else(cached, Ok)) {
+        Ok(found) => Some(found.path),
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "no Envoy to be had: {error}");
+            eprintln!("SKIPPED: no Envoy to be had, nothing was proven: {error}");
+            None
+        }
+    }
+}
+
+/// One that was fetched before. Nothing is fetched by a test: there is no Python to do it.
+fn cached() -> Result<Found, EnvoyError> {
+    let cache = squall_place::envoy::user_cache()?;
+    Provision::new(&cache, DEFAULT_RELEASE)?.python("/nonexistent/python").run(&mut |_| {})
+}
+
+pub(crate) fn workload(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let config = args.find(|arg| arg != "--config").expect("a configuration").into();
+    match squall_workload::workload_main(&WorkloadArgs { config }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the one scenario of a feature on a mesh that aims its faults so.
+pub(crate) fn run(feature: &str, envoy: &Path, aim: Aim) -> Told {
+    let source = Source::new("doses.feature", feature);
+    let mut plans = squall_gherkin::compile(&source, &Defaults::default()).expect("a feature without mistakes").plans;
+    let plan = plans.pop().expect("a scenario");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(drive(plan, envoy, aim))
+}
+
+async fn drive(plan: Plan, envoy: &Path, aim: Aim) -> Told {
+    let exe = std::env::current_exe().unwrap();
+    let keeper = Keeper::start(&exe, RunFolder::create().unwrap()).await.unwrap();
+    let mesh = Misaimed { mesh: Envoy::start(envoy, keeper.folder().path()).unwrap(), aim };
+    let load = LoadThread::start().unwrap();
+    let record = tempfile::tempdir().unwrap();
+    let (events, told) = Events::channel();
+    let engine = Engine {
+        mesh: &mesh,
+        keeper: &keeper,
+        load: &load,
+        exe: &exe,
+        events: &events,
+        stopper: Stopper::default(),
+        controls: false,
+        jobs: 1,
+        seed: 1,
+        rates: Rates { alpha: 1e-7, beta: 1e-3 },
+        record: record.path(),
+        runs: Cell::new(0),
+    };
+    engine.run(&[plan]).await;
+    keeper.shutdown(Duration::from_secs(1)).await.unwrap();
+    let (mut doses, mut verdict) = (Vec::new(), None);
+    for event in told.try_iter() {
+        match event.body {
+            Body::Dosed { count, .. } => doses.push(count),
+            Body::Finished(finished) => verdict = Some(finished.verdict),
+            // What was counted before belongs to a run that was made once more.
+            Body::Rerun { .. } => doses.clear(),
+            _ => {}
+        }
+    }
+    Told { doses, verdict: verdict.expect("a verdict") }
+}
