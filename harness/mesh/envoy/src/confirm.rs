@@ -195,3 +195,68 @@ pub(crate) async fn before<T>(
 async fn look() {
     tokio::time::sleep_until(tokio::time::Instant::now() + LOOK).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+    use tokio::{
+        io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+        net::{TcpListener, UnixListener},
+    };
+
+    /// Answers the first so many requests by the old state, the others by the new one.
+    async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, left: &AtomicUsize) {
+        let mut buffer = [0; 1024];
+        assert!(stream.read(&mut buffer).await.unwrap() > 0, "a request");
+        let old = left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_ok();
+        let body = if old { "old" } else { "new" };
+        stream.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{body}").as_bytes()).await.unwrap();
+    }
+
+    /// A proxy whose listeners take a change over one after the other.
+    async fn seat(folder: &std::path::Path, outbound: usize, inbound: usize) -> Seat {
+        let (unix, tcp) =
+            (UnixListener::bind(outbound_socket(folder)).unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let address = tcp.local_addr().unwrap();
+        let counts = Arc::new([AtomicUsize::new(outbound), AtomicUsize::new(inbound)]);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    accepted = unix.accept() => answer(accepted.unwrap().0, &counts[0]).await,
+                    accepted = tcp.accept() => answer(accepted.unwrap().0, &counts[1]).await,
+                }
+            }
+        });
+        Seat { node: "p".into(), folder: folder.into(), inbound: address, workload: None, incarnation: 0 }
+    }
+
+    fn web() -> InstanceId {
+        InstanceId { service: "web".into(), number: 1 }
+    }
+
+    #[tokio::test]
+    async fn the_last_listener_counts_and_the_old_state_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let seat = seat(folder.path(), 0, 3).await;
+        let began = now();
+        let by = began + Duration::from_secs(20);
+        let seen = listeners(&web(), &seat, "/version", "new", by).await.unwrap();
+        let last_old = seen.last_old.unwrap();
+        assert!(began <= last_old && last_old < seen.effective && seen.effective <= now());
+        let seen = listeners(&web(), &seat, "/version", "new", by).await.unwrap();
+        assert_eq!(seen.last_old, None, "by now it is new at once");
+    }
+
+    #[tokio::test]
+    async fn who_stays_old_is_named_at_the_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let seat = seat(folder.path(), usize::MAX, 0).await;
+        let by = now() + Duration::from_millis(20);
+        let lagging = listeners(&web(), &seat, "/epoch", "new", by).await.unwrap_err();
+        assert_eq!(lagging.to_string(), "not in force by the deadline: web-1 answers /epoch with `old`, not `new`");
+    }
+}

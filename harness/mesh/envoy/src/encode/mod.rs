@@ -3,6 +3,8 @@
 mod cluster;
 mod listener;
 mod route;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use listener::outbound_socket;
 

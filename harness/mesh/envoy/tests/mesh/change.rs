@@ -1,12 +1,12 @@
 //! Changes while proxies live: rejections, growth, a control plane that dies, other runs.
 
-use crate::town::{Town, id, part, plan, to_reviews, topology, until};
+use crate::town::{Town, id, part, plan, to_reviews, topology, touch, until};
 use squall_mesh::{Bindings, Desired, Mesh, MeshError, MeshEvent};
 use squall_mesh_envoy::{
     now,
     render::{Action, Config, VirtualHost},
 };
-use squall_model::{Destination, Fraction, Instance, PolicyKind, RetryOn, Which};
+use squall_model::{Destination, FaultId, Fraction, Instance, Level, PolicyKind, RetryOn, Touch, Which};
 use std::time::Duration;
 
 fn retries(up_to: u32) -> PolicyKind {
@@ -173,6 +173,22 @@ async fn a_proxy_that_lags_is_named() {
     let config = town.mesh.render(&want, &at).unwrap();
     let lagging = town.mesh.apply(&config, &at, now() + Duration::from_millis(200)).await.unwrap_err();
     assert!(lagging.to_string().contains("reviews-1") && !lagging.to_string().contains("web-1"), "{lagging}");
+}
+
+#[tokio::test]
+async fn an_acknowledgement_alone_proves_nothing() {
+    let faults = vec![touch(100, Level::Tries, to_reviews(), Touch::Abort(503))];
+    let Some(mut town) = Town::new(topology(&[None]), Vec::new(), faults).await else { return };
+    // The proxy acknowledges, and its listener does not answer: nobody is at the address where it is looked for.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    town.at.seats.get_mut(&id("reviews", 1)).unwrap().inbound = nobody;
+    let soon = || now() + Duration::from_millis(300);
+    let applied = town.apply().await.unwrap();
+    let lagging = town.mesh.confirm(&applied, &town.at, soon()).await.unwrap_err();
+    assert!(lagging.to_string().contains("reviews-1 does not answer /version"), "{lagging}");
+    let armed = [FaultId(0)].into();
+    let lagging = town.mesh.arm(&town.plan, &town.at, &armed, soon()).await.unwrap_err();
+    assert!(lagging.to_string().contains("reviews-1 does not answer /epoch"), "{lagging}");
 }
 
 #[test]
