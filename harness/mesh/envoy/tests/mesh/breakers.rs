@@ -1,6 +1,7 @@
 //! Breakers, ejection, balancing.
 
 use crate::town::{Client, Town, to_reviews, topology, until};
+use squall_mesh_envoy::now;
 use squall_model::{Balancer, Fraction, InFlight, PolicyKind};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -91,6 +92,26 @@ async fn ejections_reach_the_worker_at_once() {
     }
     // By Envoy's default the second ejection would wait out a second in which the host is still asked.
     assert_eq!(town.served("reviews"), 6);
+}
+
+#[tokio::test]
+async fn an_ejection_ends_at_the_next_sweep_and_not_before_its_time() {
+    let lasts = Duration::from_millis(500);
+    let ejection = PolicyKind::Ejection { of: "reviews".into(), lasts, after: 3, at_most: Fraction::ALL };
+    let Some(town) = Town::new(topology(&[None, None]), vec![ejection], Vec::new()).await else { return };
+    let failing = town.workload("reviews", 2);
+    failing.answer(500, Duration::ZERO);
+    let mut client = town.client().await;
+    while failing.served().len() < 3 {
+        client.call("r1.1", &[]).await;
+    }
+    let ejected = now();
+    while failing.served().len() < 4 {
+        client.call("r1.2", &[]).await;
+    }
+    let back = now().since(ejected);
+    // Envoy's own sweep comes every 10 s; ours every 0.1 s, and the bound between leaves room for the slowest machine.
+    assert!(back >= Duration::from_millis(490) && back < Duration::from_secs(6), "{back:?}");
 }
 
 #[tokio::test]
