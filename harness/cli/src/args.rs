@@ -92,9 +92,6 @@ pub struct RunArgs {
     /// The Envoy to use; else $SQUALL_ENVOY, else the PATH, else one fetched once into the cache.
     #[arg(long, value_name = "FILE")]
     pub envoy: Option<PathBuf>,
-    /// Scenarios at a time.
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
-    pub jobs: Option<u16>,
     /// Where runs are recorded.
     #[arg(long, value_name = "DIR", default_value = "runs", env = "SQUALL_OUT")]
     pub out: PathBuf,

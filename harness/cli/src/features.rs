@@ -43,6 +43,10 @@ pub fn select(paths: &Paths, out: Out) -> Result<Selected, Failure> {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(&file).map_err(|e| Failure::usage(format!("failed to read {name}: {e}")))?;
         sources.borrow_mut().add(&name, &text);
+        let last = text.lines().count() as u32;
+        if let Some(line) = lines.iter().find(|line| **line == 0 || **line > last) {
+            return Err(Failure::usage(format!("{name} has {last} lines, and no line {line}")));
+        }
         let mesh = |mesh: &str| read_mesh(mesh, &mut sources.borrow_mut());
         match compile(&Source::new(name, text), &Defaults { seed, mesh: &mesh, ..Defaults::default() }) {
             Ok(compiled) => {
@@ -82,27 +86,42 @@ pub fn lint(paths: &Paths, out: Out) -> Result<Exit, Failure> {
 
 /// Feature files in order, each with the lines asked for; none: all of it.
 fn files(asked: &[String]) -> Result<BTreeMap<PathBuf, Vec<u32>>, Failure> {
-    let mut all = BTreeMap::new();
+    // By what a path leads to, so that a file named twice is read once; `None` as lines: all of it, whatever else was asked.
+    let mut all: BTreeMap<PathBuf, (PathBuf, Option<Vec<u32>>)> = BTreeMap::new();
     for text in asked {
         let (path, line) = ask(text);
         if !path.exists() {
-            return Err(Failure::usage(format!("there is no {}", path.display())));
+            let here = std::env::current_dir().map_or_else(|_| String::new(), |here| format!(" in {}", here.display()));
+            return Err(Failure::usage(format!("there is no file or folder {}{here}", path.display())));
         }
         let mut found = Vec::new();
         collect(&path, &mut found).map_err(|e| Failure::usage(format!("failed to read {}: {e}", path.display())))?;
         for file in found {
-            all.entry(file).or_insert_with(Vec::new).extend(line);
+            let key = file.canonicalize().unwrap_or_else(|_| file.clone());
+            let lines = &mut all.entry(key).or_insert_with(|| (file, Some(Vec::new()))).1;
+            match (line, lines.as_mut()) {
+                (Some(line), Some(lines)) => lines.push(line),
+                (None, _) => *lines = None,
+                (Some(_), None) => {}
+            }
         }
     }
-    Ok(all)
+    Ok(all.into_values().map(|(file, lines)| (file, lines.unwrap_or_default())).collect())
 }
 
-/// `PATH:LINE`, or a path that just looks like it.
+/// `PATH:LINE`, `PATH:LINE:COLUMN` as messages print it, or a path that just looks like it.
 fn ask(text: &str) -> (PathBuf, Option<u32>) {
-    let with_line = text.rsplit_once(':').and_then(|(path, line)| Some((path, line.parse().ok()?)));
-    match with_line {
-        Some((path, line)) if !Path::new(text).exists() => (path.into(), Some(line)),
-        _ => (text.into(), None),
+    let split = |text: &'_ str| -> Option<(String, u32)> {
+        let (path, line) = text.rsplit_once(':')?;
+        Some((path.to_owned(), line.parse().ok()?))
+    };
+    match split(text) {
+        _ if Path::new(text).exists() => (text.into(), None),
+        Some((path, line)) => match split(&path) {
+            Some((path, line)) if !Path::new(&path).is_dir() && Path::new(&path).exists() => (path.into(), Some(line)),
+            _ => (path.into(), Some(line)),
+        },
+        None => (text.into(), None),
     }
 }
 

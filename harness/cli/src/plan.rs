@@ -41,7 +41,8 @@ fn describe(plan: &Plan, out: Out) -> String {
     for (number, stage) in plan.timeline.stages.iter().enumerate() {
         describe_stage(&mut text, plan, number, stage);
     }
-    let _ = writeln!(text, "  judges   {} claims", plan.claims.len());
+    let claims = plan.claims.len();
+    let _ = writeln!(text, "  judges   {claims} claim{}", if claims == 1 { "" } else { "s" });
     let _ = writeln!(text, "  control  {}\n", control(plan));
     text
 }

@@ -11,13 +11,16 @@ use std::{
     thread::JoinHandle,
 };
 
+/// The reason of a run that was stopped by its first scenario that is not green.
+pub const FAIL_FAST: &str = "--fail-fast";
+
 /// Writes until the last sender is gone, and gives what it has read.
 pub fn start(
     events: Receiver<RunEvent>,
     mut files: Vec<BufWriter<File>>,
     out: Out,
     verbose: bool,
-    fail_fast: Option<Stopper>,
+    fail_fast: Option<(Stopper, bool)>,
 ) -> std::io::Result<JoinHandle<Stories>> {
     std::thread::Builder::new().name("recorder".into()).spawn(move || {
         let mut terminal = Terminal::new(out.style, verbose);
@@ -34,10 +37,10 @@ pub fn start(
                 out.print_error(&line);
                 live = true;
             }
-            if let Some(stopper) = &fail_fast
-                && is_red(&event)
+            if let Some((stopper, allow_unsupported)) = &fail_fast
+                && is_red(&event, *allow_unsupported)
             {
-                stopper.stop("--fail-fast");
+                stopper.stop(FAIL_FAST);
             }
         }
         if live {
@@ -56,11 +59,12 @@ fn record(files: &mut [BufWriter<File>], event: &RunEvent) {
     }
 }
 
-fn is_red(event: &RunEvent) -> bool {
+fn is_red(event: &RunEvent, allow_unsupported: bool) -> bool {
     match &event.body {
         squall_model::Body::Finished(finished) => {
             let main = event.of.as_ref().is_some_and(|of| of.variation == squall_model::Variation::Main);
-            main && finished.verdict != Verdict::Holds
+            let allowed = allow_unsupported && matches!(finished.verdict, Verdict::Unsupported(_));
+            main && !allowed && finished.verdict != Verdict::Holds
         }
         squall_model::Body::Controlled(controlled) => controlled.result == squall_model::ControlResult::Vacuous,
         _ => false,

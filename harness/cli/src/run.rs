@@ -4,12 +4,13 @@ use crate::{
     args::RunArgs,
     date, envoy, features,
     outcome::{Exit, Failure},
-    recorder, report,
+    recorder::{self, FAIL_FAST},
+    report,
     settings::Settings,
     stop::Signals,
     term::Out,
 };
-use squall_engine::{Engine, Events, Rates, Stopper};
+use squall_engine::{Engine, Events, Rates, Stopper, deadline};
 use squall_mesh_envoy::Envoy;
 use squall_model::{Body, Plan, RunStarted};
 use squall_place::{Keeper, RunFolder};
@@ -22,15 +23,22 @@ use std::{
     time::Duration,
 };
 
-/// How long processes are given to end by themselves when a run is over.
-const GRACE: Duration = Duration::from_secs(1);
-
 /// Runs the selected scenarios.
 pub fn run(args: &RunArgs, out: Out) -> Result<Exit, Failure> {
     let settings = Settings::read(Path::new("."))?;
     let selected = features::select(&args.paths, out)?;
     if !selected.warnings.is_empty() {
         out.print_error(&selected.sources.render(&selected.warnings, out.error_style.colour));
+    }
+    for path in [&args.junit, &args.summary, &args.events].into_iter().flatten() {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            return Err(Failure::usage(format!(
+                "{} cannot be written: there is no folder {}",
+                path.display(),
+                folder.display()
+            )));
+        }
     }
     let recovery = squall_place::recover();
     if !recovery.runs.is_empty() {
@@ -41,14 +49,13 @@ pub fn run(args: &RunArgs, out: Out) -> Result<Exit, Failure> {
     let record = Record::create(args, selected.seed)?;
     let (events, reader) = Events::channel();
     let stopper = Stopper::default();
-    let fail_fast = args.fail_fast.then(|| stopper.clone());
+    let fail_fast = args.fail_fast.then(|| (stopper.clone(), args.allow_unsupported));
     let recorder = recorder::start(reader, record.files, out, args.verbose, fail_fast)
         .map_err(|e| Failure::environment(format!("failed to start a thread: {e}")))?;
 
     let job = Job {
         plans: selected.plans,
         controls,
-        jobs: args.jobs.or(settings.jobs).unwrap_or(1),
         seed: selected.seed,
         run: record.name,
         rates: Rates { alpha: settings.verdict.alpha, beta: settings.verdict.beta },
@@ -61,10 +68,15 @@ pub fn run(args: &RunArgs, out: Out) -> Result<Exit, Failure> {
     let outcome = runtime.block_on(drive(job, &found, events, stopper, args.timeout));
     drop(runtime);
     let stories = recorder.join().map_err(|_| Failure::environment("the recorder failed; the record is incomplete"))?;
-    outcome?;
     write_reports(args, &stories)?;
+    if let Err(failure) = outcome {
+        // A red never hides behind an error.
+        let red = stories.totals().exit_status(args.allow_unsupported) == 1;
+        out.error(&failure);
+        return Ok(if red { Exit::Violated } else { failure.exit() });
+    }
     out.note(&format!("recorded in {}", record.folder.display()));
-    let interrupted = stories.interrupted.is_some();
+    let interrupted = stories.interrupted.as_deref().is_some_and(|why| why != FAIL_FAST);
     let status = stories.totals().exit_status(args.allow_unsupported);
     Ok(match (interrupted, status) {
         // What was stopped has not been shown to hold.
@@ -77,7 +89,6 @@ pub fn run(args: &RunArgs, out: Out) -> Result<Exit, Failure> {
 struct Job {
     plans: Vec<Plan>,
     controls: bool,
-    jobs: u16,
     seed: u64,
     run: String,
     rates: Rates,
@@ -123,7 +134,6 @@ async fn drive(
         events: &events,
         stopper: stopper.clone(),
         controls: job.controls,
-        jobs: usize::from(job.jobs),
         seed: job.seed,
         rates: job.rates,
         record: &job.folder,
@@ -140,7 +150,7 @@ async fn drive(
             running.await;
         }
     }
-    keeper.shutdown(GRACE).await.map_err(|e| fail("end every process", e.to_string()))
+    keeper.shutdown(deadline::SHUTDOWN.at_most).await.map_err(|e| fail("end every process", e.to_string()))
 }
 
 /// Where a run is recorded.

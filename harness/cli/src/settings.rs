@@ -13,8 +13,6 @@ pub const FILE: &str = "squall.toml";
 pub struct Settings {
     /// Whether `run` makes control runs.
     pub controls: Option<bool>,
-    /// Scenarios at a time.
-    pub jobs: Option<u16>,
     /// The Envoy to use.
     pub envoy: Option<PathBuf>,
     /// The error rates of verdicts.
@@ -77,15 +75,15 @@ mod tests {
     #[test]
     fn a_project_may_set_little_or_nothing() {
         assert_eq!(Settings::read(Path::new("/nonexistent")).unwrap(), Settings::default());
-        let settings = read("controls = true\njobs = 2\n[verdict]\nalpha = 1e-6\n").unwrap();
-        assert_eq!((settings.controls, settings.jobs), (Some(true), Some(2)));
+        let settings = read("controls = true\n[verdict]\nalpha = 1e-6\n").unwrap();
+        assert_eq!(settings.controls, Some(true));
         assert_eq!(settings.verdict, Rates { alpha: 1e-6, beta: 1e-3 });
     }
 
     #[test]
     fn mistakes_are_shown_with_their_place() {
-        let message = read("controls = true\njobz = 2\n").unwrap_err().to_string();
-        assert!(message.contains("line 2") && message.contains("jobz"), "{message}");
+        let message = read("controls = true\ncontrolz = 2\n").unwrap_err().to_string();
+        assert!(message.contains("line 2") && message.contains("controlz"), "{message}");
         assert!(read("[verdict]\nalpha = 7.0\n").is_err());
     }
 }

@@ -8,6 +8,15 @@ use crate::{
 use squall_report::Colour;
 use std::fmt::Write;
 
+/// What stands around the sentences.
+const AROUND: &str = "\
+    When …  at 2 s | from 2 s | from 2 s to 6 s      a fault, an event or a change at a moment of the traffic below it
+    When meanwhile …                                 traffic beside the line above it; without the word it comes after it
+    Given/When in the control run …                  instead of the line on the same subject, in the control run only
+    Then …  before | during | after the fault        a part of the time; also: the change, from 3 s, from 3 s to 5 s
+    clauses in braces: docs/vocabulary.md; control runs: docs/control-runs.md
+";
+
 /// Prints the sentences, or those that have a word.
 pub fn steps(args: &StepsArgs, out: Out) -> Result<Exit, Failure> {
     if args.markdown {
@@ -39,6 +48,8 @@ pub fn steps(args: &StepsArgs, out: Out) -> Result<Exit, Failure> {
         let _ = writeln!(text, "    {}", step.meaning);
         let _ = writeln!(text, "    {}", out.style.paint(Colour::Faint, format!("{keyword} {}", step.example)));
     }
+    let _ = writeln!(text, "{}", out.style.paint(Colour::Bold, "Around every line"));
+    text.push_str(AROUND);
     out.print(&text);
     Ok(Exit::Holds)
 }

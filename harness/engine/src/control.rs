@@ -23,6 +23,7 @@ pub(crate) async fn run<M: Mesh>(
         ControlRule::None(why) => Some(ControlResult::None(why.clone())),
         // A run that did not get as far as a verdict has nothing to be compared with.
         _ if matches!(main, Verdict::Unsupported(_) | Verdict::Error(_)) => Some(ControlResult::Skipped),
+        _ if engine.stopper.is_stopped() => Some(ControlResult::Skipped),
         _ => None,
     };
     if waived.is_none() {
@@ -42,7 +43,14 @@ pub(crate) async fn run<M: Mesh>(
             }
         }
     }
-    let result = waived.unwrap_or_else(|| sum(&results));
+    let result = match waived {
+        Some(result) => result,
+        // Stopped before it came to anything.
+        None if engine.stopper.is_stopped() && !results.contains(&ControlResult::Red) => ControlResult::Skipped,
+        // A scenario that does not hold is not made worse by a control that does.
+        None if sum(&results) == ControlResult::Vacuous && *main != Verdict::Holds => ControlResult::Undecided,
+        None => sum(&results),
+    };
     let of = RunOf { plan: plan.key.clone(), variation: Variation::Main };
     engine.events.emit(Some(&of), Body::Controlled(Controlled { result: result.clone(), runs }));
     result

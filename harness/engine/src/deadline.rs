@@ -41,8 +41,8 @@ deadlines! {
     QUIESCE = "quiesce", 12;
     /// The markers have come back through every log.
     BARRIER = "barrier", 5;
-    /// Every process has ended after it was asked to.
-    SHUTDOWN = "shutdown", 5;
+    /// Processes end by themselves when the run is over; those that have not are killed then.
+    SHUTDOWN = "shutdown", 1;
 }
 
 impl Deadline {

@@ -20,6 +20,8 @@ pub(crate) struct Gatherer {
     clock: WallOffset,
     proxies: BTreeMap<PathBuf, ProxyLogs>,
     ledgers: BTreeMap<PathBuf, (InstanceId, Tail)>,
+    /// Whose each address is, or was: a try to an instance that is gone is still a try to that instance.
+    addresses: Bindings,
     /// Markers that came back: the file that they stood in.
     marked: BTreeSet<(PathBuf, String)>,
     pub(crate) access: Vec<AccessRecord>,
@@ -45,6 +47,7 @@ impl Gatherer {
             clock: clock::wall_offset(),
             proxies: BTreeMap::new(),
             ledgers: BTreeMap::new(),
+            addresses: Bindings::default(),
             marked: BTreeSet::new(),
             access: Vec::new(),
             tries: Vec::new(),
@@ -61,6 +64,7 @@ impl Gatherer {
     ) -> Result<(), EngineError> {
         let tail = |path: &Path| Tail::from_here(path).map_err(EngineError::io(format!("read {}", path.display())));
         for (instance, placed) in seats {
+            self.addresses.seats.insert(instance.clone(), placed.seat());
             if !self.proxies.contains_key(&placed.folder) {
                 let logs = mesh.logs(&placed.folder);
                 let own_file = logs.tries != logs.outbound;
@@ -82,9 +86,9 @@ impl Gatherer {
     }
 
     /// Reads what was written since the last time.
-    pub(crate) fn pump<M: Mesh>(&mut self, mesh: &M, at: &Bindings) -> Result<(), EngineError> {
-        let Gatherer { prefix, clock, proxies, ledgers, marked, access, tries, ledger, unreadable } = self;
-        let clock = *clock;
+    pub(crate) fn pump<M: Mesh>(&mut self, mesh: &M) -> Result<(), EngineError> {
+        let Gatherer { prefix, clock, proxies, ledgers, addresses, marked, access, tries, ledger, unreadable } = self;
+        let (clock, at) = (*clock, &*addresses);
         let mut take = |path: &Path, line: &str, read: Result<LogLine, String>| match read {
             Ok(LogLine::Access(record)) if record.id.starts_with(prefix.as_str()) => access.push(record),
             Ok(LogLine::Try(record)) if record.id.starts_with(prefix.as_str()) => tries.push(record),
@@ -111,7 +115,8 @@ impl Gatherer {
                 }
                 Ok(LedgerLine::Try(_)) => {}
                 Ok(LedgerLine::Marker(marker)) => drop(marked.insert((path.clone(), marker))),
-                Err(why) => unreadable.push(format!("{why}: {line}")),
+                Err(why) if unreadable.len() < 5 => unreadable.push(format!("{why}: {line}")),
+                Err(_) => {}
             })
             .map_err(EngineError::io("read a ledger"))?;
         }
@@ -137,13 +142,19 @@ impl Gatherer {
                 expected.extend([(logs.outbound, marker.to_owned()), (logs.inbound, marker.to_owned())]);
             }
             if let Some(hosted) = &placed.hosted
-                && mark_ledger(&hosted.listen, marker).await.is_ok()
+                && hosted.lives
             {
+                let marked = clock::before(by, mark_ledger(&hosted.listen, marker)).await;
+                let late = || EngineError::Expired {
+                    deadline: deadline::BARRIER,
+                    what: format!("the workload of {id} to take a marker"),
+                };
+                marked.ok_or_else(late)?.map_err(EngineError::io(format!("mark the ledger of {id}")))?;
                 expected.insert((hosted.ledger.clone(), marker.to_owned()));
             }
         }
         loop {
-            self.pump(mesh, at)?;
+            self.pump(mesh)?;
             if expected.is_subset(&self.marked) {
                 return Ok(());
             }

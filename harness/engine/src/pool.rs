@@ -5,14 +5,14 @@ use crate::{
     deadline::{self, Deadline},
     error::EngineError,
 };
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use squall_mesh::{Bindings, Endpoint, Mesh, Seat};
 use squall_model::{InstanceId, ServiceName, Topology};
-use squall_place::{Keeper, ProcessHandle, ProcessSpec, Signal};
+use squall_place::{Keeper, ProcessHandle, ProcessId, ProcessSpec, Signal};
 use squall_workload::{Control, Onward, WorkloadConfig};
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -48,6 +48,8 @@ pub(crate) struct Hosted {
     pub(crate) ledger: PathBuf,
     /// What it says of itself.
     pub(crate) log: PathBuf,
+    /// False once a scenario has killed it.
+    pub(crate) lives: bool,
 }
 
 /// What a workload is started as: one that has this role already can be used again.
@@ -65,6 +67,11 @@ pub(crate) struct Want {
 }
 
 impl Placed {
+    /// Its proxy, and its workload where it has one.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &ProcessHandle> {
+        std::iter::once(&self.proxy).chain(self.hosted.as_ref().map(|h| &h.process))
+    }
+
     /// Where the mesh finds it.
     pub(crate) fn seat(&self) -> Seat {
         Seat {
@@ -132,9 +139,8 @@ impl<'a, M: Mesh> Pool<'a, M> {
     /// Ends a seat that can no longer be trusted: killed, lapsed, or rejecting.
     pub(crate) async fn throw_away(&self, seat: Placed) {
         self.mesh.forget(&seat.seat());
-        let workload = seat.hosted.as_ref().map(|h| h.process.clone());
-        for process in [Some(seat.proxy.clone()), workload].into_iter().flatten() {
-            self.kill(&process).await;
+        for process in seat.processes() {
+            self.kill(process).await;
         }
     }
 
@@ -149,6 +155,9 @@ impl<'a, M: Mesh> Pool<'a, M> {
     /// Idle seats for the wants: those with the same workload first, then any.
     fn match_idle(&self, wants: &[Want]) -> Vec<(Want, Option<Placed>)> {
         let mut idle = self.idle.borrow_mut();
+        // What died while nobody used it is not handed out. Its folder goes with the run.
+        let ended: BTreeSet<ProcessId> = self.keeper.ends().into_iter().map(|end| end.id).collect();
+        idle.retain(|p| !p.processes().any(|process| ended.contains(&process.id)));
         let mut found: Vec<(Want, Option<Placed>)> = wants.iter().map(|w| (w.clone(), None)).collect();
         for (want, slot) in &mut found {
             let fits = |p: &Placed| match &p.hosted {
@@ -175,7 +184,13 @@ impl<'a, M: Mesh> Pool<'a, M> {
                 self.kill(&hosted.process).await;
             }
             if want.called {
-                placed.hosted = Some(self.host(&placed.folder, want.role).await?);
+                match self.host(&placed.folder, want.role).await {
+                    Ok(hosted) => placed.hosted = Some(hosted),
+                    Err(error) => {
+                        self.give_back(placed);
+                        return Err(error);
+                    }
+                }
             }
         }
         Ok(placed)
@@ -197,10 +212,21 @@ impl<'a, M: Mesh> Pool<'a, M> {
         let ready = self.mesh.ready(&node, &folder, by);
         let gone = self.keeper.wait_exit(proxy.id, deadline::PLACE.instant());
         let inbound = tokio::select! {
-            ready = ready => ready?,
-            gone = gone => return Err(EngineError::StillBorn { what: format!("proxy {node}"), how: gone?.how.to_string() }),
+            ready = ready => ready.map_err(EngineError::from),
+            gone = gone => match gone {
+                Ok(end) => Err(EngineError::StillBorn { what: format!("proxy {node}"), how: end.how.to_string() }),
+                Err(error) => Err(error.into()),
+            },
         };
-        Ok(Placed { node, folder, proxy, inbound, hosted: None })
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let placed = Placed { node, folder, proxy, inbound: *inbound.as_ref().unwrap_or(&nowhere), hosted: None };
+        match inbound {
+            Ok(_) => Ok(placed),
+            Err(error) => {
+                self.throw_away(placed).await;
+                Err(error)
+            }
+        }
     }
 
     /// Starts a workload in a proxy's folder and waits until it is ready.
@@ -228,10 +254,15 @@ impl<'a, M: Mesh> Pool<'a, M> {
         let args = [OsString::from("workload"), "--config".into(), path.into()];
         let spec = ProcessSpec::new(format!("workload {}", role.instance), self.exe, home).args(args);
         let process = self.keeper.spawn(spec).await?;
-        let control =
-            within(deadline::PLACE, "a workload to start", Control::connect(&control, deadline::PLACE.at_most))
-                .await??;
-        Ok(Hosted { role, process, control, listen, ledger, log })
+        let connecting = Control::connect(&control, deadline::PLACE.at_most);
+        let control = match within(deadline::PLACE, "a workload to start", connecting).await {
+            Ok(Ok(control)) => control,
+            failed => {
+                self.kill(&process).await;
+                failed??
+            }
+        };
+        Ok(Hosted { role, process, control, listen, ledger, log, lives: true })
     }
 
     /// Boots so many proxies now, all at once, for later: boots in the midst of traffic steal from it.
@@ -240,9 +271,11 @@ impl<'a, M: Mesh> Pool<'a, M> {
     /// Where one does not come up.
     pub(crate) async fn warm(&self, proxies: usize) -> Result<(), EngineError> {
         let missing = proxies.saturating_sub(self.idle.borrow().len());
-        let booted = try_join_all((0..missing).map(|_| self.boot())).await?;
-        self.idle.borrow_mut().extend(booted);
-        Ok(())
+        let booted = join_all((0..missing).map(|_| self.boot())).await;
+        booted.into_iter().try_for_each(|placed| {
+            self.idle.borrow_mut().push(placed?);
+            Ok(())
+        })
     }
 }
 

@@ -1,16 +1,13 @@
-//! A whole run: every scenario, each with its controls, so many at a time.
+//! A whole run: every scenario in order, each with its controls, one at a time: two at once would share the control plane that
+//! one of them kills, and take the other's processor time.
 
 use crate::{clock, control, events::Events, pool::Pool, scenario, stopper::Stopper};
-use futures_util::{StreamExt, stream};
 use squall_mesh::Mesh;
 use squall_model::{Body, ClaimKind, ControlRule, Plan, Queued, RunOf, Totals, Variation};
 use squall_place::Keeper;
 use squall_traffic::LoadThread;
 use squall_verdict::Settings;
-use std::{
-    cell::{Cell, RefCell},
-    path::Path,
-};
+use std::{cell::Cell, path::Path};
 
 /// Error rates of the verdicts: docs/statistics.md.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,8 +34,6 @@ pub struct Engine<'a, M> {
     pub stopper: Stopper,
     /// Whether control runs are made.
     pub controls: bool,
-    /// Scenarios at a time.
-    pub jobs: usize,
     /// The one seed.
     pub seed: u64,
     /// Error rates of the verdicts.
@@ -55,19 +50,16 @@ impl<M: Mesh> Engine<'_, M> {
         let begin = clock::now();
         plans.iter().for_each(|plan| self.events.emit(Some(&main_run(plan)), Body::Queued(queued(plan))));
         let pool = Pool::new(self.mesh, self.keeper, self.exe, self.seed);
-        let totals = RefCell::new(Totals::default());
+        let mut totals = Totals::default();
         // Boots come in bulk before the first traffic: a boot beside traffic steals from it. If it fails, scenarios say why.
         let most = plans.iter().map(Plan::proxies).max().unwrap_or(0);
         tokio::select! {
-            _ = pool.warm(most * self.jobs.min(plans.len())) => {}
+            _ = pool.warm(most) => {}
             () = self.stopper.stopped() => {}
         }
-        stream::iter(plans)
-            .map(|plan| self.one(&pool, plan, &totals))
-            .buffer_unordered(self.jobs.max(1))
-            .collect::<Vec<()>>()
-            .await;
-        let mut totals = totals.into_inner();
+        for plan in plans {
+            self.one(&pool, plan, &mut totals).await;
+        }
         totals.wall_s = clock::now().since(begin).as_secs_f64();
         if let Some(why) = self.stopper.why() {
             self.events.emit(None, Body::Interrupted { why: why.to_owned() });
@@ -75,16 +67,16 @@ impl<M: Mesh> Engine<'_, M> {
         self.events.emit(None, Body::RunFinished(totals));
     }
 
-    async fn one(&self, pool: &Pool<'_, M>, plan: &Plan, totals: &RefCell<Totals>) {
+    async fn one(&self, pool: &Pool<'_, M>, plan: &Plan, totals: &mut Totals) {
         if self.stopper.is_stopped() {
             return;
         }
         let outcome = scenario::run(self, pool, plan, plan).await;
-        totals.borrow_mut().count(&outcome.verdict);
-        totals.borrow_mut().alpha += self.rates.alpha * statistical_claims(plan);
-        if self.controls && !self.stopper.is_stopped() {
+        totals.count(&outcome.verdict);
+        totals.alpha += self.rates.alpha * statistical_claims(plan);
+        if self.controls {
             let result = control::run(self, pool, plan, &outcome.verdict).await;
-            totals.borrow_mut().count_control(&result);
+            totals.count_control(&result);
         }
     }
 

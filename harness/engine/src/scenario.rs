@@ -6,7 +6,7 @@ use crate::{
     error::EngineError,
     gather::Gatherer,
     lines,
-    pool::{Placed, Pool},
+    pool::{Placed, Pool, within},
     stage::{Cast, Playing, StageRecord},
     watch::{Patience, Watch, happened},
     world::World,
@@ -14,7 +14,7 @@ use crate::{
 use squall_evidence::{Evidence, Health, Observed, Planned, StageTimes, join};
 use squall_mesh::{Mesh, MeshError};
 use squall_model::{
-    Body, CallRecord, CounterRecord, Finding, Finished, InstanceId, Plan, RunOf, Stamp, Variation, Verdict, Why,
+    Body, CallRecord, ClientEnd, CounterRecord, Finding, Finished, InstanceId, Plan, RunOf, Stamp, Variation, Verdict,
 };
 use squall_traffic::ScheduleBound;
 use squall_verdict::Settings;
@@ -25,15 +25,14 @@ use std::{collections::BTreeMap, time::Duration};
 pub(crate) struct Outcome {
     pub(crate) verdict: Verdict,
     pub(crate) findings: Vec<Finding>,
+    /// What the health record says against the machine; a proxy that died, say, is not the machine's trouble.
+    machine: Option<String>,
 }
 
 impl Outcome {
     /// The machine's trouble, where that is why the run proves nothing.
     fn trouble(&self) -> Option<String> {
-        self.findings.iter().find_map(|finding| match &finding.verdict {
-            Verdict::Inconclusive(Why::Environment(why)) => Some(why.clone()),
-            _ => None,
-        })
+        self.machine.clone()
     }
 }
 
@@ -116,10 +115,10 @@ impl<'e, M: Mesh> Performance<'e, M> {
     /// One go at it, whatever comes of it.
     async fn attempt(&mut self) -> Outcome {
         let outcome = match refusals(self.engine.mesh, self.plan) {
-            Some(why) => Ok(Outcome { verdict: Verdict::Unsupported(why), findings: Vec::new() }),
+            Some(why) => Ok(Outcome { verdict: Verdict::Unsupported(why), findings: Vec::new(), machine: None }),
             None => self.perform().await,
         };
-        outcome.unwrap_or_else(|error| Outcome { verdict: verdict_of(&error), findings: Vec::new() })
+        outcome.unwrap_or_else(|error| Outcome { verdict: verdict_of(&error), findings: Vec::new(), machine: None })
     }
 
     /// Places the mesh, plays the scenario, and leaves the mesh as clean as it was, whatever happened between.
@@ -133,6 +132,8 @@ impl<'e, M: Mesh> Performance<'e, M> {
             () = stop.stopped() => Err(EngineError::Interrupted),
             played = self.play(&mut world) => played,
         };
+        // A process that died may be why it failed: that is told before its seat is thrown away.
+        world.check_lives(self.engine.events, self.of);
         let fit = played.is_ok() && world.is_healthy();
         world.leave(fit).await;
         self.done("recycle");
@@ -175,6 +176,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let mut observed = self.observed(gatherer, watch);
         observed.counters = rises(&before, &after);
         observed.lives = world.ends();
+        observed.lapses = world.lapses();
         observed.health.slept = clock::suspended() > asleep;
         observed.health.loop_lag = self.lag(begin);
         Ok((observed, Logs::of(mesh, world.seats())))
@@ -186,7 +188,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let mut made = Vec::new();
         for line in self.plan.lines() {
             let proxies: Vec<_> = world
-                .seats()
+                .present()
                 .filter(|(id, _)| id.service == line.caller)
                 .map(|(_, placed)| self.engine.mesh.outbound(&placed.folder))
                 .collect();
@@ -195,8 +197,15 @@ impl<'e, M: Mesh> Performance<'e, M> {
             made.push(lines::settling(line.number, line.to.service.as_str(), &proxies, calls, "settle.")?);
         }
         let run = self.engine.load.begin(made, squall_traffic::Start::default())?;
-        run.finish(deadline::SETTLE.at_most).await?;
-        Ok(())
+        within(deadline::SETTLE, "the first calls over each edge", run.finish(deadline::SETTLE.at_most)).await??;
+        let mut calls = Vec::new();
+        run.drain_into(&mut calls);
+        match calls.iter().any(|call| matches!(call.end, ClientEnd::Answered(_))) {
+            true => Ok(()),
+            false => {
+                Err(EngineError::Plan("not one call over its edges was answered before anything was broken".into()))
+            }
+        }
     }
 
     async fn stages(
@@ -217,7 +226,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         };
         let mut seq = 0;
         for (number, stage) in self.plan.timeline.stages.iter().enumerate() {
-            if watch.over() {
+            if watch.over() && self.plan.variation != Variation::Main {
                 break;
             }
             let playing = Playing {
@@ -257,6 +266,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
             access: gatherer.access,
             tries: gatherer.tries,
             ledger: gatherer.ledger,
+            unreadable: gatherer.unreadable,
             effects: watch.effects,
             planned: self.planned.clone(),
             stages: watch.stages,
@@ -274,6 +284,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
     /// Joins, judges, and tells of every claim and fault.
     fn judge(&mut self, observed: Observed, logs: &Logs) -> Outcome {
         let evidence: Evidence = join(self.plan, observed);
+        let machine = evidence.observed().troubles().iter().find(|t| t.is_of_the_machine()).map(ToString::to_string);
         let findings = squall_verdict::judge(self.plan, &evidence, &self.settings);
         let verdict = squall_verdict::scenario(&findings);
         let doses = squall_evidence::doses(self.plan, &evidence);
@@ -282,7 +293,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
             crate::tell::keep_evidence(self.engine.record, self.of, &evidence);
         }
         self.done("judge");
-        Outcome { verdict, findings }
+        Outcome { verdict, findings, machine }
     }
 
     fn done(&mut self, name: &str) {

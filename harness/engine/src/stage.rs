@@ -83,7 +83,7 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
     fn lines(&self) -> Result<Vec<squall_traffic::Line>, EngineError> {
         let (cast, world) = (self.cast, &*self.world);
         let proxies = |line: &TrafficLine| -> Vec<Endpoint> {
-            let seats = world.seats().filter(|(id, _)| id.service == line.caller);
+            let seats = world.present().filter(|(id, _)| id.service == line.caller);
             seats.map(|(_, placed)| cast.mesh.outbound(&placed.folder)).collect()
         };
         let seed = cast.plan.seed;
@@ -122,7 +122,7 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
         let progress = run.drain_into(self.calls);
         cast.events.emit(Some(cast.of), Body::Progress(self.shown(progress)));
         self.world.check_lives(cast.events, cast.of);
-        self.gatherer.pump(cast.mesh, &self.world.all())?;
+        self.gatherer.pump(cast.mesh)?;
         Ok(self.watch.look(&Look {
             stage: self.number,
             origin: run.t0(),
@@ -137,6 +137,8 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
 
     /// Has a cue take effect, tells everybody, and goes on reading whoever is new.
     async fn enact(&mut self, act: Act) -> Result<(), EngineError> {
+        // By the addresses that instances have until now: what comes back comes back under another.
+        self.gatherer.pump(self.cast.mesh)?;
         let effect = self.world.enact(act).await?;
         self.gatherer.adopt(self.cast.mesh, self.world.seats())?;
         let (fault, what) = match act {

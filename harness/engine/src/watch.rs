@@ -102,8 +102,12 @@ impl<'p> Watch<'p> {
     }
 
     fn worth_looking(&self, stage: usize) -> bool {
-        let lines = self.plan.timeline.stages.get(stage).map_or(&[][..], |s| &s.lines);
-        self.patience == Patience::UntilViolated || lines.iter().any(|l| matches!(l.shape, Shape::Decide { .. }))
+        let stages = &self.plan.timeline.stages;
+        let lines = stages.get(stage).map_or(&[][..], |s| &s.lines);
+        // Claims may read what a later stage does: a main run ends early in its last stage only.
+        let last = stage + 1 == stages.len();
+        self.patience == Patience::UntilViolated
+            || last && lines.iter().any(|l| matches!(l.shape, Shape::Decide { .. }))
     }
 }
 

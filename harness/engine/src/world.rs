@@ -47,15 +47,15 @@ pub(crate) struct World<'a, M> {
     looked: usize,
     /// When each process that we killed was asked to end.
     asked: BTreeMap<ProcessId, Stamp>,
-    /// A lease ran out under us.
-    lapsed: bool,
+    /// Instances at which a lease ran out under us.
+    lapses: Vec<InstanceId>,
 }
 
 impl<'a, M: Mesh> World<'a, M> {
     /// Takes a seat for every instance that the plan ever has.
     pub(crate) async fn place(pool: &'a Pool<'a, M>, plan: &'a Plan, tag: String) -> Result<World<'a, M>, EngineError> {
         let largest = largest(plan);
-        let mut placed = within(deadline::PLACE, "the instances to start", pool.take(&wants(&largest))).await??;
+        let mut placed = pool.take(&wants(&largest)).await?;
         let now: BTreeSet<InstanceId> = plan.topology.instances().map(|(id, ..)| id).collect();
         let later: Vec<InstanceId> = placed.keys().filter(|id| !now.contains(id)).cloned().collect();
         let reserve = later.into_iter().filter_map(|id| placed.remove_entry(&id)).collect();
@@ -81,13 +81,18 @@ impl<'a, M: Mesh> World<'a, M> {
             ends: Vec::new(),
             looked: pool.keeper.ends().len(),
             asked: BTreeMap::new(),
-            lapsed: false,
+            lapses: Vec::new(),
         })
     }
 
     /// Services and instances as they are now.
     pub(crate) fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// The seats of the instances that there are now.
+    pub(crate) fn present(&self) -> impl Iterator<Item = (&InstanceId, &Placed)> {
+        self.placed.iter()
     }
 
     /// Every seat of the scenario, the reserve included.
@@ -196,9 +201,10 @@ impl<'a, M: Mesh> World<'a, M> {
                 Ok(self.pool.mesh.stop_control_plane().await?)
             }
             FaultKind::ControlPlaneKilled => {
-                self.control_plane = true;
                 let by = deadline::CONTROL_PLANE.from_now();
-                Ok(self.pool.mesh.start_control_plane(&self.living(), by).await?)
+                let effect = self.pool.mesh.start_control_plane(&self.living(), by).await?;
+                self.control_plane = true;
+                Ok(effect)
             }
             FaultKind::Resized { service, to } => {
                 let to =
@@ -208,10 +214,13 @@ impl<'a, M: Mesh> World<'a, M> {
         }
     }
 
-    /// Has exactly the armed faults on calls and tries in place.
+    /// Has exactly the armed faults on calls and tries in place, at every proxy that lives: one that has left its service
+    /// must be rid of them too.
     async fn touch(&self) -> Result<Effect, EngineError> {
         let armed: BTreeSet<FaultId> = self.armed.iter().copied().collect();
-        Ok(self.pool.mesh.arm(self.plan, &self.living(), &armed, deadline::ARM.from_now()).await?)
+        let mut everywhere = self.living();
+        everywhere.seats.extend(bindings(&self.reserve, &self.tag).seats);
+        Ok(self.pool.mesh.arm(self.plan, &everywhere, &armed, deadline::ARM.from_now()).await?)
     }
 
     /// Has every workload do what it should be doing now.
@@ -222,7 +231,8 @@ impl<'a, M: Mesh> World<'a, M> {
         let changes: BTreeMap<InstanceId, Behaviour> = changes.collect();
         let sets = self.placed.iter_mut().filter_map(|(id, placed)| {
             let behaviour = changes.get(id)?;
-            Some(placed.hosted.as_mut()?.control.set(behaviour))
+            let hosted = placed.hosted.as_mut().filter(|hosted| hosted.lives)?;
+            Some(hosted.control.set(behaviour))
         });
         let stamps = within(deadline::BEHAVE, "workloads to change", try_join_all(sets)).await??;
         self.behaviours.extend(changes);
@@ -243,7 +253,8 @@ impl<'a, M: Mesh> World<'a, M> {
     async fn kill(&mut self, victims: Vec<InstanceId>) -> Result<Effect, EngineError> {
         let asked = clock::now();
         for id in victims {
-            let Some(placed) = self.placed.get(&id) else { continue };
+            let Some(placed) = self.placed.get_mut(&id) else { continue };
+            placed.hosted.iter_mut().for_each(|hosted| hosted.lives = false);
             for process in placed.hosted.iter().map(|h| &h.process).chain([&placed.proxy]) {
                 self.asked.insert(process.id, clock::now());
                 self.pool.kill(process).await;
@@ -255,7 +266,9 @@ impl<'a, M: Mesh> World<'a, M> {
 
     async fn kill_workloads(&mut self, victims: Vec<InstanceId>) -> Result<Effect, EngineError> {
         let asked = clock::now();
-        for hosted in victims.iter().filter_map(|id| self.placed.get(id)?.hosted.as_ref()) {
+        for id in victims {
+            let Some(hosted) = self.placed.get_mut(&id).and_then(|placed| placed.hosted.as_mut()) else { continue };
+            hosted.lives = false;
             self.asked.insert(hosted.process.id, clock::now());
             self.pool.kill(&hosted.process).await;
         }
@@ -286,7 +299,7 @@ impl<'a, M: Mesh> World<'a, M> {
             let MeshEvent::Lapsed { node, .. } = event else { continue };
             let instance = self.seats().find(|(_, placed)| placed.node == node).map(|(id, _)| id.clone());
             if let Some(instance) = instance.filter(|id| !self.dead.contains(id)) {
-                self.lapsed = true;
+                self.lapses.push(instance.clone());
                 events.emit(Some(of), Body::Lapsed { instance });
             }
         }
@@ -297,9 +310,14 @@ impl<'a, M: Mesh> World<'a, M> {
         self.ends.clone()
     }
 
+    /// Instances at which a lease ran out before its time.
+    pub(crate) fn lapses(&self) -> Vec<InstanceId> {
+        self.lapses.clone()
+    }
+
     /// True where no process died unasked and no lease ran out: the seats can be used again.
     pub(crate) fn is_healthy(&self) -> bool {
-        !self.lapsed && self.ends.iter().all(|end| end.asked.is_some())
+        self.lapses.is_empty() && self.ends.iter().all(|end| end.asked.is_some())
     }
 
     fn whose(&self, id: ProcessId) -> Option<(InstanceId, Process, PathBuf)> {
@@ -358,12 +376,13 @@ impl<'a, M: Mesh> World<'a, M> {
         Ok(Effect { asked, ..effect })
     }
 
-    /// Ends every fault and confirms that it is gone. The mesh is then as the plan's topology and policies say.
+    /// Ends what would outlive the scenario (faults on calls and tries, a dead control plane) and confirms that it is gone.
+    /// Workloads are told anew how to behave by whoever uses them next; seats with dead processes are thrown away.
     pub(crate) async fn end_faults(&mut self) -> Result<(), EngineError> {
         if !self.control_plane {
-            self.control_plane = true;
             let by = deadline::CONTROL_PLANE.from_now();
             self.pool.mesh.start_control_plane(&self.living(), by).await?;
+            self.control_plane = true;
         }
         let touched = self
             .armed

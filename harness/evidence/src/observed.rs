@@ -31,6 +31,10 @@ pub struct Observed {
     pub stages: Vec<StageTimes>,
     /// Processes that ended, asked to or not.
     pub lives: Vec<LifeEnd>,
+    /// Instances at whose proxy a fault's lease ran out before its time.
+    pub lapses: Vec<InstanceId>,
+    /// Lines of logs and ledgers that could not be read: the first few.
+    pub unreadable: Vec<String>,
     /// Ejections by outlier detection and their ends, where the mesh tells of them.
     pub ejections: Vec<Ejection>,
     /// How the machine and the harness itself fared.
@@ -181,6 +185,21 @@ pub enum Trouble {
     Slept,
     /// A process ended that nobody had asked to.
     Died(LifeEnd),
+    /// A fault's lease ran out under us.
+    Lapsed(InstanceId),
+    /// A line that an observer wrote cannot be read.
+    Unreadable(String),
+}
+
+impl Trouble {
+    /// True for trouble of the machine, which says nothing of the mesh: such a run may be made once more.
+    #[must_use]
+    pub fn is_of_the_machine(&self) -> bool {
+        match self {
+            Trouble::Late { .. } | Trouble::Starved(_) | Trouble::Lag { .. } | Trouble::Slept => true,
+            Trouble::Died(_) | Trouble::Lapsed(_) | Trouble::Unreadable(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Trouble {
@@ -195,6 +214,8 @@ impl fmt::Display for Trouble {
                 write!(f, "the engine was held up for {}, {} is allowed", time(*by), time(*limit))
             }
             Trouble::Slept => f.write_str("the machine was suspended"),
+            Trouble::Lapsed(instance) => write!(f, "the lease of the faults at {instance} ran out before its time"),
+            Trouble::Unreadable(line) => write!(f, "a line of a log cannot be read: {line}"),
             Trouble::Died(life) => {
                 let what = match life.what {
                     Process::Proxy => "proxy",
@@ -212,7 +233,9 @@ impl Observed {
     pub fn troubles(&self) -> Vec<Trouble> {
         let h = &self.health;
         let died = self.lives.iter().filter(|l| l.asked.is_none()).cloned().map(Trouble::Died);
-        died.chain(h.slept.then_some(Trouble::Slept))
+        died.chain(self.lapses.iter().cloned().map(Trouble::Lapsed))
+            .chain(self.unreadable.first().cloned().map(Trouble::Unreadable))
+            .chain(h.slept.then_some(Trouble::Slept))
             .chain((h.starved > 0).then_some(Trouble::Starved(h.starved)))
             .chain((h.late_max > h.late_max_limit).then_some(Trouble::Late {
                 what: "a send was",

@@ -43,14 +43,14 @@ pub enum Body {
     Queued(Queued),
     /// A run of a scenario begins.
     Started,
-    /// A phase of the engine ended: `place`, `apply`, `confirm`, `settle`, `traffic`, `quiesce`, `clean`, `barrier`, `judge`.
+    /// A phase of the engine ended: `place`, `confirm`, `settle`, `traffic`, `clean`, `barrier`, `recycle`, `judge`.
     Step {
         /// Its name.
         name: String,
         /// Nanoseconds that it took.
         took: u64,
     },
-    /// A stage's traffic began: its time origin is `at` of this event.
+    /// A stage's traffic begins.
     StageBegan {
         /// Its number, from 0.
         stage: u32,
@@ -246,6 +246,8 @@ pub struct Totals {
     pub controls_red: u32,
     pub controls_none: u32,
     pub controls_undecided: u32,
+    #[serde(default)]
+    pub controls_error: u32,
     /// Sum of the false-alarm rates of all statistical claims.
     pub alpha: f64,
     pub wall_s: f64,
@@ -268,9 +270,13 @@ impl Totals {
     pub fn count_control(&mut self, result: &ControlResult) {
         match result {
             ControlResult::Red => self.controls_red += 1,
-            ControlResult::Vacuous => self.vacuous += 1,
+            // A scenario that holds without what it tests does not count as one that holds.
+            ControlResult::Vacuous => {
+                self.holds = self.holds.saturating_sub(1);
+                self.vacuous += 1;
+            }
             ControlResult::Undecided => self.controls_undecided += 1,
-            ControlResult::Error(_) => self.error += 1,
+            ControlResult::Error(_) => self.controls_error += 1,
             ControlResult::None(_) => self.controls_none += 1,
             ControlResult::Skipped => {}
         }
@@ -283,7 +289,7 @@ impl Totals {
     pub fn exit_status(&self, allow_unsupported: bool) -> u8 {
         match self {
             t if t.violated + t.vacuous > 0 => 1,
-            t if t.error > 0 => 3,
+            t if t.error + t.controls_error > 0 => 3,
             t if t.inconclusive + t.controls_undecided > 0 => 5,
             t if t.unsupported > 0 && !allow_unsupported => 5,
             t if t.scenarios == 0 => 4,

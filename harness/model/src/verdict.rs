@@ -207,7 +207,7 @@ impl fmt::Display for Why {
             Why::Undecided { needed: None } => f.write_str("too few calls to decide"),
             Why::Dose { dose, .. } => write!(f, "{dose}"),
             Why::Books(text) => write!(f, "the books do not balance: {text}"),
-            Why::Environment(text) => write!(f, "the machine could not keep up: {text}"),
+            Why::Environment(text) => write!(f, "the run proves nothing: {text}"),
             Why::Empty => f.write_str("there was nothing to judge"),
             Why::Border => f.write_str("it depends on calls that crossed the border of the phase"),
             Why::ControlUndecided => f.write_str("the control run decided nothing"),

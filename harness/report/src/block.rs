@@ -47,7 +47,10 @@ pub(crate) fn dose(what: &str, origin: &Origin, count: &DoseCount, style: Style)
         Dose::Absent if count.of == 0 => "it touched nothing: no traffic came its way".to_owned(),
         other => format!("{other}: {of} ({})", percent(count.touched as f64 / count.of.max(1) as f64)),
     };
-    let mark = style.paint(Colour::Yellow, "?");
+    let mark = match count.dose {
+        Dose::Confirmed => style.paint(Colour::Green, "✓"),
+        _ => style.paint(Colour::Yellow, "?"),
+    };
     format!(
         "    {mark} {}\n      {}\n      {says}\n",
         style.paint(Colour::Bold, what),

@@ -70,6 +70,9 @@ fn status(story: &crate::ScenarioStory) -> TestCaseStatus {
         Verdict::Holds if vacuous => {
             not_green(NonSuccessKind::Failure, "vacuous: it holds without what it tests".into())
         }
+        Verdict::Holds if matches!(&story.controlled, Some(c) if matches!(c.result, ControlResult::Error(_))) => {
+            not_green(NonSuccessKind::Error, "its control run is in error".into())
+        }
         Verdict::Holds if undecided => not_green(NonSuccessKind::Error, "its control run decided nothing".into()),
         Verdict::Holds => TestCaseStatus::success(),
     }

@@ -201,12 +201,16 @@ pub fn closing(totals: &Totals, style: Style) -> String {
     .collect();
     let verdicts = if verdicts.is_empty() { "nothing ran".to_owned() } else { verdicts.join(", ") };
     let mut text = format!("{}: {verdicts}", count(u64::from(totals.scenarios), "scenario"));
-    let controls = totals.controls_red + totals.vacuous + totals.controls_undecided + totals.controls_none;
+    let controls =
+        totals.controls_red + totals.vacuous + totals.controls_undecided + totals.controls_none + totals.controls_error;
     if controls > 0 {
         let _ = write!(text, " · {}: {} red", count(u64::from(controls), "control"), totals.controls_red);
-        for (n, word) in
-            [(totals.vacuous, "vacuous"), (totals.controls_undecided, "undecided"), (totals.controls_none, "waived")]
-        {
+        for (n, word) in [
+            (totals.vacuous, "vacuous"),
+            (totals.controls_undecided, "undecided"),
+            (totals.controls_none, "waived"),
+            (totals.controls_error, "in error"),
+        ] {
             if n > 0 {
                 let _ = write!(text, ", {n} {word}");
             }
