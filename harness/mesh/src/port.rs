@@ -56,7 +56,8 @@ pub trait Mesh {
     /// Where a proxy lags, by name, with the reason.
     async fn confirm(&self, done: &Applied, at: &Bindings, by: Stamp) -> Result<Confirmed, MeshError>;
 
-    /// Has exactly these faults of the plan in place, confirmed: arming and ending are both this call.
+    /// Has exactly these faults of the plan in place, confirmed: arming and ending are both this call. Proxies that are first
+    /// configured later in the same run have them, too, before that configuration is applied.
     ///
     /// # Errors
     /// Where a proxy rejects or lags.
