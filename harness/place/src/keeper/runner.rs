@@ -33,7 +33,8 @@ const LOG: &str = "keeper.log";
 /// A handle on the keeper of one run. Dropping it ends the run's processes and removes the folder, a moment later;
 /// [`shutdown`](Keeper::shutdown) does it in order and waits.
 ///
-/// Two threads of its own speak with the keeper, so it can be used from any runtime, and a busy one delays no news.
+/// Two threads of its own speak with the keeper, so it can be used from any tokio runtime (with time enabled), and a busy
+/// one delays no news. Read the processes' logs before a shutdown: the folder goes with it.
 #[derive(Debug)]
 pub struct Keeper {
     shared: Arc<Shared>,
@@ -314,5 +315,16 @@ fn last_words(folder: &Path) -> String {
         "it ended without a word".into()
     } else {
         tail.into_iter().rev().collect::<Vec<_>>().join("; ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_and_threads_can_share_a_keeper() {
+        fn shareable<T: Send + Sync + 'static>() {}
+        shareable::<Keeper>();
     }
 }

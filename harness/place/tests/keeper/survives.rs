@@ -1,7 +1,9 @@
 //! Nothing survives: a runner, its keeper, or both are killed with SIGKILL, with all kinds of children.
 
 use crate::Test;
-use crate::world::{SOON, World, block_on, exe, script, sleepers, unique_nap, until, wait_for_sleepers, wait_gone};
+use crate::world::{
+    SOON, World, block_on, exe, script, sleepers, unique_nap, until, wait_for_sleepers, wait_gone, wait_stopped,
+};
 use nix::sys::signal::{Signal as Unix, kill};
 use nix::unistd::Pid;
 use squall_place::{Base, Fate, Keeper, Net, NetWish, RunFolder, Signal};
@@ -115,6 +117,7 @@ fn killed(wish: NetWish, victim: Victim) {
     if victim == Victim::Both {
         // At once: the runner must not see the keeper go.
         kill(run.runner(), Unix::SIGSTOP).unwrap();
+        wait_stopped(run.runner());
     }
     if victim != Victim::Runner {
         kill(run.keeper, Unix::SIGKILL).unwrap();

@@ -1,5 +1,6 @@
 //! What the tests share: folders, processes that can be recognised, and waiting.
 
+use nix::unistd::Pid;
 use squall_place::{Base, Keeper, NetWish, ProcessSpec, Recovery, RunFolder, recover_in};
 use std::fs;
 use std::future::Future;
@@ -97,13 +98,24 @@ pub(crate) fn sleepers(nap: &str) -> Vec<Found> {
     let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     pids.filter_map(|pid| {
         let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let state = stat.rsplit_once(") ")?.1.chars().next()?;
+        let state = state_of(pid)?;
         let words: Vec<&[u8]> = command.split(|byte| *byte == 0).collect();
         let of_ours = matches!(words[0], b"sleep" | b"sh") && words.contains(&nap.as_bytes());
         (of_ours && !matches!(state, 'Z' | 'X')).then_some(Found { pid, state })
     })
     .collect()
+}
+
+/// As `ps` shows it; none if there is no such process.
+fn state_of(pid: u32) -> Option<char> {
+    fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit_once(") ")?.1.chars().next()
+}
+
+pub(crate) fn wait_stopped(pid: Pid) {
+    until(SOON, || match state_of(pid.as_raw().unsigned_abs()) {
+        Some('T') => Ok(()),
+        other => Err(other),
+    });
 }
 
 pub(crate) fn wait_for_sleepers(nap: &str, number: usize) {
