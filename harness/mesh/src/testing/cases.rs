@@ -298,7 +298,8 @@ fn changes() -> Vec<Case> {
         Case::new("faults need no control plane", shop())
             .faults([FaultKind::ControlPlaneKilled, on_tries(to_reviews(), Touch::Abort(451))])
             .step([arm(0), arm(1)], [web().status(451)])
-            .step([end(1)], [web().status(200)]),
+            .step([end(1)], [web().status(200)])
+            .step([end(0)], [web().status(200)]),
     ]
 }
 

@@ -4,7 +4,8 @@ use crate::{Bindings, Mesh};
 use squall_model::{Filter, InstanceId, ServiceName, Stamp, Topology};
 use std::time::Duration;
 
-/// A backend with proxies, workloads and a client of its own. One ground is for one case.
+/// A backend with proxies, workloads and a client of its own. Cases follow one another on one ground where each has bindings of
+/// another tag, and workloads that answer plainly again; trouble is for a ground of its own.
 #[expect(async_fn_in_trait, reason = "a check drives a ground from one thread and never spawns its futures")]
 pub trait Ground {
     /// The backend.
@@ -20,7 +21,7 @@ pub trait Ground {
     fn shortly(&self) -> Stamp;
 
     /// Has a live proxy for every instance of this topology, and a workload behind each that is called. Those that are there
-    /// already stay as they are.
+    /// already stay as they are. All bindings of one case have the same tag.
     async fn place(&mut self, topology: &Topology) -> Bindings;
 
     /// Has a workload answer so from now on; before, it answers with 200, at once.

@@ -22,7 +22,7 @@ pub async fn check<G: Ground>(ground: &mut G, case: &Case) -> Result<(), String>
                 let place = format!("in step {}", number + 1);
                 play.step(step).await.map_err(|why| format!("{place}: {why}"))?;
             }
-            Ok(())
+            play.leave().await.map_err(told("at the end"))
         }
     }
 }
@@ -66,6 +66,13 @@ impl<'p, G: Ground> Play<'p, G> {
             self.expect(expectation).await?;
         }
         Ok(())
+    }
+
+    /// Whatever is still in place is ended: another case may follow on the same proxies.
+    async fn leave(mut self) -> Result<(), MeshError> {
+        self.armed.clear();
+        let by = self.ground.soon();
+        self.ground.mesh().arm(&self.case.plan, &self.at, &self.armed, by).await.map(drop)
     }
 
     async fn act(&mut self, act: Act) -> Result<Option<Effect>, MeshError> {

@@ -4,6 +4,7 @@
 
 mod breakers;
 mod change;
+mod contract;
 mod faults;
 mod retries;
 mod routes;

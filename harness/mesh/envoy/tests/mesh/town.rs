@@ -1,6 +1,10 @@
 //! Instances with real proxies, configured and broken through the port of a mesh alone, and what a test needs around them.
 
 use crate::workload::Workload;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use squall_mesh::{Applied, Bindings, Confirmed, Desired, Endpoint, LogLine, Mesh, MeshError, Seat, WallOffset};
 use squall_mesh_envoy::{Envoy, now};
 use squall_model::{
@@ -108,6 +112,12 @@ impl Town {
     pub(crate) async fn kill(&mut self, id: &InstanceId) {
         let mut process = self.proxies.remove(&self.at.seats[id].node).unwrap();
         process.kill().await.unwrap();
+    }
+
+    /// Sends a signal to a proxy.
+    pub(crate) fn signal(&self, id: &InstanceId, signal: Signal) {
+        let pid = self.proxies[&self.at.seats[id].node].id().unwrap();
+        kill(Pid::from_raw(pid as i32), signal).unwrap();
     }
 
     pub(crate) async fn apply(&self) -> Result<Applied, MeshError> {
@@ -224,8 +234,19 @@ impl Client {
     }
 
     pub(crate) async fn get(&mut self, host: &str, path: &str, id: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        self.send("GET", host, path, id, headers).await
+    }
+
+    pub(crate) async fn send(
+        &mut self,
+        method: &str,
+        host: &str,
+        path: &str,
+        id: &str,
+        headers: &[(&str, &str)],
+    ) -> (u16, String) {
         let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nx-request-id: {id}\r\n{more}\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nx-request-id: {id}\r\n{more}\r\n");
         self.stream.write_all(request.as_bytes()).await.unwrap();
         let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
         loop {
