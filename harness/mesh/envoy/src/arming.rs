@@ -24,12 +24,11 @@ impl Envoy {
     ) -> Result<Effect, MeshError> {
         let asked = now();
         let mut wanted = render::layers(plan, at, armed)?;
-        let epoch = self.state.borrow_mut().next_epoch();
         let mut orders = Vec::new();
         for (instance, seat) in &at.seats {
             let layer = wanted.remove(instance).unwrap_or_default();
             if self.known(instance, seat, |known| known.layer.as_ref() != Some(&layer))? {
-                orders.push(self.order(instance, seat, layer, epoch, by));
+                orders.push(self.order(instance, seat, layer, by));
             }
         }
         let seen = Seen::of_all(gather(join_all(orders).await)?, asked);
@@ -46,18 +45,15 @@ impl Envoy {
 
     /// Orders a layer, and probes the listeners until they answer by it: from the order on, so that the last moment of the
     /// old state is seen and not guessed. A layer without faults has no epoch either: it is empty, and needs no lease.
-    async fn order(
-        &self,
-        instance: &InstanceId,
-        seat: &Seat,
-        layer: Layer,
-        epoch: u64,
-        by: Stamp,
-    ) -> Result<Seen, MeshError> {
+    async fn order(&self, instance: &InstanceId, seat: &Seat, layer: Layer, by: Stamp) -> Result<Seen, MeshError> {
+        let epoch = self.known(instance, seat, |known| {
+            known.layer = None;
+            known.epoch += 1;
+            known.epoch
+        })?;
         let epoch = (!layer.is_empty()).then_some(epoch);
         let mut whole = layer.clone();
         whole.extend(epoch.map(|epoch| (render::epoch_key(epoch), RuntimeValue::Fraction(Fraction::ALL))));
-        self.known(instance, seat, |known| known.layer = None)?;
         let push = self.faults.set(&seat.node, whole);
         let acked = async { self.faults.wait(&push, by).await.map_err(|why| unarmed(instance, why)) };
         let (acked, seen) = try_join(acked, confirm::epoch(instance, seat, epoch, by)).await?;

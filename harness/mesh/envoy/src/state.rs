@@ -19,7 +19,6 @@ pub(crate) struct State {
     proxies: BTreeMap<String, Known>,
     armed: BTreeMap<String, Rc<Armed>>,
     generation: u64,
-    epoch: u64,
     /// The control plane is dead: what is asked for now is told when it is back.
     pub(crate) stopped: bool,
 }
@@ -34,6 +33,8 @@ pub(crate) struct Known {
     pub(crate) good: Resources,
     /// Its layer, without the epoch; `None` while that is being changed, and after a change that was not seen to succeed.
     pub(crate) layer: Option<Layer>,
+    /// Counts its layers: its own, so that two that follow each other never have the same name.
+    pub(crate) epoch: u64,
 }
 
 /// What is in place in one run of a scenario.
@@ -50,7 +51,13 @@ impl State {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => {
                 let admin = Admin::new(&Bootstrap::admin(&seat.folder))?;
-                Ok(place.insert(Known { admin, sent: None, good: encode::blank(seat), layer: Some(Layer::new()) }))
+                Ok(place.insert(Known {
+                    admin,
+                    sent: None,
+                    good: encode::blank(seat),
+                    layer: Some(Layer::new()),
+                    epoch: 0,
+                }))
             }
         }
     }
@@ -62,11 +69,6 @@ impl State {
     pub(crate) fn next_generation(&mut self) -> u64 {
         self.generation += 1;
         self.generation
-    }
-
-    pub(crate) fn next_epoch(&mut self) -> u64 {
-        self.epoch += 1;
-        self.epoch
     }
 
     /// The faults that are in place in the run of this tag, if any.

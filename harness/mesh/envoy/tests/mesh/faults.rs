@@ -176,3 +176,25 @@ async fn armed_faults_come_to_proxies_that_come_later() {
     town.arm(&[]).await;
     assert_eq!(failures(&town, "after", 20).await, 0);
 }
+
+#[tokio::test]
+async fn a_layer_is_never_taken_for_the_one_before() {
+    let faults = vec![
+        touch(100, Level::Tries, to_reviews(), ABORT),
+        touch(100, Level::Tries, Calls { from: Some("web".into()), ..to_reviews() }, Touch::Abort(418)),
+        touch(100, Level::Calls, to_reviews(), ABORT),
+    ];
+    let Some(town) = Town::new(topology(&[None]), Vec::new(), faults).await else { return };
+    let reviews = id("reviews", 1);
+    let epoch = async || town.client_of(&reviews).await.get("squall.probe", "/epoch", "x", &[]).await.1;
+    // Whatever happens at other proxies meanwhile, and however often.
+    for others in 0..10 {
+        town.arm(&[0]).await;
+        let before = epoch().await;
+        for n in 0..others {
+            town.arm(if n % 2 == 0 { &[0, 2] } else { &[0] }).await;
+        }
+        town.arm(&[0, 1]).await;
+        assert_ne!(epoch().await, before, "after {others} changes elsewhere");
+    }
+}
