@@ -51,6 +51,7 @@ pub(super) fn enclose(wish: NetWish) -> io::Result<Enclosure> {
 mod linux {
     use super::{Pid, io};
     use crate::os;
+    use nix::errno::Errno;
     use nix::libc;
     use nix::sched::{CloneFlags, unshare};
     use nix::sys::signal::{SigHandler, Signal, signal};
@@ -79,15 +80,23 @@ mod linux {
     /// Future children go into a new PID namespace.
     pub(super) fn enter(user: bool) -> Result<(), String> {
         if !user {
-            return unshare(CloneFlags::CLONE_NEWPID).map_err(|e| format!("a PID namespace was refused: {}", e.desc()));
+            return unshare(CloneFlags::CLONE_NEWPID).map_err(|e| format!("a PID namespace was refused: {}", words(e)));
         }
         let (uid, gid) = (geteuid(), getegid());
         unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID)
-            .map_err(|e| format!("a user namespace was refused: {}", e.desc()))?;
+            .map_err(|e| format!("a user namespace was refused: {}", words(e)))?;
         let write = |file: &str, text: String| fs::write(file, text).map_err(|e| format!("{file} was refused: {e}"));
         write("/proc/self/setgroups", "deny".into())?;
         write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
         write("/proc/self/gid_map", format!("{gid} {gid} 1"))
+    }
+
+    /// unshare(2) says "no space left on device" for a limit that an administrator sets, often to 0.
+    fn words(refusal: Errno) -> &'static str {
+        match refusal {
+            Errno::ENOSPC => "the limit on namespaces is reached (sysctl user.max_pid_namespaces, max_user_namespaces)",
+            other => other.desc(),
+        }
     }
 
     /// The first process of the new namespace: it reaps orphans, dies with its parent, and does nothing else.
