@@ -33,11 +33,12 @@ impl Seen {
         Seen { acked: moment, effective: moment, last_old: None }
     }
 
-    /// The last of all; what was asked for at `asked` cannot have been there before.
+    /// The last of all; what was asked for at `asked` cannot have been there before. A listener may answer by the new state
+    /// before its proxy's acknowledgement has come to us, but it is not taken for in force before that.
     pub(crate) fn of_all(all: Vec<Seen>, asked: Stamp) -> Seen {
         all.into_iter().fold(Seen::at(asked), |sum, one| Seen {
             acked: sum.acked.max(one.acked),
-            effective: sum.effective.max(one.effective),
+            effective: sum.effective.max(one.effective).max(one.acked),
             last_old: sum.last_old.max(one.last_old),
         })
     }
@@ -232,6 +233,19 @@ mod tests {
             }
         });
         Seat { node: "p".into(), folder: folder.into(), inbound: address, workload: None, incarnation: 0 }
+    }
+
+    #[test]
+    fn the_moments_of_a_change_are_in_order() {
+        let seen = |acked, effective, last_old: Option<u64>| Seen {
+            acked: Stamp(acked),
+            effective: Stamp(effective),
+            last_old: last_old.map(Stamp),
+        };
+        let sum = Seen::of_all(vec![seen(9, 5, Some(3)), seen(4, 8, None)], Stamp(1));
+        assert_eq!((sum.acked, sum.effective, sum.last_old), (Stamp(9), Stamp(9), Some(Stamp(3))));
+        let none = Seen::of_all(Vec::new(), Stamp(1));
+        assert_eq!((none.acked, none.effective, none.last_old), (Stamp(1), Stamp(1), None));
     }
 
     fn web() -> InstanceId {

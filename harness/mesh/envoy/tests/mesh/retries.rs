@@ -99,18 +99,18 @@ async fn only_the_named_status_is_retried_and_on_other_instances() {
 
 #[tokio::test]
 async fn a_limit_of_the_call_and_one_of_the_try() {
-    let policies = vec![retries(2, &[RetryOn::FiveHundreds], false), timeout(Level::Tries, 40)];
+    let policies = vec![retries(2, &[RetryOn::FiveHundreds], false), timeout(Level::Tries, 250)];
     let Some(mut town) = Town::new(topology(&[None]), policies, Vec::new()).await else { return };
     town.workload("reviews", 1).answer(200, Duration::from_secs(5));
     assert_eq!(town.client().await.call("r1.tries", &[]).await.0, 504);
     assert_eq!(town.served("reviews"), 3);
 
-    town.policies(vec![timeout(Level::Calls, 40)]);
+    town.policies(vec![timeout(Level::Calls, 250)]);
     town.configure().await.unwrap();
     assert_eq!(town.client().await.call("r1.call", &[]).await.0, 504);
 
     // A limit of the tries alone, without any retries.
-    town.policies(vec![timeout(Level::Tries, 40)]);
+    town.policies(vec![timeout(Level::Tries, 250)]);
     town.configure().await.unwrap();
     assert_eq!(town.client().await.call("r1.alone", &[]).await.0, 504);
 
@@ -140,7 +140,7 @@ async fn a_retry_budget_suppresses_retries() {
     let budget = PolicyKind::RetryBudget { of: to_reviews(), share: Fraction::percent(1), at_least: 1 };
     let policies = vec![retries(3, &[RetryOn::FiveHundreds], false), budget];
     let Some(mut town) = Town::new(topology(&[None]), policies, Vec::new()).await else { return };
-    town.workload("reviews", 1).answer(503, Duration::from_millis(100));
+    town.workload("reviews", 1).answer(503, Duration::from_millis(300));
     let mut clients = Vec::new();
     for _ in 0..10 {
         clients.push(town.client().await);
