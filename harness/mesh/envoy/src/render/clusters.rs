@@ -3,6 +3,7 @@
 use super::{
     LOCAL, cluster_of, concerns,
     table::{ClusterConfig, Endpoint, Limits, Outlier},
+    ways::specialty,
 };
 use squall_mesh::{Bindings, Desired, Seat};
 use squall_model::{Balancer, InFlight, Instance, InstanceId, PolicyKind, Service, ServiceName, Target, Which};
@@ -41,16 +42,46 @@ fn outbound(want: &Desired<'_>, at: &Bindings, caller: &ServiceName, to: &Servic
         name: cluster_of(to.as_str()),
         tag: at.tag.clone(),
         hosts: hosts(want, at, to),
-        balancer: "ROUND_ROBIN",
+        balancer: name_of(balancer(want, caller, to).unwrap_or(Balancer::RoundRobin)),
         selectors: selectors(want, to),
-        limits: Limits::default(),
+        limits: Limits { budget: budget(want, caller, to), ..Limits::default() },
         outlier: None,
     };
     want.policies.iter().for_each(|policy| shape(&mut cluster, policy, caller, to));
     cluster
 }
 
-/// What a policy says of a cluster.
+/// How a caller's calls to a service are balanced, where that is said: by the most special line, of equals by the later one.
+pub(super) fn balancer(want: &Desired<'_>, caller: &ServiceName, to: &ServiceName) -> Option<Balancer> {
+    let said = want.policies.iter().filter_map(|policy| match policy {
+        PolicyKind::Balance { of, by } if concerns(of, caller, to) => Some((specialty(of), *by)),
+        _ => None,
+    });
+    said.max_by_key(|(special, _)| *special).map(|(_, by)| by)
+}
+
+/// The retry budget of a caller's calls to a service, chosen in the same way: its share in parts per million, and its floor.
+fn budget(want: &Desired<'_>, caller: &ServiceName, to: &ServiceName) -> Option<(u32, u32)> {
+    let said = want.policies.iter().filter_map(|policy| match policy {
+        PolicyKind::RetryBudget { of, share, at_least } if concerns(of, caller, to) => {
+            Some((specialty(of), (share.ppm(), *at_least)))
+        }
+        _ => None,
+    });
+    said.max_by_key(|(special, _)| *special).map(|(_, budget)| budget)
+}
+
+fn name_of(balancer: Balancer) -> &'static str {
+    match balancer {
+        Balancer::RoundRobin => "ROUND_ROBIN",
+        Balancer::LeastRequest => "LEAST_REQUEST",
+        Balancer::Random => "RANDOM",
+        Balancer::RingHash => "RING_HASH",
+        Balancer::Maglev => "MAGLEV",
+    }
+}
+
+/// What a policy says of a cluster that is about all calls of a caller to a service: the later line counts.
 fn shape(cluster: &mut ClusterConfig, policy: &PolicyKind, caller: &ServiceName, to: &ServiceName) {
     match policy {
         PolicyKind::InFlight { caller: c, at_most, unit, to: t } if c == caller && t == to => match unit {
@@ -61,21 +92,9 @@ fn shape(cluster: &mut ClusterConfig, policy: &PolicyKind, caller: &ServiceName,
             cluster.limits.connections = Some(*at_most);
             cluster.limits.pending = Some(*waiting);
         }
-        PolicyKind::RetryBudget { of, share, at_least } if concerns(of, caller, to) => {
-            cluster.limits.budget = Some((share.ppm(), *at_least));
-        }
         PolicyKind::Ejection { of, lasts, after, at_most } if of == to => {
             let percent = at_most.ppm().div_ceil(10_000);
             cluster.outlier = Some(Outlier { after: *after, lasts: *lasts, at_most_percent: percent });
-        }
-        PolicyKind::Balance { of, by } if concerns(of, caller, to) => {
-            cluster.balancer = match by {
-                Balancer::RoundRobin => "ROUND_ROBIN",
-                Balancer::LeastRequest => "LEAST_REQUEST",
-                Balancer::Random => "RANDOM",
-                Balancer::RingHash => "RING_HASH",
-                Balancer::Maglev => "MAGLEV",
-            };
         }
         _ => {}
     }

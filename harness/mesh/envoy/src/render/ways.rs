@@ -2,7 +2,7 @@
 
 use super::{
     USER, cluster_of,
-    clusters::subset,
+    clusters::{balancer, subset},
     concerns,
     requests::{Kind, kind, kinds},
     table::{Action, Leg, RequestMatch, Retry, Route},
@@ -69,7 +69,7 @@ fn of_route(policy: &PolicyKind) -> Option<&Calls> {
 }
 
 /// How much a policy asks of calls: what they look like counts before who makes them to whom.
-fn specialty(of: &Calls) -> (usize, usize) {
+pub(super) fn specialty(of: &Calls) -> (usize, usize) {
     (kind(&of.filter).len(), usize::from(of.from.is_some()) + usize::from(of.to.is_some()))
 }
 
@@ -92,9 +92,5 @@ fn leg(want: &Desired<'_>, to: &Destination) -> Leg {
 
 /// Balancing by hash goes by the user; a request of nobody goes anywhere.
 fn hashed_by(want: &Desired<'_>, caller: &ServiceName, to: &ServiceName) -> Option<String> {
-    let last = want.policies.iter().rev().find_map(|policy| match policy {
-        PolicyKind::Balance { of, by } if concerns(of, caller, to) => Some(*by),
-        _ => None,
-    });
-    matches!(last, Some(Balancer::RingHash | Balancer::Maglev)).then(|| USER.to_owned())
+    matches!(balancer(want, caller, to), Some(Balancer::RingHash | Balancer::Maglev)).then(|| USER.to_owned())
 }

@@ -3,7 +3,7 @@
 use super::scenes::{
     aborted, calls, limited, of, part, rendered, retried, routed, to, to_part, touched, version, with_header,
 };
-use crate::render::{lint, probes, refusals};
+use crate::render::{Action, lint, probes, refusals};
 use insta::assert_yaml_snapshot;
 use squall_model::{
     Balancer, Calls, FaultKind, Filter, Fraction, InFlight, Level, Origin, Policy, PolicyId, PolicyKind, RetryOn,
@@ -101,6 +101,28 @@ fn breakers_budgets_ejection_and_balance() {
     ];
     let (web, shop) = (of("web-1", &policies, &[]), of("shop-1", &policies, &[]));
     assert_yaml_snapshot!((&web.outbound.hosts[0].routes, &web.clusters[1], &shop.clusters[0]));
+}
+
+#[test]
+fn the_more_special_line_counts_for_clusters_as_it_does_for_routes() {
+    let of_web = || Calls { from: Some("web".into()), ..to("reviews") };
+    let balanced = |of, by| PolicyKind::Balance { of, by };
+    let budget = |of, at_least| PolicyKind::RetryBudget { of, share: Fraction::percent(20), at_least };
+    let special = [balanced(of_web(), Balancer::Maglev), budget(of_web(), 1)];
+    let general = [balanced(to("reviews"), Balancer::Random), budget(to("reviews"), 2)];
+    let equal = [balanced(to("reviews"), Balancer::LeastRequest), budget(to("reviews"), 3)];
+    let seen = |instance: &str, policies: &[&[PolicyKind]]| {
+        let proxy = of(instance, &policies.concat(), &[]);
+        let cluster = proxy.clusters.iter().find(|cluster| cluster.name == "out.reviews").unwrap();
+        let host = proxy.outbound.hosts.iter().find(|host| host.name == "reviews").unwrap();
+        let Action::Forward { hashed_by, .. } = &host.routes[0].then else { panic!("forwarded") };
+        (cluster.balancer, cluster.limits.budget.unwrap().1, hashed_by.is_some())
+    };
+    for order in [[&special[..], &general[..]], [&general, &special]] {
+        assert_eq!(seen("web-1", &order), ("MAGLEV", 1, true));
+        assert_eq!(seen("shop-1", &order), ("RANDOM", 2, false));
+    }
+    assert_eq!(seen("web-1", &[&general, &equal]), ("LEAST_REQUEST", 3, false));
 }
 
 #[test]
