@@ -51,7 +51,12 @@ const LOOK: Duration = Duration::from_micros(300);
 pub(crate) async fn live(seat: &Seat, admin: &Admin, by: Stamp) -> Result<SocketAddr, MeshError> {
     let mut last = "there is no time".to_owned();
     while now() < by {
-        match inbound_address(admin).await {
+        // A proxy that is stopped takes connections and never answers: its kernel does the one without it.
+        let Ok(answer) = tokio::time::timeout_at(clock::instant(by), inbound_address(admin)).await else {
+            last = "its admin interface takes connections and does not answer".into();
+            break;
+        };
+        match answer {
             Ok(Some(inbound)) => {
                 let nobody = InstanceId { service: seat.node.as_str().into(), number: 0 };
                 let seat = Seat { inbound, ..seat.clone() };
@@ -263,6 +268,18 @@ mod tests {
         assert!(began <= last_old && last_old < seen.effective && seen.effective <= now());
         let seen = listeners(&web(), &seat, "/version", "new", by).await.unwrap();
         assert_eq!(seen.last_old, None, "by now it is new at once");
+    }
+
+    #[tokio::test]
+    async fn who_is_stopped_while_it_starts_is_not_waited_for_beyond_the_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("admin.sock");
+        let _stopped = UnixListener::bind(&socket).unwrap();
+        let seat = seat(folder.path(), 0, 0).await;
+        let admin = Admin::new(&socket).unwrap();
+        let waiting = live(&seat, &admin, now() + Duration::from_millis(20));
+        let silent = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("in time").unwrap_err();
+        assert_eq!(silent.to_string(), "p does not answer: its admin interface takes connections and does not answer");
     }
 
     #[tokio::test]
