@@ -79,7 +79,6 @@ async fn drive(plan: Plan, envoy: &Path, aim: Aim) -> Told {
         events: &events,
         stopper: Stopper::default(),
         controls: false,
-        jobs: 1,
         seed: 1,
         rates: Rates { alpha: 1e-7, beta: 1e-3 },
         record: record.path(),

@@ -12,6 +12,7 @@ use squall_model::{
     Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Policy, PolicyId, PolicyKind, Service, ServiceName, Side, Stamp,
     Target, Timeline, Title, Topology, Touch, Traffic, TryRecord, Variation, When, Which,
 };
+use squall_place::envoy::{DEFAULT_RELEASE, EnvoyError, Found, Provision};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write as _,
@@ -33,13 +34,22 @@ pub(crate) fn soon() -> Stamp {
 
 /// Where Envoy is. `None`: the test is skipped, loudly.
 fn envoy() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("SQUALL_ENVOY") {
-        return Some(path.into());
+    match squall_place::envoy::find(None).and_then(|found| found.map_or_else(cached, Ok)) {
+        Ok(found) => Some(found.path),
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "no Envoy to be had: {error}");
+            // Past the capture of the test harness, which hides what passing tests print.
+            let told = format!("SKIPPED: no Envoy to be had, nothing was proven: {error}\n");
+            std::io::stderr().write_all(told.as_bytes()).unwrap();
+            None
+        }
     }
-    assert!(std::env::var_os("CI").is_none(), "SQUALL_ENVOY must be set where CI is");
-    // Past the capture of the test harness, which hides what passing tests print.
-    std::io::stderr().write_all(b"SKIPPED: SQUALL_ENVOY names no Envoy, nothing was proven\n").unwrap();
-    None
+}
+
+/// One that was fetched before. Nothing is fetched by a test: there is no Python to do it.
+fn cached() -> Result<Found, EnvoyError> {
+    let cache = squall_place::envoy::user_cache()?;
+    Provision::new(&cache, DEFAULT_RELEASE)?.python("/nonexistent/python").run(&mut |_| {})
 }
 
 pub(crate) struct Town {
