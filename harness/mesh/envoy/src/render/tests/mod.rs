@@ -3,3 +3,4 @@
 mod laws;
 mod scenes;
 mod snapshots;
+mod splits;
