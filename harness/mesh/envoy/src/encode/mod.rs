@@ -4,6 +4,8 @@ mod cluster;
 mod listener;
 mod route;
 #[cfg(test)]
+mod said;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use listener::outbound_socket;
