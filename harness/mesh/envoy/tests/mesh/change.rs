@@ -1,7 +1,8 @@
 //! Changes while proxies live: rejections, growth, a control plane that dies, other runs.
 
 use crate::town::{Town, id, part, plan, to_reviews, topology, touch, until};
-use squall_mesh::{Bindings, Desired, Mesh, MeshError, MeshEvent};
+use crate::workload::Workload;
+use squall_mesh::{Bindings, Desired, Endpoint, Mesh, MeshError, MeshEvent};
 use squall_mesh_envoy::{
     now,
     render::{Action, Config, VirtualHost},
@@ -97,6 +98,26 @@ async fn growth_reaches_the_callers_and_shrinking_too() {
     for n in 0..4 {
         assert_eq!(client.call(&format!("r1.{n}"), &[]).await.1, "reviews-1");
     }
+}
+
+#[tokio::test]
+async fn another_workload_behind_the_same_proxy_and_none() {
+    let Some(mut town) = Town::new(topology(&[None]), Vec::new(), Vec::new()).await else { return };
+    let mut client = town.client().await;
+    let reviews = id("reviews", 1);
+    assert_eq!(client.call("r1.1", &[]).await, (200, "reviews-1".into()));
+    let seat = town.at.seats.get_mut(&reviews).unwrap();
+    let socket = seat.folder.join("other.sock");
+    let (_other, _) = Workload::start("another", &socket);
+    seat.workload = Some(Endpoint::Unix(socket));
+    town.configure().await.unwrap();
+    assert_eq!(client.call("r1.2", &[]).await, (200, "another".into()), "over a connection that was open already");
+    let before = town.at.seats.get_mut(&reviews).unwrap().workload.take();
+    town.configure().await.unwrap();
+    assert_eq!(client.call("r1.3", &[]).await, (503, "this instance has no workload".into()));
+    town.at.seats.get_mut(&reviews).unwrap().workload = before;
+    town.configure().await.unwrap();
+    assert_eq!(client.call("r1.4", &[]).await.1, "another");
 }
 
 #[tokio::test]
