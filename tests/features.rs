@@ -8,7 +8,7 @@
 
 mod support;
 
-use support::{Squall, envoy_to_be_had};
+use support::{MACHINE, Squall, envoy_to_be_had};
 
 #[test]
 fn every_feature_holds_and_every_control_goes_red() {
@@ -19,13 +19,25 @@ fn every_feature_holds_and_every_control_goes_red() {
     let (summary_text, junit_text) = (summary.display().to_string(), junit.display().to_string());
     let ran = squall.run(&["run", "--controls", "--summary", &summary_text, "--junit", &junit_text, "features"]);
     eprintln!("{}", ran.out);
-    ran.expect(0);
     let totals: serde_json::Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
     let scenarios = totals["scenarios"].as_u64().unwrap();
     eprintln!("{scenarios} scenarios ran on real proxies, {} controls went red", totals["controls_red"]);
     assert!(scenarios >= 18, "only {scenarios} scenarios ran");
-    assert_eq!(totals["holds"], totals["scenarios"]);
-    assert_eq!(totals["controls_red"], totals["scenarios"], "a scenario of the catalogue has no red control");
+    // A machine that stalls makes a run inconclusive, which is no red and no green: two of all runs at most, each by its own
+    // health record. Everything else must hold, and every control that was decided must be red.
+    let count = |name: &str| totals[name].as_u64().unwrap();
+    let (inconclusive, undecided) = (count("inconclusive"), count("controls_undecided"));
+    let by_the_machine =
+        ran.out.lines().filter(|line| line.contains("inconclusive:") && line.contains(MACHINE)).count();
+    assert!(by_the_machine as u64 >= inconclusive, "a scenario is inconclusive, and not for the machine");
+    assert!(inconclusive + undecided <= 2, "{inconclusive} inconclusive, {undecided} controls undecided");
+    assert_eq!(count("holds") + inconclusive, scenarios, "{totals}");
+    assert_eq!(
+        count("controls_red") + undecided,
+        scenarios,
+        "a scenario of the catalogue has no red control: {totals}"
+    );
+    ran.expect(if inconclusive + undecided == 0 { 0 } else { 5 });
     assert_eq!(std::fs::read_to_string(&junit).unwrap().matches("<testcase").count() as u64, scenarios);
     assert_eq!(squall.left_after(std::time::Duration::from_secs(5)), Vec::<String>::new());
 }
@@ -34,7 +46,7 @@ fn every_feature_holds_and_every_control_goes_red() {
 fn a_recorded_run_replays_to_the_same_words() {
     let Some(_turn) = envoy_to_be_had() else { return };
     let squall = Squall::new();
-    let ran = squall.run(&["run", "--tags", "@smoke", "features/timeout"]);
+    let ran = squall.run_when_the_machine_allows(&["run", "--tags", "@smoke", "features/timeout"]);
     ran.expect(0);
     let again = squall.run(&["report", "last"]);
     again.expect(0);
