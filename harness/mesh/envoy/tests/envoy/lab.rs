@@ -8,6 +8,7 @@ use squall_mesh_envoy::{
     xds::{AdsServer, Kind, Resources},
 };
 use squall_model::Stamp;
+use squall_place::envoy::{DEFAULT_RELEASE, EnvoyError, Found, Provision};
 use std::{collections::BTreeMap, io::Write as _, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 use tempfile::TempDir;
 use tokio::{
@@ -24,15 +25,24 @@ pub(crate) fn soon() -> Stamp {
     now() + Duration::from_secs(20)
 }
 
-/// Where Envoy is. `None`: the test is skipped, loudly.
+/// Where Envoy is, found as a run finds it: the variable, the PATH, the user's cache. `None`: the test is skipped, loudly.
 pub(crate) fn envoy() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("SQUALL_ENVOY") {
-        return Some(path.into());
+    match squall_place::envoy::find(None).and_then(|found| found.map_or_else(cached, Ok)) {
+        Ok(found) => Some(found.path),
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "no Envoy where CI is: {error}");
+            // Past the capture of the test harness, which hides what passing tests print.
+            let words = format!("SKIPPED: {error}; nothing was proven\n");
+            std::io::stderr().write_all(words.as_bytes()).unwrap();
+            None
+        }
     }
-    assert!(std::env::var_os("CI").is_none(), "SQUALL_ENVOY must be set where CI is");
-    // Past the capture of the test harness, which hides what passing tests print.
-    std::io::stderr().write_all(b"SKIPPED: SQUALL_ENVOY names no Envoy, nothing was proven\n").unwrap();
-    None
+}
+
+/// What an earlier run has fetched; nothing is fetched here.
+fn cached() -> Result<Found, EnvoyError> {
+    let cache = squall_place::envoy::user_cache()?;
+    Provision::new(&cache, DEFAULT_RELEASE)?.python("/nonexistent/python").run(&mut |_| {})
 }
 
 pub(crate) struct Lab {
