@@ -6,7 +6,7 @@ Feature: Blast radius
 
   # Control: no fault, and nobody fails. The second line is the guard: it is about those that the fault was not aimed at.
   Scenario: A fault at one service does not reach another
-    When 40% of the tries reaching "ratings" are aborted with status 503
+    When 60% of the tries reaching "ratings" are aborted with status 503
     And "web" makes 200 calls per second to "ratings" for 1 second
     And meanwhile "web" makes 200 calls per second to "reviews" for 1 second
     Then at least 20% of the calls to "ratings" fail
