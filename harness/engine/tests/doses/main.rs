@@ -71,7 +71,7 @@ impl Case {
         let told = rig::run(FEATURE, envoy, self.aim);
         let [count] = told.doses.as_slice() else { panic!("one fault: {:?}", told.doses) };
         let seen = (&count.dose, count.touched, count.of);
-        assert_eq!(count.dose, (self.dose)(), "it touched {} of {}", count.touched, count.of);
+        assert_eq!(count.dose, (self.dose)(), "it touched {} of {}: {:?}", count.touched, count.of, told.verdict);
         match &count.dose {
             Dose::Confirmed => {
                 assert_eq!(told.verdict, Verdict::Holds, "{seen:?}");
