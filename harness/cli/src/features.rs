@@ -3,10 +3,11 @@
 use crate::{
     args::Paths,
     diagnose::Sources,
+    mesh,
     outcome::{Exit, Failure},
     term::Out,
 };
-use squall_gherkin::{Defaults, Selection, Source, TagExpression, compile, select as keep};
+use squall_gherkin::{Defaults, Selection, Source, TagExpression, compile};
 use squall_model::{Diagnostic, Plan, Severity};
 use std::{
     cell::RefCell,
@@ -48,19 +49,12 @@ pub fn select(paths: &Paths, out: Out) -> Result<Selected, Failure> {
             return Err(Failure::usage(format!("{name} has {last} lines, and no line {line}")));
         }
         let mesh = |mesh: &str| read_mesh(mesh, &mut sources.borrow_mut());
-        match compile(&Source::new(name, text), &Defaults { seed, mesh: &mesh, ..Defaults::default() }) {
+        let env = Defaults { seed, mesh: &mesh, ..Defaults::default() };
+        match compile(&Source::new(name, text), &env, &Selection { tags: tags.clone(), lines }) {
             Ok(compiled) => {
-                let every = [None];
-                let lines: Vec<Option<u32>> = lines.iter().copied().map(Some).collect();
-                let mut meant: Vec<Plan> = Vec::new();
-                for line in if lines.is_empty() { &every[..] } else { &lines } {
-                    let kept = keep(compiled.clone(), &Selection { tags: tags.clone(), line: *line });
-                    meant.extend(
-                        kept.plans.into_iter().filter(|p| meant.iter().all(|m| m.key != p.key)).collect::<Vec<_>>(),
-                    );
-                }
                 diagnostics.extend(compiled.warnings);
-                plans.extend(meant);
+                diagnostics.extend(compiled.plans.iter().flat_map(mesh::lint));
+                plans.extend(compiled.plans);
             }
             Err(mistakes) => diagnostics.extend(mistakes),
         }
@@ -78,7 +72,9 @@ pub fn select(paths: &Paths, out: Out) -> Result<Selected, Failure> {
 /// `lint`: says what is wrong, or that nothing is.
 pub fn lint(paths: &Paths, out: Out) -> Result<Exit, Failure> {
     let selected = select(paths, out)?;
-    out.print_error(&selected.sources.render(&selected.warnings, out.error_style.colour));
+    let unsupported = selected.plans.iter().flat_map(mesh::unsupported);
+    let told: Vec<Diagnostic> = selected.warnings.iter().cloned().chain(unsupported).collect();
+    out.print_error(&selected.sources.render(&told, out.error_style.colour));
     let (scenarios, plural) = (selected.plans.len(), if selected.plans.len() == 1 { "" } else { "s" });
     out.print(&format!("{scenarios} scenario{plural}, no mistake\n"));
     Ok(Exit::Holds)

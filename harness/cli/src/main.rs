@@ -8,6 +8,7 @@ mod diagnose;
 mod doctor;
 mod envoy;
 mod features;
+mod mesh;
 mod outcome;
 mod plan;
 mod recorder;

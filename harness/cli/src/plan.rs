@@ -2,11 +2,13 @@
 
 use crate::{
     args::PlanArgs,
-    features,
+    features, mesh,
     outcome::{Exit, Failure},
     term::Out,
 };
-use squall_model::{Act, ControlRule, FaultId, Plan, Shape, Stage, TrafficLine, Variation, controls, duration};
+use squall_model::{
+    Act, ControlRule, FaultId, Plan, PolicyId, Shape, Stage, TrafficLine, Variation, controls, duration,
+};
 use squall_report::Colour;
 use std::fmt::Write;
 
@@ -35,8 +37,8 @@ fn describe(plan: &Plan, out: Out) -> String {
     let services: Vec<String> =
         plan.topology.services.iter().map(|s| format!("{} x{}", s.name, s.instances.len())).collect();
     let _ = writeln!(text, "  starts   {} proxies: {}", plan.proxies(), services.join(", "));
-    for need in &plan.needs {
-        let _ = writeln!(text, "  cannot   {} ({}): the scenario is unsupported", need.what, need.origin);
+    for why in mesh::unsupported(plan) {
+        let _ = writeln!(text, "  cannot   {} ({}): the scenario is unsupported", why.message, why.origin);
     }
     for (number, stage) in plan.timeline.stages.iter().enumerate() {
         describe_stage(&mut text, plan, number, stage);
@@ -49,21 +51,26 @@ fn describe(plan: &Plan, out: Out) -> String {
 
 fn describe_stage(text: &mut String, plan: &Plan, number: usize, stage: &Stage) {
     let stage_name = if plan.timeline.stages.len() > 1 { format!(" (stage {})", number + 1) } else { String::new() };
-    let fault = |id: FaultId| plan.fault(id).map(|f| f.does.to_string()).unwrap_or_default();
-    for id in &stage.standing {
-        let _ = writeln!(text, "  breaks   {}{stage_name}", fault(*id));
+    for act in &stage.standing {
+        let _ = writeln!(text, "  before   {}{stage_name}", happens(plan, *act));
     }
     for cue in &stage.cues {
-        let what = match cue.act {
-            Act::Arm(id) => fault(id),
-            Act::End(id) => format!("the end of: {}", fault(id)),
-            Act::Change(_) => "a policy changes".into(),
-            Act::Revert(_) => "a policy changes back".into(),
-        };
-        let _ = writeln!(text, "  at {:>7} {what}{stage_name}", duration(cue.at));
+        let _ = writeln!(text, "  at {:>7} {}{stage_name}", duration(cue.at), happens(plan, cue.act));
     }
     for line in &stage.lines {
         let _ = writeln!(text, "  sends    {}{stage_name}", traffic(line));
+    }
+}
+
+/// What an act does, in the words of the language.
+fn happens(plan: &Plan, act: Act) -> String {
+    let fault = |id: FaultId| plan.fault(id).map(|f| f.does.to_string()).unwrap_or_default();
+    let policy = |id: PolicyId| plan.origins.policies.get(&id).map_or_else(String::new, |at| format!(" ({at})"));
+    match act {
+        Act::Arm(id) => fault(id),
+        Act::End(id) => format!("the end of: {}", fault(id)),
+        Act::Change(id) => format!("a policy changes{}", policy(id)),
+        Act::Revert(id) => format!("a policy changes back{}", policy(id)),
     }
 }
 

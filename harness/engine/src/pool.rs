@@ -79,7 +79,6 @@ impl Placed {
             folder: self.folder.clone(),
             inbound: self.inbound,
             workload: self.hosted.as_ref().map(|h| Endpoint::Unix(h.listen.clone())),
-            incarnation: 0,
         }
     }
 }

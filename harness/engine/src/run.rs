@@ -60,6 +60,7 @@ impl<M: Mesh> Engine<'_, M> {
         for plan in plans {
             self.one(&pool, plan, &mut totals).await;
         }
+        totals.not_run = (plans.len() as u32).saturating_sub(totals.scenarios);
         totals.wall_s = clock::now().since(begin).as_secs_f64();
         if let Some(why) = self.stopper.why() {
             self.events.emit(None, Body::Interrupted { why: why.to_owned() });

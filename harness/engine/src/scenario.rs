@@ -5,6 +5,7 @@ use crate::{
     Engine, clock, deadline,
     error::EngineError,
     gather::Gatherer,
+    lag::LagWatch,
     lines,
     pool::{Placed, Pool, within},
     stage::{Cast, Playing, StageRecord},
@@ -159,12 +160,14 @@ impl<'e, M: Mesh> Performance<'e, M> {
             if self.plan.variation == Variation::Main { Patience::UntilDecided } else { Patience::UntilViolated };
         let plan = self.plan;
         let mut watch = Watch::new(plan, self.settings, patience, &self.prefix, self.planned.clone());
-        let begin = clock::now();
+        let (begin, lag) = (clock::now(), LagWatch::start());
         self.stages(world, &mut gatherer, &mut watch).await?;
         self.traffic = clock::now().since(begin).as_nanos() as u64;
+        let lag = lag.worst();
         self.done("traffic");
 
-        world.end_faults().await?;
+        let late = world.end_faults().await?;
+        watch.effects.extend(happened(self.stages.len().saturating_sub(1), &late));
         self.done("clean");
         let living: Vec<(&InstanceId, &Placed)> = world.seats().collect();
         let marker = format!("{}end", self.prefix);
@@ -178,7 +181,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         observed.lives = world.ends();
         observed.lapses = world.lapses();
         observed.health.slept = clock::suspended() > asleep;
-        observed.health.loop_lag = self.lag(begin);
+        observed.health.loop_lag = self.load_lag(begin).max(lag);
         Ok((observed, Logs::of(mesh, world.seats())))
     }
 
@@ -277,7 +280,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
     }
 
     /// The longest that the load thread's loop was held up since a moment.
-    fn lag(&self, since: Stamp) -> u64 {
+    fn load_lag(&self, since: Stamp) -> u64 {
         self.engine.load.lags_since(since).iter().map(|l| l.lag.as_nanos() as u64).max().unwrap_or(0)
     }
 
@@ -338,7 +341,7 @@ fn rises(before: &Counters, after: &Counters) -> Vec<CounterRecord> {
             .map(|(name, value)| (name.clone(), value.saturating_sub(base.get(name).copied().unwrap_or(0))))
             .filter(|(_, rise)| *rise > 0)
             .collect();
-        Some(CounterRecord { proxy: id.clone(), incarnation: 0, rises })
+        Some(CounterRecord { proxy: id.clone(), rises })
     };
     after.iter().filter_map(|(id, now)| rise(id, now)).collect()
 }

@@ -61,8 +61,8 @@ pub(crate) struct Playing<'s, 'w, 'p, M> {
 impl<M: Mesh> Playing<'_, '_, '_, M> {
     /// Runs the stage, its calls numbered from here, and says where the numbers of the next begin.
     pub(crate) async fn run(mut self, first_seq: u64) -> Result<(StageRecord, u64), EngineError> {
-        for id in &self.stage.standing {
-            self.enact(Act::Arm(*id)).await?;
+        for act in &self.stage.standing {
+            self.enact(*act).await?;
         }
         let run = self.cast.load.begin(self.lines()?, Start { at: None, first_seq })?;
         let origin = run.t0();
@@ -123,7 +123,7 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
         cast.events.emit(Some(cast.of), Body::Progress(self.shown(progress)));
         self.world.check_lives(cast.events, cast.of);
         self.gatherer.pump(cast.mesh)?;
-        Ok(self.watch.look(&Look {
+        Ok(self.watch.look(&mut Look {
             stage: self.number,
             origin: run.t0(),
             unresolved: progress.oldest_unresolved_intended,
@@ -139,17 +139,12 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
     async fn enact(&mut self, act: Act) -> Result<(), EngineError> {
         // By the addresses that instances have until now: what comes back comes back under another.
         self.gatherer.pump(self.cast.mesh)?;
-        let effect = self.world.enact(act).await?;
+        let effects = self.world.enact(act).await?;
         self.gatherer.adopt(self.cast.mesh, self.world.seats())?;
-        let (fault, what) = match act {
-            Act::Arm(id) => (Some(id), "armed"),
-            Act::End(id) => (Some(id), "ended"),
-            Act::Change(_) => (None, "changed"),
-            Act::Revert(_) => (None, "reverted"),
-        };
-        let cue = CueEffect { text: text(self.cast.plan, act), fault, what: what.to_owned(), effect };
-        self.cast.events.emit(Some(self.cast.of), Body::CueEffect(cue));
-        self.effects.push((act, effect));
+        for (act, effect) in effects {
+            self.cast.events.emit(Some(self.cast.of), Body::CueEffect(cue(self.cast.plan, act, effect)));
+            self.effects.push((act, effect));
+        }
         Ok(())
     }
 
@@ -165,6 +160,17 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
             failed: failed as u64,
         }
     }
+}
+
+/// What took effect, for people.
+fn cue(plan: &Plan, act: Act, effect: Effect) -> CueEffect {
+    let (fault, what) = match act {
+        Act::Arm(id) => (Some(id), "armed"),
+        Act::End(id) => (Some(id), "ended"),
+        Act::Change(_) => (None, "changed"),
+        Act::Revert(_) => (None, "reverted"),
+    };
+    CueEffect { text: text(plan, act), fault, what: what.to_owned(), effect }
 }
 
 /// What an act is about, in the words of the language.

@@ -39,12 +39,14 @@ pub(crate) fn judgement(
             },
         );
     }
+    let violated = findings.iter().any(|finding| finding.verdict == Verdict::Violated);
+    let lines = if violated { Lines::read(logs) } else { Lines::default() };
     for finding in findings {
-        events.emit(Some(of), Body::Judged(judged(plan, evidence, finding, logs)));
+        events.emit(Some(of), Body::Judged(judged(plan, evidence, finding, &lines)));
     }
 }
 
-fn judged(plan: &Plan, evidence: &Evidence, finding: &Finding, logs: &Logs) -> Judged {
+fn judged(plan: &Plan, evidence: &Evidence, finding: &Finding, lines: &Lines) -> Judged {
     let claim = plan.claim(finding.claim);
     let green = finding.verdict == Verdict::Holds;
     let counters = match claim {
@@ -56,29 +58,41 @@ fn judged(plan: &Plan, evidence: &Evidence, finding: &Finding, logs: &Logs) -> J
         origin: plan.origins.claims.get(&finding.claim).unwrap_or(&plan.origins.scenario).clone(),
         finding: finding.clone(),
         counters,
-        log: if finding.verdict == Verdict::Violated { quoted(&finding.exemplars, logs) } else { Vec::new() },
+        log: if finding.verdict == Verdict::Violated { lines.about(&finding.exemplars) } else { Vec::new() },
     }
 }
 
-/// The access-log lines of the first exemplars as the proxies wrote them, and the last warning of each proxy's own log.
-fn quoted(exemplars: &[Exemplar], logs: &Logs) -> Vec<String> {
-    let ids: Vec<String> = exemplars.iter().take(QUOTED_CALLS).map(|e| format!("\"{}\"", e.id)).collect();
-    let mut lines = Vec::new();
-    for path in &logs.access {
-        lines.extend(read(path).into_iter().filter(|line| ids.iter().any(|id| line.contains(id))));
-    }
-    for (id, path) in &logs.own {
-        let own = read(path);
-        let last = own.iter().rfind(|l| l.contains("[warning]") || l.contains("[error]"));
-        lines.extend(last.map(|line| format!("{id}: {line}")));
-    }
-    for line in &mut lines {
-        if let Some((end, _)) = line.char_indices().nth(QUOTED_LENGTH) {
-            line.truncate(end);
-            line.push('…');
+/// What the proxies of a run wrote.
+#[derive(Debug, Default)]
+struct Lines {
+    access: Vec<String>,
+    /// The last warning of each proxy's own log.
+    warnings: Vec<String>,
+}
+
+impl Lines {
+    fn read(logs: &Logs) -> Lines {
+        let is_warning = |line: &String| line.contains("[warning]") || line.contains("[error]");
+        let last = |path: &Path| read(path).into_iter().rfind(is_warning);
+        Lines {
+            access: logs.access.iter().flat_map(|path| read(path)).collect(),
+            warnings: logs.own.iter().filter_map(|(id, path)| Some(format!("{id}: {}", last(path)?))).collect(),
         }
     }
-    lines
+
+    /// The access-log lines of the first exemplars as the proxies wrote them, and their last warnings.
+    fn about(&self, exemplars: &[Exemplar]) -> Vec<String> {
+        let ids: Vec<String> = exemplars.iter().take(QUOTED_CALLS).map(|e| format!("\"{}\"", e.id)).collect();
+        let of_calls = self.access.iter().filter(|line| ids.iter().any(|id| line.contains(id)));
+        of_calls.chain(&self.warnings).map(|line| shortened(line)).collect()
+    }
+}
+
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(QUOTED_LENGTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 /// A log that cannot be read has nothing to say; the verdict does not hang on it.

@@ -26,8 +26,8 @@ pub(crate) struct Look<'l> {
     /// Every call meant for an earlier moment has ended.
     pub(crate) unresolved: Option<Stamp>,
     pub(crate) now: Stamp,
-    pub(crate) calls: &'l [CallRecord],
-    pub(crate) gatherer: &'l Gatherer,
+    pub(crate) calls: &'l mut Vec<CallRecord>,
+    pub(crate) gatherer: &'l mut Gatherer,
     pub(crate) effects: &'l [(Act, Effect)],
     pub(crate) lives: Vec<LifeEnd>,
 }
@@ -71,27 +71,35 @@ impl<'p> Watch<'p> {
     }
 
     /// True if there is nothing left to learn, or was at an earlier look.
-    pub(crate) fn look(&mut self, look: &Look<'_>) -> bool {
+    pub(crate) fn look(&mut self, look: &mut Look<'_>) -> bool {
         if self.over || look.calls.is_empty() || !self.worth_looking(look.stage) {
             return self.over;
         }
-        let evidence = join(self.plan, self.observed(look));
+        // What was read is lent to the join and taken back: it grows with the run, and a look must not copy it.
+        let seen = Observed {
+            calls: std::mem::take(look.calls),
+            access: std::mem::take(&mut look.gatherer.access),
+            tries: std::mem::take(&mut look.gatherer.tries),
+            ledger: std::mem::take(&mut look.gatherer.ledger),
+            ..self.so_far(look)
+        };
+        let evidence = join(self.plan, seen);
         self.over = match self.patience {
             Patience::UntilDecided => squall_verdict::decided(self.plan, &evidence, &self.settings),
             Patience::UntilViolated => squall_verdict::violated_already(self.plan, &evidence, &self.settings),
         };
+        let Observed { calls, access, tries, ledger, .. } = evidence.into_observed();
+        *look.calls = calls;
+        (look.gatherer.access, look.gatherer.tries, look.gatherer.ledger) = (access, tries, ledger);
         self.over
     }
 
-    fn observed(&self, look: &Look<'_>) -> Observed {
+    /// Everything but the records themselves.
+    fn so_far(&self, look: &Look<'_>) -> Observed {
         let read_up_to = look.now - LINES_LAG;
         let here = StageTimes { origin: look.origin, last_intended: read_up_to, ended: read_up_to };
         Observed {
             prefix: self.prefix.clone(),
-            calls: look.calls.to_vec(),
-            access: look.gatherer.access.clone(),
-            tries: look.gatherer.tries.clone(),
-            ledger: look.gatherer.ledger.clone(),
             effects: self.effects.iter().copied().chain(happened(look.stage, look.effects)).collect(),
             planned: self.planned.clone(),
             stages: self.stages.iter().copied().chain([here]).collect(),

@@ -42,6 +42,8 @@ pub(crate) struct World<'a, M> {
     armed: Vec<FaultId>,
     behaviours: BTreeMap<InstanceId, Behaviour>,
     control_plane: bool,
+    /// What was asked for while the control plane was away, and when: its return brings it about.
+    waiting: Vec<(Act, Stamp)>,
     /// Ends of processes of this run, and how many ends of the keeper's list have been looked at.
     ends: Vec<LifeEnd>,
     looked: usize,
@@ -78,6 +80,7 @@ impl<'a, M: Mesh> World<'a, M> {
             armed: Vec::new(),
             behaviours: BTreeMap::new(),
             control_plane: true,
+            waiting: Vec::new(),
             ends: Vec::new(),
             looked: pool.keeper.ends().len(),
             asked: BTreeMap::new(),
@@ -122,7 +125,7 @@ impl<'a, M: Mesh> World<'a, M> {
         let mut everybody = self.all();
         everybody.seats.extend(reserve.seats.clone());
         let config = self.render(&largest(self.plan), &everybody)?;
-        self.bring_about(&config, &reserve).await?;
+        self.bring_about(&config, &reserve).await.map(drop)?;
         self.configured.extend(reserve.seats.into_values().map(|seat| seat.node));
         Ok(())
     }
@@ -133,39 +136,42 @@ impl<'a, M: Mesh> World<'a, M> {
         Ok(self.pool.mesh.render(&want, at)?)
     }
 
-    /// Renders, applies and confirms what is wanted now; at seats that are new to the scenario before the others.
-    pub(crate) async fn configure(&mut self) -> Result<Effect, EngineError> {
+    /// Renders, applies and confirms what is wanted now; at seats that are new to the scenario before the others. `None`: the
+    /// control plane is away, and nobody is told before it is back.
+    pub(crate) async fn configure(&mut self) -> Result<Option<Effect>, EngineError> {
         let config = self.render(&self.topology, &self.all())?;
         let living = self.living();
         let mut fresh = living.clone();
         fresh.seats.retain(|_, seat| !self.configured.contains(&seat.node));
         if self.control_plane && fresh.seats.len() < living.seats.len() && !fresh.seats.is_empty() {
-            self.bring_about(&config, &fresh).await?;
+            self.bring_about(&config, &fresh).await.map(drop)?;
         }
         self.configured.extend(fresh.seats.into_values().map(|seat| seat.node));
         self.bring_about(&config, &living).await
     }
 
-    /// Applies a configuration to these seats, and confirms it.
-    async fn bring_about(&self, config: &M::Config, at: &Bindings) -> Result<Effect, EngineError> {
+    /// Applies a configuration to these seats, and confirms it. `None`: it is wanted, and nobody is told: that is what a dead
+    /// control plane means. Its return confirms it.
+    async fn bring_about(&self, config: &M::Config, at: &Bindings) -> Result<Option<Effect>, EngineError> {
         let by = deadline::CONFIRM.from_now();
         let applied = self.pool.mesh.apply(config, at, by).await?;
         if !self.control_plane {
-            // It is wanted, and nobody is told: that is what a dead control plane means. Its return confirms it.
-            return Ok(at_once(applied.asked));
+            return Ok(None);
         }
         let confirmed = self.pool.mesh.confirm(&applied, at, by).await?;
-        Ok(Effect {
+        Ok(Some(Effect {
             asked: applied.asked,
             acked: confirmed.acked,
             effective: confirmed.effective,
             last_old: confirmed.last_old,
-        })
+        }))
     }
 
-    /// Does what a cue says, and says when it took effect.
-    pub(crate) async fn enact(&mut self, act: Act) -> Result<Effect, EngineError> {
-        match act {
+    /// Does what a cue says, and says what took effect by it and when: nothing, if the control plane would have to be there;
+    /// whatever waited for it, if it is back.
+    pub(crate) async fn enact(&mut self, act: Act) -> Result<Vec<(Act, Effect)>, EngineError> {
+        let asked = clock::now();
+        let effect = match act {
             Act::Arm(id) => {
                 self.armed.push(id);
                 self.follow(id, true).await
@@ -182,36 +188,55 @@ impl<'a, M: Mesh> World<'a, M> {
                 self.in_effect.remove(&id);
                 self.configure().await
             }
+        }?;
+        let Some(effect) = effect else {
+            self.waiting.push((act, asked));
+            return Ok(Vec::new());
+        };
+        let effect = Effect { asked: effect.asked.min(asked), ..effect };
+        Ok(std::iter::once((act, effect)).chain(self.waited(effect)).collect())
+    }
+
+    /// What waited for the control plane, and took effect with its return.
+    fn waited(&mut self, returned: Effect) -> Vec<(Act, Effect)> {
+        if !self.control_plane {
+            return Vec::new();
         }
+        let waited = std::mem::take(&mut self.waiting).into_iter();
+        waited.map(|(act, asked)| (act, Effect { asked, ..returned })).collect()
     }
 
     /// Brings about what follows from a fault having come or gone.
-    async fn follow(&mut self, id: FaultId, here: bool) -> Result<Effect, EngineError> {
+    async fn follow(&mut self, id: FaultId, here: bool) -> Result<Option<Effect>, EngineError> {
         let plan = self.plan;
         let fault = plan.fault(id).ok_or_else(|| EngineError::Plan(format!("there is no fault {}", id.0)))?;
         match &fault.does {
-            FaultKind::Touch { .. } | FaultKind::Outage { .. } => self.touch().await,
-            FaultKind::Answers { .. } => self.behave().await,
-            FaultKind::Killed { of } if here => self.kill(of.instances(&self.topology)).await,
+            FaultKind::Touch { .. } | FaultKind::Outage { .. } => self.touch().await.map(Some),
+            FaultKind::Answers { .. } => self.behave().await.map(Some),
+            FaultKind::Killed { of } if here => self.kill(of.instances(&self.topology)).await.map(Some),
             FaultKind::Killed { of } => self.revive(of.instances(&self.topology)).await,
-            FaultKind::ProcessKilled { of } if here => self.kill_workloads(of.instances(&self.topology)).await,
+            FaultKind::ProcessKilled { of } if here => {
+                self.kill_workloads(of.instances(&self.topology)).await.map(Some)
+            }
             FaultKind::ProcessKilled { of } => self.host_again(of.instances(&self.topology)).await,
             FaultKind::ControlPlaneKilled if here => {
                 self.control_plane = false;
-                Ok(self.pool.mesh.stop_control_plane().await?)
+                Ok(Some(self.pool.mesh.stop_control_plane().await?))
             }
-            FaultKind::ControlPlaneKilled => {
-                let by = deadline::CONTROL_PLANE.from_now();
-                let effect = self.pool.mesh.start_control_plane(&self.living(), by).await?;
-                self.control_plane = true;
-                Ok(effect)
-            }
+            FaultKind::ControlPlaneKilled => self.return_control_plane().await.map(Some),
             FaultKind::Resized { service, to } => {
                 let to =
                     if here { *to as usize } else { plan.topology.service(service).map_or(0, |s| s.instances.len()) };
                 self.resize(service, to).await
             }
         }
+    }
+
+    async fn return_control_plane(&mut self) -> Result<Effect, EngineError> {
+        let by = deadline::CONTROL_PLANE.from_now();
+        let effect = self.pool.mesh.start_control_plane(&self.living(), by).await?;
+        self.control_plane = true;
+        Ok(effect)
     }
 
     /// Has exactly the armed faults on calls and tries in place, at every proxy that lives: one that has left its service
@@ -331,8 +356,7 @@ impl<'a, M: Mesh> World<'a, M> {
     }
 
     /// New proxies and workloads for the dead: as anywhere, an instance comes back under another address.
-    async fn revive(&mut self, ids: Vec<InstanceId>) -> Result<Effect, EngineError> {
-        let asked = clock::now();
+    async fn revive(&mut self, ids: Vec<InstanceId>) -> Result<Option<Effect>, EngineError> {
         let back: Vec<Want> = wants(&self.topology)
             .into_iter()
             .filter(|want| ids.contains(&want.role.instance) && self.dead.contains(&want.role.instance))
@@ -343,12 +367,10 @@ impl<'a, M: Mesh> World<'a, M> {
             self.buried.extend(self.placed.insert(id, seat));
         }
         self.behave().await?;
-        let effect = self.configure().await?;
-        Ok(Effect { asked, ..effect })
+        self.configure().await
     }
 
-    async fn host_again(&mut self, ids: Vec<InstanceId>) -> Result<Effect, EngineError> {
-        let asked = clock::now();
+    async fn host_again(&mut self, ids: Vec<InstanceId>) -> Result<Option<Effect>, EngineError> {
         for id in ids {
             let onward = self.topology.service(&id.service).map(|s| s.calls.clone()).unwrap_or_default();
             let role = Role { instance: id.clone(), onward };
@@ -358,13 +380,11 @@ impl<'a, M: Mesh> World<'a, M> {
             }
         }
         self.behave().await?;
-        let effect = self.configure().await?;
-        Ok(Effect { asked, ..effect })
+        self.configure().await
     }
 
     /// The highest numbers come and go.
-    async fn resize(&mut self, service: &ServiceName, to: usize) -> Result<Effect, EngineError> {
-        let asked = clock::now();
+    async fn resize(&mut self, service: &ServiceName, to: usize) -> Result<Option<Effect>, EngineError> {
         if let Some(service) = self.topology.service_mut(service) {
             resized(service, to);
         }
@@ -372,17 +392,17 @@ impl<'a, M: Mesh> World<'a, M> {
         let all = std::mem::take(&mut self.placed).into_iter().chain(std::mem::take(&mut self.reserve));
         (self.placed, self.reserve) = all.partition(|(id, _)| ids.contains(id));
         self.behave().await?;
-        let effect = self.configure().await?;
-        Ok(Effect { asked, ..effect })
+        self.configure().await
     }
 
-    /// Ends what would outlive the scenario (faults on calls and tries, a dead control plane) and confirms that it is gone.
-    /// Workloads are told anew how to behave by whoever uses them next; seats with dead processes are thrown away.
-    pub(crate) async fn end_faults(&mut self) -> Result<(), EngineError> {
+    /// Ends what would outlive the scenario (faults on calls and tries, a dead control plane) and confirms that it is gone; says
+    /// what took effect by that. Workloads are told anew how to behave by whoever uses them next; seats with dead processes are
+    /// thrown away.
+    pub(crate) async fn end_faults(&mut self) -> Result<Vec<(Act, Effect)>, EngineError> {
+        let mut effects = Vec::new();
         if !self.control_plane {
-            let by = deadline::CONTROL_PLANE.from_now();
-            self.pool.mesh.start_control_plane(&self.living(), by).await?;
-            self.control_plane = true;
+            let returned = self.return_control_plane().await?;
+            effects = self.waited(returned);
         }
         let touched = self
             .armed
@@ -393,7 +413,7 @@ impl<'a, M: Mesh> World<'a, M> {
         if touched {
             self.touch().await?;
         }
-        Ok(())
+        Ok(effects)
     }
 
     /// Gives the seats back, or throws them away where they cannot be trusted any more.
@@ -446,10 +466,6 @@ fn last_lines(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines.iter().skip(lines.len().saturating_sub(5)).map(|line| (*line).to_owned()).collect()
-}
-
-fn at_once(at: Stamp) -> Effect {
-    Effect { asked: at, acked: at, effective: at, last_old: at }
 }
 
 fn until_now(asked: Stamp) -> Effect {

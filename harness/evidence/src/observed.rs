@@ -262,7 +262,7 @@ pub fn planned(plan: &Plan) -> Vec<Planned> {
     let stages = plan.timeline.stages.iter().zip(0u32..);
     stages
         .flat_map(|(stage, number)| {
-            let standing = stage.standing.iter().map(|id| (Act::Arm(*id), None));
+            let standing = stage.standing.iter().map(|act| (*act, None));
             let cues = stage.cues.iter().map(|cue| (cue.act, Some(cue.at)));
             standing.chain(cues).map(move |(act, at)| (act, number, at))
         })

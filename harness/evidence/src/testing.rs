@@ -106,7 +106,7 @@ pub fn faulty(mut plan: Plan, does: FaultKind, when: When) -> Plan {
     plan.faults.push(Fault { id, does, when });
     if let Some(stage) = plan.timeline.stages.first_mut() {
         match when.start() {
-            None => stage.standing.push(id),
+            None => stage.standing.push(Act::Arm(id)),
             Some(at) => stage.cues.push(squall_model::Cue { at, act: Act::Arm(id) }),
         }
         stage.cues.extend(when.end().map(|at| squall_model::Cue { at, act: Act::End(id) }));
@@ -373,6 +373,6 @@ fn counters(seen: &Observed) -> Vec<CounterRecord> {
             }
         }
     }
-    let record = |(proxy, rises)| CounterRecord { proxy, incarnation: 0, rises };
+    let record = |(proxy, rises)| CounterRecord { proxy, rises };
     all.into_iter().map(record).collect()
 }

@@ -1,7 +1,7 @@
 //! Text to [`Plan`]: sentences, clauses, lint. Pure: no I/O, no async, no clock.
 //!
 //! [`compile`] reads a whole feature file and tells every mistake that can be known without running, all at once, each with
-//! its place. What it gives back is what the engine runs. [`steps`] is the vocabulary, [`select`] what `--tags` and `PATH:LINE` mean.
+//! its place. What it gives back is what the engine runs. [`steps`] is the vocabulary, [`Selection`] what `--tags` and `PATH:LINE` mean.
 //!
 //! The way of a line: Gherkin ([`document`]) → which of the seventy sentences ([`matcher`], by `cucumber-expressions`) → its
 //! clauses, read by hand to nouns of the model ([`clauses`]) → names against the topology, stages, control ([`compile`]) → [`lint`].
@@ -21,7 +21,7 @@ mod sentences;
 mod source;
 mod yaml;
 
-pub use select::{Selection, TagExpression, TagExpressionError, select};
+pub use select::{Selection, TagExpression, TagExpressionError};
 pub use sentences::{Kind, SentenceDoc, steps, vocabulary_markdown};
 pub use source::{Defaults, Source};
 pub use yaml::topology_from_yaml;
@@ -29,7 +29,6 @@ pub use yaml::topology_from_yaml;
 use compile::Sink;
 use source::Index;
 use squall_model::{Diagnostic, Plan, Severity};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// A feature file, compiled.
@@ -39,17 +38,16 @@ pub struct Compiled {
     pub feature: String,
     /// One plan a scenario, or a row of an outline, in order of writing.
     pub plans: Vec<Plan>,
-    /// The lines that select each plan, from 1, in the order of the plans.
-    pub lines: Vec<Vec<RangeInclusive<u32>>>,
     /// What is worth knowing although it can be run.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Compiles a feature file.
+/// Compiles the scenarios of a feature file that are meant.
 ///
 /// # Errors
-/// Every mistake of the file, warnings among them, in order of place, if at least one is an error.
-pub fn compile(source: &Source, env: &Defaults<'_>) -> Result<Compiled, Vec<Diagnostic>> {
+/// Every mistake of the file outside of the scenarios that nobody meant, warnings among them, in order of place, if at least
+/// one is an error.
+pub fn compile(source: &Source, env: &Defaults<'_>, meant: &Selection) -> Result<Compiled, Vec<Diagnostic>> {
     let index = Index::new(Arc::clone(&source.file), &source.text);
     let (document, mistakes) = document::read(&index);
     let mut sink = Sink { index: &index, out: mistakes };
@@ -57,18 +55,17 @@ pub fn compile(source: &Source, env: &Defaults<'_>) -> Result<Compiled, Vec<Diag
     let built: Vec<_> =
         document.cases.iter().map(|case| compile::build(&document.feature, case, env, &mut sink)).collect();
     lint::feature(&document, &built, &mut sink);
+    let meant = meant.meant(&document.cases);
+    let concerns = select::concerns(&document.cases, &meant);
+    sink.out.retain(|d| d.origin.file != source.file || concerns(d.origin.line));
     let diagnostics = in_order(sink.out);
     if diagnostics.iter().any(|d| d.severity == Severity::Error) {
         return Err(diagnostics);
     }
-    let lines =
-        document.cases.iter().map(|case| std::iter::once(case.lines.clone()).chain(case.shared.clone()).collect());
-    Ok(Compiled {
-        feature: document.feature.clone(),
-        lines: lines.collect(),
-        plans: compile::distinct(built.into_iter().map(|b| b.plan).collect()),
-        warnings: diagnostics,
-    })
+    // Their keys hang on their order in the file: all of them are told apart before any is left out.
+    let plans = compile::distinct(built.into_iter().map(|b| b.plan).collect());
+    let plans = plans.into_iter().zip(&meant).filter(|(_, meant)| **meant).map(|(plan, _)| plan).collect();
+    Ok(Compiled { feature: document.feature.clone(), plans, warnings: diagnostics })
 }
 
 /// By place; the same mistake at the same place once (a Background is read for each scenario, an outline for each row).

@@ -1,6 +1,6 @@
 //! Which scenarios are meant: `--tags EXPR` and `PATH:LINE`.
 
-use crate::Compiled;
+use crate::document::Case;
 use gherkin::tagexpr::TagOperation;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -62,27 +62,44 @@ fn holds(operation: &TagOperation, tags: &[String]) -> bool {
 pub struct Selection {
     /// By tags.
     pub tags: Option<TagExpression>,
-    /// By a line of the file, from 1: of a scenario, or of an outline's row. A line outside of all scenarios means all.
-    pub line: Option<u32>,
+    /// By lines of the file, from 1: of a scenario, or of an outline's row. A line outside of all scenarios means all. None:
+    /// all of the file.
+    pub lines: Vec<u32>,
 }
 
-/// Keeps the scenarios that are meant.
-#[must_use]
-pub fn select(mut compiled: Compiled, by: &Selection) -> Compiled {
-    let meant = lines_meant(&compiled.lines, by.line);
-    let tagged = |tags: &[String]| by.tags.as_ref().is_none_or(|expression| expression.holds(tags));
-    let keep: Vec<bool> =
-        compiled.plans.iter().zip(meant).map(|(plan, meant)| meant && tagged(&plan.title.tags)).collect();
-    let mut kept = keep.iter();
-    compiled.plans.retain(|_| kept.next().copied().unwrap_or(false));
-    let mut kept = keep.iter();
-    compiled.lines.retain(|_| kept.next().copied().unwrap_or(false));
-    compiled
+impl Selection {
+    /// Which of a file's scenarios are meant, in order.
+    pub(crate) fn meant(&self, cases: &[Case]) -> Vec<bool> {
+        let lines: Vec<Vec<RangeInclusive<u32>>> = cases.iter().map(|case| lines_of(case).collect()).collect();
+        let mut meant = vec![self.lines.is_empty(); cases.len()];
+        for line in &self.lines {
+            meant.iter_mut().zip(lines_meant(&lines, *line)).for_each(|(all, this)| *all |= this);
+        }
+        if let Some(expression) = &self.tags {
+            let tags = |case: &Case| case.tags.iter().map(|(_, tag)| tag.text.clone()).collect::<Vec<_>>();
+            meant.iter_mut().zip(cases).for_each(|(meant, case)| *meant &= expression.holds(&tags(case)));
+        }
+        meant
+    }
+}
+
+/// The lines that select a scenario: its own, then those that it shares with other rows of its outline.
+fn lines_of(case: &Case) -> impl Iterator<Item = RangeInclusive<u32>> {
+    std::iter::once(case.lines.clone()).chain(case.shared.clone())
+}
+
+/// A mistake in a scenario that nobody asked for is no reason not to run another: tells whether a line is in one that was, or
+/// in none.
+pub(crate) fn concerns<'c>(cases: &'c [Case], meant: &'c [bool]) -> impl Fn(u32) -> bool + 'c {
+    move |line| {
+        let here = |case: &Case| lines_of(case).any(|lines| lines.contains(&line));
+        let mut around = cases.iter().zip(meant).filter(|(case, _)| here(case)).peekable();
+        around.peek().is_none() || around.any(|(_, meant)| *meant)
+    }
 }
 
 /// A row's own line means that row; any other line of an outline all of its rows.
-fn lines_meant(lines: &[Vec<RangeInclusive<u32>>], line: Option<u32>) -> Vec<bool> {
-    let Some(line) = line else { return vec![true; lines.len()] };
+fn lines_meant(lines: &[Vec<RangeInclusive<u32>>], line: u32) -> Vec<bool> {
     // A scenario's span may reach over the heading of the next: the one that begins last is meant.
     let begins = |ranges: &Vec<RangeInclusive<u32>>| ranges.first().filter(|r| r.contains(&line)).map(|r| *r.start());
     if let Some(last) = lines.iter().filter_map(begins).max() {
@@ -99,8 +116,8 @@ mod tests {
     #[test]
     fn where_two_scenarios_reach_over_a_line_the_later_is_meant() {
         let lines = [vec![6..=11], vec![11..=14]];
-        assert_eq!(lines_meant(&lines, Some(9)), [true, false]);
-        assert_eq!(lines_meant(&lines, Some(11)), [false, true]);
-        assert_eq!(lines_meant(&lines, Some(1)), [true, true]);
+        assert_eq!(lines_meant(&lines, 9), [true, false]);
+        assert_eq!(lines_meant(&lines, 11), [false, true]);
+        assert_eq!(lines_meant(&lines, 1), [true, true]);
     }
 }

@@ -36,8 +36,6 @@ pub struct Seat {
     pub inbound: SocketAddr,
     /// Where the workload accepts them; `None`: the instance has no workload (it is called by nobody).
     pub workload: Option<Endpoint>,
-    /// Which life of the proxy this is, from 0.
-    pub incarnation: u32,
 }
 
 /// Where something listens.

@@ -248,6 +248,9 @@ pub struct Totals {
     pub controls_undecided: u32,
     #[serde(default)]
     pub controls_error: u32,
+    /// Scenarios that a run which was stopped did not come to.
+    #[serde(default)]
+    pub not_run: u32,
     /// Sum of the false-alarm rates of all statistical claims.
     pub alpha: f64,
     pub wall_s: f64,

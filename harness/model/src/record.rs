@@ -128,13 +128,11 @@ pub struct TryRecord {
     pub took: u64,
 }
 
-/// Counters of one life of a proxy.
+/// Counters of one proxy. One that was killed takes its own with it; the one that comes in its place begins anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CounterRecord {
     /// Whose.
     pub proxy: InstanceId,
-    /// Which life of it, from 0: a restarted proxy begins anew.
-    pub incarnation: u32,
     /// What each counter rose by between the baseline and the end. Zeroes are left out.
     pub rises: std::collections::BTreeMap<String, u64>,
 }

@@ -16,12 +16,19 @@ pub struct Timeline {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// Faults put in place, and confirmed, before its traffic.
-    pub standing: Vec<FaultId>,
+    /// What is brought about, and confirmed, before its traffic: in this order.
+    pub standing: Vec<Act>,
     /// What is sent.
     pub lines: Vec<TrafficLine>,
     /// What happens while it is sent, in order of time.
     pub cues: Vec<Cue>,
+}
+
+impl Stage {
+    /// Everything that is brought about in it: before its traffic, then while it runs.
+    pub fn acts(&self) -> impl Iterator<Item = Act> + '_ {
+        self.standing.iter().copied().chain(self.cues.iter().map(|cue| cue.act))
+    }
 }
 
 /// One thing that happens at a moment of a stage.

@@ -1,7 +1,7 @@
 //! Control runs: Plan → Plan, the one function that takes away what a scenario tests.
 
 use crate::{Act, Calls, ClaimKind, ControlRule, Cue, Fault, FaultId, FaultKind, Outcome, Plan, Policy, PolicyId};
-use crate::{Replacement, Variation, When};
+use crate::{Replacement, Variation};
 
 /// The control runs of a plan, in the order in which they are tried: the first that goes red is enough.
 ///
@@ -48,7 +48,7 @@ pub fn vary(plan: &Plan, variation: Variation) -> Plan {
 fn keep_policies(plan: &mut Plan, keep: impl Fn(&Policy) -> bool) {
     plan.policies.retain(|p| keep(p));
     let left: Vec<PolicyId> = plan.policies.iter().map(|p| p.id).collect();
-    keep_cues(plan, |act| match act {
+    keep_acts(plan, |act| match act {
         Act::Change(id) | Act::Revert(id) => left.contains(&id),
         Act::Arm(_) | Act::End(_) => true,
     });
@@ -57,17 +57,15 @@ fn keep_policies(plan: &mut Plan, keep: impl Fn(&Policy) -> bool) {
 fn keep_faults(plan: &mut Plan, keep: impl Fn(&Fault) -> bool) {
     plan.faults.retain(|f| keep(f));
     let left: Vec<FaultId> = plan.faults.iter().map(|f| f.id).collect();
-    for stage in &mut plan.timeline.stages {
-        stage.standing.retain(|id| left.contains(id));
-    }
-    keep_cues(plan, |act| match act {
+    keep_acts(plan, |act| match act {
         Act::Arm(id) | Act::End(id) => left.contains(&id),
         Act::Change(_) | Act::Revert(_) => true,
     });
 }
 
-fn keep_cues(plan: &mut Plan, keep: impl Fn(Act) -> bool) {
+fn keep_acts(plan: &mut Plan, keep: impl Fn(Act) -> bool) {
     for stage in &mut plan.timeline.stages {
+        stage.standing.retain(|act| keep(*act));
         stage.cues.retain(|cue| keep(cue.act));
     }
 }
@@ -88,30 +86,34 @@ fn replace(plan: &mut Plan) {
     }
 }
 
-/// The new fault takes the number of the old one, so that cues and standing lists go on naming it, unless its times differ.
+/// The new fault takes the number of the old one, so that the timeline goes on naming it, unless its times differ.
 fn replace_fault(plan: &mut Plan, instead_of: Option<FaultId>, fault: Fault) {
-    let next = FaultId(plan.faults.iter().map(|f| f.id.0 + 1).max().unwrap_or(0));
-    match instead_of.and_then(|id| plan.faults.iter_mut().find(|f| f.id == id)) {
-        Some(old) if old.when == fault.when => old.does = fault.does,
-        Some(old) => {
-            let gone = old.id;
-            keep_faults(plan, |f| f.id != gone);
-            place(plan, Fault { id: next, ..fault });
-        }
-        None => place(plan, Fault { id: next, ..fault }),
+    let fault = Fault { id: next_fault(plan), ..fault };
+    let Some(old) = instead_of.and_then(|id| plan.faults.iter_mut().find(|f| f.id == id)) else {
+        return place(plan, 0, fault);
+    };
+    if old.when == fault.when {
+        old.does = fault.does;
+        return;
     }
+    let gone = old.id;
+    let stage = plan.timeline.stages.iter().position(|stage| stage.acts().any(|act| act == Act::Arm(gone)));
+    keep_faults(plan, |f| f.id != gone);
+    place(plan, stage.unwrap_or(0), fault);
 }
 
-/// Puts a fault into the first stage, standing or by its times.
-fn place(plan: &mut Plan, fault: Fault) {
-    if let Some(stage) = plan.timeline.stages.first_mut() {
+fn next_fault(plan: &Plan) -> FaultId {
+    FaultId(plan.faults.iter().map(|f| f.id.0 + 1).max().unwrap_or(0))
+}
+
+/// Puts a fault into this stage, standing or by its times.
+fn place(plan: &mut Plan, stage: usize, fault: Fault) {
+    if let Some(stage) = plan.timeline.stages.get_mut(stage) {
         match fault.when.start() {
-            None => stage.standing.push(fault.id),
+            None => stage.standing.push(Act::Arm(fault.id)),
             Some(at) => stage.cues.push(Cue { at, act: Act::Arm(fault.id) }),
         }
-        if let Some(at) = fault.when.end() {
-            stage.cues.push(Cue { at, act: Act::End(fault.id) });
-        }
+        stage.cues.extend(fault.when.end().map(|at| Cue { at, act: Act::End(fault.id) }));
         stage.cues.sort_by_key(|cue| cue.at);
     }
     plan.faults.push(fault);
@@ -119,33 +121,16 @@ fn place(plan: &mut Plan, fault: Fault) {
 
 /// Cuts the wire of the claimed calls in the window of each fault, so that a claim of "no harm" must notice.
 fn cut_claimed_calls(plan: &mut Plan) {
-    let windows: Vec<(When, usize)> = plan
-        .timeline
-        .stages
-        .iter()
-        .enumerate()
-        .flat_map(|(n, stage)| {
-            let timed = stage.cues.iter().filter_map(|cue| match cue.act {
-                Act::Arm(id) => Some(id),
-                Act::End(_) | Act::Change(_) | Act::Revert(_) => None,
-            });
-            stage.standing.iter().copied().chain(timed).map(move |id| (id, n))
-        })
-        .filter_map(|(id, n)| plan.fault(id).filter(|f| !f.does.is_event()).map(|f| (f.when, n)))
-        .collect();
-    for (when, stage) in windows {
+    let fault = |act: Act| match act {
+        Act::Arm(id) => plan.fault(id).filter(|f| !f.does.is_event()),
+        Act::End(_) | Act::Change(_) | Act::Revert(_) => None,
+    };
+    let stages = plan.timeline.stages.iter().enumerate();
+    let windows = stages.flat_map(|(n, stage)| stage.acts().filter_map(fault).map(move |f| (n, f.when)));
+    for (stage, when) in windows.collect::<Vec<_>>() {
         for of in claimed_calls(plan) {
-            let id = FaultId(plan.faults.iter().map(|f| f.id.0 + 1).max().unwrap_or(0));
-            plan.faults.push(Fault { id, does: FaultKind::Outage { of }, when });
-            let Some(stage) = plan.timeline.stages.get_mut(stage) else { continue };
-            match when.start() {
-                None => stage.standing.push(id),
-                Some(at) => stage.cues.push(Cue { at, act: Act::Arm(id) }),
-            }
-            if let Some(at) = when.end() {
-                stage.cues.push(Cue { at, act: Act::End(id) });
-            }
-            stage.cues.sort_by_key(|cue| cue.at);
+            let outage = Fault { id: next_fault(plan), does: FaultKind::Outage { of }, when };
+            place(plan, stage, outage);
         }
     }
 }

@@ -18,4 +18,4 @@ pub use story::{ScenarioStory, Stories};
 pub use style::{Colour, Style};
 pub use svg::svg;
 pub use terminal::{Terminal, closing};
-pub use words::{measured, promise_bound};
+pub use words::measured;

@@ -77,7 +77,10 @@ impl Stories {
         self.totals.unwrap_or_else(|| {
             let mut totals = Totals::default();
             for (_, story) in &self.scenarios {
-                story.finished.iter().for_each(|f| totals.count(&f.verdict));
+                match &story.finished {
+                    Some(finished) => totals.count(&finished.verdict),
+                    None => totals.not_run += 1,
+                }
                 story.controlled.iter().for_each(|c| totals.count_control(&c.result));
             }
             totals

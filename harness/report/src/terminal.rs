@@ -195,12 +195,13 @@ pub fn closing(totals: &Totals, style: Style) -> String {
         part(totals.error, "in error", Colour::Red),
         part(totals.inconclusive, "inconclusive", Colour::Yellow),
         part(totals.unsupported, "unsupported", Colour::Yellow),
+        part(totals.not_run, "not run", Colour::Yellow),
     ]
     .into_iter()
     .flatten()
     .collect();
     let verdicts = if verdicts.is_empty() { "nothing ran".to_owned() } else { verdicts.join(", ") };
-    let mut text = format!("{}: {verdicts}", count(u64::from(totals.scenarios), "scenario"));
+    let mut text = format!("{}: {verdicts}", count(u64::from(totals.scenarios + totals.not_run), "scenario"));
     let controls =
         totals.controls_red + totals.vacuous + totals.controls_undecided + totals.controls_none + totals.controls_error;
     if controls > 0 {

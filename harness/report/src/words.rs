@@ -1,6 +1,6 @@
 //! Numbers as sentences.
 
-use squall_model::{ClaimKind, Measured, Outcome, ShareBound, Verdict, duration};
+use squall_model::{Measured, Verdict};
 use std::time::Duration;
 
 /// A proportion as people read it: enough digits to tell it from its neighbours, no more.
@@ -83,36 +83,6 @@ pub fn measured(measured: &Measured, verdict: &Verdict) -> String {
         Measured::Time(None) => "it was not seen".to_owned(),
         Measured::Time(Some((low, high))) if high - low < 100_000 => time(*high),
         Measured::Time(Some((low, high))) => format!("between {} and {}", time(*low), time(*high)),
-    }
-}
-
-/// The written bound of a claim, in a few words: what `measured` is held against.
-#[must_use]
-pub fn promise_bound(kind: &ClaimKind) -> String {
-    match kind {
-        ClaimKind::Every { all, outcome, .. } => {
-            let quantifier = if *all { "every one" } else { "none" };
-            match outcome {
-                Outcome::FinishWithin(time) => format!("{quantifier} within {}", duration(*time)),
-                Outcome::TakeAtLeast(time) => format!("{quantifier} at least {}", duration(*time)),
-                Outcome::TriedMoreThan(n) => format!("{quantifier} with more than {n} tries"),
-                _ => quantifier.to_owned(),
-            }
-        }
-        ClaimKind::Total { bound, .. } => match (bound.low, bound.high) {
-            (Some(low), Some(high)) if low == high => format!("exactly {}", milli(low)),
-            (Some(low), Some(high)) => format!("between {} and {}", milli(low), milli(high)),
-            (Some(low), None) => format!("at least {}", milli(low)),
-            (None, Some(high)) => format!("at most {}", milli(high)),
-            (None, None) => "any number".to_owned(),
-        },
-        ClaimKind::Moment { within, .. } => format!("within {}", duration(*within)),
-        ClaimKind::Share { bound, .. } => match bound {
-            ShareBound::AtLeast(share) => format!("at least {share}"),
-            ShareBound::AtMost(share) => format!("at most {share}"),
-            ShareBound::MoreThan(share) => format!("more than {share}"),
-            ShareBound::Between(low, high) => format!("between {low} and {high}"),
-        },
     }
 }
 

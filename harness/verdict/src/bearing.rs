@@ -1,11 +1,10 @@
-//! Which counters and log lines bear on a claim: what a person would look up next.
+//! Which counters bear on a claim: what a person would look up next.
 
-use squall_evidence::{Evidence, Flags};
+use squall_evidence::Evidence;
 use squall_model::{
-    AccessRecord, Claim, ClaimKind, Exemplar, Happening, InstanceId, Outcome, Plan, PolicyKind, Quantity, ServiceName,
-    Shedder, Side, TryRecord, duration,
+    Claim, ClaimKind, Happening, InstanceId, Outcome, Plan, PolicyKind, Quantity, ServiceName, Shedder,
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 /// Counters of a caller's cluster, after `cluster.out.<service>.`, by what they tell of.
 const TRIES: &[&str] = &["upstream_rq_total"];
@@ -117,52 +116,6 @@ fn of_policy(policy: &PolicyKind) -> &'static [&'static str] {
         PolicyKind::Ejection { .. } => EJECTIONS,
         PolicyKind::Route { .. } | PolicyKind::Balance { .. } => &[],
     }
-}
-
-/// The log lines of these calls, in order of time: of the caller's proxy, of each try as it was sent, of the callee's proxy, of
-/// the ledger.
-#[must_use]
-pub fn log(evidence: &Evidence, exemplars: &[Exemplar]) -> Vec<String> {
-    let seen = evidence.observed();
-    let mut lines = Vec::new();
-    for id in exemplars.iter().map(|e| e.id.as_str()) {
-        let mut of_call = Vec::new();
-        of_call.extend(seen.access.iter().filter(|l| l.id == id).map(|l| (l.began, rank(l.side), access(l))));
-        of_call.extend(seen.tries.iter().filter(|t| t.id == id).map(|t| (t.began, 1, sent(t))));
-        of_call.extend(seen.ledger.iter().filter(|(_, l)| l.id == id).map(|(instance, l)| {
-            let took = duration(l.ended.since(l.began));
-            (l.began, 3, format!("{id} try {} served by {instance}: {} after {took}", l.attempt, status(l.status)))
-        }));
-        of_call.sort();
-        lines.extend(of_call.into_iter().map(|(.., line)| line));
-    }
-    lines
-}
-
-fn rank(side: Side) -> u8 {
-    match side {
-        Side::Outbound => 0,
-        Side::Inbound => 2,
-    }
-}
-
-fn access(line: &AccessRecord) -> String {
-    let what = match line.side {
-        Side::Outbound => format!("left {} with {} tries", line.proxy, line.attempts),
-        Side::Inbound => format!("try {} at {}", line.attempts, line.proxy),
-    };
-    let (flags, took) = (Flags(&line.flags).said().unwrap_or("-"), duration(Duration::from_nanos(line.took)));
-    format!("{} {what}: {} {flags} {} after {took}", line.id, status(line.status), line.details)
-}
-
-fn sent(t: &TryRecord) -> String {
-    let to = t.upstream.as_ref().map_or("nowhere".to_owned(), ToString::to_string);
-    let (flags, took) = (Flags(&t.flags).said().unwrap_or("-"), duration(Duration::from_nanos(t.took)));
-    format!("{} try {} sent by {} to {to}: {} {flags} after {took}", t.id, t.attempt, t.proxy, status(t.status))
-}
-
-fn status(status: u16) -> String {
-    if status == 0 { "no answer".into() } else { status.to_string() }
 }
 
 #[cfg(test)]

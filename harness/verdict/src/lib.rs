@@ -26,7 +26,7 @@ mod testing;
 mod total;
 mod units;
 
-pub use bearing::{bearing, log};
-pub use control::{control_result, scenario};
+pub use bearing::bearing;
+pub use control::{ControlRun, control_result, scenario};
 pub use judge::{decided, judge, violated_already};
 pub use ruling::Settings;

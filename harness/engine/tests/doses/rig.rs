@@ -2,13 +2,10 @@
 
 use crate::misaimed::{Aim, Misaimed};
 use squall_engine::{Engine, Events, Rates, Stopper};
-use squall_gherkin::{Defaults, Source};
+use squall_gherkin::{Defaults, Selection, Source};
 use squall_mesh_envoy::Envoy;
 use squall_model::{Body, DoseCount, Plan, Verdict, Why};
-use squall_place::{
-    Keeper, RunFolder,
-    envoy::{DEFAULT_RELEASE, EnvoyError, Found, Provision},
-};
+use squall_place::{Keeper, RunFolder};
 use squall_traffic::LoadThread;
 use squall_workload::WorkloadArgs;
 use std::{
@@ -28,20 +25,14 @@ pub(crate) struct Told {
 
 /// The Envoy to test on; `None`: there is none, and that has been said.
 pub(crate) fn envoy() -> Option<PathBuf> {
-    match squall_place::envoy::find(None).and_then(|found| found.map_or_else(cached, Ok)) {
-        Ok(found) => Some(found.path),
-        Err(error) => {
-            assert!(std::env::var_os("CI").is_none(), "no Envoy to be had: {error}");
-            eprintln!("SKIPPED: no Envoy to be had, nothing was proven: {error}");
+    match squall_place::envoy::at_hand(None).expect("an Envoy that is named runs") {
+        Some(found) => Some(found.path),
+        None => {
+            assert!(std::env::var_os("CI").is_none(), "no Envoy to be had");
+            eprintln!("SKIPPED: no Envoy to be had, nothing was proven");
             None
         }
     }
-}
-
-/// One that was fetched before. Nothing is fetched by a test: there is no Python to do it.
-fn cached() -> Result<Found, EnvoyError> {
-    let cache = squall_place::envoy::user_cache()?;
-    Provision::new(&cache, DEFAULT_RELEASE)?.python("/nonexistent/python").run(&mut |_| {})
 }
 
 pub(crate) fn workload(mut args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -59,7 +50,9 @@ pub(crate) fn workload(mut args: impl Iterator<Item = OsString>) -> ExitCode {
 /// says is that it proves nothing: by its health record alone, never because a dose was not the wanted one.
 pub(crate) fn run(feature: &str, envoy: &Path, aim: Aim) -> Told {
     let source = Source::new("doses.feature", feature);
-    let mut plans = squall_gherkin::compile(&source, &Defaults::default()).expect("a feature without mistakes").plans;
+    let mut plans = squall_gherkin::compile(&source, &Defaults::default(), &Selection::default())
+        .expect("a feature without mistakes")
+        .plans;
     let plan = plans.pop().expect("a scenario");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for _ in 0..2 {

@@ -21,8 +21,8 @@ struct Item {
     stage: usize,
     does: FaultKind,
     when: When,
-    /// An end that its own line does not say: in which stage, and when there.
-    ends: Option<(usize, Duration)>,
+    /// An end that its own line does not say: in which stage, and when there; without a time before its traffic.
+    ends: Option<(usize, Option<Duration>)>,
 }
 
 /// What the When lines come to.
@@ -134,7 +134,7 @@ impl Builder<'_, '_, '_> {
             return None;
         }
         match (old.stage == new.stage, old.when, new.when.start()) {
-            (false, _, start) => self.items[at].ends = Some((new.stage, start.unwrap_or(Duration::ZERO))),
+            (false, _, start) => self.items[at].ends = Some((new.stage, start)),
             (true, When::At(from) | When::Span { from, to: None }, Some(start)) if from < start => {
                 self.items[at].when = When::Span { from, to: Some(start) };
             }
@@ -158,8 +158,8 @@ impl Builder<'_, '_, '_> {
             found = true;
             let item = &mut self.items[number];
             match (item.stage == stage, item.when.start(), at) {
-                (false, _, at) => item.ends = Some((stage, at.unwrap_or(Duration::ZERO))),
-                (true, None, Some(at)) => item.ends = Some((stage, at)),
+                (false, _, at) => item.ends = Some((stage, at)),
+                (true, None, Some(at)) => item.ends = Some((stage, Some(at))),
                 (true, Some(from), Some(at)) if from < at => item.when = When::Span { from, to: Some(at) },
                 (true, _, _) => self.tell(statement.line, |line| {
                     Mistake::error("backwards", line.whole(), "this undoes a fault before any traffic meets it")
@@ -199,14 +199,16 @@ impl Builder<'_, '_, '_> {
             story.fault_lines.push(item.line);
         }
         for (stage, change) in changes {
-            let Some(stage) = stages.get_mut(*stage) else { continue };
-            let begins = change.when.start().unwrap_or(Duration::ZERO);
-            stage.cues.push(Cue { at: begins, act: Act::Change(change.policy) });
-            stage.cues.extend(change.when.end().map(|at| Cue { at, act: Act::Revert(change.policy) }));
+            put(&mut stages, *stage, change.when.start(), Act::Change(change.policy));
+            if let Some(end) = change.when.end() {
+                put(&mut stages, *stage, Some(end), Act::Revert(change.policy));
+            }
         }
         for stage in &mut stages {
             // What ends at a moment ends before what begins at it.
-            stage.cues.sort_by_key(|cue| (cue.at, matches!(cue.act, Act::Arm(_) | Act::Change(_))));
+            let begins = |act: Act| matches!(act, Act::Arm(_) | Act::Change(_));
+            stage.standing.sort_by_key(|act| begins(*act));
+            stage.cues.sort_by_key(|cue| (cue.at, begins(cue.act)));
         }
         story.timeline = Timeline { stages };
         story
@@ -219,7 +221,10 @@ impl Builder<'_, '_, '_> {
             .iter()
             .map(|item| (item.line, item.stage, item.when))
             .chain(changes.iter().map(|(stage, change)| (change.line, *stage, change.when)))
-            .chain(self.items.iter().filter_map(|item| item.ends.map(|(stage, at)| (item.line, stage, When::At(at)))))
+            .chain(self.items.iter().filter_map(|item| {
+                let (stage, at) = item.ends?;
+                Some((item.line, stage, at.map_or(When::Standing, When::At)))
+            }))
             .collect();
         for (line, stage, when) in ends {
             let Some(traffic) = self.stages.get(stage) else {
@@ -263,18 +268,22 @@ impl Builder<'_, '_, '_> {
 
 impl Item {
     fn place(&self, id: FaultId, stages: &mut [Stage]) {
-        if let Some(stage) = stages.get_mut(self.stage) {
-            match self.when.start() {
-                None => stage.standing.push(id),
-                Some(at) => stage.cues.push(Cue { at, act: Act::Arm(id) }),
-            }
-            stage.cues.extend(self.when.end().map(|at| Cue { at, act: Act::End(id) }));
+        put(stages, self.stage, self.when.start(), Act::Arm(id));
+        if let Some(end) = self.when.end() {
+            put(stages, self.stage, Some(end), Act::End(id));
         }
-        if let Some((stage, at)) = self.ends
-            && let Some(stage) = stages.get_mut(stage)
-        {
-            stage.cues.push(Cue { at, act: Act::End(id) });
+        if let Some((stage, at)) = self.ends {
+            put(stages, stage, at, Act::End(id));
         }
+    }
+}
+
+/// Enters an act into a stage: at a moment, or before its traffic.
+fn put(stages: &mut [Stage], stage: usize, at: Option<Duration>, act: Act) {
+    let Some(stage) = stages.get_mut(stage) else { return };
+    match at {
+        None => stage.standing.push(act),
+        Some(at) => stage.cues.push(Cue { at, act }),
     }
 }
 

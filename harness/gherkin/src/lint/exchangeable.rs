@@ -78,7 +78,7 @@ fn steps(view: &View<'_, '_, '_>) -> Vec<Step> {
     let mut steps = Vec::new();
     for (stage, it) in view.plan().timeline.stages.iter().enumerate() {
         // What stands before a later stage comes between two of them.
-        let standing = it.standing.iter().filter(|_| stage > 0).map(|id| (Act::Arm(*id), Duration::ZERO));
+        let standing = it.standing.iter().filter(|_| stage > 0).map(|act| (*act, Duration::ZERO));
         for (act, at) in standing.chain(it.cues.iter().map(|cue| (cue.act, cue.at))) {
             steps.push(match act {
                 Act::Arm(id) | Act::End(id) => Step {

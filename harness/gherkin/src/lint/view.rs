@@ -2,7 +2,7 @@
 
 use crate::compile::{Built, Line, Sink};
 use crate::source::Mistake;
-use squall_model::{Act, Claim, Cue, Fault, FaultId, Plan, PolicyId, TrafficLine};
+use squall_model::{Act, Claim, Fault, FaultId, Plan, PolicyId, TrafficLine};
 use std::time::Duration;
 
 /// A scenario and where to tell its mistakes.
@@ -56,13 +56,13 @@ impl<'b> View<'_, 'b, '_> {
     pub(crate) fn windows(&self) -> Vec<Window> {
         let mut windows: Vec<Window> = Vec::new();
         for (number, stage) in self.plan().timeline.stages.iter().enumerate() {
-            let opened = |fault, from| Window { fault, stage: number, from, to: None };
-            windows.extend(stage.standing.iter().map(|id| opened(*id, None)));
-            for Cue { at, act } in &stage.cues {
+            let standing = stage.standing.iter().map(|act| (*act, None));
+            for (act, at) in standing.chain(stage.cues.iter().map(|cue| (cue.act, Some(cue.at)))) {
                 match act {
-                    Act::Arm(id) => windows.push(opened(*id, Some(*at))),
-                    Act::End(id) => {
-                        windows.iter_mut().filter(|w| w.fault == *id).for_each(|w| w.to = Some((number, *at)));
+                    Act::Arm(fault) => windows.push(Window { fault, stage: number, from: at, to: None }),
+                    Act::End(fault) => {
+                        let end = Some((number, at.unwrap_or_default()));
+                        windows.iter_mut().filter(|w| w.fault == fault).for_each(|w| w.to = end);
                     }
                     Act::Change(_) | Act::Revert(_) => {}
                 }

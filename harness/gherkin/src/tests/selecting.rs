@@ -1,7 +1,7 @@
 //! `--tags` and `PATH:LINE`.
 
-use super::support::compiled;
-use crate::{Selection, select};
+use super::support::compiled_by;
+use crate::Selection;
 
 const TEXT: &str = r#"@f
 Feature: F
@@ -28,16 +28,14 @@ Feature: F
 "#;
 
 fn chosen(by: &Selection) -> Vec<String> {
-    let selected = select(compiled(TEXT).unwrap(), by);
-    assert_eq!(selected.plans.len(), selected.lines.len());
-    selected.plans.into_iter().map(|p| p.title.scenario).collect()
+    compiled_by(TEXT, by).unwrap().plans.into_iter().map(|p| p.title.scenario).collect()
 }
 
 const ROWS: [&str; 2] = ["Two (time 100 ms)", "Two (time 200 ms)"];
 
 #[test]
 fn by_tags() {
-    let by = |tags: &str| chosen(&Selection { tags: Some(tags.parse().unwrap()), line: None });
+    let by = |tags: &str| chosen(&Selection { tags: Some(tags.parse().unwrap()), lines: Vec::new() });
     assert_eq!(by("@a and not @slow"), ROWS);
     assert_eq!(by("@slow or @b"), ["One"]);
     assert_eq!(by("@f").len(), 3);
@@ -53,7 +51,7 @@ fn a_tag_expression_that_cannot_be_read_says_where() {
 
 #[test]
 fn by_line() {
-    let by = |line: u32| chosen(&Selection { tags: None, line: Some(line) });
+    let by = |line: u32| chosen(&Selection { tags: None, lines: vec![line] });
     assert_eq!(by(10), ["One"]);
     assert_eq!(by(12), ["One"], "any of its lines");
     assert_eq!(by(21), ROWS[..1]);
@@ -64,6 +62,18 @@ fn by_line() {
 
 #[test]
 fn by_both() {
-    let by = Selection { tags: Some("@slow".parse().unwrap()), line: Some(16) };
+    let by = Selection { tags: Some("@slow".parse().unwrap()), lines: vec![16] };
     assert_eq!(chosen(&by), [""; 0]);
+}
+
+#[test]
+fn a_mistake_elsewhere_is_no_reason_not_to_run_this() {
+    let broken = TEXT.replace("makes 20 calls to \"reviews\"\n    Then every call succeeds\n\n", "makes 20 cows\n\n");
+    assert_ne!(broken, TEXT);
+    let by = |lines: &[u32]| compiled_by(&broken, &Selection { tags: None, lines: lines.to_vec() });
+    assert!(by(&[]).is_err() && by(&[10]).is_err() && by(&[1]).is_err());
+    let titles: Vec<String> = by(&[15]).unwrap().plans.into_iter().map(|p| p.title.scenario).collect();
+    assert_eq!(titles, ROWS);
+    let background = broken.replace("Given a service", "Given a servant");
+    assert!(compiled_by(&background, &Selection { tags: None, lines: vec![15] }).is_err(), "its own Background counts");
 }

@@ -1,7 +1,7 @@
 //! What these tests share.
 
 use crate::lint::render;
-use crate::{Compiled, Defaults, Source, compile};
+use crate::{Compiled, Defaults, Selection, Source, compile};
 use squall_model::{Diagnostic, Plan};
 
 /// The Background that most tests start from.
@@ -13,6 +13,11 @@ pub(super) const BACKGROUND: &str = r#"Feature: F
 
 /// Compiles a text named `t.feature`, with one mesh file.
 pub(super) fn compiled(text: &str) -> Result<Compiled, Vec<Diagnostic>> {
+    compiled_by(text, &Selection::default())
+}
+
+/// The same, of what is meant alone.
+pub(super) fn compiled_by(text: &str, meant: &Selection) -> Result<Compiled, Vec<Diagnostic>> {
     let mesh = |name: &str| match name {
         "shop" => {
             Some("services:\n  - name: web\n    calls: [reviews]\n  - name: reviews\n    instances: 2\n".to_owned())
@@ -20,7 +25,7 @@ pub(super) fn compiled(text: &str) -> Result<Compiled, Vec<Diagnostic>> {
         "broken" => Some("services:\n  - name: web\n    calls: [review]\n".to_owned()),
         _ => None,
     };
-    compile(&Source::new("t.feature", text), &Defaults { mesh: &mesh, ..Defaults::default() })
+    compile(&Source::new("t.feature", text), &Defaults { mesh: &mesh, ..Defaults::default() }, meant)
 }
 
 /// One scenario of these lines behind [`BACKGROUND`].

@@ -237,7 +237,7 @@ mod tests {
                 }
             }
         });
-        Seat { node: "p".into(), folder: folder.into(), inbound: address, workload: None, incarnation: 0 }
+        Seat { node: "p".into(), folder: folder.into(), inbound: address, workload: None }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     io,
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread::{Builder, JoinHandle},
 };
 use thiserror::Error;
@@ -108,6 +108,47 @@ impl Drop for Host {
         if let Err(why) = self.end() {
             tracing::error!(%why, socket = %self.socket.display(), "a server did not end well");
         }
+    }
+}
+
+/// A server that can die and come back on one socket, any number of times.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    path: PathBuf,
+    host: Mutex<Option<Host>>,
+}
+
+impl Socket {
+    /// Nothing is served yet.
+    pub(crate) fn new(path: &Path) -> Socket {
+        Socket { path: path.into(), host: Mutex::default() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Serves these routes; `beside` runs on the same thread, as long as the server does.
+    pub(crate) fn serve<F>(&self, name: &str, routes: Routes, beside: F) -> Result<(), ServeError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut host = self.host();
+        if host.is_some() {
+            return Err(ServeError::Running);
+        }
+        *host = Some(Host::start(name, &self.path, routes, beside)?);
+        Ok(())
+    }
+
+    /// Ends the server, if there is one: its thread has ended on return.
+    pub(crate) fn stop(&self) -> Result<(), ServeError> {
+        let host = self.host().take();
+        host.map_or(Ok(()), Host::stop)
+    }
+
+    fn host(&self) -> MutexGuard<'_, Option<Host>> {
+        self.host.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

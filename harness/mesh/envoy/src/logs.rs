@@ -208,7 +208,6 @@ mod tests {
             folder: "/run/p1".into(),
             inbound: "127.0.0.1:4001".parse().unwrap(),
             workload: None,
-            incarnation: 0,
         };
         Bindings { seats: [(id, seat)].into_iter().collect(), tag: "r1".into() }
     }

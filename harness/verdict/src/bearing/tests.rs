@@ -10,7 +10,6 @@ fn scene() -> Scene {
     scene.seen.counters = scene.observed().counters;
     scene.seen.counters.push(CounterRecord {
         proxy: web(),
-        incarnation: 1,
         rises: [
             ("cluster.out.reviews.upstream_rq_timeout".to_owned(), 2),
             ("cluster.out.reviews.upstream_rq_retry_success".to_owned(), 0),
@@ -62,23 +61,4 @@ fn the_counters_of_a_policy_bear_on_every_claim() {
     };
     plan.policies.push(Policy { id: PolicyId(0), own: true, says });
     assert_eq!(names(&plan, Outcome::Succeed(None)), with(&["web-1 cluster.out.reviews.upstream_rq_retry 5"]));
-}
-
-#[test]
-fn the_log_of_a_call_tells_it_in_order() {
-    let scene = scene();
-    let plan = claiming(scene.plan.clone(), every(calls(Phase::Whole), Outcome::Retried));
-    let evidence = scene.evidence();
-    let found = crate::judge(&plan, &evidence, &crate::Settings::default()).remove(0);
-    let of_first = crate::exemplar::spread(&evidence, &[0]);
-    insta::assert_snapshot!(log(&evidence, &of_first).join("\n"), @"
-    t-0 left web-1 with 2 tries: 200 - via_upstream after 10 ms
-    t-0 try 1 sent by web-1 to reviews-1: 503 - after 5 ms
-    t-0 try 1 at reviews-1: 503 - via_upstream after 4.9 ms
-    t-0 try 1 served by reviews-1: 503 after 4.95 ms
-    t-0 try 2 sent by web-1 to reviews-2: 200 - after 5 ms
-    t-0 try 2 at reviews-2: 200 - via_upstream after 4.9 ms
-    t-0 try 2 served by reviews-2: 200 after 4.95 ms
-    ");
-    assert_eq!(found.exemplars.len(), 1, "the call that was shed is the only one that was not retried");
 }

@@ -12,14 +12,15 @@ fn error() -> Verdict {
     Verdict::Error("no proxy".into())
 }
 
-fn run(verdicts: &[Verdict]) -> (Variation, Vec<Finding>) {
+fn run(verdicts: &[Verdict]) -> ControlRun {
     let finding = |(verdict, id): (&Verdict, u32)| Finding {
         claim: ClaimId(id),
         verdict: verdict.clone(),
         measured: Measured::Nothing,
         exemplars: Vec::new(),
     };
-    (Variation::WithoutPolicies, verdicts.iter().zip(0..).map(finding).collect())
+    let findings: Vec<Finding> = verdicts.iter().zip(0..).map(finding).collect();
+    ControlRun { verdict: scenario(&findings), findings }
 }
 
 #[test]
@@ -30,9 +31,11 @@ fn red_is_one_violated_and_none_in_error() {
     assert_eq!(of(&[&[HOLDS, HOLDS]]), ControlResult::Vacuous);
     assert_eq!(of(&[&[HOLDS, open()]]), ControlResult::Undecided, "a collapsing control often trips a gate");
     assert_eq!(of(&[&[VIOLATED, error()]]), ControlResult::Error("no proxy".into()));
-    assert_eq!(of(&[&[HOLDS, Verdict::Unsupported("tcp".into())]]), ControlResult::Undecided);
+    assert_eq!(of(&[&[HOLDS, Verdict::Unsupported("tcp".into())]]), ControlResult::Error("tcp".into()));
     assert_eq!(of(&[&[]]), ControlResult::Undecided);
-    assert_eq!(of(&[]), ControlResult::Skipped);
+    assert_eq!(of(&[]), ControlResult::Vacuous, "nothing could be taken away");
+    let refused = ControlRun { verdict: error(), findings: Vec::new() };
+    assert_eq!(control_result(&[refused]), ControlResult::Error("no proxy".into()));
 }
 
 #[test]
@@ -47,7 +50,7 @@ fn one_red_run_of_several_is_enough() {
 
 #[test]
 fn a_scenario_is_as_good_as_its_worst_line() {
-    let of = |verdicts: &[Verdict]| scenario(&run(verdicts).1);
+    let of = |verdicts: &[Verdict]| scenario(&run(verdicts).findings);
     assert_eq!(of(&[HOLDS, HOLDS]), HOLDS);
     assert_eq!(of(&[HOLDS, open()]), open());
     assert_eq!(of(&[error(), VIOLATED, open()]), VIOLATED, "a red never hides behind an error");

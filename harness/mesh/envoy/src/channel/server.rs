@@ -2,16 +2,12 @@
 
 use super::{ChannelEvent, Layer, Push, Unarmed, service::Rtds, state::ChannelState};
 use crate::{
-    host::{Host, ServeError},
+    host::{ServeError, Socket},
     xds::Acked,
 };
 use envoy_types::pb::envoy::service::runtime::v3::runtime_discovery_service_server::RuntimeDiscoveryServiceServer;
 use squall_model::Stamp;
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 use tonic::service::Routes;
 
@@ -37,8 +33,7 @@ impl Default for Timing {
 #[derive(Debug)]
 pub struct FaultChannel {
     state: Arc<ChannelState>,
-    socket: PathBuf,
-    host: Mutex<Option<Host>>,
+    socket: Socket,
 }
 
 impl FaultChannel {
@@ -48,7 +43,7 @@ impl FaultChannel {
     /// Where the socket is in use or cannot be bound.
     pub fn start(socket: &Path, timing: Timing) -> Result<FaultChannel, ServeError> {
         let state = Arc::new(ChannelState::new(timing));
-        let channel = FaultChannel { state, socket: socket.into(), host: Mutex::default() };
+        let channel = FaultChannel { state, socket: Socket::new(socket) };
         channel.resume()?;
         Ok(channel)
     }
@@ -84,8 +79,7 @@ impl FaultChannel {
     /// # Errors
     /// Where its thread had panicked.
     pub fn stop(&self) -> Result<(), ServeError> {
-        let host = self.host.lock().unwrap_or_else(PoisonError::into_inner).take();
-        host.map_or(Ok(()), Host::stop)
+        self.socket.stop()
     }
 
     /// The channel comes back on the same socket. Leases that did not run out meanwhile go on.
@@ -93,14 +87,9 @@ impl FaultChannel {
     /// # Errors
     /// Where it runs, or the socket is in use or cannot be bound.
     pub fn resume(&self) -> Result<(), ServeError> {
-        let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
-        if host.is_some() {
-            return Err(ServeError::Running);
-        }
         let routes = Routes::new(RuntimeDiscoveryServiceServer::new(Rtds(Arc::clone(&self.state))));
         let beating = Arc::clone(&self.state);
-        *host = Some(Host::start("faults", &self.socket, routes, async move { beating.beat().await })?);
-        Ok(())
+        self.socket.serve("faults", routes, async move { beating.beat().await })
     }
 
     /// For tests: heartbeats stop, as if the thread got no processor, while streams stay open.
@@ -116,6 +105,6 @@ impl FaultChannel {
     /// Where it serves.
     #[must_use]
     pub fn socket(&self) -> &Path {
-        &self.socket
+        self.socket.path()
     }
 }

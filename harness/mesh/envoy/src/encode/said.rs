@@ -33,13 +33,7 @@ use std::{
 };
 
 fn seat() -> Seat {
-    Seat {
-        node: "p1".into(),
-        folder: "/run/p1".into(),
-        inbound: ([127, 0, 0, 1], 4001).into(),
-        workload: None,
-        incarnation: 0,
-    }
+    Seat { node: "p1".into(), folder: "/run/p1".into(), inbound: ([127, 0, 0, 1], 4001).into(), workload: None }
 }
 
 fn cluster() -> ClusterConfig {

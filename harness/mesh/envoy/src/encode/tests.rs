@@ -28,7 +28,6 @@ fn seat(number: u16) -> Seat {
         folder: format!("/run/p{number}").into(),
         inbound: ([127, 0, 0, 1], 4000 + number).into(),
         workload: Some(Endpoint::Unix(format!("/run/p{number}/app.sock").into())),
-        incarnation: 0,
     }
 }
 

@@ -1,13 +1,10 @@
 //! The handle of the control plane.
 
 use super::{Acked, Generation, Lag, Resources, XdsEvent, service::Ads, state::AdsState};
-use crate::host::{Host, ServeError};
+use crate::host::{ServeError, Socket};
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use squall_model::Stamp;
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{path::Path, sync::Arc};
 use tokio::sync::broadcast;
 use tonic::service::Routes;
 
@@ -20,8 +17,7 @@ use tonic::service::Routes;
 #[derive(Debug)]
 pub struct AdsServer {
     state: Arc<AdsState>,
-    socket: PathBuf,
-    host: Mutex<Option<Host>>,
+    socket: Socket,
 }
 
 impl AdsServer {
@@ -30,7 +26,7 @@ impl AdsServer {
     /// # Errors
     /// Where the socket is in use or cannot be bound.
     pub fn start(socket: &Path) -> Result<AdsServer, ServeError> {
-        let server = AdsServer { state: Arc::new(AdsState::new()), socket: socket.into(), host: Mutex::default() };
+        let server = AdsServer { state: Arc::new(AdsState::new()), socket: Socket::new(socket) };
         server.resume()?;
         Ok(server)
     }
@@ -72,8 +68,7 @@ impl AdsServer {
     /// # Errors
     /// Where its thread had panicked.
     pub fn stop(&self) -> Result<(), ServeError> {
-        let host = self.host.lock().unwrap_or_else(PoisonError::into_inner).take();
-        host.map_or(Ok(()), Host::stop)
+        self.socket.stop()
     }
 
     /// The control plane comes back on the same socket, with what was set last, also while it was away.
@@ -81,18 +76,13 @@ impl AdsServer {
     /// # Errors
     /// Where it runs, or the socket is in use or cannot be bound.
     pub fn resume(&self) -> Result<(), ServeError> {
-        let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
-        if host.is_some() {
-            return Err(ServeError::Running);
-        }
         let service = AggregatedDiscoveryServiceServer::new(Ads(Arc::clone(&self.state)));
-        *host = Some(Host::start("ads", &self.socket, Routes::new(service), std::future::pending())?);
-        Ok(())
+        self.socket.serve("ads", Routes::new(service), std::future::pending())
     }
 
     /// Where it serves.
     #[must_use]
     pub fn socket(&self) -> &Path {
-        &self.socket
+        self.socket.path()
     }
 }

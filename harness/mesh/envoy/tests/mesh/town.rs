@@ -12,7 +12,6 @@ use squall_model::{
     Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Policy, PolicyId, PolicyKind, Service, ServiceName, Side, Stamp,
     Target, Timeline, Title, Topology, Touch, Traffic, TryRecord, Variation, When, Which,
 };
-use squall_place::envoy::{DEFAULT_RELEASE, EnvoyError, Found, Provision};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write as _,
@@ -34,22 +33,16 @@ pub(crate) fn soon() -> Stamp {
 
 /// Where Envoy is. `None`: the test is skipped, loudly.
 fn envoy() -> Option<PathBuf> {
-    match squall_place::envoy::find(None).and_then(|found| found.map_or_else(cached, Ok)) {
-        Ok(found) => Some(found.path),
-        Err(error) => {
-            assert!(std::env::var_os("CI").is_none(), "no Envoy to be had: {error}");
+    match squall_place::envoy::at_hand(None).expect("an Envoy that is named runs") {
+        Some(found) => Some(found.path),
+        None => {
+            assert!(std::env::var_os("CI").is_none(), "no Envoy to be had");
             // Past the capture of the test harness, which hides what passing tests print.
-            let told = format!("SKIPPED: no Envoy to be had, nothing was proven: {error}\n");
+            let told = "SKIPPED: no Envoy to be had, nothing was proven\n";
             std::io::stderr().write_all(told.as_bytes()).unwrap();
             None
         }
     }
-}
-
-/// One that was fetched before. Nothing is fetched by a test: there is no Python to do it.
-fn cached() -> Result<Found, EnvoyError> {
-    let cache = squall_place::envoy::user_cache()?;
-    Provision::new(&cache, DEFAULT_RELEASE)?.python("/nonexistent/python").run(&mut |_| {})
 }
 
 pub(crate) struct Town {
@@ -107,7 +100,7 @@ impl Town {
         for ((id, node, folder), inbound) in placed.into_iter().zip(inbound) {
             let called = self.plan.topology.callers(&id.service).next().is_some();
             let workload = called.then(|| self.host(&id, &folder));
-            self.at.seats.insert(id, Seat { node, folder, inbound, workload, incarnation: 0 });
+            self.at.seats.insert(id, Seat { node, folder, inbound, workload });
         }
     }
 

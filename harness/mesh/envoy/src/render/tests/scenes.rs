@@ -34,7 +34,6 @@ pub(super) fn seats(topology: &Topology) -> Bindings {
             workload: called.then(|| Endpoint::Unix(format!("{folder}/app.sock").into())),
             folder: folder.into(),
             inbound: ([127, 0, 0, 1], 4000 + n).into(),
-            incarnation: 0,
         };
         (id, seat)
     };
