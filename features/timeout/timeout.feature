@@ -31,3 +31,22 @@ Feature: Timeout
     And "web" makes 5 calls to "reviews"
     Then every call succeeds
     And every call takes at least 490 ms
+
+  # A call on which nothing moves is given up, whatever it may last in all. Control: no limit, answers come after 1 s.
+  Scenario: Who says nothing is given up
+    Given calls to "reviews" time out when idle for 300 ms
+    When every instance of "reviews" answers in 1 s
+    And "web" makes 50 calls per second to "reviews" for 2 seconds
+    Then every call times out
+    And every call finishes within 450 ms
+
+  # What is left of the time of a call bounds what is done for it: nobody works for a caller that has gone. Control: "web" goes on
+  # with what it began, and its call takes a second.
+  Scenario: Who has no time left asks nobody to work
+    Given a service "phone" that calls "web"
+    And calls to "web" time out after 300 ms
+    And calls to "web" keep their deadline
+    When every instance of "reviews" answers in 1 s
+    And "phone" makes 50 calls per second to "web" for 2 seconds
+    Then every call from "web" to "reviews" times out
+    And every call from "web" to "reviews" finishes within 400 ms

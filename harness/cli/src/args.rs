@@ -41,6 +41,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// The vocabulary, with examples.
     Steps(StepsArgs),
+    /// The JSON Schema of topologies and experiments in YAML, for editors.
+    Schema,
     /// Reads a recorded run again.
     Report(ReportArgs),
     /// Removes whatever any earlier run left, and says what it found.
@@ -50,9 +52,12 @@ pub enum Command {
     /// The parent of all processes of a run. Not for people.
     #[command(hide = true)]
     Keeper(Rest),
+    /// What carries the wires of a run that are to be damaged. Not for people.
+    #[command(hide = true)]
+    Link(ConfigArgs),
     /// One instance of a stand-in service. Not for people.
     #[command(hide = true)]
-    Workload(WorkloadArgs),
+    Workload(ConfigArgs),
 }
 
 /// Arguments that another room reads.
@@ -66,7 +71,7 @@ pub struct Rest {
 /// Which features, and which of their scenarios.
 #[derive(Debug, Clone, Args)]
 pub struct Paths {
-    /// Feature files or folders of them; `FILE:LINE` for the scenario around a line.
+    /// Feature files, experiments in YAML, or folders of them; `FILE:LINE` for the scenario around a line.
     #[arg(value_name = "PATH[:LINE]", default_value = "features")]
     pub paths: Vec<String>,
     /// Only scenarios with these tags: `@smoke and not @slow`.
@@ -92,6 +97,10 @@ pub struct RunArgs {
     /// The Envoy to use; else $SQUALL_ENVOY, else the PATH, else one fetched once into the cache.
     #[arg(long, value_name = "FILE")]
     pub envoy: Option<PathBuf>,
+    /// Releases of Envoy to run on, one after the other, each fetched once into the cache: `1.40.0,1.38.3`, or `newest:5`.
+    /// Reports get the release into their names.
+    #[arg(long, value_name = "RELEASES", value_delimiter = ',', conflicts_with = "envoy")]
+    pub envoy_version: Vec<String>,
     /// Where runs are recorded.
     #[arg(long, value_name = "DIR", default_value = "runs", env = "SQUALL_OUT")]
     pub out: PathBuf,
@@ -180,9 +189,9 @@ pub struct DoctorArgs {
     pub envoy: Option<PathBuf>,
 }
 
-/// Arguments of `workload`.
+/// Arguments of a process of a run.
 #[derive(Debug, Args)]
-pub struct WorkloadArgs {
+pub struct ConfigArgs {
     /// Its configuration.
     #[arg(long)]
     pub config: PathBuf,

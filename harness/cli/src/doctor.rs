@@ -107,10 +107,10 @@ fn place_lines(facts: &Survey) -> Vec<Line> {
         advice: None,
     });
     let wire = Line {
-        good: None,
+        good: Some(true),
         what: "Wire faults",
-        says: "not in this version: cuts, resets and bandwidth are unsupported".into(),
-        advice: None,
+        says: "cuts, refusals, resets, delays, bandwidth: in user space, without privileges".into(),
+        advice: Some("lost and reordered packets, which take the kernel (netem), are unsupported".into()),
     };
     [Some(net), Some(base), Some(cores), memory, Some(wire)].into_iter().flatten().collect()
 }

@@ -1,4 +1,4 @@
-//! Feature files: found, read, compiled, selected; mistakes shown all at once before anything starts.
+//! Feature files and experiments: found, read, compiled, selected; mistakes shown all at once before anything starts.
 
 use crate::{
     args::Paths,
@@ -7,7 +7,7 @@ use crate::{
     outcome::{Exit, Failure},
     term::Out,
 };
-use squall_gherkin::{Defaults, Selection, Source, TagExpression, compile};
+use squall_gherkin::{Defaults, Selection, Source, TagExpression, compile, experiment_from_yaml, is_experiment};
 use squall_model::{Diagnostic, Plan, Severity};
 use std::{
     cell::RefCell,
@@ -50,7 +50,12 @@ pub fn select(paths: &Paths, out: Out) -> Result<Selected, Failure> {
         }
         let mesh = |mesh: &str| read_mesh(mesh, &mut sources.borrow_mut());
         let env = Defaults { seed, mesh: &mesh, ..Defaults::default() };
-        match compile(&Source::new(name, text), &env, &Selection { tags: tags.clone(), lines }) {
+        let meant = Selection { tags: tags.clone(), lines };
+        let compiled = match is_yaml(&file) {
+            true => experiment_from_yaml(&Source::new(name, text), &env, &meant),
+            false => compile(&Source::new(name, text), &env, &meant),
+        };
+        match compiled {
             Ok(compiled) => {
                 diagnostics.extend(compiled.warnings);
                 diagnostics.extend(compiled.plans.iter().flat_map(mesh::lint));
@@ -121,7 +126,11 @@ fn ask(text: &str) -> (PathBuf, Option<u32>) {
     }
 }
 
-/// A file as it is; of a folder every `.feature` below it, by name.
+fn is_yaml(file: &Path) -> bool {
+    file.extension().is_some_and(|e| e == "yaml" || e == "yml")
+}
+
+/// A file as it is; of a folder every `.feature` below it, and every `.yaml` that is an experiment, by name.
 fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     if !path.is_dir() {
         found.push(path.to_owned());
@@ -130,7 +139,8 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
     entries.sort();
     for entry in entries {
-        if entry.is_dir() || entry.extension().is_some_and(|e| e == "feature") {
+        let is_feature = entry.extension().is_some_and(|e| e == "feature");
+        if entry.is_dir() || is_feature || is_yaml(&entry) && is_experiment(&std::fs::read_to_string(&entry)?) {
             collect(&entry, found)?;
         }
     }

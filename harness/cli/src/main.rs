@@ -54,10 +54,14 @@ fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
         Command::Lint(paths) => features::lint(&paths, out),
         Command::Plan(args) => plan::plan(&args, out),
         Command::Steps(args) => steps::steps(&args, out),
+        Command::Schema => steps::schema(out),
         Command::Report(args) => report::report(&args, out),
         Command::Recover => report::recover(out),
         Command::Doctor(args) => doctor::doctor(&args, out),
         Command::Keeper(_) => Err(Failure::usage("the keeper is started by a run, not by hand")),
+        Command::Link(args) => squall_link::link_main(&squall_link::LinkArgs { config: args.config })
+            .map(|()| Exit::Holds)
+            .map_err(|e| Failure::environment(format!("the link ended: {e}"))),
         Command::Workload(args) => {
             squall_workload::workload_main(&squall_workload::WorkloadArgs { config: args.config })
                 .map(|()| Exit::Holds)

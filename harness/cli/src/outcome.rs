@@ -33,6 +33,21 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// The worst of several: a red never hides behind an error.
+    pub fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
+        let rank = |exit: &Exit| match exit {
+            Exit::Usage => 5,
+            Exit::Violated => 4,
+            Exit::Environment => 3,
+            Exit::Inconclusive => 2,
+            Exit::NothingRan => 1,
+            Exit::Holds => 0,
+        };
+        exits.max_by_key(rank).unwrap_or(Exit::NothingRan)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {

@@ -1,4 +1,4 @@
-//! `steps`: the vocabulary.
+//! `steps`: the vocabulary; `schema`: what may stand in a file in YAML.
 
 use crate::{
     args::StepsArgs,
@@ -23,10 +23,8 @@ pub fn steps(args: &StepsArgs, out: Out) -> Result<Exit, Failure> {
         out.print(&squall_gherkin::vocabulary_markdown());
         return Ok(Exit::Holds);
     }
-    let word = args.word.as_deref().unwrap_or_default().to_lowercase();
-    let has = |text: &str| text.to_lowercase().contains(&word);
-    let all: Vec<_> =
-        squall_gherkin::steps().into_iter().filter(|s| has(s.sentence) || has(s.meaning) || has(s.example)).collect();
+    let word = args.word.as_deref().unwrap_or_default();
+    let all = squall_gherkin::find_steps(word);
     if all.is_empty() {
         return Err(Failure::nothing(format!("no sentence has the word `{word}`")));
     }
@@ -47,9 +45,23 @@ pub fn steps(args: &StepsArgs, out: Out) -> Result<Exit, Failure> {
         );
         let _ = writeln!(text, "    {}", step.meaning);
         let _ = writeln!(text, "    {}", out.style.paint(Colour::Faint, format!("{keyword} {}", step.example)));
+        for clause in step.clauses.iter().filter(|_| !word.is_empty()) {
+            let forms = clause.forms_with(word);
+            if !forms.is_empty() {
+                let _ = writeln!(text, "    {{{}}} may be: {}", clause.name, forms.join(", "));
+            }
+        }
     }
     let _ = writeln!(text, "{}", out.style.paint(Colour::Bold, "Around every line"));
     text.push_str(AROUND);
     out.print(&text);
+    Ok(Exit::Holds)
+}
+
+/// Prints the JSON Schema of topologies and experiments.
+pub fn schema(out: Out) -> Result<Exit, Failure> {
+    let json =
+        serde_json::to_string_pretty(&squall_gherkin::schema()).map_err(|e| Failure::environment(e.to_string()))?;
+    out.print(&format!("{json}\n"));
     Ok(Exit::Holds)
 }

@@ -39,6 +39,8 @@ impl Out {
 
     /// Writes a remark to standard error.
     pub fn note(self, text: &str) {
+        // What was written before it is to be seen before it, where both go to one place.
+        let _ = std::io::stdout().lock().flush();
         let _ = writeln!(std::io::stderr().lock(), "{}", self.error_style.paint(Colour::Faint, text));
     }
 

@@ -1,6 +1,6 @@
 //! What each workload should be doing, given which faults are in place. Pure.
 
-use squall_model::{Answer, Answers, Behaviour, Fault, FaultId, FaultKind, InstanceId, Latency, Topology};
+use squall_model::{Answer, AnswerCode, Answers, Behaviour, Fault, FaultId, FaultKind, InstanceId, Latency, Topology};
 use std::{collections::BTreeMap, time::Duration};
 
 /// The behaviour of every instance: as the topology says, then changed by each fault in the order of arming.
@@ -13,7 +13,13 @@ pub(crate) fn behaviours(topology: &Topology, faults: &[Fault], armed: &[FaultId
         for id in of.instances(topology) {
             let Some(behaviour) = all.get_mut(&id) else { continue };
             match how {
-                Answers::Status(status) => behaviour.answer = Answer::Status(*status),
+                Answers::With(AnswerCode::Status(status)) => behaviour.answer = Answer::Status(*status),
+                Answers::With(AnswerCode::Grpc(status)) => {
+                    behaviour.answer = Answer::Grpc { status: *status, after: 0 };
+                }
+                Answers::After { status, messages } => {
+                    behaviour.answer = Answer::Grpc { status: *status, after: *messages };
+                }
                 Answers::In(time) => behaviour.latency = Latency::Fixed(*time),
                 Answers::AtOnce => behaviour.latency = Latency::Fixed(Duration::ZERO),
                 Answers::AsBefore => *behaviour = native(topology, &id),
@@ -41,7 +47,7 @@ mod tests {
         let mut reviews = Service::new("reviews".into());
         reviews.instances = vec![Instance::default(), Instance::default()];
         reviews.latency = Latency::Fixed(Duration::from_millis(5));
-        Topology { services: vec![reviews] }
+        Topology { services: vec![reviews], ..Topology::default() }
     }
 
     fn answers(id: u32, which: Which, how: Answers) -> Fault {
@@ -56,7 +62,7 @@ mod tests {
     #[test]
     fn status_and_latency_are_two_aspects() {
         let faults = [
-            answers(0, Which::Every, Answers::Status(503)),
+            answers(0, Which::Every, Answers::With(AnswerCode::Status(503))),
             answers(1, Which::Instance(2), Answers::In(Duration::from_secs(1))),
         ];
         let all = behaviours(&topology(), &faults, &[FaultId(0), FaultId(1)]);
@@ -68,7 +74,10 @@ mod tests {
 
     #[test]
     fn the_order_of_arming_decides() {
-        let faults = [answers(0, Which::Every, Answers::Status(503)), answers(1, Which::Every, Answers::AsBefore)];
+        let faults = [
+            answers(0, Which::Every, Answers::With(AnswerCode::Status(503))),
+            answers(1, Which::Every, Answers::AsBefore),
+        ];
         let restored = behaviours(&topology(), &faults, &[FaultId(0), FaultId(1)]);
         assert_eq!(restored[&instance(1)].answer, Answer::Status(200));
         let broken = behaviours(&topology(), &faults, &[FaultId(1), FaultId(0)]);

@@ -31,8 +31,14 @@ deadlines! {
     SETTLE = "settle", 10;
     /// A fault is armed or ended, on every proxy.
     ARM = "arm", 5;
+    /// A link has taken over what is done to its wires.
+    WIRE = "wire", 5;
     /// A process that was killed is gone.
     GONE = "gone", 5;
+    /// A process that was asked to end in order has ended; else it is killed.
+    STOP = "stop", 3;
+    /// A process that was paused stands still.
+    PAUSE = "pause", 5;
     /// A workload has taken over a new behaviour.
     BEHAVE = "behave", 5;
     /// The control plane is back, and every proxy has what it missed.

@@ -1,6 +1,7 @@
 //! Why a run of a scenario could not be judged.
 
 use crate::deadline::Deadline;
+use squall_evidence::LifeEnd;
 use squall_mesh::{MeshError, Refusal};
 use squall_place::PlaceError;
 use squall_traffic::LoadError;
@@ -22,12 +23,14 @@ pub enum EngineError {
     #[error("failed to place: {0}")]
     Place(#[from] PlaceError),
     /// A process ended while it was starting.
-    #[error("the {what} {how} while it started")]
+    #[error("the {what} {how} while it started{}", last(.said))]
     StillBorn {
         /// Which process.
         what: String,
         /// How it ended.
         how: String,
+        /// The last line that it said, if it said any.
+        said: Option<String>,
     },
     /// The mesh did not do what was asked.
     #[error("{0}")]
@@ -35,6 +38,9 @@ pub enum EngineError {
     /// A workload did not do what was asked.
     #[error("failed to command a workload: {0}")]
     Workload(#[from] ControlError),
+    /// The link did not do what was asked.
+    #[error("failed to command the link: {0}")]
+    Link(#[from] squall_link::ControlError),
     /// The load engine failed.
     #[error("failed to send traffic: {0}")]
     Traffic(#[from] LoadError),
@@ -45,6 +51,14 @@ pub enum EngineError {
         what: String,
         /// Why it failed.
         source: std::io::Error,
+    },
+    /// Something failed after a process had ended that nobody had asked to.
+    #[error("{died}; then: {then}")]
+    Died {
+        /// The first such end.
+        died: Box<LifeEnd>,
+        /// What failed.
+        then: Box<EngineError>,
     },
     /// The plan speaks of something that is not there.
     #[error("the plan is broken: {0}")]
@@ -66,4 +80,8 @@ impl EngineError {
         let what = what.into();
         move |source| EngineError::Io { what, source }
     }
+}
+
+fn last(said: &Option<String>) -> String {
+    said.as_ref().map_or_else(String::new, |said| format!(": {said}"))
 }

@@ -1,16 +1,13 @@
 //! Collects what the proxies and workloads of one run write down, as they write it.
 
-use crate::{clock, deadline, error::EngineError, pool::Placed, tail::Tail};
+use crate::{clock, deadline, error::EngineError, tail::Tail, world::World};
+use squall_link::LinkLine;
 use squall_mesh::{Bindings, LogLine, Mesh, WallOffset};
-use squall_model::{AccessRecord, InstanceId, LedgerRecord, Side, TryRecord};
+use squall_model::{AccessRecord, InstanceId, LedgerRecord, Side, StateRecord, TryRecord, WireRecord};
 use squall_workload::LedgerLine;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
 };
 
 /// What was written down so far, of calls whose id begins with the run's prefix.
@@ -20,6 +17,7 @@ pub(crate) struct Gatherer {
     clock: WallOffset,
     proxies: BTreeMap<PathBuf, ProxyLogs>,
     ledgers: BTreeMap<PathBuf, (InstanceId, Tail)>,
+    link: Option<(PathBuf, Tail)>,
     /// Whose each address is, or was: a try to an instance that is gone is still a try to that instance.
     addresses: Bindings,
     /// Markers that came back: the file that they stood in.
@@ -27,6 +25,9 @@ pub(crate) struct Gatherer {
     pub(crate) access: Vec<AccessRecord>,
     pub(crate) tries: Vec<TryRecord>,
     pub(crate) ledger: Vec<(InstanceId, LedgerRecord)>,
+    pub(crate) states: Vec<StateRecord>,
+    /// Connections over damaged wires; one that is open is told at the barrier.
+    pub(crate) wires: Vec<WireRecord>,
     /// Lines that could not be read, the first few of them.
     pub(crate) unreadable: Vec<String>,
 }
@@ -37,44 +38,50 @@ struct ProxyLogs {
     outbound: (PathBuf, Tail),
     inbound: (PathBuf, Tail),
     tries: Option<Tail>,
+    states: Vec<Tail>,
 }
 
 impl Gatherer {
-    /// Reads nothing yet: seats are adopted one by one, each from what it has written by then on.
+    /// Reads nothing yet: seats are adopted one by one.
     pub(crate) fn new(prefix: &str) -> Gatherer {
         Gatherer {
             prefix: prefix.to_owned(),
             clock: clock::wall_offset(),
             proxies: BTreeMap::new(),
             ledgers: BTreeMap::new(),
+            link: None,
             addresses: Bindings::default(),
             marked: BTreeSet::new(),
             access: Vec::new(),
             tries: Vec::new(),
             ledger: Vec::new(),
+            states: Vec::new(),
+            wires: Vec::new(),
             unreadable: Vec::new(),
         }
     }
 
-    /// Reads what these seats write from now on; those it knows already go on.
-    pub(crate) fn adopt<'p, M: Mesh>(
-        &mut self,
-        mesh: &M,
-        seats: impl Iterator<Item = (&'p InstanceId, &'p Placed)>,
-    ) -> Result<(), EngineError> {
-        let tail = |path: &Path| Tail::from_here(path).map_err(EngineError::io(format!("read {}", path.display())));
-        for (instance, placed) in seats {
-            self.addresses.seats.insert(instance.clone(), placed.seat());
-            if !self.proxies.contains_key(&placed.folder) {
-                let logs = mesh.logs(&placed.folder);
+    /// Reads what these seats write from now on; those it knows already go on. Who comes later came for this run, and may have
+    /// written before we look: all that it wrote is read.
+    pub(crate) fn adopt<M: Mesh>(&mut self, mesh: &M, world: &mut World<'_, M>) -> Result<(), EngineError> {
+        let from = if self.proxies.is_empty() { Tail::from_here } else { Tail::from_start };
+        let tail = |path: &Path| from(path).map_err(EngineError::io(format!("read {}", path.display())));
+        self.addresses = world.addresses();
+        if let (None, Some(links)) = (&self.link, world.links()) {
+            self.link = Some((links.records().to_owned(), tail(links.records())?));
+        }
+        for (instance, placed) in world.seats() {
+            if !self.proxies.contains_key(placed.folder()) {
+                let logs = mesh.logs(placed.folder());
                 let own_file = logs.tries != logs.outbound;
                 let proxy = ProxyLogs {
                     instance: instance.clone(),
                     outbound: (logs.outbound.clone(), tail(&logs.outbound)?),
                     inbound: (logs.inbound.clone(), tail(&logs.inbound)?),
                     tries: if own_file { Some(tail(&logs.tries)?) } else { None },
+                    states: logs.states.iter().map(|path| tail(path)).collect::<Result<_, _>>()?,
                 };
-                self.proxies.insert(placed.folder.clone(), proxy);
+                self.proxies.insert(placed.folder().to_owned(), proxy);
             }
             if let Some(hosted) = &placed.hosted
                 && !self.ledgers.contains_key(&hosted.ledger)
@@ -87,11 +94,26 @@ impl Gatherer {
 
     /// Reads what was written since the last time.
     pub(crate) fn pump<M: Mesh>(&mut self, mesh: &M) -> Result<(), EngineError> {
-        let Gatherer { prefix, clock, proxies, ledgers, addresses, marked, access, tries, ledger, unreadable } = self;
+        let Gatherer {
+            prefix,
+            clock,
+            proxies,
+            ledgers,
+            link,
+            addresses,
+            marked,
+            access,
+            tries,
+            ledger,
+            states,
+            wires,
+            unreadable,
+        } = self;
         let (clock, at) = (*clock, &*addresses);
         let mut take = |path: &Path, line: &str, read: Result<LogLine, String>| match read {
             Ok(LogLine::Access(record)) if record.id.starts_with(prefix.as_str()) => access.push(record),
             Ok(LogLine::Try(record)) if record.id.starts_with(prefix.as_str()) => tries.push(record),
+            Ok(LogLine::State(record)) => states.push(record),
             Ok(LogLine::Marker(marker)) => drop(marked.insert((path.to_owned(), marker))),
             Ok(LogLine::Access(_) | LogLine::Try(_) | LogLine::Probe) => {}
             Err(why) if unreadable.len() < 5 => unreadable.push(format!("{why}: {line}")),
@@ -103,10 +125,23 @@ impl Gatherer {
                 tail.read(|line| take(Path::new(""), line, mesh.read_try(line, instance, at, clock)))
                     .map_err(EngineError::io("read an upstream log"))?;
             }
+            for tail in &mut proxy.states {
+                tail.read(|line| take(Path::new(""), line, mesh.read_state(line, instance, at, clock)))
+                    .map_err(EngineError::io("read a log of ejections and health checks"))?;
+            }
             for ((path, tail), side) in [(&mut proxy.outbound, Side::Outbound), (&mut proxy.inbound, Side::Inbound)] {
                 tail.read(|line| take(path, line, mesh.read_access(line, side, instance, at, clock)))
                     .map_err(EngineError::io("read an access log"))?;
             }
+        }
+        if let Some((path, tail)) = link {
+            tail.read(|line| match squall_link::parse_line(line) {
+                Ok(LinkLine::Connection(record)) => wires.push(record),
+                Ok(LinkLine::Marker(marker)) => drop(marked.insert((path.clone(), marker))),
+                Err(why) if unreadable.len() < 5 => unreadable.push(format!("{why}: {line}")),
+                Err(_) => {}
+            })
+            .map_err(EngineError::io("read the records of a link"))?;
         }
         for (path, (instance, tail)) in ledgers {
             tail.read(|line| match squall_workload::parse_line(line) {
@@ -123,36 +158,34 @@ impl Gatherer {
         Ok(())
     }
 
+    /// Whether the proxies say what they think of instances: then silence says that they think well of them.
+    pub(crate) fn tells_states(&self) -> bool {
+        self.proxies.values().any(|proxy| !proxy.states.is_empty())
+    }
+
     /// Waits until everything that was written before now has been read, from every seat that lives.
     ///
     /// No sleep: a marker goes through each proxy and into each ledger, and what came before it has arrived when it has.
     pub(crate) async fn barrier<M: Mesh>(
         &mut self,
         mesh: &M,
-        at: &Bindings,
-        living: &[(&InstanceId, &Placed)],
+        world: &mut World<'_, M>,
         marker: &str,
     ) -> Result<(), EngineError> {
         let by = deadline::BARRIER.from_now();
-        mesh.mark(marker, at, by).await?;
+        let at = world.living();
+        mesh.mark(marker, &at, by).await?;
         let mut expected = BTreeSet::new();
-        for (id, placed) in living {
-            if at.seats.contains_key(id) {
-                let logs = mesh.logs(&placed.folder);
-                expected.extend([(logs.outbound, marker.to_owned()), (logs.inbound, marker.to_owned())]);
-            }
-            if let Some(hosted) = &placed.hosted
-                && hosted.lives
-            {
-                let marked = clock::before(by, mark_ledger(&hosted.listen, marker)).await;
-                let late = || EngineError::Expired {
-                    deadline: deadline::BARRIER,
-                    what: format!("the workload of {id} to take a marker"),
-                };
-                marked.ok_or_else(late)?.map_err(EngineError::io(format!("mark the ledger of {id}")))?;
-                expected.insert((hosted.ledger.clone(), marker.to_owned()));
-            }
+        if let Some(links) = world.links() {
+            links.mark(marker).await?;
+            expected.insert((links.records().to_owned(), marker.to_owned()));
         }
+        for (_, placed) in world.seats().filter(|(id, _)| at.seats.contains_key(id)) {
+            let logs = mesh.logs(placed.folder());
+            expected.extend([(logs.outbound, marker.to_owned()), (logs.inbound, marker.to_owned())]);
+        }
+        let ledgers = world.mark_ledgers(marker).await?;
+        expected.extend(ledgers.into_iter().map(|ledger| (ledger, marker.to_owned())));
         loop {
             self.pump(mesh)?;
             if expected.is_subset(&self.marked) {
@@ -170,15 +203,4 @@ impl Gatherer {
             clock::until(clock::now() + std::time::Duration::from_micros(500)).await;
         }
     }
-}
-
-/// Has a workload write a marker into its ledger.
-async fn mark_ledger(listen: &Path, marker: &str) -> std::io::Result<()> {
-    let mut stream = UnixStream::connect(listen).await?;
-    let request =
-        format!("GET / HTTP/1.1\r\nhost: squall\r\n{}: {marker}\r\nconnection: close\r\n\r\n", squall_workload::MARKER);
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::error::EngineError;
 use squall_mesh::Endpoint;
-use squall_model::{Arrivals, Filter, Shape, TrafficLine};
+use squall_model::{Arrivals, Filter, Protocol, Shape, TrafficLine};
 use squall_traffic::{Line, Request};
 use std::time::Duration;
 
@@ -10,10 +10,17 @@ use std::time::Duration;
 pub(crate) const CLIENT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// One line, sent through these proxies.
-pub(crate) fn line(line: &TrafficLine, proxies: &[Endpoint], prefix: &str, seed: u64) -> Result<Line, EngineError> {
+pub(crate) fn line(
+    line: &TrafficLine,
+    protocol: Protocol,
+    proxies: &[Endpoint],
+    prefix: &str,
+    seed: u64,
+) -> Result<Line, EngineError> {
     let request = request(&line.with, line.to.service.as_str())?;
     let mut made =
         Line::new(line.number, endpoints(proxies), request, shape(line.shape, seed ^ u64::from(line.number)));
+    made.protocol = protocol;
     made.users = line.users;
     made.deadline = CLIENT_DEADLINE;
     made.id_prefix = prefix.to_owned();
@@ -24,12 +31,14 @@ pub(crate) fn line(line: &TrafficLine, proxies: &[Endpoint], prefix: &str, seed:
 pub(crate) fn settling(
     number: u16,
     to: &str,
+    protocol: Protocol,
     proxies: &[Endpoint],
     calls: u64,
     prefix: &str,
 ) -> Result<Line, EngineError> {
     let request = request(&Filter::default(), to)?;
     let mut made = Line::new(number, endpoints(proxies), request, squall_traffic::Shape::Serial { calls });
+    made.protocol = protocol;
     made.deadline = Duration::from_secs(2);
     made.id_prefix = prefix.to_owned();
     Ok(made)

@@ -7,8 +7,8 @@ use crate::{
 };
 use futures_util::future::join_all;
 use squall_mesh::{Bindings, Endpoint, Mesh, Seat};
-use squall_model::{InstanceId, ServiceName, Topology};
-use squall_place::{Keeper, ProcessHandle, ProcessId, ProcessSpec, Signal};
+use squall_model::{InstanceId, Protocol, Service, ServiceName, Topology};
+use squall_place::{Keeper, ProcessFolder, ProcessHandle, ProcessId, ProcessSpec, Signal};
 use squall_workload::{Control, Onward, WorkloadConfig};
 use std::{
     cell::{Cell, RefCell},
@@ -22,7 +22,7 @@ use std::{
 pub(crate) struct Pool<'a, M> {
     pub(crate) mesh: &'a M,
     pub(crate) keeper: &'a Keeper,
-    exe: &'a Path,
+    pub(crate) exe: &'a Path,
     idle: RefCell<Vec<Placed>>,
     next: Cell<u32>,
     seed: u64,
@@ -32,7 +32,9 @@ pub(crate) struct Pool<'a, M> {
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub(crate) node: String,
-    pub(crate) folder: PathBuf,
+    /// Where the proxy's sockets and logs are. A proxy that comes back is started in the same place, so that its own instance
+    /// finds it again; to others it has another address.
+    home: ProcessFolder,
     pub(crate) proxy: ProcessHandle,
     pub(crate) inbound: SocketAddr,
     pub(crate) hosted: Option<Hosted>,
@@ -48,7 +50,7 @@ pub(crate) struct Hosted {
     pub(crate) ledger: PathBuf,
     /// What it says of itself.
     pub(crate) log: PathBuf,
-    /// False once a scenario has killed it.
+    /// False once a scenario has killed it, and while it stands still: nobody commands it then.
     pub(crate) lives: bool,
 }
 
@@ -56,7 +58,17 @@ pub(crate) struct Hosted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Role {
     pub(crate) instance: InstanceId,
-    pub(crate) onward: Vec<ServiceName>,
+    pub(crate) protocol: Protocol,
+    pub(crate) onward: Vec<(ServiceName, Protocol)>,
+}
+
+impl Role {
+    /// What an instance of this service is started as.
+    pub(crate) fn of(topology: &Topology, service: &Service, instance: InstanceId) -> Role {
+        let protocol = |name: &ServiceName| topology.service(name).map_or(Protocol::default(), |s| s.protocol);
+        let onward = service.calls.iter().map(|name| (name.clone(), protocol(name))).collect();
+        Role { instance, protocol: service.protocol, onward }
+    }
 }
 
 /// What an instance needs: a proxy always, a workload if anybody calls it.
@@ -66,7 +78,19 @@ pub(crate) struct Want {
     pub(crate) called: bool,
 }
 
+impl Hosted {
+    /// Whether it calls others when it is called.
+    pub(crate) fn calls_onward(&self) -> bool {
+        !self.role.onward.is_empty()
+    }
+}
+
 impl Placed {
+    /// The proxy's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.home.path()
+    }
+
     /// Its proxy, and its workload where it has one.
     pub(crate) fn processes(&self) -> impl Iterator<Item = &ProcessHandle> {
         std::iter::once(&self.proxy).chain(self.hosted.as_ref().map(|h| &h.process))
@@ -76,7 +100,7 @@ impl Placed {
     pub(crate) fn seat(&self) -> Seat {
         Seat {
             node: self.node.clone(),
-            folder: self.folder.clone(),
+            folder: self.folder().to_owned(),
             inbound: self.inbound,
             workload: self.hosted.as_ref().map(|h| Endpoint::Unix(h.listen.clone())),
         }
@@ -88,7 +112,7 @@ pub(crate) fn wants(topology: &Topology) -> Vec<Want> {
     topology
         .instances()
         .map(|(instance, service, _)| Want {
-            role: Role { instance, onward: service.calls.clone() },
+            role: Role::of(topology, service, instance),
             called: topology.callers(&service.name).next().is_some(),
         })
         .collect()
@@ -96,7 +120,8 @@ pub(crate) fn wants(topology: &Topology) -> Vec<Want> {
 
 /// The seats of some placed instances.
 pub(crate) fn bindings(placed: &BTreeMap<InstanceId, Placed>, tag: &str) -> Bindings {
-    Bindings { seats: placed.iter().map(|(id, p)| (id.clone(), p.seat())).collect(), tag: tag.to_owned() }
+    let seats = placed.iter().map(|(id, p)| (id.clone(), p.seat())).collect();
+    Bindings { seats, tag: tag.to_owned(), ..Bindings::default() }
 }
 
 impl<'a, M: Mesh> Pool<'a, M> {
@@ -143,6 +168,15 @@ impl<'a, M: Mesh> Pool<'a, M> {
         }
     }
 
+    /// Has a process end in order, and waits until it is gone; one that does not listen is killed.
+    pub(crate) async fn stop(&self, process: &ProcessHandle) {
+        if self.keeper.signal(process.id, Signal::Term).await.is_ok()
+            && self.keeper.wait_exit(process.id, deadline::STOP.instant()).await.is_err()
+        {
+            self.kill(process).await;
+        }
+    }
+
     /// Kills a process and waits until it is gone; one that is gone already is no error.
     pub(crate) async fn kill(&self, process: &ProcessHandle) {
         // A keeper that is lost has taken everything with it.
@@ -183,7 +217,7 @@ impl<'a, M: Mesh> Pool<'a, M> {
                 self.kill(&hosted.process).await;
             }
             if want.called {
-                match self.host(&placed.folder, want.role).await {
+                match self.host(placed.folder(), want.role).await {
                     Ok(hosted) => placed.hosted = Some(hosted),
                     Err(error) => {
                         self.give_back(placed);
@@ -195,34 +229,53 @@ impl<'a, M: Mesh> Pool<'a, M> {
         Ok(placed)
     }
 
-    /// Starts a proxy and waits until it is live.
+    /// Starts a proxy in a folder of its own and waits until it is live.
     async fn boot(&self) -> Result<Placed, EngineError> {
-        let by = deadline::PLACE.from_now();
-        let number = self.next.replace(self.next.get() + 1);
-        let node = format!("p{number}");
+        let node = self.next_node();
         let home = self.keeper.folder().process_folder(&node)?;
-        let folder = home.path().to_owned();
-        let launch = self.mesh.launch(&node, &folder);
+        let (proxy, inbound) = self.start_proxy(&node, &home).await?;
+        Ok(Placed { node, home, proxy, inbound, hosted: None })
+    }
+
+    /// Starts another proxy in the place of a dead one: a new node with another address. Gives the former address.
+    pub(crate) async fn boot_again(&self, placed: &mut Placed) -> Result<SocketAddr, EngineError> {
+        self.mesh.forget(&placed.seat());
+        let node = self.next_node();
+        let (proxy, inbound) = self.start_proxy(&node, &placed.home).await?;
+        let former = std::mem::replace(&mut placed.inbound, inbound);
+        (placed.node, placed.proxy) = (node, proxy);
+        Ok(former)
+    }
+
+    fn next_node(&self) -> String {
+        format!("p{}", self.next.replace(self.next.get() + 1))
+    }
+
+    /// Starts a proxy and waits until it is live; one that does not come to life is not left behind.
+    async fn start_proxy(&self, node: &str, home: &ProcessFolder) -> Result<(ProcessHandle, SocketAddr), EngineError> {
+        let launch = self.mesh.launch(node, home.path());
         for (path, content) in &launch.files {
             std::fs::write(path, content).map_err(EngineError::io(format!("write {}", path.display())))?;
         }
-        let spec = ProcessSpec::new(format!("proxy {node}"), launch.program, home).args(launch.args);
+        let spec = ProcessSpec::new(format!("proxy {node}"), launch.program, home.clone()).args(launch.args);
         let proxy = self.keeper.spawn(spec).await?;
-        let ready = self.mesh.ready(&node, &folder, by);
+        let ready = self.mesh.ready(node, home.path(), deadline::PLACE.from_now());
         let gone = self.keeper.wait_exit(proxy.id, deadline::PLACE.instant());
         let inbound = tokio::select! {
             ready = ready => ready.map_err(EngineError::from),
             gone = gone => match gone {
-                Ok(end) => Err(EngineError::StillBorn { what: format!("proxy {node}"), how: end.how.to_string() }),
+                Ok(end) => Err(EngineError::StillBorn {
+                    what: format!("proxy {node}"),
+                    how: end.how.to_string(),
+                    said: last_line(&home.log()),
+                }),
                 Err(error) => Err(error.into()),
             },
         };
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let placed = Placed { node, folder, proxy, inbound: *inbound.as_ref().unwrap_or(&nowhere), hosted: None };
         match inbound {
-            Ok(_) => Ok(placed),
+            Ok(inbound) => Ok((proxy, inbound)),
             Err(error) => {
-                self.throw_away(placed).await;
+                self.kill(&proxy).await;
                 Err(error)
             }
         }
@@ -237,13 +290,19 @@ impl<'a, M: Mesh> Pool<'a, M> {
             Endpoint::Unix(path) => squall_workload::Endpoint::Unix(path),
             Endpoint::Tcp(address) => squall_workload::Endpoint::Tcp(address),
         };
+        let onward = |(service, protocol): &(ServiceName, Protocol)| Onward {
+            service: service.clone(),
+            protocol: *protocol,
+            via: own.clone(),
+        };
         let config = WorkloadConfig {
             instance: role.instance.clone(),
+            protocol: role.protocol,
             listen: squall_workload::Endpoint::Unix(listen.clone()),
             control: control.clone(),
             ledger: ledger.clone(),
             behaviour: squall_model::Behaviour::default(),
-            onward: role.onward.iter().map(|s| Onward { service: s.clone(), via: own.clone() }).collect(),
+            onward: role.onward.iter().map(onward).collect(),
             onward_log: None,
             seed: self.seed ^ u64::from(role.instance.number),
         };
@@ -276,6 +335,12 @@ impl<'a, M: Mesh> Pool<'a, M> {
             Ok(())
         })
     }
+}
+
+/// The last line with anything in it of what a process said.
+fn last_line(log: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(log).ok()?;
+    text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
 }
 
 /// The result of a future, or the named deadline's expiry.

@@ -12,14 +12,18 @@ use crate::{
     watch::{Patience, Watch, happened},
     world::World,
 };
-use squall_evidence::{Evidence, Health, Observed, Planned, StageTimes, join};
+use squall_evidence::{Evidence, Health, LifeEnd, Observed, Planned, StageTimes, join};
 use squall_mesh::{Mesh, MeshError};
 use squall_model::{
-    Body, CallRecord, ClientEnd, CounterRecord, Finding, Finished, InstanceId, Plan, RunOf, Stamp, Variation, Verdict,
+    Body, CallRecord, ClientEnd, CounterRecord, Finding, Finished, InstanceId, Plan, Protocol, RunOf, Stamp, Variation,
+    Verdict,
 };
 use squall_traffic::ScheduleBound;
 use squall_verdict::Settings;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// What one run of one scenario came to.
 #[derive(Debug, Clone)]
@@ -81,11 +85,21 @@ fn verdict_of(error: &EngineError) -> Verdict {
     }
 }
 
+/// An error that came after a death is told with it: the death explains it.
+fn after(died: Option<LifeEnd>, error: EngineError) -> EngineError {
+    match (died, error) {
+        (None, error) | (_, error @ (EngineError::Interrupted | EngineError::Died { .. })) => error,
+        (Some(died), error) => EngineError::Died { died: Box::new(died), then: Box::new(error) },
+    }
+}
+
 /// A run under way, with all that it has learned so far.
 struct Performance<'e, M> {
     engine: &'e Engine<'e, M>,
     pool: &'e Pool<'e, M>,
     plan: &'e Plan,
+    /// The plan as written; the same one where this is no control run.
+    main: &'e Plan,
     of: &'e RunOf,
     prefix: String,
     planned: Vec<Planned>,
@@ -97,11 +111,12 @@ struct Performance<'e, M> {
 }
 
 impl<'e, M: Mesh> Performance<'e, M> {
-    fn new(engine: &'e Engine<'e, M>, pool: &'e Pool<'e, M>, plan: &'e Plan, main: &Plan, of: &'e RunOf) -> Self {
+    fn new(engine: &'e Engine<'e, M>, pool: &'e Pool<'e, M>, plan: &'e Plan, main: &'e Plan, of: &'e RunOf) -> Self {
         Performance {
             engine,
             pool,
             plan,
+            main,
             of,
             prefix: format!("r{}.", engine.next_run()),
             planned: squall_evidence::planned(main),
@@ -125,7 +140,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
     /// Places the mesh, plays the scenario, and leaves the mesh as clean as it was, whatever happened between.
     async fn perform(&mut self) -> Result<Outcome, EngineError> {
         let tag = self.prefix.trim_end_matches('.').to_owned();
-        let mut world = World::place(self.pool, self.plan, tag).await?;
+        let mut world = World::place(self.pool, self.plan, self.main, tag).await?;
         self.done("place");
         let stop = self.engine.stopper.clone();
         let played = tokio::select! {
@@ -135,10 +150,11 @@ impl<'e, M: Mesh> Performance<'e, M> {
         };
         // A process that died may be why it failed: that is told before its seat is thrown away.
         world.check_lives(self.engine.events, self.of);
+        let died = world.ends().into_iter().find(|end| end.asked.is_none());
         let fit = played.is_ok() && world.is_healthy();
         world.leave(fit).await;
         self.done("recycle");
-        let (observed, logs) = played?;
+        let (observed, logs) = played.map_err(|error| after(died, error))?;
         Ok(self.judge(observed, &logs))
     }
 
@@ -151,7 +167,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         self.settle(world).await?;
         world.behave().await?;
         let mut gatherer = Gatherer::new(&self.prefix);
-        gatherer.adopt(mesh, world.seats())?;
+        gatherer.adopt(mesh, world)?;
         let before = mesh.counters(&world.living()).await?;
         let asleep = clock::suspended();
         self.done("settle");
@@ -166,20 +182,22 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let lag = lag.worst();
         self.done("traffic");
 
+        let last = self.stages.last().map_or(begin, |stage| stage.last_intended);
+        world.rest(last + lines::CLIENT_DEADLINE).await?;
         let late = world.end_faults().await?;
         watch.effects.extend(happened(self.stages.len().saturating_sub(1), &late));
         self.done("clean");
-        let living: Vec<(&InstanceId, &Placed)> = world.seats().collect();
         let marker = format!("{}end", self.prefix);
-        gatherer.barrier(mesh, &world.living(), &living, &marker).await?;
+        gatherer.barrier(mesh, world, &marker).await?;
         world.check_lives(self.engine.events, self.of);
         let after = mesh.counters(&world.living()).await?;
         self.done("barrier");
 
         let mut observed = self.observed(gatherer, watch);
-        observed.counters = rises(&before, &after);
+        observed.counters = rises(&before, &after, world.begun_anew());
         observed.lives = world.ends();
         observed.lapses = world.lapses();
+        observed.health.unwritten = mesh.unwritten().as_nanos() as u64;
         observed.health.slept = clock::suspended() > asleep;
         observed.health.loop_lag = self.load_lag(begin).max(lag);
         Ok((observed, Logs::of(mesh, world.seats())))
@@ -193,17 +211,18 @@ impl<'e, M: Mesh> Performance<'e, M> {
             let proxies: Vec<_> = world
                 .present()
                 .filter(|(id, _)| id.service == line.caller)
-                .map(|(_, placed)| self.engine.mesh.outbound(&placed.folder))
+                .map(|(_, placed)| self.engine.mesh.outbound(placed.folder()))
                 .collect();
-            let callees = world.topology().service(&line.to.service).map_or(1, |s| s.instances.len());
-            let calls = (proxies.len() * callees * 2) as u64;
-            made.push(lines::settling(line.number, line.to.service.as_str(), &proxies, calls, "settle.")?);
+            let callee = world.topology().service(&line.to.service);
+            let calls = (proxies.len() * callee.map_or(1, |s| s.instances.len()) * 2) as u64;
+            let protocol = callee.map_or(Protocol::default(), |s| s.protocol);
+            made.push(lines::settling(line.number, line.to.service.as_str(), protocol, &proxies, calls, "settle.")?);
         }
         let run = self.engine.load.begin(made, squall_traffic::Start::default())?;
         within(deadline::SETTLE, "the first calls over each edge", run.finish(deadline::SETTLE.at_most)).await??;
         let mut calls = Vec::new();
         run.drain_into(&mut calls);
-        match calls.iter().any(|call| matches!(call.end, ClientEnd::Answered(_))) {
+        match calls.iter().any(|call| matches!(call.end, ClientEnd::Answered(_) | ClientEnd::Grpc(_))) {
             true => Ok(()),
             false => {
                 Err(EngineError::Plan("not one call over its edges was answered before anything was broken".into()))
@@ -263,12 +282,16 @@ impl<'e, M: Mesh> Performance<'e, M> {
             starved: self.stages.iter().map(|s| s.schedule.starved).sum(),
             ..Health::default()
         };
+        let tells_states = gatherer.tells_states();
         Observed {
             prefix: self.prefix.clone(),
             calls: self.calls.clone(),
             access: gatherer.access,
             tries: gatherer.tries,
             ledger: gatherer.ledger,
+            tells_states,
+            states: gatherer.states,
+            wires: gatherer.wires,
             unreadable: gatherer.unreadable,
             effects: watch.effects,
             planned: self.planned.clone(),
@@ -318,7 +341,7 @@ impl Logs {
     fn of<'p, M: Mesh>(mesh: &M, seats: impl Iterator<Item = (&'p InstanceId, &'p Placed)>) -> Logs {
         let mut logs = Logs::default();
         for (id, placed) in seats {
-            let paths = mesh.logs(&placed.folder);
+            let paths = mesh.logs(placed.folder());
             logs.access.extend([paths.outbound, paths.inbound]);
             logs.own.push((id.clone(), paths.own));
         }
@@ -333,9 +356,11 @@ fn times(record: &StageRecord) -> StageTimes {
 type Counters = BTreeMap<InstanceId, BTreeMap<String, u64>>;
 
 /// What each counter rose by. A proxy that was not there before, or is not there now, has no baseline and no record.
-fn rises(before: &Counters, after: &Counters) -> Vec<CounterRecord> {
+fn rises(before: &Counters, after: &Counters, anew: &BTreeSet<InstanceId>) -> Vec<CounterRecord> {
+    let zero = BTreeMap::new();
     let rise = |id: &InstanceId, now: &BTreeMap<String, u64>| {
-        let base = before.get(id)?;
+        // One that has begun anew counts from nothing.
+        let base = before.get(id).map(|base| if anew.contains(id) { &zero } else { base })?;
         let rises = now
             .iter()
             .map(|(name, value)| (name.clone(), value.saturating_sub(base.get(name).copied().unwrap_or(0))))

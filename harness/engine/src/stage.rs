@@ -11,7 +11,8 @@ use crate::{
 };
 use squall_mesh::{Endpoint, Mesh};
 use squall_model::{
-    Act, Body, CallRecord, ClientEnd, Cue, CueEffect, Effect, Plan, Progress, RunOf, Shape, Stage, Stamp, TrafficLine,
+    Act, Body, CallRecord, ClientEnd, Cue, CueEffect, Effect, GrpcStatus, Plan, Progress, Protocol, RunOf, Shape,
+    Stage, Stamp, TrafficLine,
 };
 use squall_traffic::{LoadThread, Phase, Run, ScheduleHealth, Start};
 use std::time::Duration;
@@ -62,7 +63,7 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
     /// Runs the stage, its calls numbered from here, and says where the numbers of the next begin.
     pub(crate) async fn run(mut self, first_seq: u64) -> Result<(StageRecord, u64), EngineError> {
         for act in &self.stage.standing {
-            self.enact(*act).await?;
+            self.enact(*act, clock::now()).await?;
         }
         let run = self.cast.load.begin(self.lines()?, Start { at: None, first_seq })?;
         let origin = run.t0();
@@ -84,10 +85,13 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
         let (cast, world) = (self.cast, &*self.world);
         let proxies = |line: &TrafficLine| -> Vec<Endpoint> {
             let seats = world.present().filter(|(id, _)| id.service == line.caller);
-            seats.map(|(_, placed)| cast.mesh.outbound(&placed.folder)).collect()
+            seats.map(|(_, placed)| cast.mesh.outbound(placed.folder())).collect()
         };
         let seed = cast.plan.seed;
-        self.stage.lines.iter().map(|line| lines::line(line, &proxies(line), cast.prefix, seed)).collect()
+        let protocol =
+            |line: &TrafficLine| world.topology().service(&line.to.service).map_or(Protocol::default(), |s| s.protocol);
+        let made = |line| lines::line(line, protocol(line), &proxies(line), cast.prefix, seed);
+        self.stage.lines.iter().map(made).collect()
     }
 
     /// Cues at their moments, looks in between, until the last call is sent and the last cue has come.
@@ -99,8 +103,8 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
             tokio::select! {
                 biased;
                 () = clock::until(next.unwrap_or_default()), if next.is_some() => {
-                    let Some(Cue { act, .. }) = cues.next() else { continue };
-                    self.enact(*act).await?;
+                    let Some(Cue { act, at }) = cues.next() else { continue };
+                    self.enact(*act, run.t0() + *at).await?;
                 }
                 sent = run.reached(Phase::Draining), if next.is_none() => {
                     sent?;
@@ -136,11 +140,11 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
     }
 
     /// Has a cue take effect, tells everybody, and goes on reading whoever is new.
-    async fn enact(&mut self, act: Act) -> Result<(), EngineError> {
+    async fn enact(&mut self, act: Act, due: Stamp) -> Result<(), EngineError> {
         // By the addresses that instances have until now: what comes back comes back under another.
         self.gatherer.pump(self.cast.mesh)?;
-        let effects = self.world.enact(act).await?;
-        self.gatherer.adopt(self.cast.mesh, self.world.seats())?;
+        let effects = self.world.enact(act, due).await?;
+        self.gatherer.adopt(self.cast.mesh, self.world)?;
         for (act, effect) in effects {
             self.cast.events.emit(Some(self.cast.of), Body::CueEffect(cue(self.cast.plan, act, effect)));
             self.effects.push((act, effect));
@@ -152,7 +156,11 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
         let lines = &self.stage.lines;
         let open_ended = lines.iter().any(|line| matches!(line.shape, Shape::Decide { .. }));
         let planned = lines.iter().filter_map(|line| line.shape.calls()).sum();
-        let failed = self.calls.iter().filter(|c| !matches!(c.end, ClientEnd::Answered(0..400))).count();
+        let failed = self
+            .calls
+            .iter()
+            .filter(|c| !matches!(c.end, ClientEnd::Answered(0..400) | ClientEnd::Grpc(GrpcStatus::Ok)))
+            .count();
         Progress {
             sent: progress.sent,
             planned: if open_ended { 0 } else { planned },

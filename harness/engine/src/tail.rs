@@ -28,6 +28,16 @@ impl Tail {
         Ok(tail)
     }
 
+    /// From the beginning: all of it is ours.
+    ///
+    /// # Errors
+    /// Where the file is there and cannot be read.
+    pub(crate) fn from_start(path: &Path) -> io::Result<Tail> {
+        let mut tail = Tail { path: path.to_owned(), file: None, partial: Vec::new() };
+        tail.open()?;
+        Ok(tail)
+    }
+
     /// Calls `line` for each whole line that was appended since the last time.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Tells of a judgement: claims with what bears on them, faults with their counts, evidence kept where it is needed.
 
 use crate::{events::Events, scenario::Logs};
-use squall_evidence::Evidence;
+use squall_evidence::{Evidence, absences};
 use squall_model::{Body, DoseCount, Exemplar, Finding, Judged, Plan, RunOf, Verdict};
 use std::{
     fs,
@@ -38,6 +38,9 @@ pub(crate) fn judgement(
                 count: count.clone(),
             },
         );
+    }
+    for absence in absences(plan, evidence) {
+        events.emit(Some(of), Body::Absence(absence));
     }
     let violated = findings.iter().any(|finding| finding.verdict == Verdict::Violated);
     let lines = if violated { Lines::read(logs) } else { Lines::default() };

@@ -81,6 +81,8 @@ impl<'p> Watch<'p> {
             access: std::mem::take(&mut look.gatherer.access),
             tries: std::mem::take(&mut look.gatherer.tries),
             ledger: std::mem::take(&mut look.gatherer.ledger),
+            states: std::mem::take(&mut look.gatherer.states),
+            wires: std::mem::take(&mut look.gatherer.wires),
             ..self.so_far(look)
         };
         let evidence = join(self.plan, seen);
@@ -88,9 +90,10 @@ impl<'p> Watch<'p> {
             Patience::UntilDecided => squall_verdict::decided(self.plan, &evidence, &self.settings),
             Patience::UntilViolated => squall_verdict::violated_already(self.plan, &evidence, &self.settings),
         };
-        let Observed { calls, access, tries, ledger, .. } = evidence.into_observed();
+        let Observed { calls, access, tries, ledger, states, wires, .. } = evidence.into_observed();
         *look.calls = calls;
         (look.gatherer.access, look.gatherer.tries, look.gatherer.ledger) = (access, tries, ledger);
+        (look.gatherer.states, look.gatherer.wires) = (states, wires);
         self.over
     }
 
@@ -102,6 +105,7 @@ impl<'p> Watch<'p> {
             prefix: self.prefix.clone(),
             effects: self.effects.iter().copied().chain(happened(look.stage, look.effects)).collect(),
             planned: self.planned.clone(),
+            tells_states: look.gatherer.tells_states(),
             stages: self.stages.iter().copied().chain([here]).collect(),
             lives: look.lives.clone(),
             unresolved_from: Some(look.unresolved.map_or(read_up_to, |at| at.min(read_up_to))),

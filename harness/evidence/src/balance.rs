@@ -39,6 +39,8 @@ pub enum LawId {
     DelaysCounted,
     /// Each FI and DI belongs to a fault of this scenario.
     FaultOwned,
+    /// Each damage that a link did to a connection belongs to a fault of this scenario.
+    DamageOwned,
 }
 
 /// By how much two observers may differ without contradicting each other.
@@ -103,6 +105,7 @@ impl fmt::Display for Balance {
             LawId::AbortsCounted => ("lines with FI", "counted by aborts_injected"),
             LawId::DelaysCounted => ("lines with DI", "counted by delays_injected"),
             LawId::FaultOwned => ("lines with FI or DI", "of a fault of this scenario"),
+            LawId::DamageOwned => ("damages of connections", "of a fault of this scenario"),
         };
         write!(f, "{} {left}, {} {right}", self.left, self.right)?;
         if let Some(at) = &self.at {
@@ -124,8 +127,12 @@ pub fn balances(plan: &Plan, evidence: &Evidence) -> Vec<Balance> {
     all.push(records_called(evidence));
     all.push(tries_logged(evidence));
     all.extend(tries_matched(evidence));
-    let (flagged, unowned) = dose::unowned(plan, evidence);
-    all.push(Balance::new(LawId::FaultOwned, None, flagged, flagged - unowned, Slack::default()));
+    for (law, (found, unowned)) in [
+        (LawId::FaultOwned, dose::unowned(plan, evidence)),
+        (LawId::DamageOwned, dose::unowned_damages(plan, evidence)),
+    ] {
+        all.push(Balance::new(law, None, found, found - unowned, Slack::default()));
+    }
     for counted in &counted::Counted::all(evidence) {
         all.extend(counted.balances(evidence));
     }
@@ -138,7 +145,8 @@ pub(crate) fn is_from_workload(line: &AccessRecord) -> bool {
     passed_on && line.status != 0 && !Flags(&line.flags).has("FI")
 }
 
-/// Can a record of something that went on from `from` to `to` have been lost with a process that was killed meanwhile?
+/// Can a record of something that went on from `from` to `to` have been lost with a process that was killed meanwhile, or while
+/// its record was not yet written?
 pub(crate) fn lost_with(
     evidence: &Evidence,
     what: Process,
@@ -146,10 +154,16 @@ pub(crate) fn lost_with(
     from: Stamp,
     to: Stamp,
 ) -> bool {
-    let error = Duration::from_nanos(evidence.observed.health.clock_error);
+    let health = &evidence.observed.health;
+    let error = Duration::from_nanos(health.clock_error);
+    let unwritten = match what {
+        Process::Proxy => Duration::from_nanos(health.unwritten),
+        // A ledger is written before its try is answered.
+        _ => Duration::ZERO,
+    };
     evidence.observed.lives.iter().filter(|life| life.what == what && whose(&life.instance)).any(|life| {
         let asked = life.asked.unwrap_or(life.at);
-        from <= life.at + error && to + error >= asked
+        from <= life.at + error && to + unwritten + error >= asked
     })
 }
 

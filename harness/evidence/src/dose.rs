@@ -1,13 +1,18 @@
 //! Was each fault what it was meant to be? What it touched, against what it could have touched.
 
+mod answers;
+mod down;
 mod draw;
 mod events;
+mod wires;
 
 use crate::{Border, Evidence, Fit, Flags, Window};
 use draw::{Armed, Leak, leaks, units};
-use squall_model::{Act, Dose, DoseCount, Fault, FaultId, FaultKind, Plan};
+use squall_model::{Act, Dose, DoseCount, Down, Fault, FaultId, FaultKind, Plan};
 use squall_stats::{bounds, share::Look};
 use std::time::Duration;
+pub(crate) use wires::unowned_damages;
+use wires::{WireLeak, wire_leak_of, wire_leaks};
 
 /// Error rate of a dose that is found too weak or too strong: it makes a verdict inconclusive, never green or red.
 const ERROR: f64 = 1e-5;
@@ -28,29 +33,44 @@ pub fn window_of(evidence: &Evidence, fault: FaultId) -> Option<Window> {
 #[must_use]
 pub fn doses(plan: &Plan, evidence: &Evidence) -> Vec<DoseCount> {
     let armed = Armed::all(plan, evidence);
-    let leaks = leaks(evidence, &armed);
+    let leaks = Leaks { drawn: leaks(evidence, &armed), wires: wire_leaks(plan, evidence, &armed) };
     let dose = |fault: &Fault| match armed.iter().find(|a| a.fault.id == fault.id) {
         None => DoseCount { fault: fault.id, dose: Dose::Absent, touched: 0, of: 0 },
-        Some(armed_fault) => match &fault.does {
-            FaultKind::Touch { .. } => drawn(evidence, &armed, armed_fault, &leaks),
-            FaultKind::Answers { of, how } => events::answers(plan, evidence, armed_fault, of, *how),
-            FaultKind::Killed { of } => events::killed(plan, evidence, armed_fault, of, crate::Process::Proxy),
-            FaultKind::ProcessKilled { of } => {
-                events::killed(plan, evidence, armed_fault, of, crate::Process::Workload)
-            }
-            FaultKind::ControlPlaneKilled => events::control_plane(evidence, armed_fault),
-            FaultKind::Resized { .. } => DoseCount { fault: fault.id, dose: Dose::Confirmed, touched: 1, of: 1 },
-            FaultKind::Outage { .. } => leaked(&armed, armed_fault, &leaks, events::outage(evidence, armed_fault)),
-        },
+        Some(own) => leaked(&armed, own, &leaks, count(plan, evidence, &armed, own)),
     };
     plan.faults.iter().map(dose).collect()
+}
+
+/// What a fault touched of what it was meant to.
+fn count(plan: &Plan, evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
+    match &own.fault.does {
+        FaultKind::Touch { .. } => drawn(evidence, armed, own),
+        FaultKind::Answers { of, how } => answers::answers(plan, evidence, own, of, *how),
+        FaultKind::Down { how: Down::Killed | Down::Stopped, part, of } => down::killed(plan, evidence, own, of, *part),
+        FaultKind::Down { how: Down::Paused, part, of } => down::paused(plan, evidence, own, of, *part),
+        FaultKind::Restarted { part, of } => down::restarted(plan, evidence, own, of, *part),
+        FaultKind::Wire { of, damage } => wires::damaged(plan, evidence, own, of, *damage),
+        FaultKind::ControlPlaneKilled => events::control_plane(evidence, own),
+        FaultKind::Resized { service, to } => events::resized(plan, evidence, own, service, *to),
+        FaultKind::Outage { .. } => events::outage(evidence, own),
+    }
+}
+
+/// A dose of what must be whole: one that was spared is too many.
+fn counted(own: &Armed<'_>, touched: u64, of: u64) -> DoseCount {
+    let dose = match touched {
+        0 => Dose::Absent,
+        _ if touched < of => Dose::Weaker,
+        _ => Dose::Confirmed,
+    };
+    DoseCount { fault: own.fault.id, dose, touched, of }
 }
 
 /// Lines with FI or DI, and how many of them no fault of the plan can have caused though it draws none at all: those of
 /// a plan that does are told as leaks, by their edges.
 pub(crate) fn unowned(plan: &Plan, evidence: &Evidence) -> (u64, u64) {
     let flagged = units(evidence).filter(|u| Flags(&u.line.flags).has_any(&["FI", "DI"])).count() as u64;
-    let draws = plan.faults.iter().any(|f| matches!(f.does, FaultKind::Touch { .. } | FaultKind::Outage { .. }));
+    let draws = plan.faults.iter().any(|f| matches!(f.does, FaultKind::Touch { .. }));
     (flagged, if draws { 0 } else { flagged })
 }
 
@@ -77,15 +97,22 @@ impl Drawn {
     }
 }
 
-fn drawn(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>, leaks: &[Leak]) -> DoseCount {
-    let counted = count(evidence, armed, own);
+fn drawn(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
+    let counted = draws(evidence, armed, own);
     let Drawn { touched, of, .. } = counted;
-    leaked(armed, own, leaks, DoseCount { fault: own.fault.id, dose: counted.dose(), touched, of })
+    DoseCount { fault: own.fault.id, dose: counted.dose(), touched, of }
 }
 
-fn leaked(armed: &[Armed<'_>], own: &Armed<'_>, leaks: &[Leak], count: DoseCount) -> DoseCount {
-    match leak_of(armed, own, leaks) {
-        Some(leak) => DoseCount { dose: Dose::Leaked(leak.edge.clone()), ..count },
+/// Touches where no fault was aimed.
+struct Leaks {
+    drawn: Vec<Leak>,
+    wires: Vec<WireLeak>,
+}
+
+fn leaked(armed: &[Armed<'_>], own: &Armed<'_>, leaks: &Leaks, count: DoseCount) -> DoseCount {
+    let drawn = leak_of(armed, own, &leaks.drawn).map(|leak| &leak.edge);
+    match drawn.or_else(|| wire_leak_of(armed, own, &leaks.wires).map(|leak| &leak.edge)) {
+        Some(edge) => DoseCount { dose: Dose::Leaked(edge.clone()), ..count },
         None => count,
     }
 }
@@ -95,11 +122,11 @@ fn leaked(armed: &[Armed<'_>], own: &Armed<'_>, leaks: &[Leak], count: DoseCount
 fn leak_of<'a>(armed: &[Armed<'_>], own: &Armed<'_>, leaks: &'a [Leak]) -> Option<&'a Leak> {
     let is =
         |a: &Armed<'_>, leak: &Leak| a.draw().is_some_and(|(level, flag, _)| level == leak.level && flag == leak.flag);
-    leaks.iter().find(|leak| is(own, leak) || !armed.iter().any(|a| is(a, leak)))
+    leaks.iter().find(|leak| is(own, leak) || (own.draw().is_some() && !armed.iter().any(|a| is(a, leak))))
 }
 
 /// Counts the units that lie under this fault of its kind alone; where there is none, those under several.
-fn count(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> Drawn {
+fn draws(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> Drawn {
     let Some((level, flag, share)) = own.draw() else { return Drawn::default() };
     let error = Duration::from_nanos(evidence.observed().health.clock_error);
     let mut alone = Drawn { chance: share, ..Drawn::default() };

@@ -4,7 +4,7 @@
 //! versions; but they are not enough: access control, JWT and admission control show `-` and speak by their details alone.
 
 use crate::CallOutcome;
-use squall_model::{AccessRecord, Shedder};
+use squall_model::{AccessRecord, GrpcStatus, Shedder};
 
 /// Response flags as logged: `-`, `URX`, `DI,FI`.
 #[derive(Debug, Clone, Copy)]
@@ -60,14 +60,21 @@ pub fn shedder(line: &AccessRecord) -> Option<Shedder> {
     Flags(&line.flags).has("RL").then_some(Shedder::RateLimit)
 }
 
+/// Did a maximum duration end this call (http_connection_manager, max_stream_duration)? It leaves no flag.
+pub(crate) fn is_too_long(line: &AccessRecord) -> bool {
+    line.details.starts_with("max_duration_timeout")
+}
+
 /// Was this request turned away for who or what it is?
 #[must_use]
 pub fn is_denial(line: &AccessRecord) -> bool {
     let by = ["rbac_access_denied", "jwt_authn_access_denied", "ext_authz_denied", "ext_authz_error"];
     let own_reply = !matches!(line.details.as_str(), "via_upstream" | "" | "-");
+    let forbidden = matches!(line.status, 401 | 403)
+        || matches!(line.grpc, Some(GrpcStatus::Unauthenticated | GrpcStatus::PermissionDenied));
     Flags(&line.flags).has_any(&["UAEX", "RLSE"])
         || by.iter().any(|d| line.details.starts_with(d))
-        || (own_reply && matches!(line.status, 401 | 403))
+        || (own_reply && forbidden)
 }
 
 /// What the flags of a line or a try alone say of its end; `None` where they say nothing of it.

@@ -11,14 +11,16 @@ use crate::{
     story::view,
 };
 use index::{Gathered, Id, Index, Numbers};
-use squall_model::{AccessRecord, ClientEnd, Edge, InstanceId, Plan, ServiceName, Side, Stamp};
+use squall_model::{
+    AccessRecord, ClientEnd, Edge, GrpcStatus, InstanceId, Plan, Protocol, ServiceName, Side, Stamp, Topology,
+};
 
 /// Joins everything observed of a run of this plan, under way or over. The order of the records does not matter.
 #[must_use]
 pub fn join(plan: &Plan, observed: Observed) -> Evidence {
     let mut strays = Strays::default();
     let mut stories = client_stories(plan, &observed, &mut strays);
-    stories.extend(onward_stories(&observed));
+    stories.extend(onward_stories(plan, &observed));
     stories.sort_by_key(|story| (story.intended, story.seq));
 
     let index = Index::new(&observed, &stories);
@@ -26,7 +28,7 @@ pub fn join(plan: &Plan, observed: Observed) -> Evidence {
     let mut tries = Vec::with_capacity(observed.tries.len());
     for (story, number) in stories.iter_mut().zip(0..) {
         let first = tries.len();
-        merge(&observed, &sides, number, &mut tries);
+        merge(&observed, &sides, number, protocol(&plan.topology, &story.edge.to), &mut tries);
         story.tries = first as u32..tries.len() as u32;
         story.access = story.access.or(sides.lines[number as usize]);
         finish(&observed, story, &tries[first..]);
@@ -75,31 +77,47 @@ fn client_stories(plan: &Plan, observed: &Observed, strays: &mut Strays) -> Vec<
     stories
 }
 
+/// What a service speaks.
+fn protocol(topology: &Topology, service: &ServiceName) -> Protocol {
+    topology.service(service).map(|s| s.protocol).unwrap_or_default()
+}
+
+/// How an onward call ended for the workload that made it, as far as the line of its proxy knows.
+fn end_of(line: &AccessRecord, protocol: Protocol) -> ClientEnd {
+    match (line.status, protocol) {
+        (0, _) => ClientEnd::Reset,
+        (status, Protocol::Grpc) => ClientEnd::Grpc(line.grpc.unwrap_or_else(|| GrpcStatus::of_http(status))),
+        (status, _) => ClientEnd::Answered(status),
+    }
+}
+
 /// A story of each onward call: its line at the proxy of the workload that made it stands for the client's record.
-fn onward_stories(observed: &Observed) -> impl Iterator<Item = CallStory> + '_ {
-    observed.access.iter().zip(0u32..).filter(|(line, _)| line.side == Side::Outbound).filter_map(|(line, number)| {
-        let Id { seq, onward } = Id::read(&observed.prefix, &line.id)?;
-        let to: ServiceName = onward?.rsplit('.').nth(1)?.into();
-        let done = Stamp(line.began.0.saturating_add(line.took));
-        let end = if line.status == 0 { ClientEnd::Reset } else { ClientEnd::Answered(line.status) };
-        Some(CallStory {
-            seq,
-            origin: Origin::Onward(seq),
-            line: None,
-            edge: Edge { from: line.proxy.service.clone(), to },
-            caller: line.proxy.clone(),
-            user: 0,
-            intended: line.began,
-            met: line.began,
-            done,
-            end,
-            outcome: CallOutcome::Unfinished,
-            grade: Grade::Exact,
-            access: Some(number),
-            tries: 0..0,
-            resolved: true,
-        })
-    })
+fn onward_stories<'a>(plan: &'a Plan, observed: &'a Observed) -> impl Iterator<Item = CallStory> + 'a {
+    observed.access.iter().zip(0u32..).filter(|(line, _)| line.side == Side::Outbound).filter_map(
+        move |(line, number)| {
+            let Id { seq, onward } = Id::read(&observed.prefix, &line.id)?;
+            let to: ServiceName = onward?.rsplit('.').nth(1)?.into();
+            let done = Stamp(line.began.0.saturating_add(line.took));
+            let end = end_of(line, protocol(&plan.topology, &to));
+            Some(CallStory {
+                seq,
+                origin: Origin::Onward(seq),
+                line: None,
+                edge: Edge { from: line.proxy.service.clone(), to },
+                caller: line.proxy.clone(),
+                user: 0,
+                intended: line.began,
+                met: line.began,
+                done,
+                end,
+                outcome: CallOutcome::Unfinished,
+                grade: Grade::Exact,
+                access: Some(number),
+                tries: 0..0,
+                resolved: true,
+            })
+        },
+    )
 }
 
 /// The records of all observers but the client, gathered by story.
@@ -139,11 +157,12 @@ fn first_line(observed: &Observed, lines: &[u32]) -> Option<u32> {
 ///
 /// Records of one try carry the same number and name the same instance. Should a number occur twice, the earlier records
 /// go together, then the later ones.
-fn merge(observed: &Observed, sides: &Sides, story: u32, tries: &mut Vec<TryStory>) {
+fn merge(observed: &Observed, sides: &Sides, story: u32, protocol: Protocol, tries: &mut Vec<TryStory>) {
     let first = tries.len();
+    let blank = TryStory { protocol, ..TryStory::default() };
     for sent in sides.sent.of(story) {
         let attempt = observed.tries[*sent as usize].attempt;
-        tries.push(TryStory { attempt, sent: Some(*sent), ..TryStory::default() });
+        tries.push(TryStory { attempt, sent: Some(*sent), ..blank });
     }
     tries[first..].sort_by_key(|t| (t.attempt, began(observed, t)));
     for arrived in in_order(sides.arrived.of(story), |i| observed.access[i as usize].began) {
@@ -151,7 +170,7 @@ fn merge(observed: &Observed, sides: &Sides, story: u32, tries: &mut Vec<TryStor
         let free = |t: &TryStory| t.arrived.is_none();
         match place(observed, &tries[first..], line.attempts, &line.proxy, free) {
             Some(at) => tries[first + at].arrived = Some(arrived),
-            None => tries.push(TryStory { attempt: line.attempts, arrived: Some(arrived), ..TryStory::default() }),
+            None => tries.push(TryStory { attempt: line.attempts, arrived: Some(arrived), ..blank }),
         }
     }
     for served in in_order(sides.served.of(story), |i| observed.ledger[i as usize].1.began) {
@@ -159,7 +178,7 @@ fn merge(observed: &Observed, sides: &Sides, story: u32, tries: &mut Vec<TryStor
         let free = |t: &TryStory| t.served.is_none();
         match place(observed, &tries[first..], line.attempt, instance, free) {
             Some(at) => tries[first + at].served = Some(served),
-            None => tries.push(TryStory { attempt: line.attempt, served: Some(served), ..TryStory::default() }),
+            None => tries.push(TryStory { attempt: line.attempt, served: Some(served), ..blank }),
         }
     }
     tries[first..].sort_by_key(|t| (t.attempt, began(observed, t)));

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use squall_model::{
-    AccessRecord, Act, CallRecord, CounterRecord, Effect, InstanceId, LedgerRecord, Plan, Stamp, TryRecord, duration,
+    AccessRecord, Act, CallRecord, CounterRecord, Effect, InstanceId, LedgerRecord, Plan, Stamp, StateRecord,
+    TryRecord, WireRecord, duration,
 };
 use std::{fmt, time::Duration};
 
@@ -35,8 +36,13 @@ pub struct Observed {
     pub lapses: Vec<InstanceId>,
     /// Lines of logs and ledgers that could not be read: the first few.
     pub unreadable: Vec<String>,
-    /// Ejections by outlier detection and their ends, where the mesh tells of them.
-    pub ejections: Vec<Ejection>,
+    /// Ejections, failed health checks and their ends, where the mesh tells of them, in any order.
+    pub states: Vec<StateRecord>,
+    /// The mesh tells of them, so that none told is none. Where it does not, an ejection is inferred from the tries that stay
+    /// away, and of health checks nothing can be said.
+    pub tells_states: bool,
+    /// Connections over the wires that a link carries, in any order.
+    pub wires: Vec<WireRecord>,
     /// How the machine and the harness itself fared.
     pub health: Health,
     /// Calls intended at this moment or later may still be without a record; `None`: every call has its record.
@@ -88,6 +94,18 @@ pub enum Process {
     Proxy,
     /// Its workload.
     Workload,
+    /// The link that carries wires; it stands beside the instances.
+    Link,
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Process::Proxy => "proxy",
+            Process::Workload => "workload",
+            Process::Link => "link",
+        })
+    }
 }
 
 /// The end of a process.
@@ -101,23 +119,19 @@ pub struct LifeEnd {
     pub asked: Option<Stamp>,
     /// When it was seen gone.
     pub at: Stamp,
-    /// How it ended: `signal 9`, `exit status 1`.
+    /// How it ended: `was killed by SIGKILL`, `exited with status 1`.
     pub how: String,
 }
 
-/// An instance was ejected by the outlier detection of a caller's proxy, or let in again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ejection {
-    /// Whose outlier detection.
-    pub by: InstanceId,
-    /// Which instance.
-    pub instance: InstanceId,
-    /// When at the earliest.
-    pub from: Stamp,
-    /// When at the latest: the moment at which it was noticed.
-    pub to: Stamp,
-    /// True for an ejection, false for its end.
-    pub out: bool,
+/// What befell a process that nobody had asked to end.
+impl fmt::Display for LifeEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.what {
+            Process::Link => f.write_str("the link")?,
+            what => write!(f, "the {what} of {}", self.instance)?,
+        }
+        write!(f, " died by itself: it {}", self.how)
+    }
 }
 
 /// How the machine and the harness itself fared. Times in nanoseconds.
@@ -142,6 +156,8 @@ pub struct Health {
     pub slept: bool,
     /// By how much a proxy's wall clock, mapped to the monotonic clock, may be off.
     pub clock_error: u64,
+    /// For how long a line of a log may have been in its proxy's memory alone.
+    pub unwritten: u64,
 }
 
 impl Default for Health {
@@ -156,6 +172,7 @@ impl Default for Health {
             loop_lag_limit: 250_000_000,
             slept: false,
             clock_error: 1_000_000,
+            unwritten: 0,
         }
     }
 }
@@ -216,13 +233,7 @@ impl fmt::Display for Trouble {
             Trouble::Slept => f.write_str("the machine was suspended"),
             Trouble::Lapsed(instance) => write!(f, "the lease of the faults at {instance} ran out before its time"),
             Trouble::Unreadable(line) => write!(f, "a line of a log cannot be read: {line}"),
-            Trouble::Died(life) => {
-                let what = match life.what {
-                    Process::Proxy => "proxy",
-                    Process::Workload => "workload",
-                };
-                write!(f, "the {what} of {} died by itself ({})", life.instance, life.how)
-            }
+            Trouble::Died(life) => life.fmt(f),
         }
     }
 }

@@ -2,17 +2,18 @@
 
 use crate::{
     TryView,
-    flags::{Flags, answer_of_callee, by_flags, is_denial, shedder},
+    flags::{Flags, answer_of_callee, by_flags, is_denial, is_too_long, shedder},
 };
 use serde::{Deserialize, Serialize};
-use squall_model::{AccessRecord, ClientEnd, Shedder};
+use squall_model::{AccessRecord, ClientEnd, GrpcStatus, Shedder};
 use std::fmt;
 
 /// How a call ended. *Fail* is everything but `Succeeded`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallOutcome {
-    /// A complete, intact answer with a status from 200 to 399, within the client's deadline.
+    /// A complete, intact answer within the client's deadline: with a status from 200 to 399; of gRPC with OK, whatever its
+    /// status of HTTP.
     Succeeded,
     /// Turned away for a limit by a proxy, no workload having seen it.
     Shed(Shedder),
@@ -55,12 +56,20 @@ impl fmt::Display for CallOutcome {
 }
 
 /// The outcome of a call: the client's word where it suffices, else that of the proxy that ended the call.
+///
+/// A proxy answers calls of gRPC that it ends itself with status 200 and a status of gRPC; its flags and details are the same
+/// as on HTTP, so they are asked first on either.
 pub(crate) fn classify(end: ClientEnd, line: Option<&AccessRecord>, tries: &[TryView<'_>]) -> CallOutcome {
     match end {
-        ClientEnd::Answered(200..=399) => CallOutcome::Succeeded,
+        ClientEnd::Answered(200..=399) | ClientEnd::Grpc(GrpcStatus::Ok) => CallOutcome::Succeeded,
         ClientEnd::Unfinished => CallOutcome::Unfinished,
         ClientEnd::Deadline => CallOutcome::TimedOut,
-        ClientEnd::Answered(_) | ClientEnd::Cut(_) | ClientEnd::Refused | ClientEnd::Reset | ClientEnd::Garbled => line
+        ClientEnd::Answered(_)
+        | ClientEnd::Grpc(_)
+        | ClientEnd::Cut(_)
+        | ClientEnd::Refused
+        | ClientEnd::Reset
+        | ClientEnd::Garbled => line
             .and_then(|line| by_caller(line, tries).or_else(|| by_callee(line, tries)))
             .unwrap_or_else(|| by_client(end)),
     }
@@ -79,6 +88,9 @@ fn by_caller(line: &AccessRecord, tries: &[TryView<'_>]) -> Option<CallOutcome> 
     if is_denial(line) {
         return Some(CallOutcome::Denied);
     }
+    if is_too_long(line) {
+        return Some(CallOutcome::TimedOut);
+    }
     // With a try sent, it is a retry that the breaker suppressed: what the tries before it got is the call's end.
     if flags.has("UO") && !tries.iter().any(TryView::was_sent) {
         return Some(CallOutcome::Shed(Shedder::CircuitBreaker));
@@ -94,8 +106,14 @@ fn by_callee(line: &AccessRecord, tries: &[TryView<'_>]) -> Option<CallOutcome> 
 
 /// The try whose answer the caller's proxy passed on: the last that was answered with the status that it sent.
 pub(crate) fn answering<'a, 't>(line: &AccessRecord, tries: &'t [TryView<'a>]) -> Option<&'t TryView<'a>> {
-    let answered = |t: &&TryView<'a>| t.status() != 0;
-    tries.iter().rev().filter(answered).find(|t| t.status() == line.status)
+    tries.iter().rev().find(|t| is_passed_on(line, t))
+}
+
+/// Can the caller's proxy have passed the answer of this try on? On gRPC nearly every answer has status 200: there the status
+/// of gRPC tells, where both observers have it.
+pub(crate) fn is_passed_on(line: &AccessRecord, t: &TryView<'_>) -> bool {
+    let same_grpc = line.grpc.zip(t.grpc()).is_none_or(|(sent, got)| sent == got);
+    t.status() != 0 && t.status() == line.status && same_grpc
 }
 
 fn by_client(end: ClientEnd) -> CallOutcome {
@@ -104,28 +122,26 @@ fn by_client(end: ClientEnd) -> CallOutcome {
         ClientEnd::Cut(_) | ClientEnd::Reset | ClientEnd::Garbled => CallOutcome::Reset,
         ClientEnd::Deadline => CallOutcome::TimedOut,
         ClientEnd::Unfinished => CallOutcome::Unfinished,
-        ClientEnd::Answered(200..=399) => CallOutcome::Succeeded,
-        ClientEnd::Answered(_) => CallOutcome::Answered,
+        ClientEnd::Answered(200..=399) | ClientEnd::Grpc(GrpcStatus::Ok) => CallOutcome::Succeeded,
+        ClientEnd::Answered(_) | ClientEnd::Grpc(_) => CallOutcome::Answered,
     }
 }
 
 /// The outcome of a single try, by the words for calls.
 pub(crate) fn of_try(t: &TryView<'_>) -> CallOutcome {
     let served = t.served.is_some();
-    match t.status() {
-        200..=399 => return CallOutcome::Succeeded,
-        0 => {}
-        _ => {
-            let made = t.arrived.and_then(|line| answer_of_callee(line, served));
-            return made.unwrap_or(CallOutcome::Answered);
-        }
-    }
     let flags = Flags(t.sent.map_or("", |sent| sent.flags.as_str()));
-    if flags.has("UO") {
-        return CallOutcome::Shed(Shedder::CircuitBreaker);
+    match t.answer() {
+        // A flag with an answer: it broke off in the midst.
+        Some(answer) if answer.is_success() => by_flags(flags).unwrap_or(CallOutcome::Succeeded),
+        Some(_) => {
+            let made = t.arrived.and_then(|line| answer_of_callee(line, served));
+            made.or_else(|| by_flags(flags)).unwrap_or(CallOutcome::Answered)
+        }
+        None if flags.has("UO") => CallOutcome::Shed(Shedder::CircuitBreaker),
+        // Without a flag its sender gave it up: the call's own time limit passed, or its client went away.
+        None => by_flags(flags).unwrap_or(CallOutcome::TimedOut),
     }
-    // Without a flag its sender gave it up: the call's own time limit passed, or its client went away.
-    by_flags(flags).unwrap_or(CallOutcome::TimedOut)
 }
 
 #[cfg(test)]

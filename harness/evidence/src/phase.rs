@@ -3,8 +3,10 @@
 //! Phases are cut by what was observed ([`Effect`]), never by the plan; only what a control run took away, and so was never
 //! observed, keeps its planned time. Calls that were sent while something came or went belong to no phase.
 
+mod time;
+
 use crate::{CallStory, Evidence, Observed, Planned, TryView, planned};
-use squall_model::{Act, Anchor, Effect, FaultId, MomentRef, Phase, Plan, PolicyId, Stamp};
+use squall_model::{Act, Anchor, Effect, FaultId, Phase, Plan, PolicyId, Stamp};
 use std::time::Duration;
 
 /// A start or an end, which takes time: somewhere within it each proxy went over from the old state to the new one.
@@ -58,6 +60,12 @@ impl Border {
     #[must_use]
     pub fn at(stamp: Stamp) -> Border {
         Border { asked: stamp, settled: stamp }
+    }
+
+    /// What it is most likely to be, where it is a moment that is not known exactly.
+    #[must_use]
+    pub fn middle(&self) -> Stamp {
+        Stamp(self.asked.0 + self.settled.0.saturating_sub(self.asked.0) / 2)
     }
 
     /// Does anything of this stretch of time lie on the border?
@@ -153,76 +161,6 @@ impl Evidence {
         let inside = origin.is_some_and(|o| o + from <= at && to.is_none_or(|to| at < o + to));
         if inside { Membership::Within } else { Membership::Outside }
     }
-
-    /// Time origin of the stage in which a moment lies.
-    #[must_use]
-    pub fn origin_of(&self, at: Stamp) -> Option<Stamp> {
-        let origins = self.observed.stages.iter().map(|s| s.origin);
-        origins.clone().rev().find(|o| *o <= at).or_else(|| origins.clone().next())
-    }
-
-    /// For how long traffic was sent in this phase, borders left out.
-    #[must_use]
-    pub fn length(&self, phase: Phase) -> Duration {
-        let spans = self.spans.iter().copied();
-        let clip = |from: Stamp, to: Stamp| -> Duration {
-            spans.clone().map(|(begun, ended)| to.min(ended).since(from.max(begun))).sum()
-        };
-        let end = Stamp(u64::MAX);
-        let clear = |(from, to): (Stamp, Stamp), anchor| -> Duration {
-            let borders = self.windows(anchor).iter().flat_map(Window::borders);
-            let lost = borders.map(|b| clip(b.asked.max(from), b.settled.min(to))).sum();
-            clip(from, to).saturating_sub(lost)
-        };
-        match phase {
-            Phase::Whole => clip(Stamp(0), end),
-            Phase::Clock { from, to } => {
-                spans.map(|(begun, ended)| to.map_or(ended, |to| ended.min(begun + to)).since(begun + from)).sum()
-            }
-            Phase::Before(anchor) => {
-                let first = self.windows(anchor).iter().map(|w| w.start.asked).min();
-                first.map_or(Duration::ZERO, |first| clip(Stamp(0), first))
-            }
-            Phase::During(anchor) => {
-                united(self.windows(anchor)).into_iter().map(|stretch| clear(stretch, anchor)).sum()
-            }
-            Phase::After(anchor) => {
-                let passed = |w: &Window| match anchor {
-                    Anchor::Fault => w.end.map_or(end, |e| e.settled),
-                    Anchor::Change => w.end.map_or(w.start.settled, |e| e.settled),
-                };
-                let last = self.windows(anchor).iter().map(passed).max();
-                last.map_or(Duration::ZERO, |last| clip(last, end))
-            }
-        }
-    }
-
-    /// The moment that a claim counts from; `None` if there is no such moment.
-    #[must_use]
-    pub fn moment(&self, of: MomentRef) -> Option<Border> {
-        let [faults, changes] = &self.windows;
-        match of {
-            MomentRef::FaultStart => faults.iter().map(|w| w.start).min_by_key(|b| b.asked),
-            MomentRef::FaultEnd => faults.iter().filter_map(|w| w.end).max_by_key(|b| b.asked),
-            MomentRef::Change => changes.iter().map(|w| w.start).min_by_key(|b| b.asked),
-            MomentRef::Failure(_) => None,
-        }
-    }
-}
-
-/// From the first settled start to the next asked end, stretches that overlap put together.
-fn united(windows: &[Window]) -> Vec<(Stamp, Stamp)> {
-    let stretch = |w: &Window| (w.start.settled, w.end.map_or(Stamp(u64::MAX), |end| end.asked));
-    let mut stretches: Vec<_> = windows.iter().map(stretch).filter(|(from, to)| from < to).collect();
-    stretches.sort();
-    let mut united: Vec<(Stamp, Stamp)> = Vec::new();
-    for (from, to) in stretches {
-        match united.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
-            _ => united.push((from, to)),
-        }
-    }
-    united
 }
 
 /// What can be in place for a while.

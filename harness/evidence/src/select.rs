@@ -1,7 +1,13 @@
 //! Which calls and tries a clause of the language means.
 
 use crate::{CallStory, Evidence};
-use squall_model::{Calls, Filter, InstanceId, Plan, Target, Topology, TrafficLine, Which};
+use squall_model::{Calls, Filter, Instance, InstanceId, Plan, Target, Topology, TrafficLine, Which};
+
+/// What is known of an instance. One that came later, by growth, is like the last of its service.
+#[must_use]
+pub fn known<'a>(topology: &'a Topology, instance: &InstanceId) -> Option<&'a Instance> {
+    topology.instance(instance).or_else(|| topology.service(&instance.service)?.instances.last())
+}
 
 /// Is this instance among those that a target means? Instances that came later, by growth, count too.
 #[must_use]
@@ -9,11 +15,8 @@ pub fn targets(topology: &Topology, target: &Target, instance: &InstanceId) -> b
     if target.service != instance.service {
         return false;
     }
-    let known = || {
-        let at = (instance.number as usize).checked_sub(1)?;
-        topology.service(&target.service)?.instances.get(at)
-    };
-    let here = target.place.is_none() || known().is_some_and(|i| i.zone == target.place);
+    let known = || known(topology, instance);
+    let here = target.place.is_none() || known().is_some_and(|i| i.place == target.place);
     here && match &target.which {
         Which::Service | Which::Every => true,
         Which::Instance(number) => instance.number == *number,

@@ -1,7 +1,10 @@
 //! What is known of one call and of each of its tries, all observers together.
 
 use crate::{CallOutcome, Flags, Observed, Process, Window, balance::lost_with, outcome};
-use squall_model::{AccessRecord, CallRecord, ClientEnd, Edge, InstanceId, LedgerRecord, Stamp, TryRecord};
+use squall_model::{
+    AccessRecord, AnswerCode, CallRecord, ClientEnd, Edge, GrpcStatus, InstanceId, LedgerRecord, Protocol, Stamp,
+    TryRecord,
+};
 use std::ops::Range;
 
 /// How well the observers of a call could be joined.
@@ -90,6 +93,8 @@ impl CallStory {
 pub struct TryStory {
     /// Its number, from 1.
     pub attempt: u32,
+    /// What the callee speaks.
+    pub protocol: Protocol,
     pub(crate) sent: Option<u32>,
     pub(crate) arrived: Option<u32>,
     pub(crate) served: Option<u32>,
@@ -100,6 +105,8 @@ pub struct TryStory {
 pub struct TryView<'a> {
     /// Its number, from 1.
     pub attempt: u32,
+    /// What the callee speaks.
+    pub protocol: Protocol,
     /// As its sender saw it: the upstream log of the caller's proxy.
     pub sent: Option<&'a TryRecord>,
     /// As the callee's proxy saw it.
@@ -124,6 +131,28 @@ impl<'a> TryView<'a> {
             (None, Some(arrived), _) => arrived.status,
             (None, None, Some((_, served))) => served.status,
             (None, None, None) => 0,
+        }
+    }
+
+    /// The status of gRPC that came back, where one did. What the callee wrote and its sender never got did not.
+    #[must_use]
+    pub fn grpc(&self) -> Option<GrpcStatus> {
+        if self.status() == 0 {
+            return None;
+        }
+        let sent = self.sent.and_then(|t| t.grpc);
+        sent.or(self.arrived.and_then(|line| line.grpc)).or(self.served.and_then(|(_, line)| line.grpc))
+    }
+
+    /// What came back, in the terms of what the callee speaks; `None` if nothing did.
+    #[must_use]
+    pub fn answer(&self) -> Option<AnswerCode> {
+        match (self.status(), self.protocol) {
+            (0, _) => None,
+            (status, Protocol::Grpc) => {
+                Some(AnswerCode::Grpc(self.grpc().unwrap_or_else(|| GrpcStatus::of_http(status))))
+            }
+            (status, _) => Some(AnswerCode::Status(status)),
         }
     }
 
@@ -296,12 +325,21 @@ impl Evidence {
         lost_with(self, with, whose, t.began(), t.ended())
     }
 
+    /// The instance whose very answer a call's client got; `None` if it got none, or one that a proxy made.
+    #[must_use]
+    pub fn answered_by<'a>(&'a self, story: &CallStory) -> Option<&'a InstanceId> {
+        let line = self.line(story)?;
+        let whole = matches!(story.end, ClientEnd::Answered(_) | ClientEnd::Grpc(_));
+        let via_upstream = matches!(line.details.as_str(), "via_upstream" | "");
+        let t = self.tries(story).rev().find(|t| outcome::is_passed_on(line, t))?;
+        t.instance().filter(|_| whole && via_upstream)
+    }
+
     /// The instance that answered a call: that of the try whose answer was passed on, else of the last that arrived anywhere.
     #[must_use]
     pub fn reached<'a>(&'a self, story: &CallStory) -> Option<&'a InstanceId> {
         let arrived = || self.tries(story).rev().filter(TryView::has_arrived);
-        let answering = |status: u16| arrived().find(|t| status != 0 && t.status() == status);
-        let passed_on = self.line(story).and_then(|line| answering(line.status));
+        let passed_on = self.line(story).and_then(|line| arrived().find(|t| outcome::is_passed_on(line, t)));
         passed_on.or_else(|| arrived().next()).and_then(|t| t.instance())
     }
 }
@@ -310,6 +348,7 @@ impl Evidence {
 pub(crate) fn view<'a>(observed: &'a Observed, t: &TryStory) -> TryView<'a> {
     TryView {
         attempt: t.attempt,
+        protocol: t.protocol,
         sent: t.sent.and_then(|i| observed.tries.get(i as usize)),
         arrived: t.arrived.and_then(|i| observed.access.get(i as usize)),
         served: t.served.and_then(|i| observed.ledger.get(i as usize)).map(|(id, line)| (id, line)),

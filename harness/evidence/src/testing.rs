@@ -3,18 +3,21 @@
 //! A [`Scene`] plays the whole mesh: told what became of each try of a call, it writes down what the client, both proxies, the
 //! workload and the counters would have. A test then takes something away or adds something, and joins.
 
+mod counters;
 mod hop;
+mod plans;
 
 pub use hop::Hop;
+pub use plans::{calls_to, claiming, damage, faulty, plan, span, speaking_grpc, target, touch};
 
 use crate::{Evidence, Happened, LifeEnd, Observed, Process, StageTimes, join};
+use counters::counters;
+use hop::{Answer, proxy_says};
 use squall_model::{
-    AccessRecord, Act, CallRecord, Calls, Claim, ClaimId, ClaimKind, ClientEnd, ControlRule, CounterRecord, Effect,
-    Fault, FaultId, FaultKind, Fraction, Instance, InstanceId, Latency, LedgerRecord, Level, Origin, OriginMap,
-    PLAN_SCHEMA, Plan, PlanKey, Rate, Service, ServiceName, Shape, Side, Stage, Stamp, Target, Timeline, Title,
-    Topology, Touch, Traffic, TrafficLine, TryRecord, Variation, When, Which,
+    AccessRecord, Act, CallRecord, ClientEnd, Condition, Damage, Effect, FaultId, Hurt, InstanceId, LedgerRecord, Plan,
+    Protocol, Side, Stamp, StateRecord, TryRecord, Wire, WireEnd, WireRecord,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// The time origin of the only stage: ten seconds after the machine was started.
 pub const ORIGIN: Stamp = Stamp(10_000_000_000);
@@ -22,6 +25,8 @@ pub const ORIGIN: Stamp = Stamp(10_000_000_000);
 pub const PREFIX: &str = "t-";
 /// How long a try takes that nothing holds up.
 pub const TRY: Duration = Duration::from_millis(5);
+/// How long a workload works on a try that nothing holds up.
+pub const WORK: Duration = Duration::from_millis(4);
 /// From a call's sending to its arrival at the next proxy or workload.
 const HOP: Duration = Duration::from_micros(100);
 
@@ -41,90 +46,6 @@ pub fn reviews(number: u32) -> InstanceId {
 #[must_use]
 pub fn web() -> InstanceId {
     InstanceId { service: "web".into(), number: 1 }
-}
-
-/// Some instances of `reviews`.
-#[must_use]
-pub fn target(which: Which) -> Target {
-    Target { service: "reviews".into(), which, place: None }
-}
-
-/// Calls to these instances of `reviews`.
-#[must_use]
-pub fn calls_to(which: Which) -> Calls {
-    Calls { to: Some(target(which)), ..Calls::default() }
-}
-
-/// `web` (one instance) calls `reviews` (three), 200 times a second for a second; no policy, no fault, no claim.
-#[must_use]
-pub fn plan() -> Plan {
-    let mut web = Service::new("web".into());
-    web.calls = vec!["reviews".into()];
-    let mut reviews = Service::new("reviews".into());
-    reviews.instances = vec![Instance::default(); 3];
-    reviews.latency = Latency::Fixed(TRY);
-    let shape =
-        Shape::Open { rate: Rate::per_second(200), length: Duration::from_secs(1), arrivals: Default::default() };
-    let line = TrafficLine {
-        number: 0,
-        caller: "web".into(),
-        to: target(Which::Service),
-        with: Default::default(),
-        users: None,
-        shape,
-    };
-    let origin = Origin { file: "test.feature".into(), line: 1, column: 1, length: 1 };
-    Plan {
-        schema: PLAN_SCHEMA,
-        key: PlanKey("0123456789abcdef".into()),
-        title: Title { feature: "Feature".into(), scenario: "Scenario".into(), tags: Vec::new() },
-        variation: Variation::Main,
-        topology: Topology { services: vec![web, reviews] },
-        policies: Vec::new(),
-        faults: Vec::new(),
-        timeline: Timeline { stages: vec![Stage { lines: vec![line], ..Stage::default() }] },
-        claims: Vec::new(),
-        control: ControlRule::Default,
-        needs: Vec::new(),
-        seed: 1,
-        origins: OriginMap::of(origin),
-    }
-}
-
-/// The plan with this claim as well.
-#[must_use]
-pub fn claiming(mut plan: Plan, kind: ClaimKind) -> Plan {
-    let id = ClaimId(plan.claims.len() as u32);
-    plan.claims.push(Claim { id, text: format!("claim {}", id.0), kind });
-    plan
-}
-
-/// The plan with this fault as well, standing or by cues of the only stage.
-#[must_use]
-pub fn faulty(mut plan: Plan, does: FaultKind, when: When) -> Plan {
-    let id = FaultId(plan.faults.len() as u32);
-    plan.faults.push(Fault { id, does, when });
-    if let Some(stage) = plan.timeline.stages.first_mut() {
-        match when.start() {
-            None => stage.standing.push(Act::Arm(id)),
-            Some(at) => stage.cues.push(squall_model::Cue { at, act: Act::Arm(id) }),
-        }
-        stage.cues.extend(when.end().map(|at| squall_model::Cue { at, act: Act::End(id) }));
-        stage.cues.sort_by_key(|cue| cue.at);
-    }
-    plan
-}
-
-/// From one moment to another, in milliseconds.
-#[must_use]
-pub fn span(from: u64, to: u64) -> When {
-    When::Span { from: Duration::from_millis(from), to: Some(Duration::from_millis(to)) }
-}
-
-/// A share of the tries reaching these instances of `reviews`, or of the calls to it, is touched.
-#[must_use]
-pub fn touch(level: Level, percent: u32, which: Which, touch: Touch) -> FaultKind {
-    FaultKind::Touch { on: Traffic { share: Fraction::percent(percent), level, of: calls_to(which) }, touch }
 }
 
 /// A plan and what is observed of a run of it, call by call.
@@ -155,13 +76,15 @@ impl Scene {
             self.try_of(&web(), &id, attempt, *hop, began);
             began = began + hop.took();
         }
-        let (status, flags, details) = last.at_caller();
-        let flags = match (status, hops.len(), flags) {
-            (200..=399, ..) | (_, 1, _) => flags.to_owned(),
-            (.., "-") => "URX".to_owned(),
-            (.., flags) => format!("URX,{flags}"),
+        let (answer, flags, details) = last.at_caller(self.protocol("reviews"));
+        let good = matches!(answer, (200..=399, None | Some(squall_model::GrpcStatus::Ok)));
+        let flags = match (hops.len(), flags) {
+            _ if good => flags.to_owned(),
+            (1, _) => flags.to_owned(),
+            (_, "-") => "URX".to_owned(),
+            (_, flags) => format!("URX,{flags}"),
         };
-        let line = Line { status, flags: &flags, details, attempts: hops.len() as u32 };
+        let line = Line { answer, flags: &flags, details, attempts: hops.len() as u32 };
         self.ended(ms, began, line, Some(reviews(last.instance())))
     }
 
@@ -176,6 +99,7 @@ impl Scene {
                 id,
                 attempt: 1,
                 status: 0,
+                grpc: None,
                 flags: flags.into(),
                 upstream: Some(reviews(1)),
                 failure: String::new(),
@@ -183,7 +107,8 @@ impl Scene {
                 took: 0,
             });
         }
-        self.ended(ms, at(ms) + HOP, Line { status, flags, details, attempts: u32::from(overflow) }, None)
+        let answer = proxy_says(status, self.protocol("reviews"));
+        self.ended(ms, at(ms) + HOP, Line { answer, flags, details, attempts: u32::from(overflow) }, None)
     }
 
     /// So many calls, one every `every` milliseconds from `ms` on; each gets its tries from its number among them.
@@ -205,6 +130,7 @@ impl Scene {
             id: id.clone(),
             attempts: 1,
             status: 200,
+            grpc: None,
             flags: "-".into(),
             details: "via_upstream".into(),
             caller: String::new(),
@@ -235,6 +161,26 @@ impl Scene {
         self.seen.lives.push(LifeEnd { instance, what, asked: Some(at(ms)), at: at(ms + 1), how });
     }
 
+    /// The proxy of `web` came to hold this instance of `reviews` for something, or held it so no longer.
+    pub fn told(&mut self, of: u32, what: Condition, begins: bool, ms: u64) {
+        self.seen.tells_states = true;
+        self.seen.states.push(StateRecord { by: web(), of: reviews(of), what, begins, at: at(ms) });
+    }
+
+    /// A connection over the wire to this instance of `reviews`, with what damage did to it while it lasted.
+    pub fn connection(&mut self, to: u32, opened: u64, ended: Option<u64>, end: WireEnd, hurt: &[(Damage, u64, u64)]) {
+        let hurt = hurt.iter().map(|(by, first, last)| Hurt { by: *by, first: at(*first), last: at(*last) }).collect();
+        self.seen.wires.push(WireRecord {
+            wire: Wire { from: web(), to: reviews(to) },
+            opened: at(opened),
+            ended: ended.map(at),
+            end,
+            sent: 100,
+            answered: 100,
+            hurt,
+        });
+    }
+
     /// What was observed, with the counters that belong to it.
     #[must_use]
     pub fn observed(&self) -> Observed {
@@ -251,6 +197,10 @@ impl Scene {
         join(&self.plan, self.observed())
     }
 
+    fn protocol(&self, service: &str) -> Protocol {
+        self.plan.topology.service(&service.into()).map(|s| s.protocol).unwrap_or_default()
+    }
+
     fn next_id(&self) -> String {
         format!("{PREFIX}{}", self.seen.calls.len())
     }
@@ -258,6 +208,8 @@ impl Scene {
     fn ended(&mut self, ms: u64, done: Stamp, line: Line<'_>, upstream: Option<InstanceId>) -> u64 {
         let (seq, id) = (self.seen.calls.len() as u64, self.next_id());
         let began = at(ms) + HOP;
+        let (status, grpc) = line.answer;
+        let end = grpc.map_or(ClientEnd::Answered(status), ClientEnd::Grpc);
         self.seen.calls.push(CallRecord {
             seq,
             line: 0,
@@ -266,14 +218,15 @@ impl Scene {
             intended: at(ms),
             sent: at(ms),
             done: done + HOP,
-            end: ClientEnd::Answered(line.status),
+            end,
         });
         self.seen.access.push(AccessRecord {
             proxy: web(),
             side: Side::Outbound,
             id,
             attempts: line.attempts,
-            status: line.status,
+            status,
+            grpc,
             flags: line.flags.into(),
             details: line.details.into(),
             caller: String::new(),
@@ -294,38 +247,47 @@ impl Scene {
 
     /// What the sender, the callee's proxy and the workload write of a try.
     fn records(&mut self, from: &InstanceId, to: &InstanceId, id: &str, attempt: u32, hop: Hop, began: Stamp) {
-        let (status, flags) = hop.at_sender();
+        let protocol = self.protocol(to.service.as_str());
+        let ((status, grpc), flags) = hop.at_sender(protocol);
         self.seen.tries.push(TryRecord {
             proxy: from.clone(),
             id: id.into(),
             attempt,
             status,
+            grpc,
             flags: flags.into(),
             upstream: Some(to.clone()),
             failure: String::new(),
             began,
             took: nanos(hop.took()),
         });
-        if let Some((status, flags, details)) = hop.at_callee() {
+        if let Some(((status, grpc), flags, details)) = hop.at_callee(protocol) {
             self.seen.access.push(AccessRecord {
                 proxy: to.clone(),
                 side: Side::Inbound,
                 id: id.into(),
                 attempts: attempt,
                 status,
+                grpc,
                 flags: flags.into(),
                 details: details.into(),
                 caller: from.service.to_string(),
                 upstream: Some(to.clone()),
                 began: began + HOP / 2,
-                took: nanos(hop.took().saturating_sub(HOP)),
+                took: nanos(hop.took_callee()),
             });
         }
-        if let Some(status) = hop.at_workload() {
-            let caller = from.service.to_string();
-            let ended = began + hop.took();
-            let line =
-                LedgerRecord { id: id.into(), attempt, caller, copy: false, began: began + HOP / 2, ended, status };
+        if let Some((status, grpc)) = hop.at_workload(protocol) {
+            let line = LedgerRecord {
+                id: id.into(),
+                attempt,
+                caller: from.service.to_string(),
+                copy: false,
+                began: began + HOP / 2,
+                ended: began + hop.took_callee() + HOP,
+                status,
+                grpc,
+            };
             self.seen.ledger.push((to.clone(), line));
         }
     }
@@ -334,7 +296,7 @@ impl Scene {
 /// What the caller's proxy says of a call.
 #[derive(Clone, Copy)]
 struct Line<'a> {
-    status: u16,
+    answer: Answer,
     flags: &'a str,
     details: &'a str,
     attempts: u32,
@@ -342,37 +304,4 @@ struct Line<'a> {
 
 fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// The counters that a mesh would have shown for these records.
-fn counters(seen: &Observed) -> Vec<CounterRecord> {
-    let mut all: BTreeMap<InstanceId, BTreeMap<String, u64>> = BTreeMap::new();
-    let mut add = |proxy: &InstanceId, name: String| {
-        *all.entry(proxy.clone()).or_default().entry(name).or_default() += 1;
-    };
-    let service =
-        |upstream: &Option<InstanceId>| upstream.as_ref().map_or(ServiceName::from("reviews"), |id| id.service.clone());
-    for sent in &seen.tries {
-        let counter = match sent.flags.as_str() {
-            "UF" => "upstream_cx_connect_fail",
-            "UO" => "upstream_rq_active_overflow",
-            _ => "upstream_rq_total",
-        };
-        add(&sent.proxy, format!("cluster.out.{}.{counter}", service(&sent.upstream)));
-    }
-    for line in &seen.access {
-        let listener = if line.side == Side::Outbound { "out" } else { "in" };
-        for (flag, counter) in [("FI", "aborts_injected"), ("DI", "delays_injected")] {
-            if line.flags.split(',').any(|f| f == flag) {
-                add(&line.proxy, format!("http.{listener}.fault.{counter}"));
-            }
-        }
-        if line.side == Side::Outbound && line.attempts > 1 {
-            for _ in 1..line.attempts {
-                add(&line.proxy, format!("cluster.out.{}.upstream_rq_retry", service(&line.upstream)));
-            }
-        }
-    }
-    let record = |(proxy, rises)| CounterRecord { proxy, rises };
-    all.into_iter().map(record).collect()
 }

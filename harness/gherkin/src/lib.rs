@@ -1,7 +1,7 @@
 //! Text to [`Plan`]: sentences, clauses, lint. Pure: no I/O, no async, no clock.
 //!
 //! [`compile`] reads a whole feature file and tells every mistake that can be known without running, all at once, each with
-//! its place. What it gives back is what the engine runs. [`steps`] is the vocabulary, [`Selection`] what `--tags` and `PATH:LINE` mean.
+//! its place. What it gives back is what the engine runs; [`experiment_from_yaml`] reads the same from YAML. [`steps`] is the vocabulary, [`Selection`] what `--tags` and `PATH:LINE` mean.
 //!
 //! The way of a line: Gherkin ([`document`]) → which of the seventy sentences ([`matcher`], by `cucumber-expressions`) → its
 //! clauses, read by hand to nouns of the model ([`clauses`]) → names against the topology, stages, control ([`compile`]) → [`lint`].
@@ -19,16 +19,18 @@ mod params;
 mod select;
 mod sentences;
 mod source;
+mod words;
 mod yaml;
 
 pub use select::{Selection, TagExpression, TagExpressionError};
-pub use sentences::{Kind, SentenceDoc, steps, vocabulary_markdown};
+pub use sentences::{ClauseDoc, Kind, SentenceDoc, find_steps, steps, vocabulary_markdown};
 pub use source::{Defaults, Source};
-pub use yaml::topology_from_yaml;
+pub use yaml::{experiment_from_yaml, is_experiment, schema, topology_from_yaml};
 
 use compile::Sink;
+use document::Document;
 use source::Index;
-use squall_model::{Diagnostic, Plan, Severity};
+use squall_model::{Diagnostic, Plan, Severity, Topology};
 use std::sync::Arc;
 
 /// A feature file, compiled.
@@ -50,14 +52,26 @@ pub struct Compiled {
 pub fn compile(source: &Source, env: &Defaults<'_>, meant: &Selection) -> Result<Compiled, Vec<Diagnostic>> {
     let index = Index::new(Arc::clone(&source.file), &source.text);
     let (document, mistakes) = document::read(&index);
-    let mut sink = Sink { index: &index, out: mistakes };
-    let Some(document) = document else { return Err(in_order(sink.out)) };
+    let Some(document) = document else { return Err(in_order(mistakes)) };
+    judged(&index, &document, &Topology::default(), mistakes, env, meant)
+}
+
+/// Compiles a document whose scenarios have `base` in common, and looks at all of it.
+fn judged(
+    index: &Index,
+    document: &Document,
+    base: &Topology,
+    mistakes: Vec<Diagnostic>,
+    env: &Defaults<'_>,
+    meant: &Selection,
+) -> Result<Compiled, Vec<Diagnostic>> {
+    let mut sink = Sink { index, out: mistakes };
     let built: Vec<_> =
-        document.cases.iter().map(|case| compile::build(&document.feature, case, env, &mut sink)).collect();
-    lint::feature(&document, &built, &mut sink);
+        document.cases.iter().map(|case| compile::build(&document.feature, case, base, env, &mut sink)).collect();
+    lint::feature(document, &built, &mut sink);
     let meant = meant.meant(&document.cases);
     let concerns = select::concerns(&document.cases, &meant);
-    sink.out.retain(|d| d.origin.file != source.file || concerns(d.origin.line));
+    sink.out.retain(|d| d.origin.file != index.file || concerns(d.origin.line));
     let diagnostics = in_order(sink.out);
     if diagnostics.iter().any(|d| d.severity == Severity::Error) {
         return Err(diagnostics);

@@ -2,11 +2,12 @@
 
 use crate::{Bindings, Desired, Launch, Seat};
 use serde::Serialize;
-use squall_model::{AccessRecord, Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp, TryRecord};
+use squall_model::{AccessRecord, Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp, StateRecord, TryRecord};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use thiserror::Error;
 
@@ -43,14 +44,15 @@ pub trait Mesh {
     /// The address of the listener through which an instance's calls leave. Pure.
     fn outbound(&self, folder: &Path) -> crate::Endpoint;
 
-    /// Sends a configuration to every proxy of the bindings. Proxies of no instance are left alone.
+    /// Sends a configuration to every proxy of the bindings. Proxies of no instance are left alone; those that are severed have it
+    /// when they rejoin, and nothing waits for them.
     ///
     /// # Errors
     /// Where a proxy rejects it, in the proxy's own words; the last good configuration is sent again first.
     async fn apply(&self, new: &Self::Config, at: &Bindings, by: Stamp) -> Result<Applied, MeshError>;
 
     /// Proves that what was applied is in force: every proxy acknowledged it, holds its version, and answers a probe,
-    /// which touches no upstream, by the new state.
+    /// which touches no upstream, by the new state. Proxies that are severed prove it when they rejoin.
     ///
     /// # Errors
     /// Where a proxy lags, by name, with the reason.
@@ -97,6 +99,15 @@ pub trait Mesh {
     /// The reason, where the line is none of ours.
     fn read_try(&self, line: &str, proxy: &InstanceId, at: &Bindings, clock: WallOffset) -> Result<LogLine, String>;
 
+    /// Reads one line of what a proxy says of other instances: ejections, health checks. Pure.
+    ///
+    /// # Errors
+    /// The reason, where the line is none of ours.
+    fn read_state(&self, line: &str, proxy: &InstanceId, at: &Bindings, clock: WallOffset) -> Result<LogLine, String> {
+        let _ = (line, proxy, at, clock);
+        Err("this mesh does not say what it thinks of instances".into())
+    }
+
     /// What happened since the last call: leases that ran out, streams lost, rejections.
     fn events(&self) -> Vec<MeshEvent>;
 
@@ -111,6 +122,40 @@ pub trait Mesh {
     /// # Errors
     /// Where it cannot be started, or a proxy lags.
     async fn start_control_plane(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError>;
+
+    /// Has a proxy that is to end take no more connections and finish what it has, as far as that comes to an end by then.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    async fn drain(&self, instance: &InstanceId, seat: &Seat, by: Stamp) -> Result<(), MeshError> {
+        let _ = (instance, seat, by);
+        Ok(())
+    }
+
+    /// For how long a line of a log may be in its proxy's memory alone: whoever kills the proxy loses it.
+    fn unwritten(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// These proxies can no longer reach the control plane; the others can, and faults live on. What they should learn meanwhile
+    /// they learn when they [rejoin](Mesh::rejoin).
+    ///
+    /// # Errors
+    /// Where the mesh cannot take some proxies from their control plane.
+    async fn sever(&self, at: &Bindings) -> Result<Effect, MeshError> {
+        let _ = at;
+        Err(Refusal(format!("{} cannot be cut off from its control plane in part", self.name())).into())
+    }
+
+    /// These proxies can reach the control plane again, and have what they missed, confirmed; where it is dead meanwhile they have
+    /// it when that is back.
+    ///
+    /// # Errors
+    /// Where a proxy lags.
+    async fn rejoin(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError> {
+        let _ = (at, by);
+        Err(Refusal(format!("{} cannot be cut off from its control plane in part", self.name())).into())
+    }
 
     /// Forgets a proxy: it was thrown away.
     fn forget(&self, seat: &Seat);
@@ -203,6 +248,8 @@ pub struct Logs {
     pub inbound: PathBuf,
     /// Upstream log of the outbound listener: a line a try.
     pub tries: PathBuf,
+    /// What it says of other instances: ejections, health checks. Files may be missing as long as it has said nothing.
+    pub states: Vec<PathBuf>,
     /// The proxy's own log.
     pub own: PathBuf,
 }
@@ -214,6 +261,8 @@ pub enum LogLine {
     Access(AccessRecord),
     /// A try as its sender saw it.
     Try(TryRecord),
+    /// What a proxy thinks of an instance.
+    State(StateRecord),
     /// A marker: everything before it has been read.
     Marker(String),
     /// One of our own probes.

@@ -1,7 +1,7 @@
 //! What render needs to know: what is wanted, and what was bound late.
 
 use serde::Serialize;
-use squall_model::{Fault, InstanceId, PolicyKind, Topology};
+use squall_model::{Fault, InstanceId, PolicyKind, Topology, Wire};
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 /// The whole desired state of a mesh, free of addresses.
@@ -20,9 +20,32 @@ pub struct Desired<'a> {
 pub struct Bindings {
     /// One an instance.
     pub seats: BTreeMap<InstanceId, Seat>,
+    /// Wires that a link carries: where the caller's proxy connects instead of to the callee's own address. The callee is the
+    /// same instance under either.
+    pub wires: BTreeMap<Wire, SocketAddr>,
+    /// Addresses that instances had before they came back under another: a line of a log may still speak of them.
+    pub former: BTreeMap<SocketAddr, InstanceId>,
     /// Names the run of the scenario. It is part of every cluster (as metadata), so that each run's clusters are new:
     /// a pooled proxy takes no ejected host, open breaker or connection over from the scenario before.
     pub tag: String,
+}
+
+impl Bindings {
+    /// Where this caller's proxy reaches this callee's: by the link that carries the wire between them, else directly. `None`:
+    /// the callee has no seat.
+    #[must_use]
+    pub fn way(&self, from: &InstanceId, to: &InstanceId) -> Option<SocketAddr> {
+        let wire = Wire { from: from.clone(), to: to.clone() };
+        self.wires.get(&wire).copied().or_else(|| self.seats.get(to).map(|seat| seat.inbound))
+    }
+
+    /// Whose address this is: the callee's own, that of a wire to it, or one that it had before.
+    #[must_use]
+    pub fn at(&self, address: SocketAddr) -> Option<&InstanceId> {
+        let own = self.seats.iter().find(|(_, seat)| seat.inbound == address).map(|(id, _)| id);
+        let by_wire = || self.wires.iter().find(|(_, at)| **at == address).map(|(wire, _)| &wire.to);
+        own.or_else(by_wire).or_else(|| self.former.get(&address))
+    }
 }
 
 /// Where one instance's proxy and workload are.

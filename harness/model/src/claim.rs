@@ -1,8 +1,8 @@
 //! What is expected: the lines of kind E, as claims about something unknown.
 
-use crate::{Calls, Fraction, Target, duration_text, duration_text_option};
+use crate::{AnswerCode, Calls, Fraction, Stick, Target, duration_text, duration_text_option};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Number of a claim within its plan, from 0, in order of writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,6 +50,26 @@ pub enum ClaimKind {
         within: Duration,
         /// After what.
         of: MomentRef,
+    },
+    /// A state is seen at some moment of a phase, or at none.
+    State {
+        /// Which, of whom.
+        what: State,
+        /// True for `is …`, false for `is never …`.
+        ever: bool,
+        /// In this part of the time.
+        phase: Phase,
+    },
+    /// How long the first interval of a state is; ends included.
+    Lasts {
+        /// Which, of whom.
+        what: State,
+        /// The shortest.
+        #[serde(with = "duration_text_option")]
+        least: Option<Duration>,
+        /// The longest.
+        #[serde(with = "duration_text_option")]
+        most: Option<Duration>,
     },
     /// An unknown proportion, judged sequentially.
     Share {
@@ -123,9 +143,11 @@ pub enum Outcome {
     /// Turned away for who or what it is: 401, 403.
     Denied,
     /// Answered with this status.
-    Answered(u16),
+    Answered(AnswerCode),
     /// Its answer came from one of these.
     Reach(Target),
+    /// All of its calls that were answered came from one version, or one instance: of a user with several.
+    ReachOnlyOne(Stick),
     /// More tries than this were made for it.
     TriedMoreThan(u32),
     /// Two of its tries went to one instance.
@@ -259,8 +281,41 @@ pub enum Happening {
     Recover(Calls),
     /// The first try after the moment reaches one of these.
     GetsTraffic(Target),
-    /// It is ejected by its caller's proxy.
-    Ejected(Target),
+    /// It comes to be so.
+    Becomes(State),
+}
+
+/// A state of instances, as a caller's proxy sees them: each for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Which.
+    pub is: Condition,
+    /// Of whom; every one of them.
+    pub of: Target,
+}
+
+/// What an instance can be to a caller's proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// Out, by outlier detection.
+    Ejected,
+    /// Out, by active checks.
+    Unhealthy,
+    /// In, by active checks.
+    Healthy,
+}
+
+/// `is ejected`, `is healthy`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Condition::Ejected => "is ejected",
+            Condition::Unhealthy => "is unhealthy",
+            Condition::Healthy => "is healthy",
+        })
+    }
 }
 
 /// The moment that a Moment claim counts from.
@@ -296,7 +351,9 @@ impl ClaimKind {
             ClaimKind::Every { of, .. }
             | ClaimKind::Share { of, .. }
             | ClaimKind::Total { quantity: Quantity::Count { of, .. }, .. } => Some(of),
-            ClaimKind::Total { .. } | ClaimKind::Moment { .. } => None,
+            ClaimKind::Total { .. } | ClaimKind::Moment { .. } | ClaimKind::State { .. } | ClaimKind::Lasts { .. } => {
+                None
+            }
         }
     }
 
@@ -304,7 +361,7 @@ impl ClaimKind {
     #[must_use]
     pub fn phase(&self) -> Phase {
         match self {
-            ClaimKind::Total { quantity: Quantity::Tries { phase, .. }, .. } => *phase,
+            ClaimKind::Total { quantity: Quantity::Tries { phase, .. }, .. } | ClaimKind::State { phase, .. } => *phase,
             other => other.population().map_or(Phase::Whole, |p| p.phase),
         }
     }

@@ -1,7 +1,8 @@
 //! The spine: one versioned event type. Terminal, JSONL, JUnit and summary are its readers, and `report` replays it.
 
 use crate::{
-    ClaimId, DoseCount, FaultId, Finding, InstanceId, Level, Origin, PlanKey, Stamp, Title, Variation, Verdict,
+    ClaimId, Condition, DoseCount, FaultId, Finding, InstanceId, Level, Origin, PlanKey, Stamp, Title, Variation,
+    Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,8 @@ pub enum Body {
         /// The end of its log.
         log: Vec<String>,
     },
+    /// A caller's proxy took an instance out, and perhaps let it in again.
+    Absence(Absence),
     /// A lease ran out under us.
     Lapsed {
         /// Whose proxy.
@@ -173,6 +176,34 @@ pub struct CueEffect {
     pub what: String,
     /// The observed moments.
     pub effect: crate::Effect,
+}
+
+/// A time for which a caller's proxy held an instance for ejected or unhealthy. Times in nanoseconds.
+///
+/// That it does is not that it calls it no more: Envoy's workers learn of a change of the host set up to
+/// `common_lb_config.update_merge_window` later (config/cluster/v3/cluster.proto; 1 s by default).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// Whose proxy.
+    pub by: InstanceId,
+    /// Which instance.
+    pub of: InstanceId,
+    /// [`Condition::Ejected`] or [`Condition::Unhealthy`].
+    pub what: Condition,
+    /// Its number among those of its kind between these two, from 1.
+    pub nth: u32,
+    /// From the stage's time origin to its beginning.
+    pub at: u64,
+    /// How long it lasted; `None`: it was not over at the end of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasted: Option<u64>,
+    /// Tries that the proxy had in flight to the instance when it began.
+    pub in_flight: u64,
+    /// Tries that the proxy began after that all the same, before it was over.
+    pub late_tries: u64,
+    /// From its beginning to that of the last of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_late: Option<u64>,
 }
 
 /// One claim, judged.

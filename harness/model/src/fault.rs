@@ -1,6 +1,9 @@
 //! What is broken, and what happens: the lines of kind F.
 
-use crate::{Calls, Fraction, Level, ServiceName, Target, Traffic, duration, duration_text, duration_text_option};
+use crate::{
+    AnswerCode, Calls, Damage, Fraction, GrpcStatus, Level, Members, ServiceName, Target, Traffic, Wires, duration,
+    duration_text, duration_text_option,
+};
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 
@@ -39,15 +42,29 @@ pub enum FaultKind {
         /// How.
         how: Answers,
     },
-    /// Instances (workload and proxy) die at once; they come back at the fault's end.
-    Killed {
-        /// Which instances.
-        of: Target,
-    },
-    /// The workloads alone die; callers then get an answer from the callee's proxy.
-    ProcessKilled {
+    /// Processes go down at once, and come back at the fault's end: those that were killed under another address, those that
+    /// were paused where they were.
+    Down {
+        /// How.
+        how: Down,
+        /// Which of an instance's processes.
+        part: Part,
         /// Of which instances.
-        of: Target,
+        of: Members,
+    },
+    /// Processes are ended in order and started again at once; they come back under another address. Over in a moment.
+    Restarted {
+        /// Which of an instance's processes.
+        part: Part,
+        /// Of which instances.
+        of: Members,
+    },
+    /// The wire between proxies is damaged.
+    Wire {
+        /// Which wires.
+        of: Wires,
+        /// How.
+        damage: Damage,
     },
     /// The control plane dies; it comes back at the fault's end.
     ControlPlaneKilled,
@@ -58,19 +75,57 @@ pub enum FaultKind {
         /// To how many.
         to: u32,
     },
-    /// The wire of these calls is cut: what a control run of `@control(outage)` does.
+    /// The wire of these calls is cut, and whoever calls is told at once: what a control run of `@control(outage)` does.
     Outage {
         /// Which calls.
         of: Calls,
     },
 }
 
+/// How a process goes down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Down {
+    /// At once, with nothing said (SIGKILL). Connections to it are refused.
+    Killed,
+    /// In order: it stops accepting, finishes what is in flight, and ends (SIGTERM).
+    Stopped,
+    /// It stands still (SIGSTOP): the kernel goes on accepting for it, and nothing is answered.
+    Paused,
+}
+
+/// Which of an instance's processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Workload and proxy.
+    Instance,
+    /// The workload alone: callers get an answer from the callee's proxy.
+    Workload,
+    /// The proxy alone: nobody reaches the workload, and it reaches nobody.
+    Proxy,
+}
+
+impl Part {
+    /// The workload goes.
+    #[must_use]
+    pub fn has_workload(self) -> bool {
+        matches!(self, Part::Instance | Part::Workload)
+    }
+
+    /// The proxy goes.
+    #[must_use]
+    pub fn has_proxy(self) -> bool {
+        matches!(self, Part::Instance | Part::Proxy)
+    }
+}
+
 /// How a call or a try is touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Touch {
-    /// Answered by the proxy with this HTTP status; it goes no further.
-    Abort(u16),
+    /// Answered by the proxy with this status; it goes no further.
+    Abort(AnswerCode),
     /// Held for so long, then sent on.
     Delay(#[serde(with = "duration_text")] Duration),
 }
@@ -80,7 +135,14 @@ pub enum Touch {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answers {
     /// With this status.
-    Status(u16),
+    With(AnswerCode),
+    /// With this status of gRPC in the trailers, after so many messages of a good answer.
+    After {
+        /// Which.
+        status: GrpcStatus,
+        /// How many, at least 1.
+        messages: u32,
+    },
     /// After so long.
     In(#[serde(with = "duration_text")] Duration),
     /// Without delay.
@@ -137,10 +199,17 @@ impl FaultKind {
         matches!(self, FaultKind::Resized { .. })
     }
 
-    /// True for what a proxy draws for each call or try by itself: calls within it are exchangeable.
+    /// True for what does the same to each call or try by itself: calls within it are exchangeable. Not so what happens to
+    /// processes and connections: a kill is one event, however many calls it hits.
     #[must_use]
     pub fn is_steady(&self) -> bool {
-        matches!(self, FaultKind::Touch { .. } | FaultKind::Answers { .. })
+        match self {
+            FaultKind::Touch { .. } | FaultKind::Answers { .. } => true,
+            FaultKind::Wire { damage, .. } => {
+                matches!(damage, Damage::Slow { .. } | Damage::SwallowAnswers | Damage::SwallowRequests)
+            }
+            _ => false,
+        }
     }
 
     /// The share of traffic that it touches, where that is drawn.
@@ -166,19 +235,51 @@ impl FaultKind {
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FaultKind::Touch { on, touch: Touch::Abort(status) } => write!(f, "{on} are aborted with status {status}"),
+            FaultKind::Touch { on, touch: Touch::Abort(code) } => write!(f, "{on} are aborted with {code}"),
             FaultKind::Touch { on, touch: Touch::Delay(time) } => write!(f, "{on} are delayed by {}", duration(*time)),
-            FaultKind::Answers { of, how } => match how {
-                Answers::Status(status) => write!(f, "{of} answers with status {status}"),
-                Answers::In(time) => write!(f, "{of} answers in {}", duration(*time)),
-                Answers::AtOnce => write!(f, "{of} answers at once"),
-                Answers::AsBefore => write!(f, "{of} answers as before"),
-            },
-            FaultKind::Killed { of } => write!(f, "{of} is killed"),
-            FaultKind::ProcessKilled { of } => write!(f, "the process of {of} is killed"),
+            FaultKind::Answers { of, how } => write!(f, "{of} {how}"),
+            FaultKind::Down { how, part, of } => write!(f, "{}{of} {how}", whose(*part)),
+            FaultKind::Restarted { part, of } => write!(f, "{}{of} is restarted", whose(*part)),
+            FaultKind::Wire { of: Wires::Of(place), damage: Damage::Cut } => write!(f, "{place} is cut off"),
+            FaultKind::Wire { of, damage } => write!(f, "{of} {damage}"),
             FaultKind::ControlPlaneKilled => f.write_str("the control plane is killed"),
             FaultKind::Resized { service, to } => write!(f, "\"{service}\" has {to} instances"),
             FaultKind::Outage { of } => write!(f, "the wire of the calls{of} is cut"),
+        }
+    }
+}
+
+fn whose(part: Part) -> &'static str {
+    match part {
+        Part::Instance => "",
+        Part::Workload => "the process of ",
+        Part::Proxy => "the proxy of ",
+    }
+}
+
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Down::Killed => "is killed",
+            Down::Stopped => "is stopped",
+            Down::Paused => "is paused",
+        })
+    }
+}
+
+impl fmt::Display for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answers::With(code) => write!(f, "answers with {code}"),
+            Answers::After { status, messages: 1 } => {
+                write!(f, "answers with grpc status \"{status}\" after 1 message")
+            }
+            Answers::After { status, messages } => {
+                write!(f, "answers with grpc status \"{status}\" after {messages} messages")
+            }
+            Answers::In(time) => write!(f, "answers in {}", duration(*time)),
+            Answers::AtOnce => f.write_str("answers at once"),
+            Answers::AsBefore => f.write_str("answers as before"),
         }
     }
 }

@@ -6,10 +6,12 @@
 
 mod behaviour;
 mod claim;
+mod code;
 mod event;
 mod fault;
 mod name;
 mod origin;
+mod place;
 mod plan;
 mod policy;
 mod quantity;
@@ -20,28 +22,37 @@ mod timeline;
 mod topology;
 mod vary;
 mod verdict;
+mod wire;
 
 pub use behaviour::{Answer, Behaviour, Capacity};
 pub use claim::{
-    Anchor, Bound, Claim, ClaimId, ClaimKind, Happening, MomentRef, Only, Outcome, Per, Phase, Population, Quantity,
-    SeenBy, ShareBound, Shedder, Unit,
+    Anchor, Bound, Claim, ClaimId, ClaimKind, Condition, Happening, MomentRef, Only, Outcome, Per, Phase, Population,
+    Quantity, SeenBy, ShareBound, Shedder, State, Unit,
 };
+pub use code::{AnswerCode, GrpcStatus};
 pub use event::{
-    Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Judged, Progress, Queued, RunEvent, RunOf,
-    RunStarted, Totals,
+    Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Judged, Progress, Queued, RunEvent,
+    RunOf, RunStarted, Totals,
 };
-pub use fault::{Answers, Fault, FaultId, FaultKind, Touch, When};
+pub use fault::{Answers, Down, Fault, FaultId, FaultKind, Part, Touch, When};
 pub use name::{Edge, InstanceId, PlaceName, ServiceName, VersionName};
 pub use origin::{Diagnostic, Origin, Severity};
+pub use place::{Members, Place, PlaceKind};
 pub use plan::{ControlRule, Need, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Replacement, Title, Variation};
-pub use policy::{Balancer, Destination, InFlight, Policy, PolicyId, PolicyKind, RetryOn, UnknownWord};
+pub use policy::{
+    Balancer, Destination, HashKey, InFlight, Policy, PolicyId, PolicyKind, Probe, RetryOn, Stick, UnknownWord,
+};
 pub use quantity::{
     Fraction, Latency, QuantityError, Rate, duration, duration_text, duration_text_option, parse_duration,
 };
-pub use record::{AccessRecord, CallRecord, ClientEnd, CounterRecord, LedgerRecord, Side, TryRecord};
+pub use record::{
+    AccessRecord, CallRecord, ClientEnd, CounterRecord, Hurt, LedgerRecord, Side, StateRecord, TryRecord, WireEnd,
+    WireRecord,
+};
 pub use selector::{Calls, Filter, Level, Target, Traffic, Which};
 pub use stamp::Stamp;
 pub use timeline::{Act, Arrivals, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
 pub use topology::{Instance, Protocol, Service, Topology};
 pub use vary::{controls, vary};
 pub use verdict::{Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
+pub use wire::{Damage, Wire, Wires};

@@ -1,6 +1,6 @@
 //! What a mesh promises: the lines of kind P.
 
-use crate::{Calls, Fraction, ServiceName, Target, Traffic, duration_text};
+use crate::{Calls, Fraction, Place, ServiceName, Target, Traffic, duration_text};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -102,6 +102,57 @@ pub enum PolicyKind {
         /// Where they go, and how large a share of them.
         to: Vec<Destination>,
     },
+    /// Active health checking, by each caller's proxy for itself.
+    Check {
+        /// Instances of this service.
+        of: ServiceName,
+        /// How often.
+        #[serde(with = "duration_text")]
+        every: Duration,
+        /// By asking what.
+        by: Probe,
+        /// So many failures in a row, and it is called no more.
+        out_after: u32,
+        /// So many passes in a row, and it is called again.
+        back_after: u32,
+    },
+    /// Panic threshold: with fewer healthy instances than this, all are called.
+    Panic {
+        /// Instances of this service.
+        of: ServiceName,
+        /// Below this share.
+        below: Fraction,
+    },
+    /// Failover by locality: the first place that has healthy instances, as far as they go round; then the next. Instances
+    /// in none of them come last.
+    Prefer {
+        /// Which calls.
+        of: Calls,
+        /// In this order.
+        places: Vec<Place>,
+    },
+    /// Stickiness: drawn by hash, so that the same key leads to the same place as long as that is there.
+    Sticky {
+        /// Which calls.
+        of: Calls,
+        /// To what they stick.
+        to: Stick,
+        /// By what.
+        by: HashKey,
+    },
+    /// Slow start: an instance that is new, or healthy again, gets its share of the calls little by little.
+    WarmUp {
+        /// Instances of this service.
+        of: ServiceName,
+        /// Over how long.
+        #[serde(with = "duration_text")]
+        over: Duration,
+    },
+    /// What is left of the deadline of these calls bounds the onward calls made for them.
+    KeepDeadline {
+        /// Which calls.
+        of: Calls,
+    },
     /// A load-balancing algorithm.
     Balance {
         /// Which calls.
@@ -129,6 +180,65 @@ pub enum InFlight {
     Tries,
     /// Retries alone.
     Retries,
+}
+
+/// What an active health check asks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Probe {
+    /// GET of this path: a status of 200 passes.
+    Http(String),
+    /// The health service of gRPC (grpc.health.v1.Health/Check): SERVING passes.
+    Grpc,
+    /// A connection that comes to be passes.
+    Tcp,
+}
+
+/// `http on path "/healthz"`, `grpc`, `tcp`.
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Probe::Http(path) => write!(f, "http on path \"{path}\""),
+            Probe::Grpc => f.write_str("grpc"),
+            Probe::Tcp => f.write_str("tcp"),
+        }
+    }
+}
+
+/// What calls stick to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stick {
+    /// One version.
+    Version,
+    /// One instance.
+    Instance,
+}
+
+/// What a hash is taken of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HashKey {
+    /// The user, known by the header `x-squall-user`.
+    User,
+    /// A header, its name in lower case.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// The address that the call comes from.
+    SourceAddress,
+}
+
+/// `user`, `header "x"`, `cookie "x"`, `source address`.
+impl fmt::Display for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HashKey::User => f.write_str("user"),
+            HashKey::Header(name) => write!(f, "header \"{name}\""),
+            HashKey::Cookie(name) => write!(f, "cookie \"{name}\""),
+            HashKey::SourceAddress => f.write_str("source address"),
+        }
+    }
 }
 
 /// Load-balancing algorithms, by Envoy's names (config/cluster/v3/cluster.proto, LbPolicy).

@@ -2,7 +2,7 @@
 //!
 //! The two rooms that write them do not know each other, and evidence, which joins them, does no I/O: so the data lives here.
 
-use crate::{InstanceId, Stamp};
+use crate::{AnswerCode, Condition, Damage, GrpcStatus, InstanceId, Stamp, Wire};
 use serde::{Deserialize, Serialize};
 
 /// How a call ended, as its client saw it. What the proxies say of it is evidence's business.
@@ -11,13 +11,15 @@ use serde::{Deserialize, Serialize};
 pub enum ClientEnd {
     /// A complete, intact answer with this HTTP status.
     Answered(u16),
-    /// An answer with this status began, and its body broke off.
+    /// A complete, intact answer of gRPC with this status; or what a client of gRPC makes of an answer without one.
+    Grpc(GrpcStatus),
+    /// An answer with this HTTP status began, and its body broke off; or it is an OK of gRPC without its one message.
     Cut(u16),
     /// The connection to the caller's own proxy was refused.
     Refused,
-    /// The connection ended before an answer began.
+    /// The connection, or over HTTP/2 the call's stream, ended before an answer began.
     Reset,
-    /// What came was not HTTP.
+    /// What came was not HTTP of the version that was spoken.
     Garbled,
     /// The client's own deadline passed.
     Deadline,
@@ -66,6 +68,17 @@ pub struct LedgerRecord {
     pub ended: Stamp,
     /// Status answered; 0 if the caller went away, or the workload closed without an answer.
     pub status: u16,
+    /// Status of gRPC answered, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcStatus>,
+}
+
+impl LedgerRecord {
+    /// What it was answered with: by its status of gRPC where there was one.
+    #[must_use]
+    pub fn answer(&self) -> AnswerCode {
+        self.grpc.map_or(AnswerCode::Status(self.status), AnswerCode::Grpc)
+    }
 }
 
 /// Which of a proxy's two listeners.
@@ -91,6 +104,9 @@ pub struct AccessRecord {
     pub attempts: u32,
     /// Status sent downstream; 0 if none was.
     pub status: u16,
+    /// Status of gRPC sent downstream, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcStatus>,
     /// Response flags as logged: `-`, `URX`, `DI,FI`.
     pub flags: String,
     /// Response code details as logged.
@@ -116,6 +132,9 @@ pub struct TryRecord {
     pub attempt: u32,
     /// Status received; 0 if none was.
     pub status: u16,
+    /// Status of gRPC received, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcStatus>,
     /// Response flags of this try: `-`, `UT`, `UF`.
     pub flags: String,
     /// The instance that it went to; `None` if no host was chosen or the address is not one of ours.
@@ -135,4 +154,71 @@ pub struct CounterRecord {
     pub proxy: InstanceId,
     /// What each counter rose by between the baseline and the end. Zeroes are left out.
     pub rises: std::collections::BTreeMap<String, u64>,
+}
+
+/// A caller's proxy changed its mind about an instance: a line of its log of ejections, or of health checks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateRecord {
+    /// Whose proxy.
+    pub by: InstanceId,
+    /// About which instance.
+    pub of: InstanceId,
+    /// What: [`Condition::Ejected`] or [`Condition::Unhealthy`].
+    pub what: Condition,
+    /// True where it begins, false where it ends.
+    pub begins: bool,
+    /// When, mapped to the monotonic clock. The proxy's workers may learn of it later.
+    pub at: Stamp,
+}
+
+/// One connection over a wire, as the link that carried it saw it. An attempt that was refused, or met with silence, is none.
+///
+/// One that was open when it was first written down is written down again when it has ended: the wire and the moment of opening
+/// say which it is, and the last record of it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireRecord {
+    /// Which wire.
+    pub wire: Wire,
+    /// When the caller's proxy connected. No two connections of a link have the same.
+    pub opened: Stamp,
+    /// When it was over; `None`: it was open when this was written.
+    pub ended: Option<Stamp>,
+    /// How it ended.
+    pub end: WireEnd,
+    /// Bytes that were passed on to the callee.
+    pub sent: u64,
+    /// Bytes that were passed back to the caller.
+    pub answered: u64,
+    /// What damage did to it: each damage that held, delayed, throttled or threw away any of its bytes or its end, or reset it,
+    /// once. One that was in place and met nothing is not among them.
+    pub hurt: Vec<Hurt>,
+}
+
+/// What one damage did to one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hurt {
+    /// Which.
+    pub by: Damage,
+    /// The first moment at which it did anything to the connection.
+    pub first: Stamp,
+    /// The last one: until then something was held, or on its way. In between there may have been pauses.
+    pub last: Stamp,
+}
+
+/// How a connection over a wire ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WireEnd {
+    /// It was open when this was written.
+    Open,
+    /// The caller's proxy closed it, before the callee's did.
+    Caller,
+    /// The callee's proxy closed it, before the caller's did.
+    Callee,
+    /// One of the two reset it, and neither had closed it before.
+    Reset,
+    /// The callee's proxy did not accept it, so it was reset. (The caller's saw it come to be.)
+    Refused,
+    /// The link reset it: that was the damage.
+    Damage,
 }

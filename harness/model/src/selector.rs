@@ -1,6 +1,6 @@
 //! Which traffic, which instances: the clauses `{target}`, `{calls}`, `{traffic}` of the language.
 
-use crate::{Fraction, InstanceId, PlaceName, ServiceName, Topology, VersionName};
+use crate::{Fraction, InstanceId, Place, ServiceName, Topology, VersionName};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -12,8 +12,8 @@ pub struct Target {
     pub service: ServiceName,
     /// Which of its instances.
     pub which: Which,
-    /// Only those in this zone (cluster, node, site).
-    pub place: Option<PlaceName>,
+    /// Only those in this place.
+    pub place: Option<Place>,
 }
 
 /// Which instances of a service.
@@ -46,7 +46,7 @@ impl Target {
         service
             .ids()
             .zip(&service.instances)
-            .filter(|(_, instance)| self.place.is_none() || instance.zone == self.place)
+            .filter(|(_, instance)| self.place.is_none() || instance.place == self.place)
             .filter(|(id, instance)| match &self.which {
                 Which::Service | Which::Every => true,
                 Which::Instance(number) => id.number == *number,
@@ -69,7 +69,7 @@ impl fmt::Display for Target {
             Which::Version(version) => write!(f, "version \"{version}\" of \"{service}\"")?,
         }
         match &self.place {
-            Some(place) => write!(f, " in zone \"{place}\""),
+            Some(place) => write!(f, " in {place}"),
             None => Ok(()),
         }
     }

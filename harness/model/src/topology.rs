@@ -1,6 +1,6 @@
 //! Services, their instances, and who calls whom.
 
-use crate::{Capacity, Edge, InstanceId, Latency, PlaceName, ServiceName, VersionName};
+use crate::{Calls, Capacity, Edge, InstanceId, Latency, Place, ServiceName, VersionName};
 use serde::{Deserialize, Serialize};
 
 /// The services of a scenario, in the order in which they were declared.
@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Topology {
     /// All services.
     pub services: Vec<Service>,
+    /// Calls for which the mesh keeps its own defaults: there is no neutral baseline for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_defaults: Vec<Calls>,
 }
 
 /// One service.
@@ -35,8 +38,9 @@ pub struct Service {
 pub struct Instance {
     /// Its version, where the scenario names versions.
     pub version: Option<VersionName>,
-    /// Its zone, where the scenario names zones.
-    pub zone: Option<PlaceName>,
+    /// Where it is, where the scenario names places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
 }
 
 /// What a service speaks.
@@ -74,6 +78,18 @@ impl Topology {
     /// The services that call `to`.
     pub fn callers<'a>(&'a self, to: &'a ServiceName) -> impl Iterator<Item = &'a Service> + 'a {
         self.services.iter().filter(move |s| s.calls.contains(to))
+    }
+
+    /// What is known of an instance; `None` for one that is not there.
+    #[must_use]
+    pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {
+        self.service(&id.service)?.instances.get((id.number as usize).checked_sub(1)?)
+    }
+
+    /// Where an instance is, where that is said.
+    #[must_use]
+    pub fn place_of(&self, id: &InstanceId) -> Option<&Place> {
+        self.instance(id)?.place.as_ref()
     }
 
     /// Every instance, service by service.

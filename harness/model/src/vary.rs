@@ -149,7 +149,9 @@ fn claimed_calls(plan: &Plan) -> Vec<Calls> {
             ClaimKind::Every { of, outcome, .. } | ClaimKind::Share { of, outcome, .. } => {
                 (!matches!(outcome, Outcome::Fail)).then(|| of.calls.clone())
             }
-            ClaimKind::Total { .. } | ClaimKind::Moment { .. } => None,
+            ClaimKind::Total { .. } | ClaimKind::Moment { .. } | ClaimKind::State { .. } | ClaimKind::Lasts { .. } => {
+                None
+            }
         })
         .filter(|calls| calls.to.is_some())
         .collect();

@@ -1,6 +1,6 @@
 //! What came of a claim.
 
-use crate::{ClaimId, ClientEnd, Edge, FaultId, InstanceId};
+use crate::{ClaimId, ClientEnd, Edge, FaultId, GrpcStatus, InstanceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -194,6 +194,9 @@ pub struct ExemplarTry {
     pub took: u64,
     /// Its status; 0 if none.
     pub status: u16,
+    /// Its status of gRPC, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcStatus>,
     /// Flags of the caller's upstream log, then of the callee's access log, where they say anything.
     pub flags: String,
     /// True if the workload saw it.

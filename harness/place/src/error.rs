@@ -109,6 +109,16 @@ pub enum PlaceError {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// A process that was paused still runs.
+    #[error("{name} (pid {pid}) does not stand still after {waited:?}")]
+    StillRuns {
+        /// The process's name.
+        name: String,
+        /// Its pid.
+        pid: u32,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// The keeper ended in order but could not remove the run folder.
     #[error("the processes are gone, but the run folder is not: {why}")]
     FolderLeft {

@@ -71,6 +71,7 @@ pub(crate) fn mark(verdict: &Verdict, style: Style) -> String {
 fn call(exemplar: &Exemplar) -> String {
     let end = match exemplar.end {
         ClientEnd::Answered(status) => format!("answered {status}"),
+        ClientEnd::Grpc(status) => format!("answered {status}"),
         ClientEnd::Cut(status) => format!("{status}, body cut"),
         ClientEnd::Refused => "refused".to_owned(),
         ClientEnd::Reset => "reset".to_owned(),
@@ -97,9 +98,48 @@ fn call(exemplar: &Exemplar) -> String {
 fn one_try(t: &ExemplarTry) -> String {
     let at = format!("{}{}", if t.at < 0 { "-" } else { "+" }, time(t.at.unsigned_abs()));
     let to = t.instance.as_ref().map_or_else(|| "no instance".to_owned(), ToString::to_string);
-    let status = if t.status == 0 { "no answer".to_owned() } else { t.status.to_string() };
+    let status = match (t.status, t.grpc) {
+        (0, _) => "no answer".to_owned(),
+        // On gRPC nearly every answer has status 200: its own status tells.
+        (_, Some(grpc)) => grpc.to_string(),
+        (status, None) => status.to_string(),
+    };
     let served = if t.served { "" } else { ", not seen by the workload" };
     // Proxies log the length of a try in whole milliseconds.
     let took = if t.took == 0 { "< 1 ms".to_owned() } else { time(t.took) };
-    format!("try {} {to:<12} {at:>9}  took {took:>8}  {status} {}{served}", t.attempt, t.flags)
+    let flags = if t.flags.is_empty() { String::new() } else { format!(" {}", t.flags) };
+    format!("try {} {to:<12} {at:>9}  took {took:>8}  {status}{flags}{served}", t.attempt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_model::{GrpcStatus, InstanceId};
+
+    fn one(attempt: u32, status: u16, grpc: Option<GrpcStatus>, flags: &str) -> ExemplarTry {
+        let instance = Some(InstanceId { service: "reviews".into(), number: attempt });
+        let served = grpc.is_some();
+        ExemplarTry { attempt, instance, at: 120_000, took: 5_000_000, status, grpc, flags: flags.into(), served }
+    }
+
+    #[test]
+    fn calls_and_tries_of_grpc_are_told_by_their_own_status() {
+        let shown = Exemplar {
+            id: "r0.7".into(),
+            at: 23_000_000,
+            took: 11_000_000,
+            end: ClientEnd::Grpc(GrpcStatus::Unavailable),
+            outcome: "timed out".into(),
+            flags: "UT".into(),
+            details: "response_timeout".into(),
+            tries: vec![one(1, 200, Some(GrpcStatus::Internal), ""), one(2, 503, None, ""), one(3, 0, None, "UT")],
+        };
+        let tries = shown.tries.iter().map(one_try).collect::<Vec<_>>().join("\n");
+        insta::assert_snapshot!(format!("{}\n{tries}", call(&shown)), @"
+        r0.7     at   0.023 s  took  11.0 ms  timed out, answered UNAVAILABLE  flags UT  response_timeout
+        try 1 reviews-1      +120 µs  took  5.00 ms  INTERNAL
+        try 2 reviews-2      +120 µs  took  5.00 ms  503, not seen by the workload
+        try 3 reviews-3      +120 µs  took  5.00 ms  no answer UT, not seen by the workload
+        ");
+    }
 }

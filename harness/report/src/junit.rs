@@ -1,6 +1,6 @@
 //! JUnit XML: a suite a feature, a case a scenario. What is not green is a failure, an error or a skip, never a pass.
 
-use crate::{block, story::Stories, style::Style};
+use crate::{absence, block, story::Stories, style::Style};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use squall_model::{ControlResult, Verdict};
 use std::time::Duration;
@@ -50,6 +50,7 @@ fn status(story: &crate::ScenarioStory) -> TestCaseStatus {
             .filter(|j| j.finding.verdict != Verdict::Holds)
             .map(|j| block::claim(j, Style::PLAIN))
             .chain(story.accidents.iter().map(|a| format!("{a}\n")))
+            .chain([absence::lines(&story.absences, Style::PLAIN)])
             .collect();
         status.set_description(blocks);
         status

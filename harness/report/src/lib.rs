@@ -3,8 +3,10 @@
 //! Nothing here knows more than the events say, so a recorded run replays to the same words.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
+mod absence;
 mod block;
 mod junit;
+mod matrix;
 mod record;
 mod story;
 mod style;
@@ -13,6 +15,7 @@ mod terminal;
 mod words;
 
 pub use junit::junit;
+pub use matrix::{Column, matrix};
 pub use record::{RecordError, read_events, write_event};
 pub use story::{ScenarioStory, Stories};
 pub use style::{Colour, Style};

@@ -82,6 +82,22 @@ mod tests {
     }
 
     #[test]
+    fn a_recorded_run_is_read_whole() {
+        let events = read_events(include_str!("../../../fixtures/events/v1.jsonl")).unwrap();
+        assert!(events.iter().all(|e| e.body != Body::Unknown));
+        assert!(matches!(events.last().unwrap().body, Body::RunFinished(_)));
+    }
+
+    #[test]
+    fn an_absence_that_was_not_over_is_read() {
+        let line = r#"{"v":1,"seq":1,"at":5,"of":null,"body":{"absence":{"by":{"service":"web","number":1},"of":{"service":"reviews","number":2},"what":"ejected","nth":1,"at":7,"in_flight":0,"late_tries":0}}}"#;
+        let events = read_events(&format!("{line}\n")).unwrap();
+        let Body::Absence(absence) = &events[0].body else { panic!("{events:?}") };
+        assert_eq!((absence.at, absence.lasted, absence.last_late), (7, None, None));
+        assert_eq!(write_event(&events[0]).unwrap(), format!("{line}\n"));
+    }
+
+    #[test]
     fn unknown_kinds_are_kept_and_later_versions_refused() {
         let unknown = "{\"v\":1,\"seq\":1,\"at\":5,\"of\":null,\"body\":{\"comet\":{\"tail\":3}}}\n";
         assert_eq!(read_events(unknown).unwrap()[0].body, Body::Unknown);

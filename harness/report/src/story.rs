@@ -1,8 +1,8 @@
 //! Events collected scenario by scenario: what every reader but the raw record works from.
 
 use squall_model::{
-    Body, Controlled, CueEffect, DoseCount, Finished, Judged, Origin, PlanKey, Queued, RunEvent, RunStarted, Totals,
-    Variation, Verdict,
+    Absence, Body, Controlled, CueEffect, DoseCount, Finished, Judged, Origin, PlanKey, Queued, RunEvent, RunStarted,
+    Totals, Variation, Verdict,
 };
 use std::collections::BTreeMap;
 
@@ -31,6 +31,8 @@ pub struct ScenarioStory {
     pub doses: Vec<(String, Origin, DoseCount)>,
     /// Cues of the main run.
     pub cues: Vec<CueEffect>,
+    /// Ejections and failed checks of the main run, in order of time.
+    pub absences: Vec<Absence>,
     /// Processes of the main run that died unasked, and leases that lapsed, in words.
     pub accidents: Vec<String>,
     /// The main run, once it is over.
@@ -95,6 +97,7 @@ impl ScenarioStory {
             judged: Vec::new(),
             doses: Vec::new(),
             cues: Vec::new(),
+            absences: Vec::new(),
             accidents: Vec::new(),
             finished: None,
             rerun: None,
@@ -107,8 +110,10 @@ impl ScenarioStory {
             Body::Judged(judged) => self.judged.push(judged.clone()),
             Body::Dosed { text, origin, count, .. } => self.doses.push((text.clone(), origin.clone(), count.clone())),
             Body::CueEffect(cue) => self.cues.push(cue.clone()),
+            Body::Absence(absence) => self.absences.push(absence.clone()),
             Body::ProxyDied { instance, what, how, log } => {
-                self.accidents.push(format!("the {what} of {instance} died: {how}"));
+                let who = if what == "link" { "the link".to_owned() } else { format!("the {what} of {instance}") };
+                self.accidents.push(format!("{who} died: it {how}"));
                 self.accidents.extend(log.iter().map(|line| format!("  {line}")));
             }
             Body::Lapsed { instance } => {

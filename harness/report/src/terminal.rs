@@ -1,7 +1,7 @@
 //! The run as a person at a terminal reads it.
 
 use crate::{
-    block,
+    absence, block,
     story::{ScenarioStory, Stories},
     style::{Colour, Style},
     words::{count, seconds, thousands},
@@ -140,6 +140,9 @@ fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
     story.accidents.iter().for_each(|line| {
         let _ = writeln!(text, "    {} {line}", style.paint(Colour::Red, "!"));
     });
+    if worth(&verdict) {
+        text.push_str(&absence::lines(&story.absences, style));
+    }
     story
         .doses
         .iter()
@@ -229,3 +232,6 @@ fn false_alarm(alpha: f64) -> String {
     let runs = thousands((1.0 / alpha).round() as u64);
     format!("a red by chance among the statistical claims: at most once in {runs} such runs")
 }
+
+#[cfg(test)]
+mod tests;

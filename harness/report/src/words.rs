@@ -60,6 +60,18 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
     format!("{n} {}", if n == 1 { noun.to_owned() } else { plural })
 }
 
+/// `1st`, `2nd`, `3rd`, `4th`, `11th`, `21st`.
+pub(crate) fn ordinal(n: u32) -> String {
+    let end = match (n % 10, n % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{n}{end}")
+}
+
 /// What was measured for a claim, in one sentence.
 #[must_use]
 pub fn measured(measured: &Measured, verdict: &Verdict) -> String {
@@ -112,5 +124,7 @@ mod tests {
         assert_eq!(thousands(12), "12");
         assert_eq!(count(1, "try"), "1 try");
         assert_eq!(count(2, "try"), "2 tries");
+        let ordinals = [1, 2, 3, 4, 11, 12, 13, 21, 112].map(ordinal);
+        assert_eq!(ordinals, ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "112th"]);
     }
 }

@@ -4,8 +4,12 @@
 //! Clopper-Pearson and the percentile ranks hold for a number of calls fixed in advance. Beside the result of a test
 //! that stopped when it had seen enough only [`anytime`] is honest: its bounds hold at every moment at once.
 
+mod percentile;
+
 use crate::share::{Counts, Design, Fence, Look};
 use crate::special::{ln_binomial_at_least, ln_binomial_at_most};
+
+pub use percentile::{Percentile, Position, percentile};
 
 /// A range of shares or, in general, of anything from `low` to `high`, ends included.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -162,7 +166,7 @@ fn checked(seen: Look, error: f64) -> Option<Look> {
 
 /// Where `excluded`, false and then true, turns true between two shares: the nearest excluded double, so that
 /// rounding only widens an interval.
-fn first_true(mut open: f64, mut excluding: f64, excluded: impl Fn(f64) -> bool) -> f64 {
+pub(crate) fn first_true(mut open: f64, mut excluding: f64, excluded: impl Fn(f64) -> bool) -> f64 {
     if open.is_nan() {
         return excluding;
     }
@@ -180,7 +184,7 @@ fn first_true(mut open: f64, mut excluding: f64, excluded: impl Fn(f64) -> bool)
 }
 
 /// Where `excluded`, true and then false, turns false: the nearest excluded double.
-fn last_true(mut excluding: f64, mut open: f64, excluded: impl Fn(f64) -> bool) -> f64 {
+pub(crate) fn last_true(mut excluding: f64, mut open: f64, excluded: impl Fn(f64) -> bool) -> f64 {
     if open.is_nan() {
         return excluding;
     }

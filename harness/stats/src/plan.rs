@@ -1,4 +1,5 @@
-//! How many calls a promise takes, and what a given number of calls can decide.
+//! How many calls a promise takes, what a given number of calls can decide ([`calls_to_decide`], [`chance_to_decide`];
+//! of pairs [`pairs_to_decide`], [`chance_of_pairs`]), and how often a test errs ([`Course`]).
 //!
 //! Exact for the test as it runs: dynamic programming over (calls, hits) with its looks every
 //! [`LOOK_EVERY`](crate::share::LOOK_EVERY) calls; above 4,000 calls the looks of the *plan* are spaced by half a
@@ -6,14 +7,22 @@
 //! share next to the promised one), the numbers are those of a single look at the end, and say so
 //! ([`Forecast::exact`]).
 
+mod course;
 mod fixed;
 mod lattice;
+mod pairs;
 mod tightest;
+mod values;
+mod window;
 
 use crate::share::{Design, Reach};
+pub use course::Course;
+pub use lattice::Looks;
+pub use pairs::{Arms, chance_of_pairs, pairs_to_decide};
 pub use tightest::tightest;
+pub use window::Outcome;
 
-pub(crate) use lattice::{Lattice, Outcome, Pace};
+pub(crate) use lattice::Lattice;
 
 /// Multiply-adds that a question may cost: some 10 ms.
 const BUDGET: u64 = 12_000_000;
@@ -56,7 +65,7 @@ pub enum PlanError {
     /// A number outside `[0, 1]`.
     #[error("{0} is not a share between 0 and 1")]
     NotAShare(f64),
-    /// The true share is the promised limit itself, or as good as: no number of calls tells them apart.
+    /// The true share (or difference) is the promised limit itself, or as good as: no number of calls tells them apart.
     #[error("a true share of {0} lies on the promised limit, which no number of calls can decide")]
     OnTheLimit(f64),
     /// A promise of exactly 0, exactly 1 or exactly anything, kept: it is never shown by counting.
@@ -75,7 +84,7 @@ pub fn calls_to_decide(design: &Design, truth: f64) -> Result<Forecast, PlanErro
         return Err(PlanError::NeverShown);
     }
     let single_look = fixed::forecast(design, truth).ok_or(PlanError::OnTheLimit(truth))?;
-    let mut lattice = Lattice::new(design, truth, Pace::Stretching, 1e-9);
+    let mut lattice = Lattice::new(design, truth, Looks::Stretching, 1e-9);
     let mut median = None;
     while lattice.cost() < BUDGET {
         let reached = lattice.step();
@@ -108,7 +117,7 @@ pub fn floor(allowed: f64, beta: f64) -> Option<u64> {
 }
 
 fn chance_within(design: &Design, n: u64, truth: f64, budget: u64) -> Chance {
-    let mut lattice = Lattice::new(design, truth, Pace::Stretching, 1e-9).ending_at(n);
+    let mut lattice = Lattice::new(design, truth, Looks::Stretching, 1e-9).ending_at(n);
     while lattice.n() < n {
         if lattice.cost() > budget {
             return fixed::chance(design, n, truth);

@@ -18,9 +18,11 @@
 
 mod design;
 mod fence;
+mod watch;
 
 pub use design::{Design, DesignError, Promise, Reach, Risk, Zone};
 pub(crate) use fence::{Counts, Fence};
+use watch::Watch;
 
 /// Calls between two looks. Looking less often loses nothing but time; more often gains next to nothing.
 pub const LOOK_EVERY: u64 = 20;
@@ -66,16 +68,23 @@ pub struct Look {
 pub struct ShareTest {
     design: Design,
     now: Look,
-    crossed: [Crossed; 2],
+    watched: [Watched; 2],
     decision: Decision,
     decided: Option<Look>,
 }
 
-/// Which sides of one fence have ever been excluded.
+/// Which sides of one boundary have ever been excluded.
 #[derive(Debug, Clone, Copy, Default)]
-struct Crossed {
-    within: bool,
-    beyond: bool,
+pub(crate) struct Crossed {
+    pub(crate) within: bool,
+    pub(crate) beyond: bool,
+}
+
+/// The two sides of one fence.
+#[derive(Debug, Clone, Copy, Default)]
+struct Watched {
+    within: Watch,
+    beyond: Watch,
 }
 
 impl ShareTest {
@@ -85,7 +94,7 @@ impl ShareTest {
         Self {
             design,
             now: Look::default(),
-            crossed: [Crossed::default(); 2],
+            watched: [Watched::default(); 2],
             decision: Decision::Undecided,
             decided: None,
         }
@@ -158,15 +167,22 @@ impl ShareTest {
 
     fn look(&mut self) {
         let (n, hits) = (self.now.n as f64, self.now.hits as f64);
-        for (fence, crossed) in self.design.fences().iter().zip(&mut self.crossed) {
+        for (fence, watched) in self.design.fences().iter().zip(&mut self.watched) {
             let k = fence.counts.of(n, hits);
-            crossed.within = crossed.within || fence.within(n, k);
-            crossed.beyond = crossed.beyond || fence.beyond(n, k);
+            let most = fence.most_won();
+            watched.within.look(n - k, most.within, || fence.short_of_within(n, k));
+            watched.beyond.look(k, most.beyond, || fence.short_of_beyond(n, k));
         }
-        self.decision = decide(&self.crossed[..self.design.fences().len()]);
+        self.decision = decide(self.design.fences().iter().zip(&self.watched).map(|(_, watched)| watched.crossed()));
         if self.decision != Decision::Undecided {
             self.decided.get_or_insert(self.now);
         }
+    }
+}
+
+impl Watched {
+    fn crossed(&self) -> Crossed {
+        Crossed { within: self.within.crossed, beyond: self.beyond.crossed }
     }
 }
 
@@ -176,18 +192,21 @@ impl Extend<bool> for ShareTest {
     }
 }
 
-fn decide(crossed: &[Crossed]) -> Decision {
-    let violations = crossed.iter().filter(|c| c.beyond).count();
-    if violations > 1 || crossed.iter().any(|c| c.within && c.beyond) {
+/// The verdict on a promise of which these boundaries were crossed.
+pub(crate) fn decide(mut boundaries: impl Iterator<Item = Crossed> + Clone) -> Decision {
+    let violations = boundaries.clone().filter(|c| c.beyond).count();
+    if violations > 1 || boundaries.clone().any(|c| c.within && c.beyond) {
         Decision::Contradicted
     } else if violations == 1 {
         Decision::Violated
-    } else if crossed.iter().all(|c| c.within) {
+    } else if boundaries.all(|c| c.within) {
         Decision::Holds
     } else {
         Decision::Undecided
     }
 }
 
+#[cfg(test)]
+mod enumerated;
 #[cfg(test)]
 mod tests;

@@ -111,8 +111,8 @@ mod tests {
     use crate::{
         books::Books,
         call::Numbers,
+        client::Pools,
         line::{Line, Shape},
-        pool::Pool,
         request::Request,
         schedule::Arrivals,
     };
@@ -121,9 +121,10 @@ mod tests {
     fn planned(number: u16, hz: f64, books: &Arc<Books>) -> Planned {
         let request = Request::new("GET", "a", "/").unwrap();
         let length = Duration::from_secs(1);
-        let line = Line::new(number, vec![], request, Shape::Open { rate_hz: hz, length, arrivals: Arrivals::Even });
-        let pool = Arc::new(Pool::new(crate::Endpoint::Unix("/nowhere".into()), 1));
-        let active = ActiveLine::new(&line, vec![pool], Numbers { first: u64::from(number), step: 2 });
+        let nowhere = vec![crate::Endpoint::Unix("/nowhere".into())];
+        let line = Line::new(number, nowhere, request, Shape::Open { rate_hz: hz, length, arrivals: Arrivals::Even });
+        let client = Pools::new(1).client(&line).unwrap();
+        let active = ActiveLine::new(&line, client, Numbers { first: u64::from(number), step: 2 });
         Planned::new(Arc::new(active), Stamp(0), line.shape.schedule().unwrap(), |at| books.source(at)).unwrap()
     }
 

@@ -2,18 +2,13 @@
 
 use crate::{
     books::{Source, Ticket},
+    client::Client,
     clock,
-    connection::{Connection, SendFailure},
     line::Line,
-    pool::Pool,
-    request::Template,
 };
 use squall_model::{CallRecord, ClientEnd, Stamp};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -29,9 +24,7 @@ pub(crate) struct Numbers {
 #[derive(Debug)]
 pub(crate) struct ActiveLine {
     number: u16,
-    pools: Vec<Arc<Pool>>,
-    template: Template,
-    to_head: bool,
+    client: Client,
     /// 0: none.
     users: u32,
     deadline: Duration,
@@ -41,13 +34,11 @@ pub(crate) struct ActiveLine {
 }
 
 impl ActiveLine {
-    /// `pools` are those of the line's targets, in order, and not empty.
-    pub(crate) fn new(line: &Line, pools: Vec<Arc<Pool>>, numbers: Numbers) -> ActiveLine {
+    /// `client` is that of the line, with at least one target.
+    pub(crate) fn new(line: &Line, client: Client, numbers: Numbers) -> ActiveLine {
         ActiveLine {
             number: line.number,
-            pools,
-            template: Template::new(&line.request, &line.id_prefix, &line.user_header),
-            to_head: line.request.is_head(),
+            client,
             users: line.users.unwrap_or(0),
             deadline: line.deadline,
             numbers,
@@ -67,7 +58,7 @@ impl ActiveLine {
         source.open(CallRecord {
             seq: self.numbers.first + k * self.numbers.step,
             line: self.number,
-            caller: in_turn(self.pools.len() as u64),
+            caller: in_turn(self.client.targets() as u64),
             user: user.unwrap_or_else(next_user),
             intended,
             sent: intended,
@@ -82,49 +73,12 @@ impl ActiveLine {
         let deadline = clock::instant(ticket.record().intended + self.deadline);
         let end = tokio::select! {
             biased;
-            end = self.converse(&mut ticket) => end,
+            end = self.client.call(&mut ticket) => end,
             () = tokio::time::sleep_until(deadline) => ClientEnd::Deadline,
             () = books.aborted() => ClientEnd::Unfinished,
         };
         let done = clock::now();
         ticket.close(end, done);
         done
-    }
-
-    async fn converse(&self, ticket: &mut Ticket) -> ClientEnd {
-        let pool = &self.pools[ticket.record().caller as usize - 1];
-        let Some(_room) = pool.room(ticket).await else { return ClientEnd::Unfinished };
-        ticket.dispatched(clock::now());
-        let request = self.template.render(ticket.record().seq, ticket.record().user);
-        let mut connection = match send(&request, pool, ticket).await {
-            Ok(connection) => connection,
-            Err(end) => return end,
-        };
-        let (end, reuse) = connection.receive(self.to_head).await;
-        if reuse {
-            pool.give_back(connection);
-        }
-        end
-    }
-}
-
-/// Sends the request, once: on an idle connection, else on a new one.
-///
-/// An idle connection may be closed between the look at it and the write. As long as the kernel has taken no byte, nothing has
-/// been sent and another connection may have it. From the first byte on the call stays where it is.
-async fn send(request: &[u8], pool: &Pool, ticket: &mut Ticket) -> Result<Connection, ClientEnd> {
-    while let Some(mut connection) = pool.idle() {
-        ticket.sent(clock::now());
-        match connection.send(request).await {
-            Ok(()) => return Ok(connection),
-            Err(SendFailure::Nothing) => {}
-            Err(SendFailure::Part) => return Err(ClientEnd::Reset),
-        }
-    }
-    let mut connection = pool.connect(ticket).await.map_err(|_refused| ClientEnd::Refused)?;
-    ticket.sent(clock::now());
-    match connection.send(request).await {
-        Ok(()) => Ok(connection),
-        Err(_) => Err(ClientEnd::Reset),
     }
 }

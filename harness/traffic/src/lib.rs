@@ -1,10 +1,10 @@
 //! The open-loop load engine: arrival schedule, client, recorder.
 //!
 //! One thread sends for everybody. A [`Run`] is the traffic of one stage: [`Line`]s with a common origin of time, sent over
-//! HTTP/1.1 to the proxies of the calling instances, one [`CallRecord`](squall_model::CallRecord) a call.
+//! HTTP/1.1, HTTP/2 or gRPC to the proxies of the calling instances, one [`CallRecord`](squall_model::CallRecord) a call.
 //!
 //! **Honest to the schedule.** When a call is due is arithmetic from the origin ([`Schedule`]); a slow answer delays no other
-//! call, for each has a connection of its own while it is in flight; latency counts from the *intended* send, so what a stall did
+//! call, for each has a connection, or a stream, of its own while it is in flight; latency counts from the *intended* send, so what a stall did
 //! to the calls that were due in it is in their records (no coordinated omission: Tene, "How NOT to Measure Latency"; wrk2).
 //! Where the engine itself was late, [`ScheduleHealth`] says by how much, and whoever judges decides what that is worth.
 //!
@@ -32,16 +32,18 @@ mod agenda;
 mod alarm;
 mod books;
 mod call;
+mod client;
 mod clock;
-mod connection;
+mod dial;
 mod health;
+mod http1;
+mod http2;
 mod line;
 mod looped;
-mod pool;
 mod request;
-mod response;
 mod run;
 mod schedule;
+mod socket;
 mod thread;
 
 pub use books::{Phase, Progress, Summary};

@@ -4,7 +4,7 @@ use crate::{
     request::{self, Request, RequestError},
     schedule::{Arrivals, Schedule},
 };
-use squall_model::Stamp;
+use squall_model::{Protocol, Stamp};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use thiserror::Error;
 
@@ -80,6 +80,9 @@ pub struct Line {
     /// The proxies of the caller's instances, in order; calls go to them in turn, and `CallRecord::caller` is the place in this
     /// list, from 1.
     pub targets: Vec<Endpoint>,
+    /// What is spoken; HTTP/2 and gRPC with prior knowledge. gRPC makes unary calls: POST, one message, and where the request's
+    /// path is `/`, to `/squall.Service/Call`.
+    pub protocol: Protocol,
     /// What is sent.
     pub request: Request,
     /// When it is sent.
@@ -95,12 +98,13 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line with the usual rest: no users, known by `x-squall-user` if they are set, a deadline of 10 s, ids without a prefix.
+    /// A line with the usual rest: HTTP/1.1, no users, known by `x-squall-user` if they are set, a deadline of 10 s, ids without a prefix.
     #[must_use]
     pub fn new(number: u16, targets: Vec<Endpoint>, request: Request, shape: Shape) -> Line {
         Line {
             number,
             targets,
+            protocol: Protocol::Http,
             request,
             shape,
             users: None,
@@ -171,9 +175,18 @@ pub enum LineError {
     /// Blanks, control or non-ASCII characters.
     #[error("`{0}` cannot begin a request id")]
     IdPrefix(String),
-    /// The header for users is malformed or the engine's own.
+    /// Bytes over TCP are no calls.
+    #[error("calls are made over HTTP/1.1, HTTP/2 or gRPC, and not over plain TCP")]
+    NoHttp,
+    /// Plain HTTP sends no body.
+    #[error("only a call of gRPC has a message")]
+    Message,
+    /// Longer than four bytes can say.
+    #[error("a message of {0} bytes is longer than gRPC can say")]
+    LongMessage(usize),
+    /// The request, or the header for users, cannot be said in the line's protocol, or is the engine's own.
     #[error(transparent)]
-    UserHeader(#[from] RequestError),
+    Request(#[from] RequestError),
 }
 
 /// Where a run begins.

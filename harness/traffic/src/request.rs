@@ -1,11 +1,12 @@
 //! What is sent: one request, the same for every call of a line but for its id and its user.
 
+use bytes::Bytes;
 use thiserror::Error;
 
 /// Headers that say how the message is framed or who it is; the engine writes them itself.
 const RESERVED: [&str; 6] = ["host", "connection", "content-length", "transfer-encoding", "upgrade", "x-request-id"];
 
-/// Why a text cannot be part of an HTTP/1.1 request.
+/// Why a text cannot be part of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RequestError {
     /// Not a token (RFC 9110 section 5.6.2).
@@ -26,15 +27,19 @@ pub enum RequestError {
     /// A header that the engine writes itself.
     #[error("header `{0}` is written by the load engine itself")]
     Reserved(String),
+    /// A header that HTTP/2 does not allow (RFC 9113 section 8.2.2).
+    #[error("header `{0}` speaks of the connection, and HTTP/2 has no place for that")]
+    OfConnection(String),
 }
 
-/// A request without a body, known to be well-formed: nothing in it can end a line or the head.
+/// A request, known to be well-formed: nothing in it can end a line or the head. It has no body, unless it is a call of gRPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    method: String,
-    host: String,
-    path: String,
-    headers: Vec<(String, String)>,
+    pub(crate) method: String,
+    pub(crate) host: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    message: Option<Bytes>,
 }
 
 impl Request {
@@ -52,7 +57,7 @@ impl Request {
         if !is_visible(path) || !path.starts_with('/') {
             return Err(RequestError::Path(path.into()));
         }
-        Ok(Request { method: method.into(), host: host.into(), path: path.into(), headers: Vec::new() })
+        Ok(Request { method: method.into(), host: host.into(), path: path.into(), headers: Vec::new(), message: None })
     }
 
     /// With one more header; the same name twice sends it twice.
@@ -69,13 +74,25 @@ impl Request {
         Ok(self)
     }
 
+    /// With this message, which only a call of gRPC has: the bytes of one, without what frames it. Without it, it is empty.
+    #[must_use]
+    pub fn with_message(mut self, message: &[u8]) -> Request {
+        self.message = Some(Bytes::copy_from_slice(message));
+        self
+    }
+
+    /// The message that was given.
+    pub(crate) fn message(&self) -> Option<&[u8]> {
+        self.message.as_deref()
+    }
+
     /// True where the answer will have no body whatever its headers say.
     pub(crate) fn is_head(&self) -> bool {
         self.method == "HEAD"
     }
 
     /// Methods that mean a body say that theirs is empty (RFC 9110 section 8.6).
-    fn wants_length(&self) -> bool {
+    pub(crate) fn wants_length(&self) -> bool {
         matches!(&*self.method, "POST" | "PUT" | "PATCH")
     }
 }
@@ -104,82 +121,9 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-/// A request written out once, with two places left open.
-#[derive(Debug)]
-pub(crate) struct Template {
-    /// Up to and with the prefix of the id.
-    before_seq: Vec<u8>,
-    /// From the end of the id up to and with `user-`.
-    before_user: Vec<u8>,
-}
-
-impl Template {
-    pub(crate) fn new(request: &Request, id_prefix: &str, user_header: &str) -> Template {
-        let Request { method, host, path, headers } = request;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n");
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
-            head += "user-agent: squall\r\n";
-        }
-        for (name, value) in headers {
-            head.extend([name, ": ", value, "\r\n"]);
-        }
-        if request.wants_length() {
-            head += "content-length: 0\r\n";
-        }
-        head.extend(["x-request-id: ", id_prefix]);
-        Template { before_seq: head.into_bytes(), before_user: format!("\r\n{user_header}: user-").into_bytes() }
-    }
-
-    /// The whole request; user 0 is nobody.
-    pub(crate) fn render(&self, seq: u64, user: u32) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.before_seq.len() + self.before_user.len() + 40);
-        bytes.extend_from_slice(&self.before_seq);
-        push_decimal(&mut bytes, seq);
-        if user > 0 {
-            bytes.extend_from_slice(&self.before_user);
-            push_decimal(&mut bytes, u64::from(user));
-        }
-        bytes.extend_from_slice(b"\r\n\r\n");
-        bytes
-    }
-}
-
-fn push_decimal(bytes: &mut Vec<u8>, mut number: u64) {
-    let from = bytes.len();
-    loop {
-        bytes.push(b'0' + (number % 10) as u8);
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    bytes[from..].reverse();
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn rendered(request: &Request, user: u32) -> String {
-        String::from_utf8(Template::new(request, "r1.", "x-squall-user").render(120, user)).unwrap()
-    }
-
-    #[test]
-    fn a_request_on_the_wire() {
-        let request = Request::new("GET", "reviews", "/a?b=1").unwrap().with_header("x-tier", "gold, silver").unwrap();
-        assert_eq!(
-            rendered(&request, 0),
-            "GET /a?b=1 HTTP/1.1\r\nhost: reviews\r\nuser-agent: squall\r\nx-tier: gold, silver\r\n\
-             x-request-id: r1.120\r\n\r\n"
-        );
-        let request = Request::new("POST", "reviews", "/").unwrap().with_header("User-Agent", "curl").unwrap();
-        assert_eq!(
-            rendered(&request, 7),
-            "POST / HTTP/1.1\r\nhost: reviews\r\nUser-Agent: curl\r\ncontent-length: 0\r\n\
-             x-request-id: r1.120\r\nx-squall-user: user-7\r\n\r\n"
-        );
-    }
 
     #[test]
     fn nothing_ends_a_line_that_is_not_ours() {
@@ -196,15 +140,6 @@ mod tests {
             (RequestError::Reserved("Content-Length".into()), request.with_header("Content-Length", "5")),
         ] {
             assert_eq!(result, Err(error));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn decimals(number: u64) {
-            let mut bytes = Vec::new();
-            push_decimal(&mut bytes, number);
-            prop_assert_eq!(String::from_utf8(bytes).unwrap(), number.to_string());
         }
     }
 }

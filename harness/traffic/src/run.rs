@@ -4,14 +4,14 @@ use crate::{
     agenda::Planned,
     books::{Books, Phase, Progress, Summary},
     call::{ActiveLine, Numbers},
+    client::Pools,
     health::ScheduleHealth,
-    line::{Endpoint, Line, Shape},
+    line::{Line, Shape},
     looped::Looped,
-    pool::Pool,
     thread::{Command, LoadError, Port},
 };
 use squall_model::{CallRecord, Stamp};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Lines of traffic under way. No method blocks but for the moment in which the load thread enters a record; the async ones run
 /// on any runtime. Dropped, it aborts.
@@ -97,16 +97,18 @@ impl Drop for Run {
 }
 
 /// Enters checked lines into the books, and makes of them what the load thread works on.
-pub(crate) fn enter(lines: &[Line], books: &Arc<Books>, t0: Stamp, first_seq: u64, cap: usize) -> Command {
-    let mut pools = HashMap::<&Endpoint, Arc<Pool>>::new();
+pub(crate) fn enter(
+    lines: &[Line],
+    books: &Arc<Books>,
+    t0: Stamp,
+    first_seq: u64,
+    cap: usize,
+) -> Result<Command, LoadError> {
+    let mut pools = Pools::new(cap);
     let (mut planned, mut looped) = (Vec::new(), Vec::new());
     for (line, first) in lines.iter().zip(first_seq..) {
-        let targets = line
-            .targets
-            .iter()
-            .map(|t| Arc::clone(pools.entry(t).or_insert_with(|| Arc::new(Pool::new(t.clone(), cap)))))
-            .collect();
-        let active = Arc::new(ActiveLine::new(line, targets, Numbers { first, step: lines.len() as u64 }));
+        let client = pools.client(line).map_err(|error| LoadError::Line { number: line.number, error })?;
+        let active = Arc::new(ActiveLine::new(line, client, Numbers { first, step: lines.len() as u64 }));
         match (line.shape.schedule(), line.shape) {
             (Some(schedule), _) => planned.extend(Planned::new(active, t0, schedule, |at| books.source(at))),
             (None, Shape::Serial { calls }) => looped.push(Looped {
@@ -133,5 +135,5 @@ pub(crate) fn enter(lines: &[Line], books: &Arc<Books>, t0: Stamp, first_seq: u6
             (None, Shape::Open { .. } | Shape::Ramp { .. }) => {}
         }
     }
-    Command::Begin { planned, looped }
+    Ok(Command::Begin { planned, looped })
 }

@@ -21,8 +21,8 @@ const LEAD: Duration = Duration::from_millis(5);
 const TICK: Duration = Duration::from_millis(1);
 /// Between two looks at the lag of the loop.
 const LOOK: Duration = Duration::from_millis(100);
-/// Calls in flight to one proxy in one run, if file descriptors allow: what 2,500 calls per second leave hanging in 10 s is more,
-/// but no scenario asks that of one proxy.
+/// Connections to one proxy in one run, if file descriptors allow. Over HTTP/1.1 as many calls in flight: what 2,500 calls per
+/// second leave hanging in 10 s is more, but no scenario asks that of one proxy.
 const MAX_CONNECTIONS: u64 = 16_384;
 /// File descriptors that are left to the rest of the process.
 const SPARE_FILES: u64 = 256;
@@ -93,7 +93,7 @@ impl Port {
 
 impl LoadThread {
     /// Starts the thread. Raises the process's soft limit of open files to the hard one: in an open loop against a mesh that hangs,
-    /// every call in flight has a connection of its own.
+    /// every call over HTTP/1.1 in flight has a connection of its own.
     ///
     /// # Errors
     /// [`LoadError::Start`].
@@ -139,7 +139,7 @@ impl LoadThread {
         }
         let t0 = start.at.unwrap_or_else(|| clock::now() + LEAD);
         let books = Books::new(t0, start.first_seq);
-        let command = run::enter(&lines, &books, t0, start.first_seq, self.max_connections);
+        let command = run::enter(&lines, &books, t0, start.first_seq, self.max_connections)?;
         self.port.tell(command)?;
         Ok(Run::new(books, self.port.clone(), t0))
     }

@@ -2,7 +2,8 @@
 
 use squall_evidence::Evidence;
 use squall_model::{
-    Claim, ClaimKind, Happening, InstanceId, Outcome, Plan, PolicyKind, Quantity, ServiceName, Shedder,
+    Claim, ClaimKind, Condition, Damage, Down, FaultKind, Happening, InstanceId, Outcome, Plan, PolicyKind, Quantity,
+    ServiceName, Shedder, State,
 };
 use std::collections::BTreeSet;
 
@@ -17,14 +18,33 @@ const RETRIES: &[&str] = &[
 const TIMEOUTS: &[&str] = &["upstream_rq_timeout", "upstream_rq_per_try_timeout"];
 // Which of the two moves depends on the release: both are read.
 const OVERFLOWS: &[&str] = &["upstream_rq_pending_overflow", "upstream_rq_active_overflow", "upstream_cx_overflow"];
-const CONNECTIONS: &[&str] =
-    &["upstream_cx_connect_fail", "upstream_cx_connect_timeout", "upstream_cx_none_healthy", "upstream_rq_rx_reset"];
+const CONNECTIONS: &[&str] = &[
+    "upstream_cx_connect_fail",
+    "upstream_cx_connect_timeout",
+    "upstream_cx_destroy_local_with_active_rq",
+    "upstream_cx_destroy_remote_with_active_rq",
+    "upstream_cx_none_healthy",
+    "upstream_cx_total",
+    "upstream_rq_cancelled",
+    "upstream_rq_pending_failure_eject",
+    "upstream_rq_rx_reset",
+];
 const EJECTIONS: &[&str] = &[
     "outlier_detection.ejections_enforced_total",
     "outlier_detection.ejections_enforced_consecutive_5xx",
     "outlier_detection.ejections_overflow",
     "lb_healthy_panic",
 ];
+const HEALTH: &[&str] = &[
+    "health_check.attempt",
+    "health_check.failure",
+    "health_check.network_failure",
+    "health_check.success",
+    "lb_healthy_panic",
+    "upstream_cx_none_healthy",
+];
+// Of hosts that come, go, or are taken out. Slow start and hashing have none of their own.
+const HOSTS: &[&str] = &["membership_change", "lb_healthy_panic"];
 /// Counters of a listener, after its prefix.
 const FAULTS: &[&str] = &["fault.aborts_injected", "fault.delays_injected"];
 const LIMITS: &[&str] = &["http_local_rate_limit.rate_limited", "rbac.denied"];
@@ -64,7 +84,12 @@ fn services(plan: &Plan, claim: &Claim) -> BTreeSet<ServiceName> {
     let mut named = BTreeSet::new();
     match &claim.kind {
         ClaimKind::Total { quantity: Quantity::Tries { target, .. }, .. }
-        | ClaimKind::Moment { what: Happening::Ejected(target) | Happening::GetsTraffic(target), .. } => {
+        | ClaimKind::Moment {
+            what: Happening::Becomes(State { of: target, .. }) | Happening::GetsTraffic(target),
+            ..
+        }
+        | ClaimKind::State { what: State { of: target, .. }, .. }
+        | ClaimKind::Lasts { what: State { of: target, .. }, .. } => {
             named.insert(target.service.clone());
         }
         ClaimKind::Moment { what: Happening::Recover(calls), .. } => {
@@ -84,7 +109,7 @@ fn names(plan: &Plan, claim: &Claim) -> (Vec<&'static str>, Vec<&'static str>) {
         ClaimKind::Every { outcome, .. }
         | ClaimKind::Share { outcome, .. }
         | ClaimKind::Total { quantity: Quantity::Count { outcome, .. }, .. } => Some(outcome),
-        ClaimKind::Total { .. } | ClaimKind::Moment { .. } => None,
+        ClaimKind::Total { .. } | ClaimKind::Moment { .. } | ClaimKind::State { .. } | ClaimKind::Lasts { .. } => None,
     };
     let mut of_cluster: Vec<&str> = TRIES.to_vec();
     match outcome {
@@ -96,24 +121,51 @@ fn names(plan: &Plan, claim: &Claim) -> (Vec<&'static str>, Vec<&'static str>) {
         }
         _ => {}
     }
-    if matches!(claim.kind, ClaimKind::Moment { .. }) {
-        of_cluster.extend(EJECTIONS);
+    match &claim.kind {
+        ClaimKind::Moment { what: Happening::Becomes(what), .. }
+        | ClaimKind::State { what, .. }
+        | ClaimKind::Lasts { what, .. } => of_cluster.extend(of_state(what)),
+        ClaimKind::Moment { .. } => of_cluster.extend(EJECTIONS),
+        ClaimKind::Every { .. } | ClaimKind::Total { .. } | ClaimKind::Share { .. } => {}
     }
     for policy in &plan.policies {
         of_cluster.extend(of_policy(&policy.says));
     }
-    if plan.faults.iter().any(|f| !f.does.is_steady()) {
-        of_cluster.extend(CONNECTIONS);
+    for fault in &plan.faults {
+        of_cluster.extend(of_fault(&fault.does).iter().copied().flatten());
     }
     (of_cluster, FAULTS.iter().chain(LIMITS).copied().collect())
+}
+
+fn of_state(state: &State) -> &'static [&'static str] {
+    match state.is {
+        Condition::Ejected => EJECTIONS,
+        Condition::Unhealthy | Condition::Healthy => HEALTH,
+    }
+}
+
+/// What callers' proxies count of a fault that they are not told of.
+fn of_fault(fault: &FaultKind) -> &'static [&'static [&'static str]] {
+    match fault {
+        FaultKind::Wire { damage: Damage::Reset(_) | Damage::Refuse | Damage::SlowClose(_), .. }
+        | FaultKind::Outage { .. }
+        | FaultKind::Down { how: Down::Killed | Down::Stopped, .. } => &[CONNECTIONS],
+        FaultKind::Wire { .. } | FaultKind::Down { how: Down::Paused, .. } => &[CONNECTIONS, TIMEOUTS],
+        FaultKind::Restarted { .. } => &[CONNECTIONS, HOSTS],
+        FaultKind::Resized { .. } => &[HOSTS],
+        FaultKind::ControlPlaneKilled => &[CONNECTIONS],
+        FaultKind::Touch { .. } | FaultKind::Answers { .. } => &[],
+    }
 }
 
 fn of_policy(policy: &PolicyKind) -> &'static [&'static str] {
     match policy {
         PolicyKind::Retries { .. } | PolicyKind::RetryBudget { .. } => RETRIES,
-        PolicyKind::Timeout { .. } | PolicyKind::IdleTimeout { .. } => TIMEOUTS,
+        PolicyKind::Timeout { .. } | PolicyKind::IdleTimeout { .. } | PolicyKind::KeepDeadline { .. } => TIMEOUTS,
         PolicyKind::InFlight { .. } | PolicyKind::Connections { .. } => OVERFLOWS,
         PolicyKind::Ejection { .. } => EJECTIONS,
+        PolicyKind::Check { .. } | PolicyKind::Panic { .. } | PolicyKind::Prefer { .. } => HEALTH,
+        PolicyKind::Sticky { .. } | PolicyKind::WarmUp { .. } => HOSTS,
         PolicyKind::Route { .. } | PolicyKind::Balance { .. } => &[],
     }
 }

@@ -53,6 +53,7 @@ fn exemplar_try(story: &CallStory, t: &TryView<'_>) -> ExemplarTry {
         at: t.began().signed_since(story.intended),
         took: t.took(),
         status: t.status(),
+        grpc: t.grpc(),
         flags: t.flags(),
         served: t.served.is_some(),
     }

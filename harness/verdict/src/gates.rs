@@ -3,7 +3,7 @@
 
 use squall_evidence::{Balance, Books, Evidence, balances, doses};
 use squall_model::{
-    Bound, Claim, ClaimKind, Dose, DoseCount, Happening, Outcome, Plan, Quantity, ShareBound, Verdict, Why,
+    Bound, Claim, ClaimKind, Condition, Dose, DoseCount, Happening, Outcome, Plan, Quantity, ShareBound, Verdict, Why,
 };
 
 /// What stands between a ruling and a verdict.
@@ -56,7 +56,7 @@ pub(crate) fn stays_violated(claim: &Claim, dose: &Dose) -> bool {
 }
 
 fn promises_no_harm(kind: &ClaimKind) -> bool {
-    let good = |outcome: &Outcome| matches!(outcome, Outcome::Succeed(_));
+    let good = |outcome: &Outcome| matches!(outcome, Outcome::Succeed(_) | Outcome::ReachOnlyOne(_));
     let bad = |outcome: &Outcome| matches!(outcome, Outcome::Fail);
     match kind {
         ClaimKind::Every { all, outcome, .. } => {
@@ -72,7 +72,10 @@ fn promises_no_harm(kind: &ClaimKind) -> bool {
             ShareBound::Between(..) => false,
         },
         ClaimKind::Total { quantity: Quantity::Count { outcome, .. }, bound: Bound { low: None, .. } } => bad(outcome),
-        ClaimKind::Total { .. } => false,
+        // Is never ejected; is healthy at some moment.
+        ClaimKind::State { what, ever, .. } => *ever == (what.is == Condition::Healthy),
+        // What becomes so, or lasts so long, has to come first: that is for the fault to bring about. Also *is healthy again*.
+        ClaimKind::Total { .. } | ClaimKind::Lasts { .. } => false,
         ClaimKind::Moment { what, .. } => matches!(what, Happening::Recover(_)),
     }
 }

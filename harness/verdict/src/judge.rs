@@ -5,7 +5,7 @@ use crate::{
     gates::{self, Gates},
     moment,
     ruling::{Case, Ruling, Settings, Standing},
-    share, total,
+    share, state, total,
 };
 use squall_evidence::Evidence;
 use squall_model::{Claim, ClaimKind, Finding, Plan, Verdict};
@@ -62,6 +62,8 @@ fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
         ClaimKind::Every { of, all, outcome } => every::rule(case, of, *all, outcome),
         ClaimKind::Total { quantity, bound } => total::rule(case, quantity, *bound),
         ClaimKind::Moment { what, within, of } => moment::rule(case, what, *within, *of),
+        ClaimKind::State { what, ever, phase } => state::ever(case, what, *ever, *phase),
+        ClaimKind::Lasts { what, least, most } => state::lasts(case, what, *least, *most),
         ClaimKind::Share { of, outcome, bound } => share::rule(case, of, outcome, *bound),
     }
 }

@@ -21,6 +21,7 @@ mod moment;
 mod outcome;
 mod ruling;
 mod share;
+mod state;
 #[cfg(test)]
 mod testing;
 mod total;

@@ -2,10 +2,15 @@
 //!
 //! The moment itself is an interval ([`Border`]): a verdict must come out alike for both its ends.
 
-mod ejected;
+mod becomes;
+mod failure;
+mod inferred;
 mod recover;
 
-use crate::ruling::{Case, Ruling, Standing};
+use crate::{
+    ruling::{Case, Ruling, Standing},
+    state::pairs,
+};
 use squall_evidence::{Border, TryView, targets};
 use squall_model::{Happening, Measured, MomentRef, Stamp, Target, Verdict, Why};
 use std::time::Duration;
@@ -14,7 +19,7 @@ pub(crate) fn rule(case: Case<'_>, what: &Happening, within: Duration, of: Momen
     match what {
         Happening::Recover(calls) => recover::rule(case, calls, within, of),
         Happening::GetsTraffic(target) => gets_traffic(case, target, within, of),
-        Happening::Ejected(target) => ejected::rule(case, target, within, of),
+        Happening::Becomes(state) => becomes::rule(case, state, within, of),
     }
 }
 
@@ -81,31 +86,11 @@ fn gets_traffic(case: Case<'_>, target: &Target, within: Duration, of: MomentRef
     Ruling { verdict, measured, standing, offenders }
 }
 
-/// The moment that a claim about this target counts from.
+/// The moment that a claim about this target counts from; of failures the first that some caller's proxy saw.
 fn moment(case: Case<'_>, target: &Target, of: MomentRef) -> Option<Border> {
-    match of {
-        MomentRef::Failure(n) => nth_failure(case, target, n).map(Border::at),
-        other => case.evidence.moment(other),
-    }
-}
-
-/// When the n-th try to the target failed, as one and the same caller's proxy counts: each of them counts for itself.
-fn nth_failure(case: Case<'_>, target: &Target, n: u32) -> Option<Stamp> {
-    let Case { plan, evidence, .. } = case;
-    let mut failures: std::collections::BTreeMap<_, Vec<Stamp>> = std::collections::BTreeMap::new();
-    for story in evidence.settled().iter().filter(|s| s.edge.to == target.service) {
-        for t in evidence.tries(story).filter(TryView::was_sent) {
-            let there = t.instance().is_some_and(|i| targets(&plan.topology, target, i));
-            if there && (t.status() == 0 || t.status() >= 500) {
-                failures.entry(&story.caller).or_default().push(t.ended());
-            }
-        }
-    }
-    let nth = |mut ended: Vec<Stamp>| {
-        ended.sort_unstable();
-        ended.get((n as usize).checked_sub(1)?).copied()
-    };
-    failures.into_values().filter_map(nth).min()
+    let MomentRef::Failure(n) = of else { return case.evidence.moment(of) };
+    let all = pairs(case, target).into_iter().filter_map(|pair| failure::nth_in_a_row(case, &pair.by, &pair.of, n));
+    all.min_by_key(|at| at.asked)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::ruling::Case;
 use squall_evidence::{CallOutcome, CallStory, Flags, TryView, targets};
-use squall_model::{ClientEnd, Outcome, Shedder};
+use squall_model::{AnswerCode, ClientEnd, Outcome, Shedder};
 use std::time::Duration;
 
 /// Does this call do it?
@@ -16,7 +16,8 @@ pub(crate) fn call_does(case: Case<'_>, story: &CallStory, what: &Outcome) -> bo
             sent.iter().enumerate().any(|(n, instance)| sent[..n].contains(instance))
         }
         Outcome::Reach(target) => evidence.reached(story).is_some_and(|i| targets(&plan.topology, target, i)),
-        Outcome::Answered(status) => story.end == ClientEnd::Answered(*status),
+        Outcome::Answered(AnswerCode::Status(status)) => story.end == ClientEnd::Answered(*status),
+        Outcome::Answered(AnswerCode::Grpc(status)) => story.end == ClientEnd::Grpc(*status),
         Outcome::LoggedWithFlag(flag) => evidence.line(story).is_some_and(|line| Flags(&line.flags).has(flag)),
         _ => ends(story.outcome, story.took(), what),
     }
@@ -31,7 +32,8 @@ pub(crate) fn try_does(case: Case<'_>, story: &CallStory, t: &TryView<'_>, what:
         Outcome::Reach(target) => {
             t.has_arrived() && t.instance().is_some_and(|i| targets(&case.plan.topology, target, i))
         }
-        Outcome::Answered(status) => t.status() == *status,
+        Outcome::Answered(AnswerCode::Status(status)) => t.status() == *status,
+        Outcome::Answered(code @ AnswerCode::Grpc(_)) => t.answer() == Some(*code),
         Outcome::LoggedWithFlag(flag) => {
             let sent = t.sent.is_some_and(|sent| Flags(&sent.flags).has(flag));
             sent || t.arrived.is_some_and(|line| Flags(&line.flags).has(flag))
@@ -56,6 +58,7 @@ fn ends(outcome: CallOutcome, took: u64, what: &Outcome) -> bool {
         Outcome::Denied => outcome == CallOutcome::Denied,
         Outcome::Answered(_)
         | Outcome::Reach(_)
+        | Outcome::ReachOnlyOne(_)
         | Outcome::TriedMoreThan(_)
         | Outcome::TriedTwiceOnOneInstance
         | Outcome::Retried

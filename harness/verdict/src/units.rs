@@ -1,12 +1,13 @@
 //! The units that a claim speaks of, and what each of them does.
 
+mod users;
+
 use crate::{
     outcome::{call_does, shed_by, try_does},
     ruling::Case,
 };
 use squall_evidence::{CallMatcher, CallOutcome, CallStory, Fit, Life, Membership, TryView};
 use squall_model::{Only, Outcome, Population, Unit};
-use std::collections::BTreeMap;
 
 /// One unit of a population.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub(crate) fn samples(case: Case<'_>, of: &Population, what: &Outcome) -> Option
         Unit::Call => Some(calls(case, of, what)),
         Unit::Try => Some(tries(case, of, what, 1)),
         Unit::Retry => Some(tries(case, of, what, 2)),
-        Unit::User => Some(users(case, of, what)),
+        Unit::User => Some(users::users(case, of, what)),
         Unit::Connection => None,
     }
 }
@@ -93,22 +94,4 @@ fn tries(case: Case<'_>, of: &Population, what: &Outcome, first: u32) -> Samples
         }
     }
     samples
-}
-
-/// A user does what all of its calls do; it fails if any of them does.
-fn users(case: Case<'_>, of: &Population, what: &Outcome) -> Samples {
-    let any = matches!(what, Outcome::Fail);
-    let mut users: BTreeMap<(Option<u16>, u32), Sample> = BTreeMap::new();
-    for (index, story, crossing) in members(case, of).filter(|(_, s, _)| s.user > 0) {
-        let does = call_does(case, story, what);
-        let chosen = is_chosen(of, story.outcome);
-        let user =
-            users.entry((story.line, story.user)).or_insert(Sample { story: index, does: !any, crossing: false });
-        if chosen && does == any && user.does != any {
-            *user = Sample { story: index, does: any, crossing };
-        }
-    }
-    let mut all: Vec<Sample> = users.into_values().collect();
-    all.sort_by_key(|user| user.story);
-    Samples { unchosen: all.len() as u64, all }
 }

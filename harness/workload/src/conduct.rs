@@ -1,7 +1,7 @@
 //! A behaviour that was checked: what the service does with the tries whose head is read from now on.
 
 use crate::latency::Sampler;
-use squall_model::{Answer, Behaviour, duration};
+use squall_model::{Answer, Behaviour, GrpcStatus, duration};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -61,7 +61,7 @@ impl TryFrom<&Behaviour> for Conduct {
 impl Conduct {
     /// Whether the service means to succeed, and so needs the services that it calls.
     pub(crate) fn succeeds(&self) -> bool {
-        matches!(self.answer, Answer::Status(200..=399))
+        matches!(self.answer, Answer::Status(200..=399) | Answer::Grpc { status: GrpcStatus::Ok, .. })
     }
 }
 
@@ -78,6 +78,9 @@ mod tests {
         assert_eq!(Conduct::try_from(&status(100)), Err(BehaviourError::Status(100)));
         assert_eq!(Conduct::try_from(&status(600)), Err(BehaviourError::Status(600)));
         assert!(!Conduct::try_from(&status(503)).unwrap().succeeds());
+        let grpc = |status| Behaviour { answer: Answer::Grpc { status, after: 1 }, ..plain.clone() };
+        assert!(Conduct::try_from(&grpc(GrpcStatus::Ok)).unwrap().succeeds());
+        assert!(!Conduct::try_from(&grpc(GrpcStatus::Unavailable)).unwrap().succeeds());
         let idle = Behaviour { capacity: Some(Capacity { workers: 0, queue: None }), ..plain };
         assert_eq!(Conduct::try_from(&idle), Err(BehaviourError::NoWorkers));
     }

@@ -2,7 +2,7 @@
 
 use crate::{BehaviourError, conduct::Conduct};
 use serde::{Deserialize, Serialize};
-use squall_model::{Behaviour, InstanceId, ServiceName};
+use squall_model::{Behaviour, InstanceId, Protocol, ServiceName};
 use std::{
     collections::BTreeSet,
     fmt, io,
@@ -38,6 +38,9 @@ pub struct Onward {
     pub service: ServiceName,
     /// The outbound listener of the instance's own proxy.
     pub via: Endpoint,
+    /// What it speaks, and is called in; HTTP/2 and gRPC with prior knowledge.
+    #[serde(default)]
+    pub protocol: Protocol,
 }
 
 /// Everything about one workload: the JSON file of `squall workload --config`.
@@ -48,6 +51,9 @@ pub struct WorkloadConfig {
     pub instance: InstanceId,
     /// Where it accepts tries.
     pub listen: Endpoint,
+    /// What it speaks there, and nothing else; HTTP/2 and gRPC with prior knowledge.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Unix socket of its control protocol; created when the workload is ready.
     pub control: PathBuf,
     /// File of its ledger; appended to.
@@ -90,6 +96,9 @@ pub enum ConfigError {
     /// One service is named twice among the onward services.
     #[error("onward service `{0}` is named twice")]
     Twice(ServiceName),
+    /// Bytes over TCP are no tries.
+    #[error("a workload speaks, and calls in, http, http2 or grpc, and not plain TCP")]
+    NoHttp,
     /// The first behaviour cannot be had.
     #[error("behaviour: {0}")]
     Behaviour(#[from] BehaviourError),
@@ -120,6 +129,9 @@ impl WorkloadConfig {
         if let Some(twice) = self.onward.iter().find(|o| !seen.insert(&o.service)) {
             return Err(ConfigError::Twice(twice.service.clone()));
         }
+        if self.onward.iter().map(|o| o.protocol).chain([self.protocol]).any(|p| p == Protocol::Tcp) {
+            return Err(ConfigError::NoHttp);
+        }
         Conduct::try_from(&self.behaviour)?;
         Ok(())
     }
@@ -135,7 +147,10 @@ mod tests {
         "control": "/run/c",
         "ledger": "/run/l",
         "behaviour": {"latency": {"fixed": "20 ms"}, "answer": {"status": 200}, "capacity": {"workers": 4, "queue": null}},
-        "onward": [{"service": "reviews", "via": {"unix": "/run/out"}}],
+        "onward": [
+            {"service": "reviews", "via": {"unix": "/run/out"}},
+            {"service": "quotes", "via": {"unix": "/run/out"}, "protocol": "grpc"}
+        ],
         "seed": 7
     }"#;
 
@@ -152,6 +167,8 @@ mod tests {
         assert_eq!(config.instance.to_string(), "web-2");
         assert_eq!(config.listen.to_string(), "127.0.0.1:0");
         assert_eq!(config.onward[0].via, Endpoint::Unix("/run/out".into()));
+        assert_eq!(config.protocol, Protocol::Http);
+        assert_eq!(config.onward.iter().map(|o| o.protocol).collect::<Vec<_>>(), [Protocol::Http, Protocol::Grpc]);
         assert_eq!(config.onward_log, None);
         assert_eq!(serde_json::from_str::<WorkloadConfig>(&serde_json::to_string(&config).unwrap()).unwrap(), config);
     }
@@ -164,6 +181,8 @@ mod tests {
         assert!(error(&TEXT.replace("\"status\": 200", "\"status\": 99")).contains("99 is no final status"));
         let twice = TEXT.replace("\"onward\": [", r#""onward": [{"service": "reviews", "via": {"unix": "/run/o2"}},"#);
         assert!(error(&twice).contains("`reviews` is named twice"));
+        assert!(error(&TEXT.replace("\"grpc\"", "\"tcp\"")).contains("not plain TCP"));
+        assert!(error(&TEXT.replace("\"seed\"", "\"protocol\": \"tcp\", \"seed\"")).contains("not plain TCP"));
         assert!(WorkloadConfig::read(Path::new("/nowhere/at/all")).is_err());
     }
 }

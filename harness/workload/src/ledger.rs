@@ -1,8 +1,8 @@
 //! The ledger: one line for each try that ended, one for each marker.
 
-use crate::{clock, lines::LineFile, wire::RequestHead};
+use crate::{clock, ending::Answered, head::Head, lines::LineFile};
 use serde::{Deserialize, Serialize};
-use squall_model::LedgerRecord;
+use squall_model::{LedgerRecord, Stamp};
 use std::{cell::Cell, io, path::Path};
 use thiserror::Error;
 
@@ -68,16 +68,17 @@ impl Ledger {
         self.lines.append(&MarkerLine { marker: text.into() });
     }
 
-    /// Opens the record of a try whose head was just read.
-    pub(crate) fn begin(&self, head: &RequestHead) -> OpenTry<'_> {
+    /// Opens the record of a try whose head was read at `began`.
+    pub(crate) fn begin(&self, head: &Head, began: Stamp) -> OpenTry<'_> {
         let record = (!head.is_check).then(|| LedgerRecord {
             id: head.id.clone(),
             attempt: head.attempt,
             caller: head.caller.clone(),
             copy: head.is_copy,
-            began: clock::now(),
-            ended: squall_model::Stamp::default(),
+            began,
+            ended: Stamp::default(),
             status: 0,
+            grpc: None,
         });
         OpenTry { ledger: self, record }
     }
@@ -98,14 +99,14 @@ pub(crate) struct OpenTry<'a> {
 }
 
 impl OpenTry<'_> {
-    /// It ended with `status`.
-    pub(crate) fn close(mut self, status: u16) {
-        self.write(status);
+    /// It ended with this answer.
+    pub(crate) fn close(mut self, with: Answered) {
+        self.write(with);
     }
 
-    fn write(&mut self, status: u16) {
+    fn write(&mut self, Answered { status, grpc }: Answered) {
         if let Some(record) = self.record.take() {
-            self.ledger.lines.append(&LedgerRecord { ended: clock::now(), status, ..record });
+            self.ledger.lines.append(&LedgerRecord { ended: clock::now(), status, grpc, ..record });
             self.ledger.tries.set(self.ledger.tries.get() + 1);
         }
     }
@@ -113,7 +114,7 @@ impl OpenTry<'_> {
 
 impl Drop for OpenTry<'_> {
     fn drop(&mut self) {
-        self.write(0);
+        self.write(Answered::default());
     }
 }
 
@@ -121,13 +122,15 @@ impl Drop for OpenTry<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use squall_model::Stamp;
+    use squall_model::GrpcStatus;
 
     prop_compose! {
         fn record()(
-            id in ".*", attempt: u32, caller in "[a-z-]{0,12}", copy: bool, began: u64, ended: u64, status: u16
+            id in ".*", attempt: u32, caller in "[a-z-]{0,12}", copy: bool, began: u64, ended: u64, status: u16,
+            grpc in proptest::option::of(0u64..17),
         ) -> LedgerRecord {
-            LedgerRecord { id, attempt, caller, copy, began: Stamp(began), ended: Stamp(ended), status }
+            let grpc = grpc.and_then(GrpcStatus::from_number);
+            LedgerRecord { id, attempt, caller, copy, began: Stamp(began), ended: Stamp(ended), status, grpc }
         }
     }
 

@@ -1,7 +1,8 @@
 //! The service that stands in for an application: latency, failure, capacity, onward calls, a ledger of every try.
 //!
-//! One process an instance, one thread a process. It speaks HTTP/1.1 by hand on top of `httparse`, because half of what
-//! it must do (hang, reset, cut a body, answer with bytes that are not HTTP) is what an HTTP library exists to prevent.
+//! One process an instance, one thread a process. It speaks HTTP/1.1, HTTP/2 or gRPC, as [`WorkloadConfig::protocol`] says, and
+//! what it does is the same in all of them: a protocol reads a try's head, watches whether its caller is still there, and puts the
+//! end into its own words.
 //!
 //! - [`workload_main`] is the process; [`WorkloadConfig`] says everything about it.
 //! - [`Control`] is the runner's end of its control socket: change the [`Behaviour`](squall_model::Behaviour), ask for
@@ -11,38 +12,44 @@
 //! # A try, in order
 //! 1. Its head is read: `began`; behaviour and latency are settled here, later changes do not touch it.
 //! 2. Its body is read and thrown away.
-//! 3. It takes a worker, waits in line, or is shed with 503 and [`OVERLOAD`] if the line is full.
+//! 3. It takes a worker, waits in line, or is shed with 503 (gRPC: RESOURCE_EXHAUSTED) and [`OVERLOAD`] if the line is
+//!    full.
 //! 4. It is worked on for its latency.
-//! 5. If it is to be answered with success, the onward calls are made, one after the other.
+//! 5. If it is to be answered with success, the onward calls are made, one after the other, each in the protocol of its
+//!    callee, with what is left of the try's deadline (`x-envoy-expected-rq-timeout-ms`, `grpc-timeout`), as `grpc-timeout`, if it has one.
 //! 6. Its line is written to the ledger, and it is answered: whoever has seen an answer finds its line.
 //!
-//! A caller that goes away (it closes its side) ends the try with status 0 at once; work that has begun is finished all
-//! the same, and its worker is free only then: an application does not look up from its work. That is what makes
-//! abandoned tries cost something, and overload outlive its cause. Onward calls are given up with their try.
+//! A caller that goes away (it closes its side, or resets the try's stream) ends the try with status 0 at once; work that
+//! has begun is finished all the same, its onward calls too, and its worker is free only then: an application does not look up
+//! from its work. That is what makes abandoned tries cost something, overload outlive its cause, and a deadline worth passing
+//! on.
 //!
-//! Health checks of proxies and kubelets (known by their user agent) get the ordinary behaviour, but they are no tries:
-//! they call nobody onward and leave no line.
+//! Health checks of proxies and kubelets (known by their user agent, on gRPC by the method `grpc.health.v1.Health/Check`
+//! too) get the ordinary behaviour, but they are no tries: they call nobody onward and leave no line.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
 mod alarms;
+mod caller;
 mod clock;
 mod conduct;
 mod config;
 mod control;
-mod converse;
+mod deadline;
+mod ending;
 mod floor;
+mod head;
+mod http1;
+mod http2;
 mod job;
 mod latency;
 mod ledger;
 mod lines;
 mod onward;
-mod reply;
 mod run;
 mod service;
 mod socket;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 pub use conduct::BehaviourError;
 pub use config::{ConfigError, Endpoint, Onward, WorkloadConfig};
@@ -53,12 +60,11 @@ pub use run::{WorkloadArgs, WorkloadError, workload_main};
 
 /// Answer header: the instance that answered, `reviews-2`.
 pub const INSTANCE: &str = "x-squall-instance";
-/// Answer header: `true` on a 503 that was given because the line was full.
+/// Answer header: `true` on a 503, or a RESOURCE_EXHAUSTED, that was given because the line was full.
 pub const OVERLOAD: &str = "x-squall-overload";
-/// Answer header on a 502 or 504 for an onward call that failed: its target and what came of it, `ratings 503`; 0: no answer.
+/// Answer header on a 502 or 504 (gRPC: UNAVAILABLE or DEADLINE_EXCEEDED) for an onward call that failed: its target and what came
+/// of it, `ratings 503` or `ratings NOT_FOUND`; 0: no answer.
 pub const ONWARD: &str = "x-squall-onward";
-/// Request header: this is no try but a marker for the ledger, with this text.
-pub const MARKER: &str = "x-squall-marker";
 /// Request header: the service whose proxy sent the try.
 pub const CALLER: &str = "x-squall-caller";
 /// Request header: the user on whose behalf the call is made; copied to onward calls.

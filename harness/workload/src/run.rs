@@ -3,11 +3,12 @@
 use crate::{
     ConfigError, Ready, WorkloadConfig,
     control::answer_controls,
-    converse::converse,
+    http1, http2,
     service::Service,
-    socket::{Listener, bind_unix},
+    socket::{Listener, Stream, bind_unix},
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use squall_model::Protocol;
 use std::{future::Future, io, path::PathBuf, rc::Rc, time::Duration};
 use thiserror::Error;
 use tokio::{
@@ -116,13 +117,24 @@ pub(crate) async fn run(config: WorkloadConfig, end: impl Future<Output = ()>) -
 async fn accept(service: &Rc<Service>, listener: Listener, connections: &TaskTracker) {
     loop {
         match listener.accept().await {
-            Ok(stream) => {
-                connections.spawn_local(converse(Rc::clone(service), stream));
-            }
+            Ok(stream) => converse(service, stream, connections),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 back_off().await;
             }
+        }
+    }
+}
+
+/// Serves a connection, in what the workload speaks.
+fn converse(service: &Rc<Service>, stream: Stream, connections: &TaskTracker) {
+    let service = Rc::clone(service);
+    match service.protocol {
+        Protocol::Http2 | Protocol::Grpc => {
+            connections.spawn_local(http2::converse(service, stream, connections.clone()));
+        }
+        Protocol::Http | Protocol::Tcp => {
+            connections.spawn_local(http1::converse(service, stream));
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     BehaviourError, State, WorkloadConfig, WorkloadError, alarms::Alarms, clock, conduct::Conduct, floor::Floor,
     latency::Draws, ledger::Ledger, onward::OnwardCalls,
 };
-use squall_model::{Behaviour, Stamp};
+use squall_model::{Behaviour, Protocol, Stamp};
 use std::{
     cell::{Cell, RefCell},
     io,
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Service {
     /// `reviews-2`.
     pub(crate) instance: String,
+    pub(crate) protocol: Protocol,
     pub(crate) ledger: Ledger,
     pub(crate) floor: Rc<Floor>,
     pub(crate) onward: OnwardCalls,
@@ -37,6 +38,7 @@ impl Service {
             .map_err(|source| WorkloadError::Log { path: config.ledger.clone(), source })?;
         Ok(Service {
             instance: config.instance.to_string(),
+            protocol: config.protocol,
             ledger,
             floor: Floor::new(config.behaviour.capacity),
             onward: OnwardCalls::open(&config.onward, config.onward_log.as_deref())?,

@@ -13,6 +13,7 @@ use std::{
         unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream},
     },
     path::Path,
+    task::{Context, Poll, ready},
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -125,21 +126,49 @@ impl Stream {
         }
     }
 
+    /// The same for who is polled: puts bytes at the beginning of `bytes`.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let mut ready = ready!(self.0.poll_read_ready(cx))?;
+            match recv(self.0.as_raw_fd(), bytes, MsgFlags::empty()) {
+                Ok(n) => {
+                    if n < bytes.len() {
+                        ready.clear_ready();
+                    }
+                    return Poll::Ready(Ok(n));
+                }
+                Err(Errno::EAGAIN) => ready.clear_ready(),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+
+    /// Writes as many of `bytes` as there is room for; `None` if there is none.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        loop {
+            match send(self.0.as_raw_fd(), bytes, MsgFlags::empty()) {
+                Ok(n) => return Ok(Some(n)),
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Writes all of `bytes`: at once, as long as the peer reads.
     pub(crate) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            match send(self.0.as_raw_fd(), bytes, MsgFlags::empty()) {
-                Ok(n) => bytes = &bytes[n..],
-                Err(Errno::EAGAIN) => self.room().await?,
-                Err(Errno::EINTR) => {}
-                Err(error) => return Err(error.into()),
+            match self.try_write(bytes)? {
+                Some(n) => bytes = &bytes[n..],
+                None => self.room().await?,
             }
         }
         Ok(())
     }
 
     /// Waits for room in the send buffer. Answers are small: this is for the peer that never reads.
-    async fn room(&self) -> io::Result<()> {
+    pub(crate) async fn room(&self) -> io::Result<()> {
         let another = self.0.get_ref().try_clone()?;
         // Any kind of stream will do to wait on a descriptor.
         UnixStream::from_std(another.into())?.writable().await

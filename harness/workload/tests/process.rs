@@ -3,7 +3,7 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use squall_model::{Answer, Behaviour, InstanceId};
+use squall_model::{Answer, Behaviour, InstanceId, Protocol};
 use squall_workload::{Control, Endpoint, LedgerLine, Onward, WorkloadArgs, WorkloadConfig, parse_line, workload_main};
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -44,15 +44,24 @@ impl Drop for Process {
 
 impl Process {
     async fn start() -> Process {
+        Process::speaking(Protocol::Http).await
+    }
+
+    async fn speaking(protocol: Protocol) -> Process {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         let config = WorkloadConfig {
             instance: InstanceId { service: "reviews".into(), number: 1 },
             listen: Endpoint::Unix(at("listen")),
+            protocol,
             control: at("control"),
             ledger: at("ledger"),
             behaviour: Behaviour::default(),
-            onward: vec![Onward { service: "ratings".into(), via: Endpoint::Unix(at("ratings")) }],
+            onward: vec![Onward {
+                service: "ratings".into(),
+                via: Endpoint::Unix(at("ratings")),
+                protocol: Protocol::Http,
+            }],
             onward_log: None,
             seed: 1,
         };
@@ -83,15 +92,7 @@ impl Process {
 
     /// Takes the onward call of a try, which is then certainly in flight.
     fn onward(&self) -> UnixStream {
-        let (stream, _) = self.ratings.accept().unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let mut lines = BufReader::new(stream);
-        let mut line = String::new();
-        while line != "\r\n" {
-            line.clear();
-            assert_ne!(lines.read_line(&mut line).unwrap(), 0);
-        }
-        lines.into_inner()
+        taken(&self.ratings)
     }
 
     /// Waits until it accepts no more.
@@ -112,6 +113,19 @@ impl Process {
         };
         text.lines().map(status).collect()
     }
+}
+
+/// The next call that comes, its head read.
+fn taken(ratings: &UnixListener) -> UnixStream {
+    let (stream, _) = ratings.accept().unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut lines = BufReader::new(stream);
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        assert_ne!(lines.read_line(&mut line).unwrap(), 0);
+    }
+    lines.into_inner()
 }
 
 #[tokio::test]
@@ -160,4 +174,26 @@ async fn killed_it_has_written_down_all_that_was_answered() {
 fn a_configuration_that_is_none_is_an_error() {
     let error = workload_main(&WorkloadArgs { config: "/nowhere/config".into() }).unwrap_err();
     assert_eq!(error.to_string(), "configuration: /nowhere/config: No such file or directory (os error 2)");
+}
+
+/// The same over HTTP/2: no call is taken any more, and what is in flight is answered on a connection that is said to end.
+#[tokio::test]
+async fn terminated_over_http_2_it_finishes_what_is_in_flight() {
+    let mut process = Process::speaking(Protocol::Http2).await;
+    let Endpoint::Unix(path) = &process.config.listen else { unreachable!("it was told a path") };
+    let stream = tokio::net::UnixStream::connect(path).await.unwrap();
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let request = http::Request::builder().uri("http://reviews/").header("x-request-id", "run-1").body(()).unwrap();
+    let (answer, _) = sender.send_request(request, true).unwrap();
+    // Off the runtime's thread, which has the request to send meanwhile.
+    let ratings = process.ratings.try_clone().unwrap();
+    let mut onward = tokio::task::spawn_blocking(move || taken(&ratings)).await.unwrap();
+    process.signal(Signal::SIGTERM);
+    process.is_deaf();
+    onward.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+    assert_eq!(tokio::time::timeout(DEADLINE, answer).await.unwrap().unwrap().status(), 200);
+    let _ended = tokio::time::timeout(DEADLINE, driver).await.unwrap();
+    assert!(process.child.wait().unwrap().success());
+    assert_eq!(process.statuses(), [200]);
 }

@@ -66,7 +66,7 @@ pub(crate) fn run(feature: &str, envoy: &Path, aim: Aim) -> Told {
 async fn drive(plan: Plan, envoy: &Path, aim: Aim) -> Told {
     let exe = std::env::current_exe().unwrap();
     let keeper = Keeper::start(&exe, RunFolder::create().unwrap()).await.unwrap();
-    let mesh = Misaimed { mesh: Envoy::start(envoy, keeper.folder().path()).unwrap(), aim };
+    let mesh = Misaimed { mesh: Envoy::start(envoy, Default::default(), keeper.folder().path()).unwrap(), aim };
     let load = LoadThread::start().unwrap();
     let record = tempfile::tempdir().unwrap();
     let (events, told) = Events::channel();

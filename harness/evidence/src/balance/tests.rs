@@ -1,14 +1,17 @@
 use super::*;
 use crate::{
     Observed, join,
-    testing::{Hop, PREFIX, Scene, at, faulty, plan, reviews, touch, web},
+    testing::{Hop, PREFIX, Scene, at, faulty, plan, reviews, span, target, touch, web},
 };
 use proptest::prelude::*;
-use squall_model::{CounterRecord, FaultKind, Level, Side, Touch, When, Which};
+use squall_model::{
+    Act, AnswerCode, CounterRecord, Down, FaultId, FaultKind, LedgerRecord, Level, Members, Part, Side, Touch, When,
+    Which,
+};
 
 /// A bit of everything: retries, aborts, a refused connection, time-outs, calls shed by the breaker.
 fn scene() -> Scene {
-    let aborts: FaultKind = touch(Level::Tries, 50, Which::Service, Touch::Abort(503));
+    let aborts: FaultKind = touch(Level::Tries, 50, Which::Service, Touch::Abort(AnswerCode::Status(503)));
     let mut scene = Scene::new(faulty(plan(), aborts, When::Standing));
     scene.stood(0);
     scene.calls(0, 10, 40, |n| match n % 5 {
@@ -181,6 +184,12 @@ fn a_killed_proxy_may_take_with_it_what_was_in_flight_and_nothing_else() {
     let one = [(LawId::TryArrived, -1), (LawId::ServedLogged, -1)];
     assert_eq!(broken(&scene, |seen| without_line(seen, 50, Side::Inbound)), one, "long before");
     assert_eq!(broken(&scene, |seen| without_line(seen, 150, Side::Inbound)), one, "long after");
+    let unwritten = |seen: &mut Observed, ms: u64| {
+        seen.health.unwritten = 60_000_000;
+        without_line(seen, ms, Side::Inbound);
+    };
+    assert_eq!(broken(&scene, |seen| unwritten(seen, 50)), [], "ended before, and not yet written");
+    assert_eq!(broken(&scene, |seen| unwritten(seen, 150)), one, "begun after");
     let other = killing(Process::Proxy, reviews(2));
     assert_eq!(broken(&other, |seen| without_line(seen, 100, Side::Inbound)), one, "another proxy");
     let workload = killing(Process::Workload, reviews(1));
@@ -219,6 +228,56 @@ fn onward_calls_of_a_killed_caller_are_excused_strays() {
     assert!(stray.contains(&(LawId::RecordCalled, -3)), "{stray:?}");
     scene.killed(reviews(2), Process::Proxy, 3);
     assert_eq!(broken(&scene, gone).iter().find(|(law, _)| *law == LawId::RecordCalled), None);
+}
+
+/// Instance 1 stands still from 50 to 150 ms; a call to it every 10 ms, of which those meanwhile are given up after 30 ms.
+fn pausing(part: Part) -> Scene {
+    let does = FaultKind::Down { how: Down::Paused, part, of: Members::Of(target(Which::Instance(1))) };
+    let mut scene = Scene::new(faulty(plan(), does, span(50, 150)));
+    scene.happened(Act::Arm(FaultId(0)), 50, 51);
+    scene.happened(Act::End(FaultId(0)), 150, 151);
+    let behind = if part == Part::Workload { Hop::TimedOut(1, 30) } else { Hop::Unheard(1, 30) };
+    scene.calls(0, 10, 30, |n| if (5..15).contains(&n) { [behind] } else { [Hop::Ok(1)] });
+    scene
+}
+
+#[test]
+fn what_a_paused_proxy_writes_late_is_believed() {
+    let scene = pausing(Part::Proxy);
+    assert_eq!(broken(&scene, |_| ()), [], "it may never have read them");
+    // When it goes on it reads what was sent meanwhile, and that its caller has gone; some of it reaches the workload.
+    let late = |seen: &mut Observed| {
+        let given_up: Vec<_> = seen.tries.iter().filter(|t| t.status == 0).cloned().collect();
+        for (n, t) in given_up.into_iter().enumerate() {
+            let line = seen.access.iter().find(|l| l.side == Side::Inbound).unwrap().clone();
+            let (flags, details) = ("DC".into(), "downstream_remote_disconnect".into());
+            seen.access.push(AccessRecord { id: t.id.clone(), status: 0, flags, details, began: at(151), ..line });
+            if n % 2 == 0 {
+                let (instance, line) = seen.ledger[0].clone();
+                seen.ledger
+                    .push((instance, LedgerRecord { id: t.id, status: 0, began: at(151), ended: at(152), ..line }));
+            }
+        }
+    };
+    assert_eq!(broken(&scene, late), []);
+    let without_lines = |seen: &mut Observed| {
+        late(seen);
+        seen.access.retain(|l| l.flags != "DC");
+    };
+    assert_eq!(broken(&scene, without_lines), [(LawId::ServedLogged, -5)], "whom the workload saw its proxy saw");
+}
+
+#[test]
+fn what_a_paused_workload_writes_late_is_believed() {
+    let scene = pausing(Part::Workload);
+    assert_eq!(broken(&scene, |_| ()), []);
+    let unread = |seen: &mut Observed| seen.ledger.retain(|(_, l)| l.status != 0);
+    assert_eq!(broken(&scene, unread), [], "it may never read what its proxy gave up on");
+    let late = |seen: &mut Observed| {
+        let given_up = seen.ledger.iter_mut().filter(|(_, l)| l.status == 0);
+        given_up.for_each(|(_, l)| (l.status, l.began, l.ended) = (200, at(151), at(155)));
+    };
+    assert_eq!(broken(&scene, late), [], "it answers a caller that has gone");
 }
 
 #[test]

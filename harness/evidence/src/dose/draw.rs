@@ -30,18 +30,13 @@ impl<'a> Armed<'a> {
     pub(super) fn draw(&self) -> Option<(Level, &'static str, f64)> {
         match &self.fault.does {
             FaultKind::Touch { on, touch } => Some((on.level, flag(*touch), on.share.as_f64())),
-            // Where there is no link to cut, an outage is aborts of every try of the calls.
-            FaultKind::Outage { .. } => Some((Level::Tries, "FI", 1.0)),
             _ => None,
         }
     }
 
-    /// Can this fault have put this flag on this unit? A cut wire may be played by aborts, at either end.
+    /// Can this fault have put this flag on this unit?
     fn owns(&self, unit: &Unit<'_>, flag: &str, error: Duration) -> bool {
-        let its_own = match (&self.fault.does, self.draw()) {
-            (FaultKind::Outage { .. }, _) => flag == "FI",
-            (_, drawn) => drawn.is_some_and(|(level, of, _)| level == unit.level && of == flag),
-        };
+        let its_own = self.draw().is_some_and(|(level, of, _)| level == unit.level && of == flag);
         its_own && self.window.possibly_at(unit.line.began, error) && self.fits(unit) != Fit::No
     }
 

@@ -1,94 +1,60 @@
-//! Faults that are not drawn: their effect is seen in ledgers, in processes that ended, in calls that failed.
+//! Events, the control plane and outages: seen in who was called, in traffic meanwhile, in calls that failed.
 
-use super::draw::Armed;
-use crate::{CallOutcome, Evidence, Fit, Process, Window, targets};
-use squall_model::{Answers, Dose, DoseCount, FaultKind, InstanceId, LedgerRecord, Plan, Stamp, Target, Which};
+use super::{counted, draw::Armed};
+use crate::{Border, CallOutcome, CallStory, Evidence, Fit, TryView, Window};
+use squall_model::{Act, Dose, DoseCount, FaultKind, InstanceId, Plan, ServiceName};
 use std::{collections::BTreeSet, time::Duration};
 
-fn counted(own: &Armed<'_>, touched: u64, of: u64) -> DoseCount {
-    let dose = match touched {
-        0 => Dose::Absent,
-        _ if touched < of => Dose::Weaker,
-        _ => Dose::Confirmed,
-    };
-    DoseCount { fault: own.fault.id, dose, touched, of }
-}
-
-/// Tries that the target served, from start to end, while the fault was in place: all must have been answered as asked.
-pub(super) fn answers(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Target, how: Answers) -> DoseCount {
-    let later = later_answers(plan, evidence, own, how);
-    let limited = plan.topology.service(&of.service).is_some_and(|s| s.capacity.is_some());
-    let (mut as_meant, mut all) = (0, 0);
-    for (instance, line) in &evidence.observed().ledger {
-        let ours = !line.copy && line.id.starts_with(&evidence.observed().prefix);
-        let covered = within(&own.window, line.began, line.ended) && targets(&plan.topology, of, instance);
-        let replaced = || {
-            later.iter().any(|(window, target)| {
-                window.possibly_at(line.began, Duration::ZERO) && targets(&plan.topology, target, instance)
-            })
-        };
-        if ours && covered && !replaced() {
-            all += 1;
-            as_meant += u64::from(is_as_meant(line, how, limited));
+/// Instances that came and were called, or went and were called no more, while there was traffic to their service.
+pub(super) fn resized(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service: &ServiceName, to: u32) -> DoseCount {
+    let before = size_before(plan, evidence, own, service);
+    let (few, many) = (before.min(to), before.max(to));
+    let changed: BTreeSet<InstanceId> =
+        (few + 1..=many).map(|number| InstanceId { service: service.clone(), number }).collect();
+    let error = Duration::from_nanos(evidence.observed.health.clock_error);
+    let window = until_resized_again(plan, evidence, own, service);
+    let (mut called, mut traffic) = (BTreeSet::new(), false);
+    for story in evidence.stories().iter().filter(|s| s.edge.to == *service) {
+        for t in evidence.tries(story).filter(TryView::was_sent).filter(|t| window.surely_at(t.began(), error)) {
+            traffic = true;
+            // One that came must have been reached; one that went must not even have been asked.
+            let reached = to < before || t.has_arrived();
+            called.extend(t.instance().filter(|id| reached && changed.contains(*id)));
         }
     }
-    counted(own, as_meant, all)
+    let of = changed.len() as u64;
+    let as_meant = if to > before { called.len() as u64 } else { of - called.len() as u64 };
+    counted(own, if traffic { as_meant } else { 0 }, of)
 }
 
-fn within(window: &Window, began: Stamp, ended: Stamp) -> bool {
-    window.surely_at(began, Duration::ZERO) && window.surely_at(ended, Duration::ZERO)
+/// How many instances the service had before: the topology's, or what an earlier event made of it.
+fn size_before(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service: &ServiceName) -> u32 {
+    let earlier = sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked < own.window.start.asked);
+    let at_first = || plan.topology.service(service).map_or(0, |s| s.instances.len() as u32);
+    earlier.max_by_key(|(at, _)| at.asked).map_or_else(at_first, |(_, to)| to)
 }
 
-/// A try that its caller gave up on (status 0) shows nothing against the fault, nor does one that found the workload full.
-fn is_as_meant(line: &LedgerRecord, how: Answers, limited: bool) -> bool {
-    let excused = line.status == 0 || (limited && line.status == 503);
-    excused
-        || match how {
-            Answers::Status(status) => line.status == status,
-            Answers::In(time) => line.ended.since(line.began) >= time,
-            Answers::AtOnce | Answers::AsBefore => true,
-        }
+/// Its time, until the next event of its kind takes over.
+fn until_resized_again(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service: &ServiceName) -> Window {
+    let later = sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked > own.window.start.asked);
+    let next = later.map(|(at, _)| at).min_by_key(|at| at.asked);
+    Window { end: own.window.end.or(next), ..own.window }
 }
 
-/// The faults armed after this one that replace what it says of the same instances.
-fn later_answers<'a>(plan: &'a Plan, evidence: &Evidence, own: &Armed<'_>, how: Answers) -> Vec<(Window, &'a Target)> {
-    let latency = |how: Answers| matches!(how, Answers::In(_) | Answers::AtOnce | Answers::AsBefore);
-    let status = |how: Answers| matches!(how, Answers::Status(_) | Answers::AsBefore);
-    let order = |window: &Window, id| (window.start.asked, id);
-    let later = |fault: &'a squall_model::Fault| match &fault.does {
-        FaultKind::Answers { of, how: other } => {
-            let window = super::window_of(evidence, fault.id)?;
-            let after = order(&window, fault.id) > order(&own.window, own.fault.id);
-            let same = (latency(how) && latency(*other)) || (status(how) && status(*other));
-            (after && same).then_some((window, of))
-        }
+/// Each time that this service was resized.
+fn sizes(plan: &Plan, evidence: &Evidence, service: &ServiceName) -> Vec<(Border, u32)> {
+    let resized = |act: Act| match (act, act_of(plan, act)) {
+        (Act::Arm(_), Some(FaultKind::Resized { service: of, to })) if of == service => Some(*to),
         _ => None,
     };
-    plan.faults.iter().filter_map(later).collect()
+    evidence.observed.effects.iter().filter_map(|e| Some((Border::from(e.effect), resized(e.act)?))).collect()
 }
 
-/// Instances whose process ended when asked to, while there was traffic to their service.
-pub(super) fn killed(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Target, what: Process) -> DoseCount {
-    let meant = instances(plan, of);
-    let asked_for =
-        |life: &&crate::LifeEnd| life.what == what && life.asked.is_some() && meant.contains(&life.instance);
-    let in_time = |life: &&crate::LifeEnd| own.window.start.asked <= life.at;
-    let ended: BTreeSet<&InstanceId> =
-        evidence.observed().lives.iter().filter(asked_for).filter(in_time).map(|life| &life.instance).collect();
-    let traffic = evidence
-        .stories()
-        .iter()
-        .any(|s| s.edge.to == of.service && own.window.possibly_at(s.intended, Duration::ZERO));
-    counted(own, if traffic { ended.len() as u64 } else { 0 }, meant.len() as u64)
-}
-
-/// The instances that a target means, one that came later included.
-fn instances(plan: &Plan, of: &Target) -> BTreeSet<InstanceId> {
-    let mut instances: BTreeSet<InstanceId> = of.instances(&plan.topology).into_iter().collect();
-    if let Which::Instance(number) = of.which {
-        instances.insert(InstanceId { service: of.service.clone(), number });
+fn act_of(plan: &Plan, act: Act) -> Option<&FaultKind> {
+    match act {
+        Act::Arm(id) | Act::End(id) => plan.fault(id).map(|f| &f.does),
+        Act::Change(_) | Act::Revert(_) => None,
     }
-    instances
 }
 
 /// The control plane was away while there was traffic.
@@ -100,7 +66,7 @@ pub(super) fn control_plane(evidence: &Evidence, own: &Armed<'_>) -> DoseCount {
 /// Calls that were cut off: at least one that was sent meanwhile failed.
 pub(super) fn outage(evidence: &Evidence, own: &Armed<'_>) -> DoseCount {
     let Some(matcher) = &own.matcher else { return counted(own, 0, 0) };
-    let meanwhile = |s: &&crate::CallStory| own.window.surely_at(s.intended, Duration::ZERO);
+    let meanwhile = |s: &&CallStory| own.window.surely_at(s.intended, Duration::ZERO);
     let (mut failed, mut all) = (0, 0);
     for story in evidence.stories().iter().filter(meanwhile).filter(|s| matcher.fits(s) == Fit::Yes) {
         all += 1;
@@ -109,3 +75,6 @@ pub(super) fn outage(evidence: &Evidence, own: &Armed<'_>) -> DoseCount {
     let dose = if failed > 0 { Dose::Confirmed } else { Dose::Absent };
     DoseCount { fault: own.fault.id, dose, touched: failed, of: all }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
 use super::*;
 use crate::{
-    Process, join,
-    testing::{Hop, PREFIX, Scene, at, calls_to, faulty, plan, reviews, span, target, touch},
+    join,
+    testing::{Hop, PREFIX, Scene, faulty, plan, span, touch},
 };
 use proptest::prelude::*;
-use squall_model::{Answers, Edge, Level, Side, Touch, When, Which};
+use squall_model::{AnswerCode, Edge, Level, Side, Touch, When, Which};
 
-const ABORT: Touch = Touch::Abort(503);
+const ABORT: Touch = Touch::Abort(AnswerCode::Status(503));
 const DELAY: Touch = Touch::Delay(Duration::from_millis(50));
 
 /// `calls` calls under a standing fault, of which the first `touched` are aborted at instance 1.
@@ -17,7 +17,8 @@ fn aborted(percent: u32, calls: u64, touched: u64) -> Scene {
     scene
 }
 
-fn dose(scene: &Scene) -> (Dose, u64, u64) {
+/// The dose of the first fault: what it was, how many it touched, of how many.
+pub(super) fn dose(scene: &Scene) -> (Dose, u64, u64) {
     let mut all = doses(&scene.plan, &scene.evidence());
     assert_eq!(all.len(), scene.plan.faults.len());
     let DoseCount { dose, touched, of, .. } = all.remove(0);
@@ -192,108 +193,6 @@ fn a_filter_narrows_what_could_have_been_touched() {
     assert_eq!(dose(&scene).0, Dose::Leaked(edge("web", "reviews")), "all are calls of the line without the header");
     scene.seen.calls.iter_mut().filter(|c| c.seq % 2 == 1).for_each(|c| c.line = 1);
     assert_eq!(dose(&scene), (Dose::Confirmed, 20, 20));
-}
-
-fn answering(how: Answers, hops: [Hop; 2]) -> Scene {
-    let of = target(Which::Instance(1));
-    let mut scene = Scene::new(faulty(plan(), FaultKind::Answers { of, how }, When::Standing));
-    scene.stood(0);
-    scene.calls(0, 10, 20, |n| [hops[n as usize % 2]]);
-    scene
-}
-
-#[test]
-fn answers_are_counted_in_the_ledger() {
-    let slow = Answers::In(Duration::from_millis(100));
-    let table = [
-        (Answers::Status(503), [Hop::Status(1, 503), Hop::Ok(2)], (Dose::Confirmed, 10, 10)),
-        (Answers::Status(503), [Hop::Status(1, 503), Hop::Ok(1)], (Dose::Weaker, 10, 20)),
-        (Answers::Status(503), [Hop::Ok(1), Hop::Ok(1)], (Dose::Absent, 0, 20)),
-        (Answers::Status(503), [Hop::Ok(2), Hop::Ok(3)], (Dose::Absent, 0, 0)),
-        (slow, [Hop::Slow(1, 100), Hop::Ok(3)], (Dose::Confirmed, 10, 10)),
-        // Its caller gave up on it: that shows nothing against the fault.
-        (slow, [Hop::TimedOut(1, 30), Hop::Slow(1, 120)], (Dose::Confirmed, 20, 20)),
-        (slow, [Hop::Slow(1, 100), Hop::Slow(1, 90)], (Dose::Weaker, 10, 20)),
-        (Answers::AtOnce, [Hop::Ok(1), Hop::Ok(2)], (Dose::Confirmed, 10, 10)),
-    ];
-    for (how, hops, expected) in table {
-        assert_eq!(dose(&answering(how, hops)), expected, "{how:?} {hops:?}");
-    }
-}
-
-#[test]
-fn a_later_answer_replaces_the_earlier_in_its_own_aspect() {
-    let answers = |how| FaultKind::Answers { of: target(Which::Every), how };
-    let two = |second: Answers| {
-        let plan = faulty(plan(), answers(Answers::Status(503)), When::Standing);
-        let mut scene = Scene::new(faulty(plan, answers(second), When::At(Duration::from_millis(100))));
-        scene.stood(0);
-        scene.happened(Act::Arm(FaultId(1)), 100, 101);
-        scene.calls(0, 10, 10, |_| [Hop::Status(1, 503)]);
-        scene.calls(110, 10, 10, |_| [Hop::Status(1, 500)]);
-        doses(&scene.plan, &scene.evidence()).into_iter().map(|d| (d.dose, d.touched, d.of)).collect::<Vec<_>>()
-    };
-    assert_eq!(two(Answers::Status(500)), [(Dose::Confirmed, 10, 10), (Dose::Confirmed, 10, 10)]);
-    assert_eq!(two(Answers::AsBefore)[0], (Dose::Confirmed, 10, 10));
-    assert_eq!(two(Answers::AtOnce)[0], (Dose::Weaker, 10, 20), "latency is another aspect");
-}
-
-fn killing(what: Process) -> Scene {
-    let of = target(Which::First(2));
-    let does = if what == Process::Proxy { FaultKind::Killed { of } } else { FaultKind::ProcessKilled { of } };
-    let mut scene = Scene::new(faulty(plan(), does, span(50, 100)));
-    scene.happened(Act::Arm(FaultId(0)), 50, 52);
-    scene.calls(0, 5, 40, |_| [Hop::Ok(3)]);
-    scene.killed(reviews(1), what, 50);
-    scene.killed(reviews(2), what, 50);
-    scene
-}
-
-#[test]
-fn a_kill_is_seen_by_the_lives_that_ended() {
-    for what in [Process::Proxy, Process::Workload] {
-        let scene = killing(what);
-        assert_eq!(dose(&scene), (Dose::Confirmed, 2, 2));
-        let mut half = scene.clone();
-        half.seen.lives.pop();
-        assert_eq!(dose(&half), (Dose::Weaker, 1, 2));
-        let mut none = scene.clone();
-        none.seen.lives.iter_mut().for_each(|life| life.asked = None);
-        assert_eq!(dose(&none), (Dose::Absent, 0, 2), "they died of something else");
-        let mut unnoticed = scene.clone();
-        unnoticed.seen.calls.retain(|c| c.intended < at(40));
-        assert_eq!(dose(&unnoticed), (Dose::Absent, 0, 2), "nobody called meanwhile");
-    }
-    let mut wrong = killing(Process::Proxy);
-    wrong.seen.lives.iter_mut().for_each(|life| life.what = Process::Workload);
-    assert_eq!(dose(&wrong).0, Dose::Absent);
-}
-
-#[test]
-fn events_and_the_control_plane() {
-    let of = |does: FaultKind, calls: u64| {
-        let mut scene = Scene::new(faulty(plan(), does, span(10, 100)));
-        scene.happened(Act::Arm(FaultId(0)), 10, 12);
-        scene.calls(0, 5, calls, |_| [Hop::Ok(1)]);
-        dose(&scene).0
-    };
-    assert_eq!(of(FaultKind::ControlPlaneKilled, 20), Dose::Confirmed);
-    assert_eq!(of(FaultKind::ControlPlaneKilled, 1), Dose::Absent);
-    assert_eq!(of(FaultKind::Resized { service: "reviews".into(), to: 4 }, 0), Dose::Confirmed);
-    assert_eq!(of(FaultKind::Outage { of: calls_to(Which::Service) }, 20), Dose::Absent, "nobody failed");
-    let mut cut = Scene::new(faulty(plan(), FaultKind::Outage { of: calls_to(Which::Service) }, span(10, 100)));
-    cut.happened(Act::Arm(FaultId(0)), 10, 12);
-    cut.calls(0, 5, 20, |n| if n > 3 { [Hop::Refused(1)] } else { [Hop::Ok(1)] });
-    assert_eq!(dose(&cut), (Dose::Confirmed, 16, 17));
-    // A mesh without a wire to cut aborts instead: those aborts are its own, others are not.
-    let mut played = Scene::new(cut.plan);
-    played.happened(Act::Arm(FaultId(0)), 10, 12);
-    played.calls(0, 5, 20, |n| if n > 3 { [Hop::Aborted(1, 503)] } else { [Hop::Ok(1)] });
-    assert_eq!(dose(&played), (Dose::Confirmed, 16, 17));
-    let books = crate::balances(&played.plan, &played.evidence());
-    assert!(books.iter().all(|b| b.finding == crate::Books::Balanced), "{books:?}");
-    played.call(3, &[Hop::Aborted(1, 503)]);
-    assert_eq!(dose(&played).0, Dose::Leaked(edge("web", "reviews")), "before it was asked for");
 }
 
 proptest! {

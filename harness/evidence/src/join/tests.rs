@@ -1,7 +1,7 @@
 use super::*;
-use crate::testing::{Hop, PREFIX, Scene, at, plan, reviews, web};
+use crate::testing::{Hop, PREFIX, Scene, at, plan, reviews, speaking_grpc, web};
 use proptest::prelude::*;
-use squall_model::CallRecord;
+use squall_model::{CallRecord, GrpcStatus};
 
 /// Everything that a story says, free of the order in which its records came.
 fn told(evidence: &Evidence) -> Vec<String> {
@@ -45,6 +45,23 @@ fn the_instance_that_answered_is_that_of_the_answer_passed_on() {
     refused.call(0, &[Hop::Refused(2)]);
     let evidence = refused.evidence();
     assert_eq!(evidence.reached(&evidence.stories()[0]), None);
+}
+
+#[test]
+fn a_client_is_answered_by_an_instance_only_if_its_very_answer_came_through() {
+    let by = |hops: &[Hop], end: Option<ClientEnd>| {
+        let mut scene = Scene::new(plan());
+        scene.call(0, hops);
+        scene.seen.calls[0].end = end.unwrap_or(scene.seen.calls[0].end);
+        let evidence = scene.evidence();
+        evidence.answered_by(&evidence.stories()[0]).cloned()
+    };
+    assert_eq!(by(&[Hop::Status(1, 503), Hop::Ok(2)], None), Some(reviews(2)));
+    assert_eq!(by(&[Hop::Aborted(1, 503)], None), Some(reviews(1)), "its proxy answered for it");
+    // The caller's proxy made the second 503 itself: it is not the first one's answer.
+    assert_eq!(by(&[Hop::Status(1, 503), Hop::Refused(2)], None), None);
+    assert_eq!(by(&[Hop::TimedOut(1, 10)], None), None);
+    assert_eq!(by(&[Hop::Ok(1)], Some(ClientEnd::Cut(200))), None);
 }
 
 #[test]
@@ -114,6 +131,27 @@ fn an_onward_call_is_a_story_of_its_own() {
     assert_eq!((onward.edge.to_string(), onward.grade), ("reviews → ratings".to_owned(), Grade::Exact));
     assert_eq!(onward.outcome, CallOutcome::Succeeded);
     assert_eq!(evidence.tries(&evidence.stories()[0]).count(), 1, "its tries are not its parent's");
+}
+
+#[test]
+fn an_onward_call_of_grpc_ends_by_its_status_of_grpc() {
+    let end = |grpc: Option<GrpcStatus>, status: u16| {
+        let mut plan = plan();
+        let mut ratings = squall_model::Service::new("ratings".into());
+        ratings.protocol = Protocol::Grpc;
+        plan.topology.services.push(ratings);
+        let mut scene = Scene::new(plan);
+        let seq = scene.call(0, &[Hop::Ok(2)]);
+        let id = scene.onward(seq, 1, 2, 1);
+        let line = scene.seen.access.iter_mut().find(|l| l.id == id && l.side == Side::Outbound).unwrap();
+        (line.grpc, line.status) = (grpc, status);
+        let evidence = scene.evidence();
+        (evidence.stories()[1].end, evidence.stories()[1].outcome)
+    };
+    assert_eq!(end(Some(GrpcStatus::Ok), 200), (ClientEnd::Grpc(GrpcStatus::Ok), CallOutcome::Succeeded));
+    assert_eq!(end(Some(GrpcStatus::Internal), 200), (ClientEnd::Grpc(GrpcStatus::Internal), CallOutcome::Answered));
+    assert_eq!(end(None, 503), (ClientEnd::Grpc(GrpcStatus::Unavailable), CallOutcome::Answered));
+    assert_eq!(end(None, 0), (ClientEnd::Reset, CallOutcome::Reset));
 }
 
 #[test]
@@ -193,6 +231,10 @@ fn hop() -> impl Strategy<Value = Hop> {
         instance.clone().prop_map(Hop::Limited),
         instance.clone().prop_map(Hop::Refused),
         instance.clone().prop_map(|n| Hop::TimedOut(n, 10)),
+        instance.clone().prop_map(|n| Hop::Unheard(n, 10)),
+        instance.clone().prop_map(|n| Hop::Unanswered(n, 10)),
+        instance.clone().prop_map(|n| Hop::Nobody(n, 10)),
+        instance.clone().prop_map(|n| Hop::Grpc(n, GrpcStatus::Unavailable)),
         instance.prop_map(Hop::Broken),
     ]
 }
@@ -222,13 +264,16 @@ proptest! {
     }
 
     #[test]
-    fn every_record_of_a_whole_run_finds_its_call(calls in calls()) {
-        let mut scene = Scene::new(plan());
+    fn every_record_of_a_whole_run_finds_its_call(calls in calls(), grpc: bool) {
+        let mut scene = Scene::new(if grpc { speaking_grpc(plan()) } else { plan() });
         scene.calls(0, 2, calls.len() as u64, |n| calls[n as usize].clone());
         let evidence = scene.evidence();
         prop_assert_eq!(evidence.strays(), &Strays::default());
         prop_assert!(evidence.stories().iter().all(|s| s.grade == Grade::Exact), "{:?}", told(&evidence));
         let tries: usize = evidence.stories().iter().map(|s| evidence.tries(s).count()).sum();
         prop_assert_eq!(tries, calls.iter().map(Vec::len).sum::<usize>());
+        let whose = |b: &crate::Balance| !matches!(b.law, crate::LawId::FaultOwned);
+        let broken: Vec<_> = crate::balances(&scene.plan, &evidence).into_iter().filter(whose).filter(|b| b.finding == crate::Books::Broken).collect();
+        prop_assert!(broken.is_empty(), "{broken:?}");
     }
 }

@@ -1,8 +1,9 @@
 use super::*;
 use crate::{
     Evidence, Observed,
-    testing::{Hop, Scene, plan},
+    testing::{Hop, Scene, plan, reviews, speaking_grpc},
 };
+use squall_model::Side;
 
 fn of_one(scene: &Scene) -> CallOutcome {
     let evidence = scene.evidence();
@@ -79,6 +80,7 @@ fn an_overflow_with_a_try_is_a_suppressed_retry() {
 #[test]
 fn who_or_what_it_is_can_be_denied_by_either_proxy() {
     assert_eq!(local(403, "-", "rbac_access_denied_matched_policy[p]"), CallOutcome::Denied);
+    assert_eq!(local(504, "-", "max_duration_timeout"), CallOutcome::TimedOut);
     assert_eq!(local(401, "-", "jwt_authn_access_denied{Jwt_is_missing}"), CallOutcome::Denied);
     assert_eq!(local(403, "UAEX", "ext_authz_denied"), CallOutcome::Denied);
     assert_eq!(local(500, "RLSE", "rate_limiter_error"), CallOutcome::Denied);
@@ -187,4 +189,110 @@ fn tries_end_by_the_same_words() {
     let evidence = scene.evidence();
     let outcomes: Vec<_> = evidence.tries(&evidence.stories()[0]).map(|t| t.outcome()).collect();
     assert_eq!(outcomes, hops.map(|(_, outcome)| outcome));
+}
+
+#[test]
+fn an_answer_that_broke_off_in_the_midst_is_none() {
+    let mut scene = Scene::new(plan());
+    scene.call(0, &[Hop::Ok(1)]);
+    for (flags, outcome) in [("UPE", CallOutcome::Reset), ("UT", CallOutcome::TimedOut), ("-", CallOutcome::Succeeded)]
+    {
+        scene.seen.tries[0].flags = flags.into();
+        let evidence = scene.evidence();
+        assert_eq!(evidence.tries(&evidence.stories()[0]).next().unwrap().outcome(), outcome, "{flags}");
+    }
+}
+
+fn grpc(hops: &[Hop]) -> Scene {
+    let mut scene = Scene::new(speaking_grpc(plan()));
+    scene.call(0, hops);
+    scene
+}
+
+/// Each with how the call ends, and its last try; proxies answer nearly all of them with status 200.
+fn ends_of_grpc() -> [(Hop, CallOutcome); 11] {
+    [
+        (Hop::Ok(1), CallOutcome::Succeeded),
+        (Hop::Grpc(1, GrpcStatus::NotFound), CallOutcome::Answered),
+        (Hop::Grpc(1, GrpcStatus::Unavailable), CallOutcome::Answered),
+        (Hop::Status(1, 503), CallOutcome::Answered),
+        (Hop::Aborted(1, 503), CallOutcome::Aborted),
+        (Hop::Limited(1), CallOutcome::Shed(Shedder::RateLimit)),
+        (Hop::Denied(1), CallOutcome::Denied),
+        (Hop::Refused(1), CallOutcome::Refused),
+        (Hop::TimedOut(1, 100), CallOutcome::TimedOut),
+        (Hop::Unanswered(1, 100), CallOutcome::TimedOut),
+        (Hop::Broken(1), CallOutcome::Reset),
+    ]
+}
+
+#[test]
+fn calls_and_tries_of_grpc_end_by_the_same_words() {
+    for (hop, outcome) in ends_of_grpc() {
+        let scene = grpc(&[hop]);
+        assert!(matches!(scene.seen.calls[0].end, ClientEnd::Grpc(_)));
+        assert_eq!(of_one(&scene), outcome, "{hop:?}");
+        let evidence = scene.evidence();
+        assert_eq!(evidence.tries(&evidence.stories()[0]).next().unwrap().outcome(), outcome, "{hop:?}");
+        assert_eq!(of_one(&grpc(&[Hop::Aborted(2, 500), hop])), outcome, "{hop:?}, the second time");
+    }
+}
+
+#[test]
+fn what_the_callers_proxy_does_to_a_call_of_grpc_is_told_by_its_flags_and_details() {
+    for (status, flags, details, outcome) in [
+        (503, "UO", "upstream_reset_before_response_started{overflow}", CallOutcome::Shed(Shedder::CircuitBreaker)),
+        (429, "RL", "local_rate_limited", CallOutcome::Shed(Shedder::RateLimit)),
+        (504, "UT", "response_timeout", CallOutcome::TimedOut),
+        (503, "UH", "no_healthy_upstream", CallOutcome::Refused),
+        (404, "NR", "route_not_found", CallOutcome::Unroutable),
+        (503, "FI", "fault_filter_abort", CallOutcome::Aborted),
+        (403, "-", "some_filter_denied", CallOutcome::Denied),
+        (401, "-", "some_filter_denied", CallOutcome::Denied),
+    ] {
+        let mut scene = Scene::new(speaking_grpc(plan()));
+        scene.local(0, status, flags, details);
+        assert_eq!(scene.seen.access.last().unwrap().status, 200, "as Envoy answers");
+        assert_eq!(of_one(&scene), outcome, "{flags} {details}");
+    }
+}
+
+#[test]
+fn status_200_without_a_status_of_grpc_is_no_success() {
+    let mut scene = grpc(&[Hop::Ok(1)]);
+    scene.seen.calls[0].end = ClientEnd::Grpc(GrpcStatus::Unknown);
+    scene.seen.access.iter_mut().for_each(|l| l.grpc = None);
+    scene.seen.tries.iter_mut().for_each(|t| t.grpc = None);
+    scene.seen.ledger.iter_mut().for_each(|(_, l)| l.grpc = None);
+    assert_eq!(of_one(&scene), CallOutcome::Answered);
+    let evidence = scene.evidence();
+    let t = evidence.tries(&evidence.stories()[0]).next().unwrap();
+    assert_eq!(t.answer(), Some(squall_model::AnswerCode::Grpc(GrpcStatus::Unknown)));
+    assert_eq!(t.outcome(), CallOutcome::Answered);
+}
+
+#[test]
+fn the_answer_that_was_passed_on_is_known_by_its_status_of_grpc() {
+    // Hedging: the first try's answer is used.
+    let mut scene = grpc(&[Hop::Ok(1), Hop::Grpc(2, GrpcStatus::Unavailable)]);
+    let line = scene.seen.access.iter_mut().rfind(|l| l.side == Side::Outbound).unwrap();
+    line.grpc = Some(GrpcStatus::Ok);
+    let evidence = scene.evidence();
+    assert_eq!(evidence.reached(&evidence.stories()[0]), Some(&reviews(1)));
+    // The second try's abort is passed on, not the first one's answer.
+    let aborted = grpc(&[Hop::Grpc(1, GrpcStatus::Internal), Hop::Aborted(2, 503)]);
+    assert_eq!(of_one(&aborted), CallOutcome::Aborted);
+    let mut first = grpc(&[Hop::Grpc(1, GrpcStatus::Internal), Hop::Aborted(2, 503)]);
+    let line = first.seen.access.iter_mut().rfind(|l| l.side == Side::Outbound).unwrap();
+    line.grpc = Some(GrpcStatus::Internal);
+    assert_eq!(of_one(&first), CallOutcome::Answered);
+}
+
+#[test]
+fn what_never_came_back_has_no_status() {
+    let scene = grpc(&[Hop::Unanswered(1, 50)]);
+    let evidence = scene.evidence();
+    let t = evidence.tries(&evidence.stories()[0]).next().unwrap();
+    assert_eq!(t.arrived.unwrap().grpc, Some(GrpcStatus::Ok));
+    assert_eq!((t.status(), t.grpc(), t.answer()), (0, None, None));
 }

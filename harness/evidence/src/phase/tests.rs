@@ -3,10 +3,12 @@ use crate::{
     StageTimes,
     testing::{Hop, ORIGIN, Scene, at, faulty, plan, span, target, touch},
 };
-use squall_model::{Act, Cue, FaultKind, Level, Policy, PolicyKind, Touch, When, Which};
+use squall_model::{
+    Act, AnswerCode, Cue, Down, FaultKind, Level, Members, MomentRef, Part, Policy, PolicyKind, Touch, When, Which,
+};
 
 const MS: Duration = Duration::from_millis(1);
-const ABORT: Touch = Touch::Abort(503);
+const ABORT: Touch = Touch::Abort(AnswerCode::Status(503));
 
 fn abort(when: When) -> Plan {
     faulty(plan(), touch(Level::Tries, 100, Which::Service, ABORT), when)
@@ -79,7 +81,8 @@ fn a_standing_fault_leaves_nothing_before_it() {
 
 #[test]
 fn several_faults_are_in_place_together_as_their_union() {
-    let second = FaultKind::Killed { of: target(Which::Instance(1)) };
+    let second =
+        FaultKind::Down { how: Down::Killed, part: Part::Instance, of: Members::Of(target(Which::Instance(1))) };
     let mut scene = Scene::new(faulty(abort(span(200, 600)), second, span(400, 800)));
     for (fault, from, to) in [(0, 200, 600), (1, 400, 800)] {
         scene.happened(Act::Arm(FaultId(fault)), from, from + 2);
@@ -120,7 +123,8 @@ fn events_are_the_fault_only_where_there_is_no_other() {
     let at_400 = When::At(Duration::from_millis(400));
     let at_200 = When::At(Duration::from_millis(200));
     assert_eq!(phase_at_300(faulty(plan(), growth.clone(), at_200)), Membership::Within);
-    let killed = FaultKind::Killed { of: target(Which::Instance(1)) };
+    let killed =
+        FaultKind::Down { how: Down::Killed, part: Part::Instance, of: Members::Of(target(Which::Instance(1))) };
     assert_eq!(phase_at_300(faulty(faulty(plan(), growth, at_200), killed, at_400)), Membership::Outside);
 }
 
@@ -178,6 +182,34 @@ fn phases_have_lengths() {
     assert_eq!(length(AFTER), 1_000 - 603);
     assert_eq!(length(Phase::Clock { from: 250 * MS, to: Some(750 * MS) }), 500);
     assert_eq!(length(Phase::Clock { from: 250 * MS, to: None }), 750);
+}
+
+#[test]
+fn phases_are_stretches_of_time_to_what_happens_by_the_clock() {
+    let times = |evidence: &Evidence, phase| {
+        let ms = |at: Stamp| at.since(ORIGIN).as_millis();
+        evidence.times(phase).into_iter().map(|(from, to)| (ms(from), ms(to))).collect::<Vec<_>>()
+    };
+    let evidence = scene().evidence();
+    // The last call is over at 1,000 ms.
+    assert_eq!(times(&evidence, Phase::Whole), [(0, 1_000)]);
+    assert_eq!(times(&evidence, BEFORE), [(0, 200)]);
+    assert_eq!(times(&evidence, DURING), [(202, 600)]);
+    assert_eq!(times(&evidence, AFTER), [(603, 1_000)]);
+    assert_eq!(times(&evidence, Phase::Clock { from: 250 * MS, to: Some(750 * MS) }), [(250, 750)]);
+    assert_eq!(times(&evidence, Phase::Clock { from: 250 * MS, to: None }), [(250, 1_000)]);
+    assert_eq!(times(&evidence, Phase::Clock { from: 2_000 * MS, to: None }), []);
+    assert_eq!(times(&evidence, Phase::After(Anchor::Change)), []);
+    let mut standing = Scene::new(abort(When::Standing));
+    standing.stood(0);
+    standing.calls(0, 5, 20, |_| [Hop::Ok(1)]);
+    let evidence = standing.evidence();
+    assert_eq!([BEFORE, DURING, AFTER].map(|phase| times(&evidence, phase)), [vec![], vec![(0, 100)], vec![]]);
+    // Of a run under way it is known up to the oldest call in flight.
+    let mut open = scene();
+    open.seen.quiet = false;
+    open.seen.unresolved_from = Some(at(400));
+    assert_eq!(times(&open.evidence(), DURING), [(202, 395)]);
 }
 
 #[test]

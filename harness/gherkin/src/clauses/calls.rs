@@ -155,13 +155,11 @@ pub(crate) mod tests {
             })
     }
 
-    pub(crate) fn any_calls() -> impl Strategy<Value = Calls> {
+    pub(crate) fn any_calls() -> BoxedStrategy<Calls> {
         let from = proptest::option::of("[a-z]{1,6}".prop_map(ServiceName::from));
-        (from, proptest::option::of(any_target()), any_filter()).prop_map(|(from, to, filter)| Calls {
-            from,
-            to,
-            filter,
-        })
+        (from, proptest::option::of(any_target()), any_filter())
+            .prop_map(|(from, to, filter)| Calls { from, to, filter })
+            .boxed()
     }
 
     proptest! {

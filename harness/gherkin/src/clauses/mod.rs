@@ -6,12 +6,16 @@
 
 pub(crate) mod answer;
 pub(crate) mod calls;
+pub(crate) mod check;
 pub(crate) mod claim;
 pub(crate) mod outcome;
+pub(crate) mod place;
 pub(crate) mod reader;
 pub(crate) mod shape;
+pub(crate) mod state;
 pub(crate) mod subject;
 pub(crate) mod target;
 pub(crate) mod time;
+pub(crate) mod wire;
 
 pub(crate) use reader::{Missing, Name, Named, Reader};

@@ -98,17 +98,19 @@ fn flag(r: &mut Reader<'_>) -> Option<Outcome> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::super::answer::tests::any_code;
     use super::super::target::tests_support::any_target;
     use super::*;
+    use crate::words;
     use proptest::prelude::*;
-    use squall_model::duration;
     use std::time::Duration;
 
     fn time() -> impl Strategy<Value = Duration> {
         (1u64..100_000).prop_map(Duration::from_millis)
     }
 
-    fn any_outcome() -> impl Strategy<Value = Outcome> {
+    /// Any outcome that can be written, of whatever unit.
+    pub(crate) fn any_outcome() -> BoxedStrategy<Outcome> {
         prop_oneof![
             proptest::option::of(time()).prop_map(Outcome::Succeed),
             Just(Outcome::Fail),
@@ -117,46 +119,25 @@ pub(crate) mod tests {
             Just(Outcome::TimeOut),
             Just(Outcome::Shed(None)),
             Just(Outcome::Shed(Some(Shedder::RateLimit))),
+            Just(Outcome::Shed(Some(Shedder::AdaptiveConcurrency))),
+            Just(Outcome::Reset),
+            Just(Outcome::Unroutable),
             Just(Outcome::Refused),
             Just(Outcome::Denied),
             Just(Outcome::Retried),
-            (200u16..600).prop_map(Outcome::Answered),
+            any_code().prop_map(Outcome::Answered),
             any_target().prop_map(Outcome::Reach),
             (1u32..9).prop_map(Outcome::TriedMoreThan),
             Just(Outcome::TriedTwiceOnOneInstance),
             Just(Outcome::LoggedWithFlag("UF".into())),
         ]
-    }
-
-    /// As a sentence says it of one unit, or of several.
-    pub(crate) fn written(outcome: &Outcome, one: bool) -> String {
-        let (s, es, is) = if one { ("s", "es", "is") } else { ("", "", "are") };
-        match outcome {
-            Outcome::Succeed(None) => format!("succeed{s}"),
-            Outcome::Succeed(Some(time)) => format!("succeed{s} within {}", duration(*time)),
-            Outcome::Fail => format!("fail{s}"),
-            Outcome::FinishWithin(time) => format!("finish{es} within {}", duration(*time)),
-            Outcome::TakeAtLeast(time) => format!("take{s} at least {}", duration(*time)),
-            Outcome::TimeOut => format!("time{s} out"),
-            Outcome::Shed(Some(Shedder::RateLimit)) => format!("{is} shed by the rate limit"),
-            Outcome::Shed(_) => format!("{is} shed"),
-            Outcome::Refused => format!("{is} refused"),
-            Outcome::Reset => format!("{is} reset"),
-            Outcome::Unroutable => format!("{is} unroutable"),
-            Outcome::Denied => format!("{is} denied"),
-            Outcome::Answered(status) => format!("{is} answered with status {status}"),
-            Outcome::Reach(target) => format!("reach{es} {target}"),
-            Outcome::TriedMoreThan(tries) => format!("{is} tried more than {tries} times"),
-            Outcome::TriedTwiceOnOneInstance => format!("{is} tried twice on one instance"),
-            Outcome::Retried => format!("{is} retried"),
-            Outcome::LoggedWithFlag(flag) => format!("{is} logged with flag \"{flag}\""),
-        }
+        .boxed()
     }
 
     proptest! {
         #[test]
         fn outcomes_round_trip(wanted in any_outcome(), one: bool) {
-            let text = written(&wanted, one);
+            let text = words::outcome(&wanted, one).unwrap();
             let mut r = Reader::whole(&text);
             prop_assert_eq!(outcome(&mut r, None), Some(wanted));
             prop_assert!(r.is_done() && r.mistakes.is_empty() && r.missing.is_empty());

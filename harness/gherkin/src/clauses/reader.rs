@@ -1,7 +1,7 @@
 //! Reading a clause: a place in a line, the names met on the way, and what is wrong with caret and all.
 
 use crate::source::Mistake;
-use squall_model::{Fraction, Severity, parse_duration};
+use squall_model::{Fraction, Place, Severity, parse_duration};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -16,11 +16,32 @@ pub(crate) struct Named {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Name {
     Service(String),
-    Version { service: String, version: String },
-    Instance { service: String, number: u32 },
-    First { service: String, count: u32 },
-    Place { service: Option<String>, kind: String, place: String },
-    Edge { from: String, to: String },
+    Version {
+        service: String,
+        version: String,
+    },
+    Instance {
+        service: String,
+        number: u32,
+    },
+    First {
+        service: String,
+        count: u32,
+    },
+    Place {
+        service: Option<String>,
+        place: Place,
+    },
+    Edge {
+        from: String,
+        to: String,
+    },
+    /// A service that grows, or shrinks, to so many.
+    Size {
+        service: String,
+        to: u32,
+        grows: bool,
+    },
 }
 
 /// A part of the line that this version reads and cannot run.

@@ -1,10 +1,10 @@
 //! `{shape}`, `{fleet}`, `{with}`: what a service is, what instances it has, what its calls look like.
 
 use super::calls::{filters, user};
+use super::place::place;
 use super::reader::{Name, Reader};
-use super::target::place;
 use crate::source::Mistake;
-use squall_model::{Filter, Instance, PlaceName, Protocol, VersionName};
+use squall_model::{Filter, Instance, Place, Protocol, VersionName};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) struct Shape {
     pub(crate) calls: Vec<String>,
     pub(crate) instances: Option<u32>,
     pub(crate) version: Option<VersionName>,
-    pub(crate) zone: Option<PlaceName>,
+    pub(crate) place: Option<Place>,
     pub(crate) protocol: Protocol,
     pub(crate) latency: Option<Duration>,
 }
@@ -40,7 +40,7 @@ pub(crate) fn shape(r: &mut Reader<'_>) -> Shape {
         } else if r.eat(" of version ") {
             shape.version = r.quoted().map(|(version, _)| VersionName::from(version));
         } else if r.eat(" in ") {
-            shape.zone = zone(r, start + 1);
+            shape.place = here(r);
         } else if r.eat(" speaking ") {
             shape.protocol = protocol(r, start + 1);
         } else if r.eat(" that answers in ") || r.eat(" that answer in ") {
@@ -78,15 +78,12 @@ fn callees(r: &mut Reader<'_>, calls: &mut Vec<String>) {
     }
 }
 
-fn zone(r: &mut Reader<'_>, start: usize) -> Option<PlaceName> {
+/// The place that instances are in: this is where it gets its name.
+fn here(r: &mut Reader<'_>) -> Option<Place> {
     let names = r.names.len();
-    let (kind, name) = place(r, None)?;
-    // This is where the place gets its name.
+    let place = place(r, None);
     r.names.truncate(names);
-    if kind != "zone" {
-        r.lacks(r.since(start), format!("instances in {kind} \"{name}\""));
-    }
-    Some(PlaceName::from(name))
+    place
 }
 
 fn protocol(r: &mut Reader<'_>, start: usize) -> Protocol {
@@ -101,7 +98,7 @@ fn protocol(r: &mut Reader<'_>, start: usize) -> Protocol {
     ];
     let at = r.at();
     let protocol = r.one_of(&words).unwrap_or_default();
-    if r.slice(r.since(at)) != "http" {
+    if !matches!(r.slice(r.since(at)), "http" | "http2" | "grpc") {
         r.lacks(r.since(start), format!("a service {}", r.slice(r.since(start))));
     }
     protocol
@@ -118,7 +115,7 @@ pub(crate) fn fleet(r: &mut Reader<'_>) -> Vec<Instance> {
         if r.eat("of version ") {
             instance.version = r.quoted().map(|(version, _)| VersionName::from(version));
         } else if r.eat("in ") {
-            instance.zone = zone(r, start);
+            instance.place = here(r);
         } else if r.eat("outside the mesh") {
             r.lacks(r.since(start), "instances outside the mesh");
         }
@@ -170,24 +167,37 @@ mod tests {
         assert_eq!(shape.instances, Some(3));
         assert_eq!(shape.latency, Some(Duration::from_millis(5)));
         assert_eq!(shape.calls, ["a", "b", "c"]);
-        assert_eq!(shape.zone, Some(PlaceName::from("east")));
+        assert_eq!(shape.place, Some(Place::zone("east")));
         assert!(r.is_done() && r.missing.is_empty() && r.mistakes.is_empty());
     }
 
     #[test]
     fn what_cannot_be_run_is_missing_and_read_on() {
-        let mut r = Reader::whole(" speaking grpc with 2 instances outside the mesh");
+        let mut r = Reader::whole(" speaking tcp with 2 instances outside the mesh in cluster \"east\"");
         let shape = shape(&mut r);
         let missing: Vec<&str> = r.missing.iter().map(|m| m.what.as_str()).collect();
-        assert_eq!(missing, ["a service speaking grpc", "a service outside the mesh"]);
-        assert_eq!((shape.instances, shape.protocol, r.is_done()), (Some(2), Protocol::Grpc, true));
+        assert_eq!(missing, ["a service speaking tcp", "a service outside the mesh", "cluster \"east\""]);
+        assert_eq!((shape.instances, shape.protocol, r.is_done()), (Some(2), Protocol::Tcp, true));
+    }
+
+    #[test]
+    fn three_protocols_are_spoken() {
+        for (text, protocol) in [("http", Protocol::Http), ("http2", Protocol::Http2), ("grpc", Protocol::Grpc)] {
+            let text = format!(" speaking {text} in site \"edge\"");
+            let mut r = Reader::whole(&text);
+            let shape = shape(&mut r);
+            assert_eq!((shape.protocol, r.missing.len(), r.is_done()), (protocol, 0, true), "{text}");
+            assert_eq!(shape.place.map(|p| p.to_string()).as_deref(), Some("site \"edge\""));
+        }
     }
 
     #[test]
     fn a_fleet_is_numbered_in_its_order() {
         let mut r = Reader::whole("1 instance of version \"v1\", 2 of version \"v2\" and 1 in zone \"east\"");
-        let versions: Vec<_> = fleet(&mut r).into_iter().map(|i| i.version.map(|v| v.to_string())).collect();
+        let fleet = fleet(&mut r);
+        let versions: Vec<_> = fleet.iter().map(|i| i.version.as_ref().map(ToString::to_string)).collect();
         assert_eq!(versions, [Some("v1".into()), Some("v2".into()), Some("v2".into()), None]);
+        assert_eq!(fleet[3].place, Some(Place::zone("east")));
         assert!(r.is_done());
     }
 

@@ -1,8 +1,9 @@
 //! `{target}`: some or all instances of a service.
 
+use super::place::place;
 use super::reader::{Name, Reader};
 use crate::source::Mistake;
-use squall_model::{PlaceName, ServiceName, Target, VersionName, Which};
+use squall_model::{Place, ServiceName, Target, VersionName, Which};
 use std::ops::Range;
 
 /// Reads a target. The short `version "v2"` means that of `named`, the service that the sentence has named.
@@ -85,31 +86,13 @@ fn which(r: &mut Reader<'_>) -> Option<(Short, Range<usize>)> {
 }
 
 /// ` in zone "east"`.
-fn place_of(r: &mut Reader<'_>, service: &ServiceName) -> Option<PlaceName> {
-    let start = r.at();
-    if !r.eat(" in ") {
-        return None;
-    }
-    let (kind, place) = place(r, Some(service.to_string()))?;
-    if kind != "zone" {
-        r.lacks(r.since(start), format!("instances in {kind} \"{place}\""));
-    }
-    Some(PlaceName::from(place))
-}
-
-/// `zone "east"`: its kind and its name.
-pub(crate) fn place(r: &mut Reader<'_>, service: Option<String>) -> Option<(&'static str, String)> {
-    let kinds = [("zone ", "zone"), ("cluster ", "cluster"), ("node ", "node"), ("site ", "site"), ("mesh ", "mesh")];
-    let kind = r.one_of(&kinds)?;
-    let (name, span) = r.quoted()?;
-    if kind != "mesh" {
-        r.name(span, Name::Place { service, kind: kind.to_owned(), place: name.to_owned() });
-    }
-    Some((kind, name.to_owned()))
+fn place_of(r: &mut Reader<'_>, service: &ServiceName) -> Option<Place> {
+    if r.eat(" in ") { place(r, Some(service.to_string())) } else { None }
 }
 
 #[cfg(test)]
 pub(crate) mod tests_support {
+    use super::super::place::tests::any_place;
     use super::*;
     use proptest::prelude::*;
 
@@ -118,7 +101,7 @@ pub(crate) mod tests_support {
     }
 
     /// Any target that can be written.
-    pub(crate) fn any_target() -> impl Strategy<Value = Target> {
+    pub(crate) fn any_target() -> BoxedStrategy<Target> {
         let which = prop_oneof![
             Just(Which::Service),
             Just(Which::Every),
@@ -126,11 +109,9 @@ pub(crate) mod tests_support {
             (1u32..9).prop_map(Which::First),
             any_name().prop_map(|v| Which::Version(VersionName::from(v))),
         ];
-        (any_name(), which, proptest::option::of(any_name())).prop_map(|(service, which, place)| Target {
-            service: ServiceName::from(service),
-            which,
-            place: place.map(PlaceName::from),
-        })
+        (any_name(), which, proptest::option::of(any_place()))
+            .prop_map(|(service, which, place)| Target { service: ServiceName::from(service), which, place })
+            .boxed()
     }
 }
 

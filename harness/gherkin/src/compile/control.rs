@@ -2,13 +2,11 @@
 
 use super::line::{Line, Says, Statement};
 use super::sink::Sink;
+use super::subject::{answers_for, same_fault, stands_for};
 use crate::document::{Case, Tag};
 use crate::nearest;
 use crate::source::Mistake;
-use squall_model::{
-    Answers, ControlRule, Fault, FaultId, FaultKind, InFlight, Level, Policy, PolicyKind, Replacement, ServiceName,
-    Touch,
-};
+use squall_model::{ControlRule, Fault, FaultId, FaultKind, Policy, Replacement};
 
 const FORMS: &str = "@control(policies), @control(faults), @control(outage), @control(none: \"reason\")";
 
@@ -107,7 +105,7 @@ fn replacements(
                 all.push(Replacement::Policy { instead_of, says: says.clone() });
             }
             Says::Fault(does) => {
-                let instead_of = faults.iter().find(|f| aspect(&f.does) == aspect(does)).map(|f| f.id);
+                let instead_of = stood_for(faults, does);
                 let fault = Fault { id: FaultId(next), does: does.clone(), when: statement.when };
                 next += 1;
                 all.push(Replacement::Fault { instead_of, fault });
@@ -117,6 +115,12 @@ fn replacements(
         }
     }
     all
+}
+
+/// The fault that another replaces: that on the very same subject, else one of its kind for the same service.
+fn stood_for(faults: &[Fault], does: &FaultKind) -> Option<FaultId> {
+    let same = faults.iter().find(|f| same_fault(&f.does, does));
+    same.or_else(|| faults.iter().find(|f| stands_for(&f.does, does))).map(|f| f.id)
 }
 
 fn refuse(statement: &Statement, lines: &[Line<'_>], sink: &mut Sink<'_>) {
@@ -134,44 +138,6 @@ fn refuse(statement: &Statement, lines: &[Line<'_>], sink: &mut Sink<'_>) {
     .label("policies and faults only")
     .hint("topology, traffic and expectations are the same in both runs: only then do they tell what the policy does");
     sink.tell(line.step, mistake);
-}
-
-/// The same kind of policy for the same service, whichever of its calls are meant.
-fn answers_for(old: &PolicyKind, new: &PolicyKind) -> bool {
-    let (old, new) = (kind(old), kind(new));
-    old.0 == new.0 && (old.1.is_none() || new.1.is_none() || old.1 == new.1)
-}
-
-/// The kind of a policy, and the service that it is about.
-fn kind(says: &PolicyKind) -> (u8, Option<&ServiceName>) {
-    match says {
-        PolicyKind::Retries { of, .. } => (0, of.to.as_ref().map(|t| &t.service)),
-        PolicyKind::Timeout { of, .. } if of.level == Level::Calls => (1, of.of.to.as_ref().map(|t| &t.service)),
-        PolicyKind::Timeout { of, .. } => (2, of.of.to.as_ref().map(|t| &t.service)),
-        PolicyKind::IdleTimeout { of, .. } if of.level == Level::Calls => (3, of.of.to.as_ref().map(|t| &t.service)),
-        PolicyKind::IdleTimeout { of, .. } => (4, of.of.to.as_ref().map(|t| &t.service)),
-        PolicyKind::RetryBudget { of, .. } => (5, of.to.as_ref().map(|t| &t.service)),
-        PolicyKind::InFlight { to, unit: InFlight::Tries, .. } => (6, Some(to)),
-        PolicyKind::InFlight { to, unit: InFlight::Retries, .. } => (7, Some(to)),
-        PolicyKind::Connections { to, .. } => (8, Some(to)),
-        PolicyKind::Ejection { of, .. } => (9, Some(of)),
-        PolicyKind::Route { of, .. } => (10, of.to.as_ref().map(|t| &t.service)),
-        PolicyKind::Balance { of, .. } => (11, of.to.as_ref().map(|t| &t.service)),
-    }
-}
-
-/// What a fault does to which service, wherever it does it.
-fn aspect(does: &FaultKind) -> (u8, Option<&ServiceName>) {
-    match does {
-        FaultKind::Touch { on, touch: Touch::Abort(_) } => (0, on.of.to.as_ref().map(|t| &t.service)),
-        FaultKind::Touch { on, touch: Touch::Delay(_) } => (1, on.of.to.as_ref().map(|t| &t.service)),
-        FaultKind::Answers { of, how: Answers::Status(_) | Answers::AsBefore } => (2, Some(&of.service)),
-        FaultKind::Answers { of, how: Answers::In(_) | Answers::AtOnce } => (3, Some(&of.service)),
-        FaultKind::Killed { of } | FaultKind::ProcessKilled { of } => (4, Some(&of.service)),
-        FaultKind::ControlPlaneKilled => (5, None),
-        FaultKind::Resized { service, .. } => (6, Some(service)),
-        FaultKind::Outage { of } => (7, of.to.as_ref().map(|t| &t.service)),
-    }
 }
 
 #[cfg(test)]

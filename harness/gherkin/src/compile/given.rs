@@ -3,20 +3,22 @@
 use super::line::{Args, Line};
 use super::sink::Sink;
 use crate::clauses::Missing;
+use crate::clauses::calls::calls;
 use crate::clauses::shape::{fleet, shape};
 use crate::nearest;
 use crate::source::{Defaults, Mistake};
-use crate::yaml;
+use crate::yaml::topology_from_yaml;
 use squall_model::{Capacity, Instance, Latency, Service, ServiceName, Topology};
 use std::time::Duration;
 
-/// The topology that the lines of kind T say, and what of it cannot be run. A later line replaces what an earlier one said.
+/// The topology that the lines of kind T say over that of the file, and what of it cannot be run. A later line replaces what an earlier one said.
 pub(crate) fn topology(
+    base: &Topology,
     lines: &[Line<'_>],
     env: &Defaults<'_>,
     sink: &mut Sink<'_>,
 ) -> (Topology, Vec<(usize, Missing)>) {
-    let mut draft = Draft { topology: Topology::default(), declared: Vec::new(), env, missing: Vec::new() };
+    let mut draft = Draft { topology: base.clone(), declared: Vec::new(), env, missing: Vec::new() };
     let first = |line: &&(usize, &Line<'_>)| matches!(line.1.is.sentence.number, 1 | 3);
     let all: Vec<(usize, &Line<'_>)> = lines.iter().enumerate().filter(|(_, l)| !l.is.control).collect();
     // Services first: `"reviews" has …` may stand before `a service "reviews"`.
@@ -42,6 +44,7 @@ impl Draft<'_> {
             3 => self.service(&mut args, line.step.own),
             4 => self.fleet(&mut args),
             5 => self.capacity(&mut args),
+            9 => self.own_defaults(&mut args),
             _ => return,
         }
         self.missing.extend(args.r.missing.iter().map(|m| (number, m.clone())));
@@ -59,7 +62,7 @@ impl Draft<'_> {
             args.tell(mistake);
             return;
         };
-        match yaml::topology_from_yaml(&file, &text) {
+        match topology_from_yaml(&file, &text) {
             Ok(topology) => topology.services.into_iter().for_each(|service| self.put(service)),
             Err(mistakes) => {
                 sink.out.extend(mistakes);
@@ -87,7 +90,7 @@ impl Draft<'_> {
             args.tell(mistake);
         }
         self.declared.push((name.to_owned(), own));
-        let instance = Instance { version: shape.version, zone: shape.zone };
+        let instance = Instance { version: shape.version, place: shape.place };
         self.put(Service {
             name: ServiceName::from(name),
             instances: vec![instance; shape.instances.unwrap_or(1).max(1) as usize],
@@ -118,6 +121,12 @@ impl Draft<'_> {
         let workers = args.take(|r| r.at_least_one("it would handle nothing at all"));
         if let (Some(service), Some((workers, _))) = (self.topology.service_mut(&name), workers) {
             service.capacity = Some(Capacity { workers: workers.max(1), queue: None });
+        }
+    }
+
+    fn own_defaults(&mut self, args: &mut Args<'_>) {
+        if let Some(of) = args.take(calls).filter(|of| !self.topology.own_defaults.contains(of)) {
+            self.topology.own_defaults.push(of);
         }
     }
 

@@ -4,7 +4,7 @@ use crate::clauses::{Missing, Name, Named, Reader};
 use crate::document::Step;
 use crate::matcher::Match;
 use crate::source::Mistake;
-use squall_model::{ClaimKind, FaultKind, PolicyKind, ServiceName, Target, TrafficLine, When};
+use squall_model::{ClaimKind, FaultKind, Members, Part, PolicyKind, ServiceName, Target, TrafficLine, When};
 use std::ops::Range;
 
 /// A step that is a sentence.
@@ -108,10 +108,8 @@ pub(crate) enum Says {
 /// What is restored.
 #[derive(Debug, Clone)]
 pub(crate) enum Restored {
-    /// Killed instances come back.
-    Instances(Target),
-    /// Killed workloads come back.
-    Process(Target),
+    /// Who went down, or was cut off, comes back.
+    Members(Part, Members),
     /// The control plane comes back.
     ControlPlane,
     /// Instances answer as before, in both aspects.

@@ -3,19 +3,22 @@
 mod control;
 mod faults;
 mod given;
+mod instances;
 mod key;
 mod line;
 mod names;
 mod policies;
+mod routes;
 mod sink;
 mod statement;
+mod subject;
 mod then;
 mod timeline;
 mod traffic;
 mod unread;
 
-pub(crate) use line::Line;
-use line::{Says, Statement};
+use line::Statement;
+pub(crate) use line::{Line, Says};
 pub(crate) use sink::Sink;
 #[cfg(test)]
 pub(crate) use statement::read;
@@ -46,12 +49,18 @@ pub(crate) struct Built<'a> {
     pub(crate) complete: bool,
 }
 
-/// Compiles a scenario. Mistakes go to the sink; with errors among them the plan is not to be run.
-pub(crate) fn build<'a>(feature: &str, case: &'a Case, env: &Defaults<'_>, sink: &mut Sink<'_>) -> Built<'a> {
+/// Compiles a scenario over the services of `base`. Mistakes go to the sink; with errors among them the plan is not to be run.
+pub(crate) fn build<'a>(
+    feature: &str,
+    case: &'a Case,
+    base: &Topology,
+    env: &Defaults<'_>,
+    sink: &mut Sink<'_>,
+) -> Built<'a> {
     let before = sink.errors();
     let (lines, unread) = read_lines(&case.steps, sink);
     let told = sink.errors();
-    let (topology, mut missing) = given::topology(&lines, env, sink);
+    let (topology, mut missing) = given::topology(base, &lines, env, sink);
     let half_known = case.broken || unread || sink.errors() > told;
     let statements: Vec<Statement> =
         lines.iter().enumerate().map(|(number, line)| statement::read(number, line, env, sink)).collect();
@@ -146,7 +155,7 @@ fn policies_of(
         let Says::Policy(says) = &statement.says else { continue };
         if !is_change(statement, statements) {
             let replaced = |s: &Statement, old: &PolicyKind| {
-                !is_change(s, statements) && policies::same_subject(old, says, topology)
+                !is_change(s, statements) && subject::same_policy(old, says, topology)
             };
             let beside = kept.iter().any(|(s, old)| s.own == statement.own && replaced(s, old));
             if let Some(line) = lines.get(statement.line).filter(|_| beside) {

@@ -6,14 +6,14 @@ use super::sink::Sink;
 use crate::clauses::{Name, Named};
 use crate::nearest;
 use crate::source::Mistake;
-use squall_model::{FaultKind, Service, ServiceName, Topology};
+use squall_model::{FaultKind, Place, Service, ServiceName, Topology};
 use std::collections::BTreeMap;
 
 /// What a scenario knows.
 struct Known<'a> {
     topology: &'a Topology,
-    /// Services that grow: to how many instances at the most.
-    grown: BTreeMap<ServiceName, u32>,
+    /// Services that grow or shrink: to how many instances at the most, and how many times.
+    grown: BTreeMap<ServiceName, (u32, u32)>,
     /// Some line that may declare services could not be read: then only misspelt names are told.
     lenient: bool,
 }
@@ -29,8 +29,9 @@ pub(crate) fn check(
     let mut grown = BTreeMap::new();
     for statement in statements {
         if let Says::Fault(FaultKind::Resized { service, to }) = &statement.says {
-            let most = grown.entry(service.clone()).or_insert(*to);
+            let (most, times) = grown.entry(service.clone()).or_insert((*to, 0));
             *most = (*most).max(*to);
+            *times += 1;
         }
     }
     let known = Known { topology, grown, lenient };
@@ -51,8 +52,9 @@ impl Known<'_> {
             Name::Version { service, version } => self.version(named, self.of(service)?, version),
             Name::Instance { service, number } => self.instance(named, self.of(service)?, *number, "has no instance"),
             Name::First { service, count } => self.instance(named, self.of(service)?, *count, "has no"),
-            Name::Place { service, kind, place } => self.place(named, service.as_deref(), kind, place),
+            Name::Place { service, place } => self.place(named, service.as_deref(), place),
             Name::Edge { from, to } => self.edge(named, self.of(from)?, to),
+            Name::Size { service, to, grows } => self.size(named, self.of(service)?, *to, *grows),
         }
     }
 
@@ -108,7 +110,7 @@ impl Known<'_> {
 
     fn instance(&self, named: &Named, service: &Service, number: u32, has_no: &str) -> Option<Mistake> {
         let now = u32::try_from(service.instances.len()).unwrap_or(u32::MAX);
-        let most = self.grown.get(&service.name).copied().unwrap_or(0).max(now);
+        let most = self.grown.get(&service.name).map_or(0, |(most, _)| *most).max(now);
         if number <= most {
             return None;
         }
@@ -122,22 +124,38 @@ impl Known<'_> {
         )
     }
 
-    fn place(&self, named: &Named, service: Option<&str>, kind: &str, place: &str) -> Option<Mistake> {
-        let places =
-            |s: &Service| s.instances.iter().filter_map(|i| i.zone.as_ref()).map(|z| z.to_string()).collect::<Vec<_>>();
-        let all: Vec<String> = match service {
+    fn place(&self, named: &Named, service: Option<&str>, place: &Place) -> Option<Mistake> {
+        let places = |s: &Service| s.instances.iter().filter_map(|i| i.place.clone()).collect::<Vec<_>>();
+        let mut here: Vec<Place> = match service {
             Some(service) => places(self.of(service)?),
             None => self.topology.services.iter().flat_map(places).collect(),
         };
-        if all.iter().any(|known| known == place) {
+        if here.contains(place) {
             return None;
         }
-        let near = nearest::name(place, all.iter().map(String::as_str)).map(|near| format!("did you mean \"{near}\"?"));
+        here.sort();
+        here.dedup();
         let message = match service {
-            Some(service) => format!("\"{service}\" has no instance in {kind} \"{place}\""),
-            None => format!("there is no {kind} \"{place}\""),
+            Some(service) => format!("\"{service}\" has no instance in {place}"),
+            None => format!("there is no {place}"),
         };
-        Some(Mistake::error("unknown-name", named.span.clone(), message).label("nobody is there").maybe_hint(near))
+        let hint = near_place(&here, place).unwrap_or_else(|| {
+            format!("say who is there: `\"{}\" has 2 instances in {place}`", service.unwrap_or("…"))
+        });
+        Some(Mistake::error("unknown-name", named.span.clone(), message).label("nobody is there").hint(hint))
+    }
+
+    /// Growing is to more, shrinking to fewer, as far as the one line that says it is the only one.
+    fn size(&self, named: &Named, service: &Service, to: u32, grows: bool) -> Option<Mistake> {
+        let now = u32::try_from(service.instances.len()).unwrap_or(u32::MAX);
+        let once = self.grown.get(&service.name).is_some_and(|(_, times)| *times == 1);
+        if !once || (if grows { to > now } else { to < now }) {
+            return None;
+        }
+        let (verb, wanted) = if grows { ("grow", "more") } else { ("shrink", "fewer") };
+        let message = format!("\"{}\" has {now} instances: to {verb} is to {wanted}", service.name);
+        let label = if to == now { "nothing happens".to_owned() } else { format!("not {wanted}") };
+        Some(Mistake::error("size", named.span.clone(), message).label(label))
     }
 
     fn edge(&self, named: &Named, from: &Service, to: &str) -> Option<Mistake> {
@@ -151,5 +169,21 @@ impl Known<'_> {
             calls => format!("it calls {}", calls.iter().map(|c| format!("\"{c}\"")).collect::<Vec<_>>().join(", ")),
         };
         Some(mistake.label(label).hint(format!("say `a service \"{name}\" that calls \"{to}\"`")))
+    }
+}
+
+/// The place that may have been meant: of the same name, of a name like it, or any.
+fn near_place(known: &[Place], place: &Place) -> Option<String> {
+    if let Some(other) = known.iter().find(|known| known.name == place.name) {
+        return Some(format!("\"{}\" is a {}: write `{other}`", other.name, other.kind));
+    }
+    let kin = known.iter().filter(|known| known.kind == place.kind).map(|known| known.name.as_str());
+    match nearest::name(place.name.as_str(), kin) {
+        Some(near) => Some(format!("did you mean \"{near}\"?")),
+        None if known.is_empty() => None,
+        None => {
+            let all: Vec<String> = known.iter().map(ToString::to_string).collect();
+            Some(format!("there is {}", all.join(", ")))
+        }
     }
 }

@@ -9,16 +9,20 @@ use super::traffic::traffic;
 use crate::clauses::Missing;
 use crate::clauses::answer::answer;
 use crate::clauses::calls::{calls, traffic as some_traffic};
+use crate::clauses::check::check;
 use crate::clauses::claim::claim;
 use crate::clauses::outcome::outcome;
+use crate::clauses::place::{further, place};
 use crate::clauses::shape::{shape, with};
 use crate::clauses::subject::subject;
-use crate::clauses::target::{place, target};
+use crate::clauses::target::target;
 use crate::clauses::time::{phase, when};
+use crate::clauses::wire::wires;
 use crate::sentences::Kind;
 use crate::source::Defaults;
+use crate::source::Mistake;
 use gherkin::StepType;
-use squall_model::{ServiceName, When};
+use squall_model::{FaultKind, ServiceName, When};
 
 /// Reads a line. Mistakes go to the sink; names are looked up later.
 pub(crate) fn read(number: usize, line: &Line<'_>, env: &Defaults<'_>, sink: &mut Sink<'_>) -> Statement {
@@ -42,6 +46,12 @@ pub(crate) fn read(number: usize, line: &Line<'_>, env: &Defaults<'_>, sink: &mu
         }
         _ => When::Standing,
     };
+    if let (Some(Says::Fault(FaultKind::Restarted { .. })), When::Span { from, .. }) = (&says, when) {
+        let mistake = Mistake::error("moment", line.clause("when"), "a restart is over in a moment")
+            .label("it has no end of its own")
+            .hint(format!("write ` at {}`", squall_model::duration(from)));
+        args.tell(mistake);
+    }
     // The topology was read before, with its mistakes and what it lacks.
     if sentence.kind == Kind::Topology && sentence.supported {
         args.r.missing.clear();
@@ -113,18 +123,10 @@ impl Args<'_> {
             "percent" => drop(r.percent()),
             "n" => drop(r.number()),
             "time" => drop(r.time()),
-            "wire" => wire(r),
+            "further" => drop(further(r, None)),
+            "check" => drop(check(r)),
+            "wire" => drop(wires(r)),
             _ => {}
         }
     }
-}
-
-/// `the wire from "web" to instance 2 of "reviews"`.
-fn wire(r: &mut crate::clauses::Reader<'_>) {
-    if r.eat("the wires of ") || r.eat("the wire of ") {
-        place(r, None);
-        return;
-    }
-    r.eat("the wire");
-    let _ = crate::clauses::calls::selection(r);
 }

@@ -1,17 +1,19 @@
 //! Lines of kind E: what is expected.
 
 use super::line::{Args, Says};
-use crate::clauses::Reader;
 use crate::clauses::calls::calls;
 use crate::clauses::claim::{Amount, Claimed, HowMany, amount, claim};
 use crate::clauses::outcome::outcome;
+use crate::clauses::state::{State, span, state};
 use crate::clauses::subject::{Subject, subject};
 use crate::clauses::target::target;
 use crate::clauses::time::{Moment, moment, phase};
 use crate::source::Mistake;
 use squall_model::{
-    Bound, Calls, ClaimKind, Happening, MomentRef, Outcome, Per, Phase, Population, Quantity, SeenBy, Target, Unit,
+    Bound, Calls, ClaimKind, Happening, MomentRef, Outcome, Per, Phase, Population, Quantity, SeenBy, Stick, Target,
+    Unit,
 };
+use std::ops::Range;
 use std::time::Duration;
 
 /// Reads an expectation; `None` where it cannot be read or run (noted in the reader).
@@ -22,6 +24,8 @@ pub(crate) fn expectation(number: u8, args: &mut Args<'_>) -> Option<Says> {
         58 => receives(args),
         59 => state_within(args),
         60 => state_in(args),
+        61 => lasts(args),
+        62 => reaches_only_one(args),
         _ => None,
     };
     kind.map(Says::Claim)
@@ -100,60 +104,83 @@ fn receives(args: &mut Args<'_>) -> Option<ClaimKind> {
     }
 }
 
-/// A state that a subject can be in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Ejected,
-    GetsTraffic,
-    Other,
-}
-
-fn state(r: &mut Reader<'_>) -> State {
-    let whole = r.rest();
-    let state = match whole {
-        "is ejected" => State::Ejected,
-        "gets traffic" | "gets traffic again" => State::GetsTraffic,
-        _ => State::Other,
-    };
-    r.eat(whole);
-    state
-}
-
 fn state_within(args: &mut Args<'_>) -> Option<ClaimKind> {
-    let who = args.take(|r| subject(r, None));
-    let start = args.last().start;
-    let state = args.take(state);
-    let state_at = args.last();
-    let instances = match who {
-        Some(Subject::Instances(target)) => Some(target),
-        _ => None,
-    };
-    let moment = within_of(args, instances.as_ref());
-    let what = match (instances, state) {
-        (Some(target), State::Ejected) => Happening::Ejected(target),
+    let (who, state, whole) = who_is(args);
+    let moment = within_of(args, who.as_ref());
+    let what = match (who, state) {
+        (Some(of), State::Is { condition: is, ever: true }) => Happening::Becomes(squall_model::State { is, of }),
         (Some(target), State::GetsTraffic) => Happening::GetsTraffic(target),
-        _ => {
-            let words = args.r.slice(start..state_at.end).to_owned();
-            args.r.lacks(start..state_at.end, words);
+        (Some(_), State::Is { ever: false, .. }) => {
+            let words = args.r.slice(whole.clone()).to_owned();
+            let mistake = Mistake::error("never", whole, "what never is so has no moment")
+                .label("never within a time?")
+                .hint(format!("say in which part of the time: `{words} during the fault`, `{words} from 2 s to 4 s`"));
+            args.tell(mistake);
             return None;
         }
+        _ => return unseen(args, whole),
     };
     let (within, of) = moment?;
     Some(ClaimKind::Moment { what, within, of })
 }
 
-/// `gets traffic during the fault` is at least one try. Other states have no history yet.
+/// `gets traffic during the fault` is at least one try.
 fn state_in(args: &mut Args<'_>) -> Option<ClaimKind> {
+    let (who, state, whole) = who_is(args);
+    let phase: Phase = args.take(phase);
+    match (who, state) {
+        (Some(of), State::Is { condition: is, ever }) => {
+            Some(ClaimKind::State { what: squall_model::State { is, of }, ever, phase })
+        }
+        (Some(target), State::GetsTraffic) => {
+            let quantity = Quantity::Tries { target, seen_by: SeenBy::Proxy, per: Per::Total, phase };
+            Some(ClaimKind::Total { quantity, bound: Bound { low: Some(1000), high: None } })
+        }
+        _ => unseen(args, whole),
+    }
+}
+
+fn lasts(args: &mut Args<'_>) -> Option<ClaimKind> {
+    let (who, state, whole) = who_is(args);
+    let span = args.take(span);
+    match (who, state) {
+        (Some(of), State::Is { condition: is, ever: true }) => {
+            let (least, most) = span?;
+            Some(ClaimKind::Lasts { what: squall_model::State { is, of }, least, most })
+        }
+        (Some(_), State::Is { ever: false, .. }) => {
+            let mistake =
+                Mistake::error("never", whole, "what never is so lasts for no time").label("leave out `never`");
+            args.tell(mistake);
+            None
+        }
+        _ => unseen(args, whole),
+    }
+}
+
+/// Subject and state, with their place.
+fn who_is(args: &mut Args<'_>) -> (Option<Target>, State, Range<usize>) {
     let who = args.take(|r| subject(r, None));
     let start = args.last().start;
     let state = args.take(state);
-    let state_at = args.last();
-    let phase: Phase = args.take(phase);
-    if let (Some(Subject::Instances(target)), State::GetsTraffic) = (who, state) {
-        let quantity = Quantity::Tries { target, seen_by: SeenBy::Proxy, per: Per::Total, phase };
-        return Some(ClaimKind::Total { quantity, bound: Bound { low: Some(1000), high: None } });
+    (who.and_then(Subject::instances), state, start..args.last().end)
+}
+
+/// A state that nobody observes yet.
+fn unseen(args: &mut Args<'_>, whole: Range<usize>) -> Option<ClaimKind> {
+    if args.r.missing.is_empty() {
+        let words = args.r.slice(whole.clone()).to_owned();
+        args.r.lacks(whole, words);
     }
-    let words = args.r.slice(start..state_at.end).to_owned();
-    args.r.lacks(start..state_at.end, words);
     None
+}
+
+/// `each user reaches only one version of "reviews"`.
+fn reaches_only_one(args: &mut Args<'_>) -> Option<ClaimKind> {
+    let service = args.service()?;
+    let to = if args.words_before_last().contains("version") { Stick::Version } else { Stick::Instance };
+    let phase = args.take(phase);
+    let calls = Calls { to: Some(Target::service(service)), ..Calls::default() };
+    let of = Population { unit: Unit::User, only: None, calls, phase };
+    Some(ClaimKind::Every { of, all: true, outcome: Outcome::ReachOnlyOne(to) })
 }

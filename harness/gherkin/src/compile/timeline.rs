@@ -5,10 +5,10 @@
 
 use super::line::{Line, Restored, Says, Statement};
 use super::sink::Sink;
+use super::subject::{restores, same_fault};
 use crate::source::Mistake;
 use squall_model::{
-    Act, Answers, Calls, Cue, Fault, FaultId, FaultKind, Level, PolicyId, ServiceName, Stage, Target, Timeline, Touch,
-    TrafficLine, When, duration,
+    Act, Answers, Cue, Fault, FaultId, FaultKind, PolicyId, Stage, Timeline, TrafficLine, When, duration,
 };
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ impl Builder<'_, '_, '_> {
         let new = Item { line: statement.line, own: statement.own, stage, does, when: statement.when, ends: None };
         let mut replaced = None;
         for at in 0..self.items.len() {
-            if same_subject(&self.items[at].does, &new.does) {
+            if same_fault(&self.items[at].does, &new.does) {
                 replaced = self.meet(at, &new).or(replaced);
             }
         }
@@ -115,7 +115,8 @@ impl Builder<'_, '_, '_> {
     /// An earlier fault on the same subject and aspect: gives its number where the new one replaces it.
     fn meet(&mut self, at: usize, new: &Item) -> Option<usize> {
         let old = self.items[at].clone();
-        let is_event = old.does.is_event();
+        // What is over in a moment has no end that another could be.
+        let is_over = old.does.is_event() || matches!(old.does, FaultKind::Restarted { .. });
         if old.own != new.own {
             return Some(at);
         }
@@ -127,7 +128,7 @@ impl Builder<'_, '_, '_> {
             });
             return Some(at);
         }
-        if is_event
+        if is_over
             || old.ends.is_some()
             || old.when.end().is_some_and(|end| old.stage < new.stage || new.when.start() >= Some(end))
         {
@@ -284,47 +285,5 @@ fn put(stages: &mut [Stage], stage: usize, at: Option<Duration>, act: Act) {
     match at {
         None => stage.standing.push(act),
         Some(at) => stage.cues.push(Cue { at, act }),
-    }
-}
-
-/// What a fault does to whom, in one aspect.
-#[derive(Debug, PartialEq)]
-enum Subject<'a> {
-    Abort(&'a Calls, Level),
-    Delay(&'a Calls, Level),
-    Status(&'a Target),
-    Latency(&'a Target),
-    Killed(&'a Target),
-    Process(&'a Target),
-    ControlPlane,
-    Size(&'a ServiceName),
-    Outage(&'a Calls),
-}
-
-fn subject(does: &FaultKind) -> Subject<'_> {
-    match does {
-        FaultKind::Touch { on, touch: Touch::Abort(_) } => Subject::Abort(&on.of, on.level),
-        FaultKind::Touch { on, touch: Touch::Delay(_) } => Subject::Delay(&on.of, on.level),
-        FaultKind::Answers { of, how: Answers::Status(_) | Answers::AsBefore } => Subject::Status(of),
-        FaultKind::Answers { of, how: Answers::In(_) | Answers::AtOnce } => Subject::Latency(of),
-        FaultKind::Killed { of } => Subject::Killed(of),
-        FaultKind::ProcessKilled { of } => Subject::Process(of),
-        FaultKind::ControlPlaneKilled => Subject::ControlPlane,
-        FaultKind::Resized { service, .. } => Subject::Size(service),
-        FaultKind::Outage { of } => Subject::Outage(of),
-    }
-}
-
-fn same_subject(a: &FaultKind, b: &FaultKind) -> bool {
-    subject(a) == subject(b)
-}
-
-fn restores(what: &Restored, does: &FaultKind) -> bool {
-    match (what, does) {
-        (Restored::Instances(target), FaultKind::Killed { of }) => target == of,
-        (Restored::Process(target), FaultKind::ProcessKilled { of }) => target == of,
-        (Restored::ControlPlane, FaultKind::ControlPlaneKilled) => true,
-        (Restored::Answers(target), FaultKind::Answers { of, .. }) => target == of,
-        _ => false,
     }
 }

@@ -53,19 +53,20 @@ fn repaired(step: &Step, text: &str) -> Option<Mistake> {
 
 fn nearest_sentence(step: &Step, text: &str) -> Mistake {
     let mistake = |span: Range<usize>| Mistake::error("no-sentence", span, "no sentence reads like this");
-    let Some((form, likeness)) = nearest::sentence(step.ty, text).filter(|(_, likeness)| *likeness > ALIKE) else {
+    let Some((form, _)) = nearest::sentence(step.ty, text).filter(|(_, likeness)| *likeness > ALIKE) else {
         let hint = tempting(text).unwrap_or("`squall steps` shows all sentences with examples");
         return mistake(0..text.len()).label("like nothing in the language").hint(hint);
     };
     let progress = nearest::progress(language(), form, text);
     let span =
         if progress.at < text.len() { progress.at..text.len() } else { text.len().saturating_sub(1)..text.len() };
-    let hint = suggestion(form, step.ty, likeness);
+    let nearest = suggestion(form, step.ty);
+    let hint = tempting(text).map_or(nearest.clone(), |hint| format!("{hint}\n{nearest}"));
     mistake(span).label(due(&progress)).hint(hint)
 }
 
 /// Words that tempt, and what to say instead.
-const TEMPTING: [(&[&str], &str); 5] = [
+const TEMPTING: [(&[&str], &str); 6] = [
     (
         &["half-open", "half open", "breaker opens", "breaker closes", "breaker is open", "breaker trips"],
         "a breaker of Envoy limits concurrency and never opens: say `… are shed by the circuit breaker`;\n\
@@ -80,7 +81,15 @@ const TEMPTING: [(&[&str], &str); 5] = [
         "nothing waits: times stand in the lines, `… at 2 s`, `… from 2 s to 4 s`, `… during the fault`",
     ),
     (&["error rate", "success rate"], "say which share: `at least 99% of the calls succeed`"),
-    (&["packet", "loss", "partition"], "say it of the wire: `the wire from \"web\" to \"reviews\" is cut`"),
+    (
+        &["packet", "loss", "partition"],
+        "say it of the wire: `the wire from \"web\" to \"reviews\" is cut`, `… is slowed by 100 ms, give or take 50 ms`,\n\
+         `… resets 10% of its connections`; what TCP loses it sends again: to those who call that is slowness",
+    ),
+    (
+        &["timeout", "time out", "times out"],
+        "say whose: `calls to \"reviews\" time out after 300 ms`, `tries reaching \"reviews\" time out after 100 ms`",
+    ),
 ];
 
 fn tempting(text: &str) -> Option<&'static str> {
@@ -92,14 +101,14 @@ fn due(progress: &Progress) -> String {
     match &progress.due {
         Some(Due::Word(word)) => format!("`{word}` is expected here"),
         Some(Due::Clause(name)) => {
-            let forms = language().clause(name).map_or("", |(param, _)| param.forms);
+            let forms = language().clause(name).map(|(param, _)| param.short()).unwrap_or_default();
             format!("expected here: {forms}")
         }
         None => "the sentence ends before this".to_owned(),
     }
 }
 
-fn suggestion(form: &Form, ty: StepType, _likeness: f64) -> String {
+fn suggestion(form: &Form, ty: StepType) -> String {
     let sentence = form.sentence;
     let under = if form.step == ty { String::new() } else { format!(" (under {})", word(form.step)) };
     format!("nearest sentence{under}: {}\nfor instance: {}", sentence.text, sentence.example)

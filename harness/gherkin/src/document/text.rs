@@ -47,7 +47,8 @@ impl Text {
         (filled, unknown)
     }
 
-    fn push(&mut self, text: &str, there: Range<usize>, verbatim: bool) {
+    /// Adds a text that stands for these bytes of the source; verbatim: byte for byte.
+    pub(crate) fn push(&mut self, text: &str, there: Range<usize>, verbatim: bool) {
         let start = self.text.len();
         self.text.push_str(text);
         self.pieces.push(Piece { here: start..self.text.len(), there, verbatim });

@@ -4,8 +4,8 @@ use super::envoy::callee;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Bound, Claim, ClaimKind, ControlRule, Destination, Happening, Outcome, Phase, PolicyKind, Quantity, Replacement,
-    ServiceName, ShareBound, Topology,
+    Bound, Claim, ClaimKind, Condition, ControlRule, Destination, Happening, Outcome, Phase, PolicyKind, Quantity,
+    Replacement, ServiceName, ShareBound, Topology,
 };
 
 /// Looks at what is taken away, and what would notice.
@@ -48,7 +48,7 @@ fn no_harm(view: &mut View<'_, '_, '_>, faults: bool) {
 }
 
 fn promises_no_harm(claim: &Claim) -> bool {
-    let good = |o: &Outcome| matches!(o, Outcome::Succeed(_) | Outcome::FinishWithin(_));
+    let good = |o: &Outcome| matches!(o, Outcome::Succeed(_) | Outcome::FinishWithin(_) | Outcome::ReachOnlyOne(_));
     let bad = |o: &Outcome| !good(o) && !matches!(o, Outcome::Reach(_));
     let before = matches!(claim.kind.phase(), Phase::Before(_));
     let kind = match &claim.kind {
@@ -59,7 +59,11 @@ fn promises_no_harm(claim: &Claim) -> bool {
         ClaimKind::Share { .. } => false,
         ClaimKind::Total { quantity: Quantity::Count { outcome, .. }, bound: Bound { low: None, .. } } => bad(outcome),
         ClaimKind::Total { .. } => false,
-        ClaimKind::Moment { what, .. } => matches!(what, Happening::Recover(_)),
+        ClaimKind::Moment { what, .. } => {
+            matches!(what, Happening::Recover(_)) || matches!(what, Happening::Becomes(s) if s.is == Condition::Healthy)
+        }
+        ClaimKind::State { what, ever, .. } => *ever == (what.is == Condition::Healthy),
+        ClaimKind::Lasts { what, .. } => what.is == Condition::Healthy,
     };
     kind || before
 }
@@ -67,9 +71,12 @@ fn promises_no_harm(claim: &Claim) -> bool {
 /// A policy that no claim can feel: not about its callee, nor about anybody who calls that one and has a capacity to lose.
 fn untouched(view: &mut View<'_, '_, '_>) {
     let plan = view.plan().clone();
+    // Where a deadline is kept, a limit is felt behind the callee too.
+    let keeps = plan.policies.iter().any(|policy| matches!(policy.says, PolicyKind::KeepDeadline { .. }));
     let feels = |claim: &Claim, callee: &ServiceName| match spoken_of(claim) {
         None => true,
         Some(service) if service == callee => true,
+        Some(service) if keeps && reaches(&plan.topology, callee, service) => true,
         Some(service) => reaches(&plan.topology, service, callee),
     };
     for policy in plan.policies.iter().filter(|p| p.own) {
@@ -112,9 +119,10 @@ fn bulkheads(view: &mut View<'_, '_, '_>) {
 fn spoken_of(claim: &Claim) -> Option<&ServiceName> {
     match &claim.kind {
         ClaimKind::Total { quantity: Quantity::Tries { target, .. }, .. }
-        | ClaimKind::Moment { what: Happening::GetsTraffic(target) | Happening::Ejected(target), .. } => {
-            Some(&target.service)
-        }
+        | ClaimKind::Moment { what: Happening::GetsTraffic(target), .. } => Some(&target.service),
+        ClaimKind::Moment { what: Happening::Becomes(state), .. }
+        | ClaimKind::State { what: state, .. }
+        | ClaimKind::Lasts { what: state, .. } => Some(&state.of.service),
         ClaimKind::Moment { what: Happening::Recover(calls), .. } => callee(calls),
         other => other.population().and_then(|of| callee(&of.calls)),
     }
@@ -122,14 +130,19 @@ fn spoken_of(claim: &Claim) -> Option<&ServiceName> {
 
 fn callee_of(says: &PolicyKind) -> Option<&ServiceName> {
     match says {
-        PolicyKind::Retries { of, .. } | PolicyKind::RetryBudget { of, .. } | PolicyKind::Balance { of, .. } => {
-            callee(of)
-        }
+        PolicyKind::Retries { of, .. }
+        | PolicyKind::RetryBudget { of, .. }
+        | PolicyKind::Balance { of, .. }
+        | PolicyKind::Prefer { of, .. }
+        | PolicyKind::Sticky { of, .. } => callee(of),
         PolicyKind::Timeout { of, .. } | PolicyKind::IdleTimeout { of, .. } => callee(&of.of),
         PolicyKind::InFlight { to, .. } | PolicyKind::Connections { to, .. } => Some(to),
-        PolicyKind::Ejection { of, .. } => Some(of),
-        // A route may lead anywhere.
-        PolicyKind::Route { .. } => None,
+        PolicyKind::Ejection { of, .. }
+        | PolicyKind::Check { of, .. }
+        | PolicyKind::Panic { of, .. }
+        | PolicyKind::WarmUp { of, .. } => Some(of),
+        // A route may lead anywhere, and a deadline is felt behind its callee.
+        PolicyKind::Route { .. } | PolicyKind::KeepDeadline { .. } => None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
     Balancer, Calls, ControlRule, Fault, FaultKind, InFlight, Level, Plan, Policy, PolicyKind, Replacement,
-    ServiceName, Touch, duration,
+    ServiceName, Shape, Touch, duration,
 };
 
 /// Looks at faults and policies side by side.
@@ -13,7 +13,6 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     tries_longer_than_calls(view);
     retries_with_nowhere_to_go(view);
     budgets(view);
-    ejections(view);
 }
 
 /// The service that calls are to.
@@ -21,7 +20,7 @@ pub(crate) fn callee(calls: &Calls) -> Option<&ServiceName> {
     calls.to.as_ref().map(|to| &to.service)
 }
 
-fn overlap(a: Option<&ServiceName>, b: Option<&ServiceName>) -> bool {
+pub(crate) fn overlap(a: Option<&ServiceName>, b: Option<&ServiceName>) -> bool {
     a.is_none() || b.is_none() || a == b
 }
 
@@ -133,13 +132,16 @@ fn retries_with_nowhere_to_go(view: &mut View<'_, '_, '_>) {
             PolicyKind::Balance { of, by } if overlap(callee(of), Some(&service.name)) => Some(*by),
             _ => None,
         });
-        if matches!(by, None | Some(Balancer::RoundRobin)) && instances > 1 {
+        // Calls beside each other move the pointer on between a try and its retry, and the retry may come back to where it failed.
+        let mut traffic = plan.timeline.stages.iter().flat_map(|stage| &stage.lines);
+        let alone = traffic.all(|line| line.to.service != service.name || matches!(line.shape, Shape::Serial { .. }));
+        if matches!(by, None | Some(Balancer::RoundRobin)) && instances > 1 && alone {
             let name = service.name.clone();
             view.tell(line, |line| {
                 Mistake::warning(
                     "elsewhere",
                     line.clause("retrying"),
-                    "round robin moves on to another instance anyway",
+                    "one after another, round robin moves on to another instance anyway",
                 )
                 .label("changes nothing that a test could see")
                 .hint(format!("say `calls to \"{name}\" are balanced by \"random\"` if this is what is tested"))
@@ -178,42 +180,6 @@ fn budgets(view: &mut View<'_, '_, '_>) {
                 )
                 .label("the line `… retries … in flight` is ignored")
                 .hint("keep one of them")
-            });
-        }
-    }
-}
-
-/// Ejection: by each caller's proxy for itself, one instance at least (outlier_detection.proto, max_ejection_percent).
-fn ejections(view: &mut View<'_, '_, '_>) {
-    let plan = view.plan().clone();
-    for policy in &plan.policies {
-        let PolicyKind::Ejection { of, after, at_most, .. } = &policy.says else { continue };
-        let line = view.policy_line(policy.id);
-        let instances = plan.topology.service(of).map_or(0, |s| s.instances.len());
-        let allowed = at_most.as_f64() * instances as f64;
-        if instances > 0 && allowed < 1.0 {
-            view.tell(line, |line| {
-                let message = format!("{at_most} of {instances} instances are less than one");
-                Mistake::warning("ejection", line.clause("limit"), message).label("Envoy ejects one all the same")
-            });
-        }
-        if instances == 1 {
-            view.tell(line, |line| {
-                Mistake::warning("ejection", line.clause("service"), format!("\"{of}\" has one instance"))
-                    .label("ejected, it leaves nobody to call: 503 for all")
-            });
-        }
-        let callers: usize = plan.topology.callers(of).map(|s| s.instances.len()).sum();
-        if callers > 1 {
-            let all = callers * *after as usize;
-            view.tell(line, |line| {
-                Mistake::warning(
-                    "ejection",
-                    line.clause("n"),
-                    format!("{callers} proxies call \"{of}\", and each counts alone"),
-                )
-                .label(format!("{all} failures until all have ejected it"))
-                .hint("let one instance call, or allow for that many failures")
             });
         }
     }

@@ -1,21 +1,20 @@
 //! A share speaks of calls that all have the same chance. A kill, an ejection, a change in the middle makes one draw of them
 //! all, however many calls there are: such a share is refused, and a count or *recover* offered instead.
 
+use super::taking::takes_effect;
 use super::view::View;
 use crate::source::Mistake;
-use squall_model::{
-    Act, Anchor, Answers, Claim, ClaimKind, FaultKind, Level, Outcome, Phase, PolicyKind, ServiceName, ShareBound,
-    Touch, duration,
-};
+use squall_model::{Act, Anchor, Claim, ClaimKind, FaultId, FaultKind, Outcome, Phase, ShareBound, duration};
 use std::time::Duration;
 
 /// Looks at every share.
 pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     for claim in &view.built.plan.claims.clone() {
-        if let ClaimKind::Share { of, outcome, bound } = &claim.kind
-            && !event_within(view, claim, of.phase, outcome, *bound)
-        {
-            ejection_within(view, claim, of.phase, outcome);
+        if let ClaimKind::Share { of, outcome, bound } = &claim.kind {
+            let (phase, instead) = (of.phase, instead(outcome, *bound));
+            let _ = step_within(view, claim, phase, instead)
+                || event_throughout(view, claim, phase, instead)
+                || effect_within(view, claim, phase, outcome);
         }
     }
 }
@@ -29,21 +28,15 @@ struct Step {
     line: Option<usize>,
 }
 
-fn event_within(
-    view: &mut View<'_, '_, '_>,
-    claim: &Claim,
-    phase: Phase,
-    outcome: &Outcome,
-    bound: ShareBound,
-) -> bool {
+/// Something begins or ends strictly within the phase; true if that is an error.
+fn step_within(view: &mut View<'_, '_, '_>, claim: &Claim, phase: Phase, instead: &str) -> bool {
     let line = view.claim_line(claim);
     let mut steps: Vec<Step> = steps(view).into_iter().filter(|step| is_within(view, step, phase)).collect();
     steps.sort_by_key(|step| !step.is_event);
     let Some(step) = steps.first() else { return false };
-    let what = view.line(step.line.as_ref()).map_or(String::new(), |l| l.text().to_owned());
+    let what = view.text(step.line);
     let at = duration(step.at);
     let is_event = step.is_event;
-    let instead = instead(outcome, bound);
     view.tell(line, |line| {
         let span = line.clause("claim");
         if is_event {
@@ -72,6 +65,43 @@ fn instead(outcome: &Outcome, bound: ShareBound) -> &'static str {
         }
         _ => "a count, `at most 10 calls …`",
     }
+}
+
+/// What happens to processes and connections hangs together from call to call, as long as it lasts. A part of the time by
+/// the clock is taken as said: whoever writes it knows that nothing begins or ends in it.
+fn event_throughout(view: &mut View<'_, '_, '_>, claim: &Claim, phase: Phase, instead: &str) -> bool {
+    let Some(fault) = event_in(view, phase) else { return false };
+    let what = view.text(view.fault_line(fault));
+    let line = view.claim_line(claim);
+    view.tell(line, |line| {
+        Mistake::error(
+            "share-over-event",
+            line.clause("claim"),
+            "calls hang together here: what becomes of one decides over others",
+        )
+        .label(format!("meanwhile: {what}"))
+        .hint(format!(
+            "write {instead}; or a part of the time by the clock in which all has settled: `from 3 s to 5 s`"
+        ))
+    });
+    true
+}
+
+/// A fault that is no chance for each call by itself, and in place during the phase. Processes that are down from before the
+/// traffic on are as good as not there.
+fn event_in(view: &View<'_, '_, '_>, phase: Phase) -> Option<FaultId> {
+    let during = matches!(phase, Phase::During(Anchor::Fault));
+    if !during && phase != Phase::Whole {
+        return None;
+    }
+    let windows = view.fault_windows();
+    let found = windows.iter().find(|window| {
+        view.plan().fault(window.fault).is_some_and(|fault| match fault.does {
+            FaultKind::Wire { .. } => !fault.does.is_steady(),
+            _ => during && !fault.does.is_steady() && window.from.is_some(),
+        })
+    })?;
+    Some(found.fault)
 }
 
 fn steps(view: &View<'_, '_, '_>) -> Vec<Step> {
@@ -136,8 +166,8 @@ fn changes(view: &View<'_, '_, '_>) -> Vec<(Instant, Option<Instant>)> {
         .collect()
 }
 
-/// An ejection policy beside a fault that makes an instance fail: the ejection is an event, whenever it comes.
-fn ejection_within(view: &mut View<'_, '_, '_>, claim: &Claim, phase: Phase, outcome: &Outcome) {
+/// An ejection or a check beside a fault that it notices: taking effect is an event, whenever it comes.
+fn effect_within(view: &mut View<'_, '_, '_>, claim: &Claim, phase: Phase, outcome: &Outcome) -> bool {
     let touched = matches!(
         outcome,
         Outcome::Succeed(_)
@@ -147,36 +177,19 @@ fn ejection_within(view: &mut View<'_, '_, '_>, claim: &Claim, phase: Phase, out
             | Outcome::Refused
             | Outcome::Retried
     );
-    if !touched || matches!(phase, Phase::Before(_)) {
-        return;
-    }
-    let ejects = |service: &ServiceName| {
-        view.plan().policies.iter().any(|p| matches!(&p.says, PolicyKind::Ejection { of, .. } if of == service))
-    };
-    let Some(fault) = view.plan().faults.iter().find(|f| fails(&f.does).is_some_and(ejects)) else { return };
-    let fault_line = view.fault_line(fault.id);
-    if let (Phase::Clock { to: Some(to), .. }, Some(start)) = (phase, fault.when.start())
-        && to <= start
-    {
-        return;
-    }
-    let what = view.line(fault_line.as_ref()).map_or(String::new(), |l| l.text().to_owned());
+    let Some((noun, fault)) = takes_effect(view, phase).filter(|_| touched) else { return false };
+    let what = view.text(view.fault_line(fault));
     let line = view.claim_line(claim);
     view.tell(line, |line| {
-        Mistake::error("share-over-event", line.clause("claim"), "a share over an ejection is one draw, however many calls are made")
-            .label("some calls come before the ejection, the others after it")
-            .hint(format!("an instance is ejected because {what}\nwrite a count: `at most 10 calls fail`, or `calls to … recover within 2 s of the fault`"))
+        Mistake::error(
+            "share-over-event",
+            line.clause("claim"),
+            format!("a share over {noun} is one draw, however many calls are made"),
+        )
+        .label("some calls come before an instance is out, the others after it")
+        .hint(format!(
+            "an instance is out because {what}\nwrite a count: `at most 10 calls fail`, `calls to … recover within 2 s of the fault`;\nor a part of the time in which nobody goes or comes back: `from 4 s to 5 s`"
+        ))
     });
-}
-
-/// The service of which this fault makes instances fail in a row.
-fn fails(does: &FaultKind) -> Option<&ServiceName> {
-    match does {
-        FaultKind::Answers { of, how: Answers::Status(500..) } => Some(&of.service),
-        FaultKind::Killed { of } | FaultKind::ProcessKilled { of } => Some(&of.service),
-        FaultKind::Touch { on, touch: Touch::Abort(500..) } if on.level == Level::Tries => {
-            on.of.to.as_ref().map(|to| &to.service)
-        }
-        _ => None,
-    }
+    true
 }

@@ -3,16 +3,24 @@
 //! What a single line says wrongly is told where it is read ([`crate::clauses`], [`crate::compile`]); here lines are looked at
 //! side by side.
 
+mod breaks;
 mod control;
 mod decide;
 mod envoy;
 mod exchangeable;
+mod grpc;
+mod health;
+mod nobody;
 mod phases;
 mod populations;
 mod predict;
 #[cfg(test)]
 pub(crate) mod render;
+mod scene;
+mod states;
+mod sticky;
 mod structure;
+mod taking;
 mod view;
 
 use crate::compile::{Built, Sink};
@@ -29,10 +37,15 @@ pub(crate) fn feature(document: &Document, built: &[Built<'_>], sink: &mut Sink<
             continue;
         }
         let mut view = View { built, sink: &mut *sink };
+        nobody::check(&mut view);
         phases::check(&mut view);
+        states::check(&mut view);
         populations::check(&mut view);
         exchangeable::check(&mut view);
         envoy::check(&mut view);
+        health::check(&mut view);
+        sticky::check(&mut view);
+        grpc::check(&mut view);
         control::check(&mut view);
         decide::check(&mut view);
     }

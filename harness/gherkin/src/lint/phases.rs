@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::source::Mistake;
-use squall_model::{Anchor, Claim, ClaimKind, Happening, MomentRef, Phase, PolicyKind, duration};
+use squall_model::{Anchor, Claim, ClaimKind, Happening, MomentRef, Phase, duration};
 use std::time::Duration;
 
 /// Calls in a slot of *recover*.
@@ -114,8 +114,7 @@ fn moment(view: &mut View<'_, '_, '_>, claim: &Claim, what: &Happening, within: 
             before(view, line, anchor, "calls");
             room_to_recover(view, line, within, of);
         }
-        Happening::Ejected(target) => ejected(view, line, &target.service, of),
-        Happening::GetsTraffic(_) => {}
+        Happening::Becomes(_) | Happening::GetsTraffic(_) => {}
     }
 }
 
@@ -146,30 +145,5 @@ fn room_to_recover(view: &mut View<'_, '_, '_>, line: Option<usize>, within: Dur
                 .label("recovery is shown by 50 calls in a row")
                 .hint(format!("let the traffic last {} at least", duration(wanted)))
         });
-    }
-}
-
-fn ejected(view: &mut View<'_, '_, '_>, line: Option<usize>, service: &squall_model::ServiceName, of: MomentRef) {
-    let after = view.plan().policies.iter().find_map(|p| match &p.says {
-        PolicyKind::Ejection { of, after, .. } if of == service => Some(*after),
-        _ => None,
-    });
-    match (after, of) {
-        (None, _) if !may_exist(view) => view.tell(line, |line| {
-            Mistake::error("no-ejection", line.clause("state"), format!("nothing ejects an instance of \"{service}\""))
-                .label("without the policy nobody is ejected")
-                .hint(format!(
-                    "say it: `Given an instance of \"{service}\" is ejected for 2 s after 5 failures in a row`"
-                ))
-        }),
-        (Some(after), MomentRef::Failure(n)) if n < after => view.tell(line, |line| {
-            Mistake::error(
-                "no-ejection",
-                line.clause("moment"),
-                format!("it is ejected after {after} failures in a row"),
-            )
-            .label(format!("not by then: {n} are fewer"))
-        }),
-        _ => {}
     }
 }

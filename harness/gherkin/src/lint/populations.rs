@@ -2,11 +2,16 @@
 
 use super::view::View;
 use crate::source::Mistake;
-use squall_model::{Calls, ClaimKind, Filter, Happening, Per, Quantity, Target, Topology, TrafficLine, Unit, Which};
+use squall_model::{
+    Calls, ClaimKind, Filter, Happening, Outcome, Per, PolicyKind, Population, Protocol, Quantity, Shape, Target,
+    Topology, TrafficLine, Unit, Which,
+};
 
-/// Looks at every claim, and at every target that means nobody.
+/// Calls that a user must have made to be asked what he sticks to.
+const CALLS_OF_A_USER: u64 = 5;
+
+/// Looks at every claim.
 pub(crate) fn check(view: &mut View<'_, '_, '_>) {
-    nobody(view);
     if !view.plan().needs.is_empty() {
         // Traffic that cannot be run may be what the claims speak of.
         return;
@@ -19,16 +24,20 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
             | ClaimKind::Total { quantity: Quantity::Count { of, .. }, .. } => {
                 calls(view, line, &of.calls, "claim");
                 if of.unit == Unit::User {
-                    users(view, line);
+                    users(view, line, of);
+                }
+                if matches!(claim.kind, ClaimKind::Every { outcome: Outcome::ReachOnlyOne(_), .. }) {
+                    enough_for_each(view, line, of);
                 }
             }
             ClaimKind::Moment { what: Happening::Recover(of), .. } => calls(view, line, of, "calls"),
             ClaimKind::Total { quantity: Quantity::Tries { target, per, .. }, .. } => {
                 tries(view, line, target, *per);
             }
-            ClaimKind::Moment { what: Happening::GetsTraffic(target) | Happening::Ejected(target), .. } => {
-                tries(view, line, target, Per::Total);
-            }
+            ClaimKind::Moment { what: Happening::GetsTraffic(target), .. } => tries(view, line, target, Per::Total),
+            ClaimKind::Moment { what: Happening::Becomes(state), .. }
+            | ClaimKind::State { what: state, .. }
+            | ClaimKind::Lasts { what: state, .. } => tries(view, line, &state.of, Per::Total),
         }
     }
 }
@@ -79,7 +88,7 @@ fn is_onward(view: &View<'_, '_, '_>, to: &Target) -> bool {
 /// Could a call of this line be meant by the clause?
 pub(crate) fn is_meant(calls: &Calls, line: &TrafficLine, topology: &Topology) -> bool {
     let to = calls.to.as_ref().is_none_or(|to| to.service == line.to.service && meet(to, &line.to, topology));
-    to && calls.from.as_ref().is_none_or(|from| *from == line.caller) && fits(&calls.filter, line)
+    to && calls.from.as_ref().is_none_or(|from| *from == line.caller) && fits(&calls.filter, line, topology)
 }
 
 fn meet(a: &Target, b: &Target, topology: &Topology) -> bool {
@@ -87,9 +96,10 @@ fn meet(a: &Target, b: &Target, topology: &Topology) -> bool {
     whole(a) || whole(b) || a.instances(topology).iter().any(|id| b.instances(topology).contains(id))
 }
 
-/// Requests of a line have path `/` and method GET unless it says otherwise.
-fn fits(filter: &Filter, line: &TrafficLine) -> bool {
+/// Requests of a line have path `/` and method GET unless it says otherwise; those of gRPC are POSTs to its methods.
+fn fits(filter: &Filter, line: &TrafficLine, topology: &Topology) -> bool {
     let with = &line.with;
+    let is_grpc = topology.service(&line.to.service).is_some_and(|s| s.protocol == Protocol::Grpc);
     let is = |wanted: &Option<String>, given: &Option<String>, default: &str| {
         wanted.as_ref().is_none_or(|wanted| wanted == given.as_deref().unwrap_or(default))
     };
@@ -97,20 +107,18 @@ fn fits(filter: &Filter, line: &TrafficLine) -> bool {
         let numbered = || user.strip_prefix("user-").and_then(|n| n.parse::<u32>().ok());
         with.user.as_ref() == Some(user) || numbered().is_some_and(|n| line.users.is_some_and(|users| n <= users))
     });
-    user && is(&filter.path, &with.path, "/")
-        && is(&filter.method, &with.method, "GET")
+    user && (is_grpc && with.path.is_none() || is(&filter.path, &with.path, "/"))
+        && is(&filter.method, &with.method, if is_grpc { "POST" } else { "GET" })
         && (filter.host.is_none() || filter.host == with.host)
         && (filter.query.is_none() || filter.query == with.query)
         && (filter.header.is_none() || filter.header == with.header)
 }
 
-fn users(view: &mut View<'_, '_, '_>, line: Option<usize>) {
-    let has_users = |traffic: &&TrafficLine| {
-        traffic.users.is_some()
-            || traffic.with.user.is_some()
-            || matches!(traffic.shape, squall_model::Shape::Closed { .. })
-    };
-    if !view.traffic().iter().any(has_users) {
+fn users(view: &mut View<'_, '_, '_>, line: Option<usize>, of: &Population) {
+    let topology = &view.plan().topology;
+    let meant: Vec<&TrafficLine> =
+        view.traffic().into_iter().filter(|traffic| is_meant(&of.calls, traffic, topology)).collect();
+    if !meant.iter().copied().any(has_users) {
         view.tell(line, |line| {
             Mistake::error("no-such-calls", line.clause("claim"), "no traffic line has users")
                 .label("nothing to judge: inconclusive for ever")
@@ -119,11 +127,34 @@ fn users(view: &mut View<'_, '_, '_>, line: Option<usize>) {
     }
 }
 
+/// Whether the calls of a line are made by users.
+pub(crate) fn has_users(traffic: &TrafficLine) -> bool {
+    traffic.users.is_some() || traffic.with.user.is_some() || matches!(traffic.shape, Shape::Closed { .. })
+}
+
+/// What a user sticks to is shown by several calls of his.
+fn enough_for_each(view: &mut View<'_, '_, '_>, line: Option<usize>, of: &Population) {
+    let topology = &view.plan().topology;
+    let lines = view.traffic();
+    let meant = || lines.iter().filter(|traffic| is_meant(&of.calls, traffic, topology));
+    let each = |traffic: &TrafficLine| Some((traffic.shape.calls()?, u64::from(traffic.users?)));
+    let Some(counts) = meant().map(|traffic| each(traffic)).collect::<Option<Vec<_>>>() else { return };
+    // The same names come in every line: user-1 is one user.
+    let calls: u64 = counts.iter().map(|(calls, users)| calls / (*users).max(1)).sum();
+    if !counts.is_empty() && calls < CALLS_OF_A_USER {
+        view.tell(line, |line| {
+            Mistake::error("no-such-calls", line.whole(), format!("each user makes {calls} calls"))
+                .label(format!("users with at least {CALLS_OF_A_USER} calls are meant: inconclusive for ever"))
+                .hint("make more calls, or let fewer users make them")
+        });
+    }
+}
+
 /// Somebody calls the service whose tries are counted.
 fn tries(view: &mut View<'_, '_, '_>, line: Option<usize>, target: &Target, per: Per) {
     let direct = view.traffic().iter().any(|traffic| traffic.to.service == target.service);
     let routed = view.plan().policies.iter().any(|p| match &p.says {
-        squall_model::PolicyKind::Route { to, .. } => to.iter().any(|leg| leg.target.service == target.service),
+        PolicyKind::Route { to, .. } => to.iter().any(|leg| leg.target.service == target.service),
         _ => false,
     });
     let service = &target.service;
@@ -138,30 +169,5 @@ fn tries(view: &mut View<'_, '_, '_>, line: Option<usize>, target: &Target, per:
             Mistake::error("no-such-calls", line.clause("target"), format!("nobody calls \"{service}\" here"))
                 .label("it gets no tries at all")
         });
-    }
-}
-
-/// Faults on instances that are not there.
-fn nobody(view: &mut View<'_, '_, '_>) {
-    let topology = view.plan().topology.clone();
-    let grows = view.plan().faults.iter().any(|f| f.does.is_event());
-    for fault in view.plan().faults.clone() {
-        let of = match &fault.does {
-            squall_model::FaultKind::Answers { of, .. }
-            | squall_model::FaultKind::Killed { of }
-            | squall_model::FaultKind::ProcessKilled { of } => of,
-            squall_model::FaultKind::Touch { on, .. } => match &on.of.to {
-                Some(to) => to,
-                None => continue,
-            },
-            _ => continue,
-        };
-        if topology.service(&of.service).is_some() && of.instances(&topology).is_empty() && !grows {
-            let line = view.fault_line(fault.id);
-            view.tell(line, |line| {
-                Mistake::error("nobody", line.whole(), format!("{of} means no instance at all"))
-                    .label("nobody to break")
-            });
-        }
     }
 }

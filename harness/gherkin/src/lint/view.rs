@@ -2,7 +2,7 @@
 
 use crate::compile::{Built, Line, Sink};
 use crate::source::Mistake;
-use squall_model::{Act, Claim, Fault, FaultId, Plan, PolicyId, TrafficLine};
+use squall_model::{Act, Claim, Fault, FaultId, FaultKind, Plan, PolicyId, TrafficLine};
 use std::time::Duration;
 
 /// A scenario and where to tell its mistakes.
@@ -27,6 +27,11 @@ impl<'b> View<'_, 'b, '_> {
 
     pub(crate) fn line(&self, number: Option<&usize>) -> Option<&Line<'b>> {
         number.and_then(|n| self.built.lines.get(*n))
+    }
+
+    /// What a line says, without its keyword.
+    pub(crate) fn text(&self, number: Option<usize>) -> String {
+        self.line(number.as_ref()).map_or(String::new(), |line| line.text().to_owned())
     }
 
     /// Tells a mistake about a line of the scenario.
@@ -59,7 +64,10 @@ impl<'b> View<'_, 'b, '_> {
             let standing = stage.standing.iter().map(|act| (*act, None));
             for (act, at) in standing.chain(stage.cues.iter().map(|cue| (cue.act, Some(cue.at)))) {
                 match act {
-                    Act::Arm(fault) => windows.push(Window { fault, stage: number, from: at, to: None }),
+                    Act::Arm(fault) => {
+                        let over = self.is_over_at_once(fault).then_some((number, at.unwrap_or_default()));
+                        windows.push(Window { fault, stage: number, from: at, to: over });
+                    }
                     Act::End(fault) => {
                         let end = Some((number, at.unwrap_or_default()));
                         windows.iter_mut().filter(|w| w.fault == fault).for_each(|w| w.to = end);
@@ -69,6 +77,10 @@ impl<'b> View<'_, 'b, '_> {
             }
         }
         windows
+    }
+
+    fn is_over_at_once(&self, fault: FaultId) -> bool {
+        self.plan().fault(fault).is_some_and(|f| matches!(f.does, FaultKind::Restarted { .. }))
     }
 
     /// The faults proper: events are no faults.

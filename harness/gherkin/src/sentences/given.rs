@@ -15,14 +15,14 @@ pub(super) const GIVEN: &[Sentence] = &[
         3,
         Topology,
         "a service {service}{shape}",
-        "a service; its shape: that calls …, with N instances, of version, in zone, speaking grpc or tcp, that answers in T, outside the mesh, with one proxy for each node, without a proxy",
+        "a service; its shape: that calls …, with N instances, of version, in zone or site, speaking http, http2, grpc or tcp, that answers in T, outside the mesh, with one proxy for each node, without a proxy",
         "a service \"reviews\" with 3 instances that answer in 5 ms",
     ),
     built(
         4,
         Topology,
         "{service} has {fleet}",
-        "instances by version or zone, or `outside the mesh`, numbered from 1 in this order",
+        "instances by version, zone or site, or `outside the mesh`, numbered from 1 in this order",
         "\"a\" has 1 instance of version \"v1\" and 1 of version \"v2\"",
     ),
     built(
@@ -53,7 +53,7 @@ pub(super) const GIVEN: &[Sentence] = &[
         "an own command instead of the stand-in",
         "\"reviews\" is started by \"./reviews --port $PORT\"",
     ),
-    known(
+    built(
         9,
         Topology,
         "the mesh keeps its own defaults for {calls}",
@@ -109,14 +109,14 @@ pub(super) const GIVEN: &[Sentence] = &[
         "outlier detection, by each caller's proxy for itself; may go on with `, at most 50% at a time`",
         "an instance of \"reviews\" is ejected for 2 s after 5 failures in a row",
     ),
-    known(
+    built(
         17,
         Policy,
         "each instance of {service} is checked every {time} by {check}",
-        "active health check: http on path, grpc or tcp; may go on with `, out after 3 failures, back after 2 passes`",
+        "active health check, by each caller's proxy for itself: http on path (200 passes), grpc or tcp; may go on with `, out after 3 failures, back after 2 passes` (these numbers where it does not)",
         "each instance of \"reviews\" is checked every 200 ms by grpc",
     ),
-    known(
+    built(
         18,
         Policy,
         "{service} is called on every instance when fewer than {percent} are healthy",
@@ -130,11 +130,11 @@ pub(super) const GIVEN: &[Sentence] = &[
         "a route or a split; may go on with ` and 10% to {target}`; the shares add up to 100%",
         "90% of the calls to \"a\" go to version \"v1\" and 10% to version \"v2\"",
     ),
-    known(
+    built(
         20,
         Policy,
         "{calls} stay on one version/instance by {key}",
-        "stickiness: drawn by hash of user, header, cookie or source address",
+        "stickiness: drawn by hash of user, header, cookie or source address; the same key leads to the same version or instance as long as that is there",
         "calls to \"reviews\" stay on one version by user",
     ),
     built(
@@ -172,11 +172,11 @@ pub(super) const GIVEN: &[Sentence] = &[
         "a copy of each call; answers to copies are dropped",
         "calls to \"reviews\" are mirrored to \"shadow\"",
     ),
-    known(
+    built(
         26,
         Policy,
-        "{calls} prefer {place}, then {place}",
-        "failover by locality",
+        "{calls} prefer {place}, then {place}{further}",
+        "failover by locality: the first place as far as its healthy instances go round, then the next; may go on with `, then zone \"c\"`",
         "calls to \"reviews\" prefer zone \"east\", then zone \"west\"",
     ),
     known(
@@ -249,11 +249,11 @@ pub(super) const GIVEN: &[Sentence] = &[
         "or passes it through by SNI",
         "\"gateway\" terminates TLS for host \"shop.test\"",
     ),
-    known(
+    built(
         37,
         Policy,
         "{calls} keep their deadline",
-        "what is left of the deadline bounds onward calls",
+        "what is left of the deadline of these calls bounds the onward calls made for them",
         "calls to \"web\" keep their deadline",
     ),
     known(
@@ -263,11 +263,11 @@ pub(super) const GIVEN: &[Sentence] = &[
         "tracing; tap; debugger",
         "calls of user \"alice\" are held",
     ),
-    known(
+    built(
         39,
         Policy,
         "an instance of {service} warms up for {time}",
-        "slow start",
+        "slow start: an instance that is new, or healthy again, gets its share of the calls little by little",
         "an instance of \"reviews\" warms up for 3 s",
     ),
     known(

@@ -1,8 +1,12 @@
 //! The seventy sentences: a table, and what `squall steps` and docs/vocabulary.md say of them.
 
+mod find;
 mod given;
 mod story;
 
+pub use find::find_steps;
+
+use crate::matcher::language;
 use gherkin::StepType;
 use std::fmt::Write as _;
 
@@ -116,20 +120,56 @@ pub struct SentenceDoc {
     pub example: &'static str,
     /// False where this version reads it but cannot run it: the scenario is then *unsupported*.
     pub supported: bool,
+    /// Its clauses, in order, each once.
+    pub clauses: Vec<ClauseDoc>,
+}
+
+/// A clause of a sentence, for people.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ClauseDoc {
+    /// Its name, as it stands in braces.
+    pub name: &'static str,
+    /// What may stand there.
+    pub forms: &'static str,
+}
+
+impl ClauseDoc {
+    /// Those of its forms that have a word, in whatever case.
+    #[must_use]
+    pub fn forms_with(&self, word: &str) -> Vec<&'static str> {
+        let has = |form: &&str| form.to_lowercase().contains(&word.to_lowercase());
+        // Forms stand between backticks.
+        self.forms.split('`').skip(1).step_by(2).map(str::trim).filter(has).collect()
+    }
 }
 
 /// The vocabulary: every sentence, by number.
 #[must_use]
 pub fn steps() -> Vec<SentenceDoc> {
-    let doc = |s: &Sentence| SentenceDoc {
+    table().map(doc).collect()
+}
+
+fn doc(s: &Sentence) -> SentenceDoc {
+    SentenceDoc {
         number: s.number,
         kind: s.kind,
         sentence: s.text,
         meaning: s.meaning,
         example: s.example,
         supported: s.supported,
-    };
-    table().map(doc).collect()
+        clauses: clauses(s),
+    }
+}
+
+fn clauses(s: &Sentence) -> Vec<ClauseDoc> {
+    let names = s.text.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    let mut all: Vec<ClauseDoc> = Vec::new();
+    for (param, _) in names.filter_map(|name| language().clause(name)) {
+        if !all.iter().any(|known| known.name == param.name) {
+            all.push(ClauseDoc { name: param.name, forms: param.forms });
+        }
+    }
+    all
 }
 
 /// The vocabulary as a page of Markdown: `docs/vocabulary.md`.

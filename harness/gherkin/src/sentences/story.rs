@@ -10,18 +10,18 @@ pub(super) const STORY: &[Sentence] = &[
         "aborted with an answer or delayed by T; calls: at the caller's proxy, before its retries and timeouts; tries: at the callee's proxy",
         "30% of the tries reaching \"reviews\" are aborted with status 503",
     ),
-    known(
+    built(
         43,
         Fault,
         "{wire} {damage}",
-        "between the proxies: is cut (silence), refuses connections, resets N% of its connections, is slowed by T, carries at most N KB/s, swallows answers",
+        "between the proxies: is cut (silence), swallows answers or requests, refuses connections, resets N% of its connections, is slowed by T (give or take T), carries at most N KB/s, leaves its connections half open, closes its connections T late",
         "the wire from \"web\" to instance 2 of \"reviews\" is cut",
     ),
     built(
         44,
         Fault,
         "{subject} {event}",
-        "is killed, stopped, comes back; answers with an answer, in T, at once, as before; is paused, restarted, cut off, renewed, replaced; joins or leaves the mesh; expires",
+        "is killed (at once), stopped (in order), paused (stands still), restarted, comes back; answers with an answer, in T, at once, as before; a zone or site is cut off; is renewed, replaced; joins or leaves the mesh; expires",
         "instance 2 of \"reviews\" answers with status 500",
     ),
     built(
@@ -130,18 +130,18 @@ pub(super) const STORY: &[Sentence] = &[
         "at some moment of the phase; `is never ejected`: at none",
         "the change is rejected",
     ),
-    known(
+    built(
         61,
         Expectation,
         "{subject} {state} for {span}",
-        "the length of the first such interval",
+        "the length of the first such interval, ends included",
         "instance 2 of \"reviews\" is ejected for between 2 s and 3 s",
     ),
-    known(
+    built(
         62,
         Expectation,
         "each user reaches only one version/instance of {service}{phase}",
-        "of users with at least 5 calls",
+        "of users with at least 5 calls: all of a user's calls that were answered came from one version, or one instance",
         "each user reaches only one version of \"reviews\"",
     ),
     known(

@@ -19,6 +19,15 @@ fn lines_that_are_no_sentence() {
 }
 
 #[test]
+fn phrases_of_other_tools() {
+    insta::assert_snapshot!(each(&[
+        "Given \"reviews\" times out after 300 ms\nAnd a timeout of 300 ms for calls to \"reviews\"\nWhen \"web\" makes 20 calls to \"reviews\"\nThen every call timeouts",
+        "When 10% of calls to \"reviews\" are aborted with status 503\nAnd \"web\" makes 20 calls to 'reviews'\nThen at least 99% of requests succeed",
+        "When \"reviews\" is slow\nAnd the wire to \"reviews\" is slow\nAnd the wire to \"reviews\" drops 10% of its packets\nAnd instance 2 of \"reviews\" is killed for 2 s\nAnd instance 2 of \"reviews\" is resumed at 4 s\nAnd \"web\" makes 20 calls to \"reviews\"\nThen every call is answered with UNAVAILABLE\nAnd instance 2 of \"reviews\" is ejected for 2 s",
+    ]));
+}
+
+#[test]
 fn sentences_under_another_keyword() {
     insta::assert_snapshot!(each(&[
         "Given every call succeeds\nWhen a service \"x\"\nAnd \"web\" makes 20 calls to \"reviews\"\nThen instance 2 of \"reviews\" is killed\nAnd calls to \"reviews\" time out after 1 s",

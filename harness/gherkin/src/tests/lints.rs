@@ -37,9 +37,87 @@ fn shares_over_events() {
 
 #[test]
 fn the_edges_of_a_phase_belong_to_no_phase() {
-    let text = "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen at least 80% of the calls succeed from 0 s to 1 s\nAnd at least 80% of the calls succeed from 2 s\nAnd at least 10% of the calls fail during the fault";
+    let text = "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen at least 80% of the calls succeed from 0 s to 1 s\nAnd at least 80% of the calls succeed from 2 s\nAnd at least 10 calls fail during the fault";
     assert_eq!(codes(&scenario(text)), [""; 0]);
     assert_eq!(codes(&scenario(&text.replace("from 2 s\n", "from 1999 ms\n"))), ["share-over-event"]);
+}
+
+#[test]
+fn calls_hang_together_while_processes_and_connections_are_broken() {
+    let text = |fault: &str, claim: &str| {
+        scenario(&format!(
+            "When {fault}\nAnd \"web\" makes 500 calls per second to \"reviews\" for 6 seconds\nThen {claim}\nAnd at least 1 call fails"
+        ))
+    };
+    let share = "at most 90% of the calls fail";
+    let during = format!("{share} during the fault");
+    insta::assert_snapshot!(
+        [
+            text("the wire from \"web\" to instance 2 of \"reviews\" is cut", share),
+            text("instance 2 of \"reviews\" is paused from 1 s to 3 s", &during),
+        ]
+        .map(|text| told(&text))
+        .join("\n----\n")
+    );
+    let refused = |fault: &str, claim: &str| codes(&text(fault, claim)) == ["share-over-event"];
+    for broken in [
+        "the wire to \"reviews\" is cut",
+        "the wire to \"reviews\" refuses connections",
+        "the wire to \"reviews\" resets 10% of its connections",
+        "the wire to \"reviews\" leaves its connections half open",
+        "the wire to \"reviews\" carries at most 10 KB/s",
+        "the wire to \"reviews\" closes its connections 1 s late",
+    ] {
+        assert!(refused(broken, share), "{broken}: standing");
+        assert!(refused(&format!("{broken} from 1 s to 3 s"), &during), "{broken}: during");
+        assert_eq!(codes(&text(&format!("{broken} from 1 s to 5 s"), &format!("{share} from 2 s to 4 s"))), [""; 0]);
+    }
+    for steady in [
+        "the wire to \"reviews\" is slowed by 20 ms",
+        "the wire to \"reviews\" swallows answers",
+        "30% of the tries reaching \"reviews\" are aborted with status 503",
+    ] {
+        assert_eq!(codes(&text(&format!("{steady} from 1 s to 3 s"), &during)), [""; 0], "{steady}");
+    }
+    for event in ["is killed", "is paused", "is stopped"] {
+        assert!(refused(&format!("instance 2 of \"reviews\" {event} from 1 s to 3 s"), &during), "{event}");
+        let standing = format!("instance 2 of \"reviews\" {event}");
+        assert_eq!(codes(&text(&standing, share)), [""; 0], "gone before the traffic: {event}");
+    }
+    assert!(refused("instance 2 of \"reviews\" is restarted at 2 s", share));
+    assert_eq!(
+        codes(&text("instance 2 of \"reviews\" is restarted at 2 s", &format!("{share} after the fault"))),
+        [""; 0]
+    );
+}
+
+#[test]
+fn a_part_of_the_time_in_which_nobody_goes_or_comes_back() {
+    let text = |policy: &str, fault: &str, phase: &str| {
+        scenario(&format!(
+            "Given {policy}\nWhen {fault}\nAnd \"web\" makes 500 calls per second to \"reviews\" for 16 seconds\nThen at least 90% of the calls succeed{phase}\nAnd at most 90 calls fail"
+        ))
+    };
+    let ejection = "an instance of \"reviews\" is ejected for 4 s after 5 failures in a row";
+    let fault = "instance 2 of \"reviews\" answers with status 503 from 2 s to 3 s";
+    for (phase, lawful) in [
+        (" before the fault", true),
+        (" from 500 ms to 2 s", true),
+        (" from 3 s to 5 s", true),
+        (" from 3 s to 7 s", false),
+        (" from 5 s", false),
+        (" from 7 s", true),
+        (" after the fault", false),
+    ] {
+        let told = codes(&text(ejection, fault, phase));
+        assert_eq!(told.is_empty(), lawful, "{phase}: {told:?}");
+    }
+    let check = "each instance of \"reviews\" is checked every 500 ms by http on path \"/healthz\", out after 1 failure, back after 1 pass";
+    for (phase, lawful) in [(" from 2500 ms to 3 s", true), (" from 2200 ms to 3 s", false), (" from 3500 ms", true)] {
+        let told = codes(&text(check, fault, phase));
+        assert_eq!(told.is_empty(), lawful, "{phase}: {told:?}");
+    }
+    insta::assert_snapshot!(told(&text(check, fault, " during the fault")));
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! Tests of the crate as a whole: vocabulary, plans, diagnostics.
 
+mod experiments;
 mod fuzz;
+mod instances;
 mod keywords;
 mod lines;
 mod lints;
+mod paper;
 mod plans;
+mod protocols;
+mod schema;
 mod selecting;
 mod support;
 mod vocabulary;

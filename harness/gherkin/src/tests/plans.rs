@@ -1,7 +1,9 @@
 //! Text to plan: what the engine gets.
 
 use super::support::{compiled, plan, scenario};
-use squall_model::{Act, Answers, ControlRule, FaultId, FaultKind, PolicyId, PolicyKind, Replacement, When};
+use squall_model::{
+    Act, AnswerCode, Answers, ControlRule, FaultId, FaultKind, PolicyId, PolicyKind, Replacement, When,
+};
 use std::time::Duration;
 
 /// A plan without what all of these share: topology and places.
@@ -43,7 +45,12 @@ fn every_policy() {
         And each instance of "web" has at most 20 tries to "reviews" in flight
         And each instance of "web" has at most 20 connections to "reviews" and 10 calls waiting
         And an instance of "reviews" is ejected for 2 s after 5 failures in a row, at most 50% at a time
+        And each instance of "reviews" is checked every 200 ms by http on path "/healthz", out after 1 failure, back after 2 passes
+        And "reviews" is called on every instance when fewer than 50% are healthy
+        And calls to "reviews" stay on one instance by header "X-Session"
         And calls to "reviews" are balanced by "least request"
+        And calls to "reviews" keep their deadline
+        And an instance of "reviews" warms up for 3 s
         When "web" makes 20 calls to "reviews"
         Then every call succeeds
         "#
@@ -79,6 +86,10 @@ fn every_fault_on_a_timeline_of_two_stages() {
         And the process of instance 3 of "reviews" is killed from 500 ms to 1 s
         And the control plane is stopped from 1 s
         And "reviews" grows to 4 instances at 1500 ms
+        And the proxy of instance 1 of "reviews" is paused from 500 ms to 800 ms
+        And instance 1 of "reviews" is restarted at 1 s
+        And the wire from "web" to instance 1 of "reviews" is slowed by 20 ms, give or take 5 ms from 1 s to 2 s
+        And the wire to "reviews" resets 10% of its connections at 2 s
         And 10% of the calls of user "alice" to "reviews" on path "/x" are delayed by 10 ms
         And every instance of "reviews" answers at once at 2 s
         And "web" makes 100 calls per second to "reviews" on path "/x" as 5 users for 3 seconds
@@ -94,7 +105,7 @@ fn every_kind_of_claim() {
     assert_plan!(
         r#"
         When instance 2 of "reviews" is killed from 1 s to 2 s
-        And "web" makes 500 calls per second to "reviews" at random moments for 4 seconds
+        And "web" makes 500 calls per second to "reviews" as 20 users at random moments for 4 seconds
         Then at least 90% of the calls succeed within 50 ms before the fault
         And every shed call finishes within 50 ms during the fault
         And no call to "reviews" is answered with status 503 after the fault
@@ -109,6 +120,7 @@ fn every_kind_of_claim() {
         And instance 1 of "reviews" receives between 20% and 40% of the tries after the fault
         And instance 2 of "reviews" gets traffic again within 1 s of its return
         And instance 1 of "reviews" gets traffic during the fault
+        And each user reaches only one instance of "reviews"
         And every call from "web" reaches every instance of "reviews"
         And no call is logged with flag "UF" before the fault
         "#
@@ -205,6 +217,48 @@ fn opposite_events_end_what_stands() {
 }
 
 #[test]
+fn who_went_down_or_was_cut_off_comes_back() {
+    let text = r#"Feature: F
+  Background:
+    Given a service "web" that calls "reviews"
+    And a service "reviews"
+    And "reviews" has 2 instances in zone "east" and 1 in site "edge"
+  Scenario: S
+    When zone "east" is paused at 1 s
+    And zone "east" comes back at 2 s
+    And site "edge" is cut off at 1 s
+    And site "edge" comes back at 3 s
+    And the process of instance 1 of "reviews" is killed at 3 s
+    And the process of instance 1 of "reviews" comes back at 4 s
+    And the wire to "reviews" is slowed by 10 ms at 1 s
+    And the wire to "reviews" is slowed by 20 ms at 2 s
+    And the wire to "reviews" carries at most 10 KB/s at 2 s
+    And "reviews" shrinks to 2 instances at 4 s
+    And "web" makes 100 calls per second to "reviews" for 5 seconds
+    Then at least 1 call fails
+"#;
+    let plan = plan(text);
+    let told: Vec<String> = plan.faults.iter().map(|f| format!("{}{}", f.does, f.when)).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn own_defaults_are_noted_with_the_topology() {
+    let plan = plan(&scenario(
+        r#"
+        Given the mesh keeps its own defaults for calls to "reviews" with method "GET"
+        And the mesh keeps its own defaults for calls to "reviews" with method "GET"
+        And calls to "reviews" time out after 100 ms
+        When every instance of "reviews" answers in 1 s
+        And "web" makes 20 calls to "reviews"
+        Then every call times out
+        "#,
+    ));
+    let told: Vec<String> = plan.topology.own_defaults.iter().map(|calls| format!("calls{calls}")).collect();
+    assert_eq!(told, ["calls to \"reviews\" with method \"GET\""]);
+}
+
+#[test]
 fn some_of_those_that_answer_otherwise_answer_as_before() {
     let plan = plan(&scenario(
         r#"
@@ -219,7 +273,7 @@ fn some_of_those_that_answer_otherwise_answer_as_before() {
         FaultKind::Answers { how, .. } => *how,
         other => panic!("{other:?}"),
     };
-    assert_eq!((how(0), how(1)), (Answers::Status(503), Answers::AsBefore));
+    assert_eq!((how(0), how(1)), (Answers::With(AnswerCode::Status(503)), Answers::AsBefore));
     assert_eq!(plan.timeline.stages[0].cues.len(), 1);
 }
 
@@ -269,6 +323,35 @@ fn in_the_control_run_replaces_the_line_of_the_same_subject() {
         })
         .collect();
     assert_eq!(instead, [Some(0), None, Some(1)]);
+}
+
+#[test]
+fn in_the_control_run_the_same_subject_comes_first_then_its_kind() {
+    let plan = plan(&scenario(
+        r#"
+        Given each instance of "reviews" is checked every 100 ms by tcp
+        And in the control run each instance of "reviews" is checked every 1 s by tcp
+        And calls to "reviews" stay on one instance by user
+        And in the control run calls to "reviews" stay on one instance by header "x-tier"
+        When the wire to instance 1 of "reviews" is slowed by 10 ms
+        And the wire to instance 2 of "reviews" is slowed by 10 ms
+        And in the control run the wire to instance 2 of "reviews" is slowed by 1 s
+        And instance 3 of "reviews" is killed at 1 s
+        And in the control run instance 3 of "reviews" is restarted at 1 s
+        And in the control run the wire to "reviews" is cut
+        And "web" makes 100 calls per second to "reviews" as 5 users for 3 s
+        Then at least 1 call fails
+        "#,
+    ));
+    let ControlRule::Replace(all) = &plan.control else { panic!("{:?}", plan.control) };
+    let instead: Vec<Option<u32>> = all
+        .iter()
+        .map(|r| match r {
+            Replacement::Policy { instead_of, .. } => instead_of.map(|id| id.0),
+            Replacement::Fault { instead_of, .. } => instead_of.map(|id| id.0),
+        })
+        .collect();
+    assert_eq!(instead, [Some(0), Some(1), Some(1), Some(2), Some(0)]);
 }
 
 #[test]
@@ -349,16 +432,19 @@ fn a_mesh_file_is_a_topology() {
 fn what_cannot_be_run_is_a_need_with_its_own_words() {
     let plan = plan(&scenario(
         r#"
-        Given a service "quotes" speaking grpc outside the mesh
+        Given a service "quotes" speaking tcp outside the mesh
         And calls to "reviews" are mirrored to "quotes"
         And calls to "reviews" are retried up to 2 times on "5xx", waiting at least 100 ms
-        When the wire from "web" to instance 2 of "reviews" is cut at 1 s
-        And instance 1 of "reviews" is paused
-        And instance 1 of "reviews" answers with grpc status "INTERNAL" after 2 messages
+        When the certificate of "reviews" is renewed at 1 s
+        And every instance of "reviews" in cluster "east" is killed
+        And instance 1 of "reviews" is cut off
+        And the control plane is paused
+        And instance 1 of "reviews" answers with close code 1000
         And "web" makes 100 calls per second to "reviews" for 3 seconds
         Then every new connection to "reviews" uses mTLS
         And every call conforms to "contract.json"
-        And instance 2 of "reviews" is unhealthy within 1 s of the fault
+        And the change is rejected
+        And the proxy of "reviews" is healthy within 1 s of the fault
         And calls to "reviews" are as good as before the fault
         "#,
     ));

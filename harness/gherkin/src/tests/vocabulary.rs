@@ -80,6 +80,35 @@ fn every_step_of_the_features_of_the_language_is_read_to_its_end() {
 }
 
 #[test]
+fn every_word_of_a_clause_stands_in_its_forms() {
+    let words = |regex: &str| -> Vec<String> {
+        let plain = regex.replace("\\d", " ").replace("(?:es)?", "").replace("(?:", " ");
+        plain.split(|c: char| !(c.is_alphabetic() || c == '?')).map(|w| w.trim_matches('?').to_owned()).collect()
+    };
+    // A clause within a clause is told of by itself.
+    let within = |names: &[&str]| -> Vec<String> {
+        names.iter().flat_map(|name| words(&language().clause(name).unwrap().0.regex)).collect()
+    };
+    let stem = |word: &str| word.trim_end_matches('s').trim_end_matches("ie").trim_end_matches('y').to_lowercase();
+    for (param, _) in &language().clauses {
+        let inner = match param.name {
+            "time" => within(&[]),
+            "target" | "place" | "answer" => within(&["time"]),
+            "calls" | "with" => within(&["time", "target"]),
+            "traffic" => within(&["time", "target", "calls"]),
+            _ => within(&["time", "target", "place", "answer", "traffic"]),
+        };
+        let forms = param.forms.to_lowercase();
+        let unsaid: Vec<String> = words(&param.regex)
+            .into_iter()
+            .filter(|word| word.len() > 3 && !inner.contains(word))
+            .filter(|word| !forms.contains(&stem(word)) && word != "milliseconds")
+            .collect();
+        assert!(unsaid.is_empty(), "{}: {unsaid:?}", param.name);
+    }
+}
+
+#[test]
 fn the_vocabulary_page() {
     insta::assert_snapshot!(crate::vocabulary_markdown());
 }

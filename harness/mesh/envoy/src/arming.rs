@@ -14,7 +14,8 @@ use squall_model::{Effect, FaultId, Fraction, InstanceId, Plan, Stamp};
 use std::collections::BTreeSet;
 
 impl Envoy {
-    /// Has exactly these faults in place, and proves it at every proxy whose layer has to change for that.
+    /// Has exactly these faults in place, and proves it at every proxy whose layer has to change for that; at those whose lease
+    /// ran out they are put in place again.
     pub(crate) async fn bring_layers(
         &self,
         plan: &Plan,
@@ -22,12 +23,26 @@ impl Envoy {
         armed: &BTreeSet<FaultId>,
         by: Stamp,
     ) -> Result<Effect, MeshError> {
+        self.bring(plan, at, armed, true, by).await
+    }
+
+    async fn bring(
+        &self,
+        plan: &Plan,
+        at: &Bindings,
+        armed: &BTreeSet<FaultId>,
+        lapsed_too: bool,
+        by: Stamp,
+    ) -> Result<Effect, MeshError> {
         let asked = now();
         let mut wanted = render::layers(plan, at, armed)?;
         let mut orders = Vec::new();
         for (instance, seat) in &at.seats {
             let layer = wanted.remove(instance).unwrap_or_default();
-            if self.known(instance, seat, |known| known.layer.as_ref() != Some(&layer))? {
+            let lapsed = self.faults.has_lapsed(&seat.node);
+            let differs = self.known(instance, seat, |known| known.layer.as_ref() != Some(&layer))?;
+            let due = if lapsed { lapsed_too } else { differs };
+            if due {
                 orders.push(self.order(instance, seat, layer, by));
             }
         }
@@ -37,10 +52,10 @@ impl Envoy {
     }
 
     /// Proxies that came after the faults were armed (they grew, or came back from the dead) get them too, and before they
-    /// get any traffic.
+    /// get any traffic. Those whose lease ran out are no newcomers: by itself nothing is armed a second time.
     pub(crate) async fn bring_layers_to_newcomers(&self, at: &Bindings, by: Stamp) -> Result<(), MeshError> {
         let Some(armed) = self.state.borrow().armed(&at.tag) else { return Ok(()) };
-        self.bring_layers(&armed.plan, at, &armed.faults, by).await.map(drop)
+        self.bring(&armed.plan, at, &armed.faults, false, by).await.map(drop)
     }
 
     /// Orders a layer, and probes the listeners until they answer by it: from the order on, so that the last moment of the

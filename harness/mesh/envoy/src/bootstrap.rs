@@ -5,6 +5,7 @@
 //! `faults` comes over a cluster of its own, so that the faults outlive the control plane and their lease does not hang on
 //! it (`envoy.config.bootstrap.v3.RuntimeLayer.rtds_layer`).
 
+use crate::logs;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -13,6 +14,31 @@ use std::{
 
 /// The runtime layer that the fault channel steers; also the name of its resource.
 pub const FAULT_LAYER: &str = "faults";
+
+/// A release of Envoy, as far as its command line depends on it. The default is one that has all that is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release {
+    /// As in **1**.40.0.
+    pub major: u32,
+    /// As in 1.**40**.0.
+    pub minor: u32,
+}
+
+impl Release {
+    /// The first that can be told to write each line of a log at once.
+    const FLUSHES_BY_SIZE: Release = Release { major: 1, minor: 37 };
+
+    /// Whether it can write each line of a log at once.
+    pub(crate) fn writes_at_once(self) -> bool {
+        self >= Release::FLUSHES_BY_SIZE
+    }
+}
+
+impl Default for Release {
+    fn default() -> Release {
+        Release { major: 1, minor: 40 }
+    }
+}
 
 /// What a proxy needs to know to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +58,8 @@ pub struct Bootstrap {
     /// Runtime values that hold for its whole life, under the faults: guards (`envoy.reloadable_features.…`), so that one
     /// binary shows a fix and its absence. Usually empty.
     pub runtime: BTreeMap<String, Value>,
+    /// Which Envoy it is.
+    pub release: Release,
 }
 
 impl Bootstrap {
@@ -61,6 +89,7 @@ impl Bootstrap {
             "node": {"id": self.node, "cluster": self.cluster, "locality": {"zone": self.zone}},
             "admin": {"address": pipe(&Self::admin(&self.folder))},
             "stats_flush_on_admin": true,
+            "cluster_manager": {"outlier_detection": {"event_log_path": logs::ejections(&self.folder)}},
             "dynamic_resources": {"ads_config": delta_grpc("ads"), "lds_config": fetched, "cds_config": fetched},
             "layered_runtime": {"layers": [
                 {"name": "static", "static_layer": self.runtime},
@@ -76,15 +105,19 @@ impl Bootstrap {
     }
 
     /// The arguments for the program. One worker, so that order holds and counters are exact; no shared memory with other
-    /// proxies; logs written line by line; connections leave a changed listener within a second.
+    /// proxies; logs written line by line (by the oldest releases, every 10 ms); connections leave a changed listener within a second.
     #[must_use]
     pub fn args(&self) -> Vec<String> {
         let (config, log) = (Self::file(&self.folder), Self::log(&self.folder));
-        let flags = ["--concurrency", "1", "--disable-hot-restart", "-l", "warning", "--file-flush-min-size-kb", "0"];
+        let flags = ["--concurrency", "1", "--disable-hot-restart", "-l", "warning"];
+        let flush = match self.release.writes_at_once() {
+            true => ["--file-flush-min-size-kb", "0"],
+            false => ["--file-flush-interval-msec", "10"],
+        };
         let drain = ["--drain-time-s", "1", "--drain-strategy", "immediate"];
         let paths =
             ["--log-path".into(), log.display().to_string(), "--config-path".into(), config.display().to_string()];
-        flags.into_iter().chain(drain).map(str::to_owned).chain(paths).collect()
+        flags.into_iter().chain(flush).chain(drain).map(str::to_owned).chain(paths).collect()
     }
 }
 
@@ -148,6 +181,7 @@ mod tests {
                 "envoy.reloadable_features.grpc_timeout_returns_deadline_exceeded".into(),
                 json!(true),
             )]),
+            release: Release::default(),
         }
     }
 
@@ -159,6 +193,8 @@ mod tests {
     #[test]
     fn arguments() {
         insta::assert_snapshot!(bootstrap().args().join(" "));
+        let old = Bootstrap { release: Release { major: 1, minor: 36 }, ..bootstrap() }.args().join(" ");
+        assert!(old.contains(" --file-flush-interval-msec 10 ") && !old.contains("min-size"), "{old}");
     }
 
     #[test]

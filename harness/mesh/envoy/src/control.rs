@@ -30,10 +30,15 @@ impl Envoy {
         self.known(instance, seat, |known| known.sent = Some((generation, resources)))
     }
 
+    /// The seats whose proxies can be told anything, and so can be waited for.
+    fn reached<'b>(&'b self, at: &'b Bindings) -> impl Iterator<Item = (&'b InstanceId, &'b Seat)> {
+        at.seats.iter().filter(|(_, seat)| !self.ads.is_severed(&seat.node))
+    }
+
     /// Waits until every seat's proxy has acknowledged what it was sent last. Where one refuses it, all of them are sent what
     /// was good before: a mesh is not left half changed, nor a proxy with the part of a batch that it liked.
     pub(crate) async fn acknowledged_by_all(&self, at: &Bindings, by: Stamp) -> Result<(), MeshError> {
-        let all = at.seats.iter().map(|(instance, seat)| self.acknowledged(instance, seat, by));
+        let all = self.reached(at).map(|(instance, seat)| self.acknowledged(instance, seat, by));
         match gather(join_all(all).await) {
             Ok(_) => Ok(()),
             Err(refused @ MeshError::Rejected { .. }) => {
@@ -60,6 +65,9 @@ impl Envoy {
         let all = at.seats.iter().map(|(instance, seat)| async move {
             let good = self.known(instance, seat, |known| known.good.clone())?;
             self.send(instance, seat, good)?;
+            if self.ads.is_severed(&seat.node) {
+                return Ok(now());
+            }
             self.acknowledged(instance, seat, by).await
         });
         if let Err(error) = gather(join_all(all).await) {
@@ -70,7 +78,7 @@ impl Envoy {
     /// Proves that every seat's proxy is what it was sent last.
     pub(crate) async fn prove_all(&self, at: &Bindings, asked: Stamp, by: Stamp) -> Result<Confirmed, MeshError> {
         self.acknowledged_by_all(at, by).await?;
-        let all = at.seats.iter().map(|(instance, seat)| self.prove(instance, seat, by));
+        let all = self.reached(at).map(|(instance, seat)| self.prove(instance, seat, by));
         let seen = Seen::of_all(gather(join_all(all).await)?, asked);
         Ok(Confirmed { acked: seen.acked, effective: seen.effective, last_old: seen.last_old.unwrap_or(asked) })
     }
@@ -81,6 +89,7 @@ impl Envoy {
             self.known(instance, seat, |known| (known.admin.clone(), known.sent.clone(), known.good.clone()))?;
         let Some((_, resources)) = sent else { return Ok(Seen::at(acked)) };
         let seen = confirm::configuration(instance, seat, &admin, &resources, &good, by).await?;
+        confirm::checks(instance, &admin, &resources, &good, by).await?;
         self.known(instance, seat, |known| known.good = resources)?;
         Ok(Seen { acked, ..seen })
     }

@@ -16,6 +16,7 @@ pub mod channel;
 mod clock;
 mod confirm;
 mod control;
+mod drain;
 pub mod encode;
 mod host;
 mod logs;

@@ -1,10 +1,10 @@
 //! Envoys as a mesh: what the engine drives.
 
 use crate::{
-    bootstrap::Bootstrap,
+    bootstrap::{Bootstrap, Release},
     channel::{ChannelEvent, FaultChannel, Timing},
     clock::now,
-    confirm, encode, logs, outbound_socket, probe,
+    confirm, drain, encode, logs, outbound_socket, probe,
     render::{self, Config},
     state::State,
     xds::{AdsServer, XdsEvent},
@@ -32,6 +32,7 @@ const COUNTERS: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Envoy {
     program: PathBuf,
+    release: Release,
     pub(crate) ads: AdsServer,
     pub(crate) faults: FaultChannel,
     /// Never borrowed over an await.
@@ -45,11 +46,11 @@ impl Envoy {
     ///
     /// # Errors
     /// Where a socket cannot be bound.
-    pub fn start(program: &Path, folder: &Path) -> Result<Envoy, crate::ServeError> {
+    pub fn start(program: &Path, release: Release, folder: &Path) -> Result<Envoy, crate::ServeError> {
         let ads = AdsServer::start(&folder.join("ads.sock"))?;
         let faults = FaultChannel::start(&folder.join("faults.sock"), Timing::default())?;
         let heard = RefCell::new((ads.events(), faults.events()));
-        Ok(Envoy { program: program.to_owned(), ads, faults, state: RefCell::default(), heard })
+        Ok(Envoy { program: program.to_owned(), release, ads, faults, state: RefCell::default(), heard })
     }
 }
 
@@ -99,6 +100,7 @@ impl Mesh for Envoy {
             ads: self.ads.socket().to_owned(),
             faults: self.faults.socket().to_owned(),
             runtime: BTreeMap::new(),
+            release: self.release,
         };
         Launch {
             program: self.program.clone(),
@@ -171,6 +173,7 @@ impl Mesh for Envoy {
             outbound: logs::outbound(folder),
             inbound: logs::inbound(folder),
             tries: logs::outbound(folder),
+            states: vec![logs::ejections(folder), logs::checks(folder)],
             own: Bootstrap::log(folder),
         }
     }
@@ -190,13 +193,17 @@ impl Mesh for Envoy {
         logs::read(line, Side::Outbound, proxy, at, clock)
     }
 
+    fn read_state(&self, line: &str, proxy: &InstanceId, at: &Bindings, clock: WallOffset) -> Result<LogLine, String> {
+        logs::read_state(line, proxy, at, clock)
+    }
+
     fn events(&self) -> Vec<MeshEvent> {
         let (xds, channel) = &mut *self.heard.borrow_mut();
-        let rejected = drain(xds).into_iter().filter_map(|event| match event {
+        let rejected = heard(xds).into_iter().filter_map(|event| match event {
             XdsEvent::Rejected(r) => Some(MeshEvent::Rejected { node: r.node, words: r.words }),
             _ => None,
         });
-        let lapsed = drain(channel).into_iter().filter_map(|event| match event {
+        let lapsed = heard(channel).into_iter().filter_map(|event| match event {
             ChannelEvent::Lapsed { node, at, .. } => Some(MeshEvent::Lapsed { node, at }),
             _ => None,
         });
@@ -219,6 +226,33 @@ impl Mesh for Envoy {
         Ok(Effect { asked, acked: confirmed.acked, effective: confirmed.effective, last_old: confirmed.last_old })
     }
 
+    async fn drain(&self, instance: &InstanceId, seat: &Seat, by: Stamp) -> Result<(), MeshError> {
+        let admin = self.known(instance, seat, |known| known.admin.clone())?;
+        drain::drain(instance, &admin, by).await
+    }
+
+    /// A line goes to a thread that writes it at once, in the oldest releases every 10 ms; either has to get a core.
+    fn unwritten(&self) -> Duration {
+        Duration::from_millis(if self.release.writes_at_once() { 5 } else { 20 })
+    }
+
+    async fn sever(&self, at: &Bindings) -> Result<Effect, MeshError> {
+        let asked = now();
+        at.seats.values().for_each(|seat| self.ads.sever(&seat.node));
+        let gone = now();
+        Ok(Effect { asked, acked: gone, effective: gone, last_old: gone })
+    }
+
+    async fn rejoin(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError> {
+        let asked = now();
+        at.seats.values().for_each(|seat| self.ads.rejoin(&seat.node));
+        if self.state.borrow().stopped {
+            return Ok(Effect { asked, acked: asked, effective: asked, last_old: asked });
+        }
+        let confirmed = self.prove_all(at, asked, by).await?;
+        Ok(Effect { asked, acked: confirmed.acked, effective: confirmed.effective, last_old: confirmed.last_old })
+    }
+
     fn forget(&self, seat: &Seat) {
         self.ads.forget(&seat.node);
         self.faults.forget(&seat.node);
@@ -227,7 +261,7 @@ impl Mesh for Envoy {
 }
 
 /// Everything that a listener has heard since the last time. One that fell behind goes on with what is still there.
-fn drain<T: Clone>(from: &mut Receiver<T>) -> Vec<T> {
+fn heard<T: Clone>(from: &mut Receiver<T>) -> Vec<T> {
     let mut all = Vec::new();
     loop {
         match from.try_recv() {

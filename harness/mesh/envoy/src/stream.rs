@@ -17,6 +17,9 @@ pub(crate) type Inlet = UnboundedReceiverStream<Result<DeltaDiscoveryResponse, S
 
 /// The state that proxies' streams lead to.
 pub(crate) trait Desk: Send + Sync + 'static {
+    /// Waits until a proxy may open a stream: at once, but for one that is severed.
+    fn admit(&self, node: &str) -> impl Future<Output = ()> + Send;
+
     /// A proxy opens a stream, in place of any it had; gives the stream's number.
     fn open(&self, node: &str, outlet: Outlet) -> u64;
 
@@ -41,6 +44,11 @@ async fn read<D: Desk>(desk: Arc<D>, mut requests: Streaming<DeltaDiscoveryReque
         let refusal = Status::invalid_argument("the first request of a stream must carry the node's id");
         return drop(outlet.send(Err(refusal)));
     };
+    tokio::select! {
+        () = desk.admit(&node) => {}
+        // The proxy has given up waiting, or is gone.
+        () = outlet.closed() => return,
+    }
     let stream = desk.open(&node, outlet);
     let attached = Attached { desk, node, stream };
     let mut next = Some(first);

@@ -15,7 +15,7 @@ use squall_mesh_envoy::{
     channel::{FaultChannel, Timing},
     xds::{AdsServer, Kind, Resources, XdsEvent},
 };
-use std::path::Path;
+use std::{path::Path, time::Duration};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{
     Code,
@@ -89,4 +89,32 @@ async fn a_second_stream_of_a_proxy_ends_the_first() {
     ads.set("p", Resources::new());
     drop(senders);
     while !matches!(events.recv().await.unwrap(), XdsEvent::Disconnected { .. }) {}
+}
+
+#[tokio::test]
+async fn a_severed_proxy_is_kept_waiting_and_may_give_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let ads = AdsServer::start(&folder.path().join("a")).unwrap();
+    let mut events = ads.events();
+    let mut client = AggregatedDiscoveryServiceClient::new(client(ads.socket()).await);
+    let mut open = async || {
+        let (sender, requests) = tokio::sync::mpsc::unbounded_channel();
+        sender.send(hello("p")).unwrap();
+        let requests = UnboundedReceiverStream::new(requests);
+        (sender, client.delta_aggregated_resources(requests).await.unwrap().into_inner())
+    };
+    let (sender, mut before) = open().await;
+    assert!(before.message().await.unwrap().is_some());
+    ads.sever("p");
+    assert!(before.message().await.unwrap().is_none(), "its stream is closed");
+    drop((sender, before));
+    while !matches!(events.recv().await.unwrap(), XdsEvent::Disconnected { .. }) {}
+    let impatient = open().await;
+    let (_sender, mut patient) = open().await;
+    let waiting = tokio::time::timeout(Duration::from_millis(50), patient.message()).await;
+    assert!(waiting.is_err(), "{waiting:?}");
+    drop(impatient);
+    ads.rejoin("p");
+    assert!(patient.message().await.unwrap().is_some());
+    assert!(!ads.is_severed("p"));
 }

@@ -26,6 +26,10 @@ pub enum Defect {
     ForgetsWhatItWasToldWhenStopped,
     TellsThoughStopped,
     FaultsNeedControlPlane,
+    TellsTheSevered,
+    WaitsForTheSevered,
+    SeversEverybody,
+    ForgetsWhatTheSeveredMissed,
     RefusesNothing,
 }
 
@@ -54,6 +58,10 @@ impl Defect {
         Defect::ForgetsWhatItWasToldWhenStopped,
         Defect::TellsThoughStopped,
         Defect::FaultsNeedControlPlane,
+        Defect::TellsTheSevered,
+        Defect::WaitsForTheSevered,
+        Defect::SeversEverybody,
+        Defect::ForgetsWhatTheSeveredMissed,
         Defect::RefusesNothing,
     ];
 }

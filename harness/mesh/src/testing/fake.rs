@@ -116,6 +116,7 @@ impl Mesh for Fake {
         let keeps = state.is(Defect::PoliciesStay);
         let forgets = state.stopped && state.is(Defect::ForgetsWhatItWasToldWhenStopped);
         for seat in at.seats.values() {
+            let forgets = forgets || state.is_severed(&seat.node) && state.is(Defect::ForgetsWhatTheSeveredMissed);
             let config = new.proxies.get(&seat.node).cloned();
             let (Some(proxy), Some(config)) = (state.proxies.get_mut(&seat.node), config) else { continue };
             let less = config.policies.len() < proxy.wanted.policies.len() && config.run == proxy.wanted.run;
@@ -132,9 +133,9 @@ impl Mesh for Fake {
     async fn confirm(&self, done: &Applied, at: &Bindings, _by: Stamp) -> Result<Confirmed, MeshError> {
         let mut state = self.state.borrow_mut();
         if !state.is(Defect::BelievesAcknowledgements) {
-            state.lagging(at, |proxy| proxy.holds != proxy.wanted, "answers by the state before")?;
+            state.lagging(&state.awaited(at), |proxy| proxy.holds != proxy.wanted, "answers by the state before")?;
         }
-        for seat in at.seats.values() {
+        for seat in at.seats.values().filter(|seat| !state.severed.contains(&seat.node)).collect::<Vec<_>>() {
             if let Some(proxy) = state.proxies.get_mut(&seat.node) {
                 proxy.good = proxy.wanted.clone();
             }
@@ -152,8 +153,9 @@ impl Mesh for Fake {
     ) -> Result<Effect, MeshError> {
         let mut state = self.state.borrow_mut();
         let asked = state.now();
-        if state.stopped && state.is(Defect::FaultsNeedControlPlane) {
-            return Err(MeshError::ControlPlane("it is stopped".into()));
+        let unreachable = state.stopped || at.seats.values().any(|seat| state.is_severed(&seat.node));
+        if unreachable && state.is(Defect::FaultsNeedControlPlane) {
+            return Err(MeshError::ControlPlane("it cannot be reached".into()));
         }
         let mut wanted = Armed { faults: plan.faults.clone(), here: armed.clone() };
         if state.is(Defect::FaultsStay) {
@@ -174,7 +176,13 @@ impl Mesh for Fake {
 
     fn logs(&self, folder: &Path) -> Logs {
         let file = |name: &str| folder.join(name);
-        Logs { outbound: file("out.log"), inbound: file("in.log"), tries: file("tries.log"), own: file("own.log") }
+        Logs {
+            outbound: file("out.log"),
+            inbound: file("in.log"),
+            tries: file("tries.log"),
+            states: Vec::new(),
+            own: file("own.log"),
+        }
     }
 
     fn read_access(
@@ -214,6 +222,27 @@ impl Mesh for Fake {
         let asked = state.now();
         state.stopped = false;
         state.tell(at)?;
+        Ok(state.effect(asked))
+    }
+
+    async fn sever(&self, at: &Bindings) -> Result<Effect, MeshError> {
+        let mut state = self.state.borrow_mut();
+        let asked = state.now();
+        let everybody = state.is(Defect::SeversEverybody);
+        let nodes = at.seats.values().map(|seat| seat.node.clone());
+        let nodes: Vec<String> = nodes.chain(state.proxies.keys().filter(|_| everybody).cloned()).collect();
+        state.severed.extend(nodes);
+        Ok(state.effect(asked))
+    }
+
+    async fn rejoin(&self, at: &Bindings, _by: Stamp) -> Result<Effect, MeshError> {
+        let mut state = self.state.borrow_mut();
+        let asked = state.now();
+        let rejoined = |node: &String| at.seats.values().any(|seat| seat.node == *node);
+        state.severed.retain(|node| !rejoined(node));
+        if !state.stopped {
+            state.tell(at)?;
+        }
         Ok(state.effect(asked))
     }
 

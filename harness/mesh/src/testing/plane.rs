@@ -2,8 +2,8 @@
 
 use super::{Call, Defect, Seen, Trouble, fake::ProxyConfig, state::State};
 use squall_model::{
-    Calls, Destination, Fault, FaultKind, Filter, Fraction, InFlight, InstanceId, Level, PolicyKind, RetryOn,
-    ServiceName, Target, Touch,
+    AnswerCode, Calls, Destination, Fault, FaultKind, Filter, Fraction, InFlight, InstanceId, Level, PolicyKind,
+    RetryOn, ServiceName, Target, Touch,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -115,14 +115,15 @@ fn touched(state: &mut State, layer: &[Fault], at: Level, call: &Call) -> (Optio
     for fault in layer {
         let (of, level, touch, share) = match &fault.does {
             FaultKind::Touch { on, touch } => (&on.of, on.level, *touch, on.share),
-            FaultKind::Outage { of } => (of, Level::Tries, Touch::Abort(503), Fraction::ALL),
             _ => continue,
         };
         if level != at || share == Fraction::ZERO || !concerns(state.defect, of, call, &call.to) {
             continue;
         }
         match touch {
-            Touch::Abort(with) => status = status.or(Some(with)),
+            Touch::Abort(AnswerCode::Status(with)) => status = status.or(Some(with)),
+            // The calls of the contract are plain HTTP.
+            Touch::Abort(AnswerCode::Grpc(_)) => {}
             Touch::Delay(_) if state.is(Defect::DelaysAreNotWaitedFor) => {}
             Touch::Delay(time) => held += time,
         }

@@ -2,7 +2,9 @@
 
 use super::{Case, Expectation, Expected, Ground, Step};
 use crate::{Bindings, Desired, Mesh, MeshError};
-use squall_model::{Act, Effect, FaultId, FaultKind, InstanceId, PolicyId, ServiceName, Topology};
+use squall_model::{
+    Act, Damage, Effect, FaultId, FaultKind, InstanceId, Place, PolicyId, ServiceName, Topology, Wires,
+};
 use std::collections::BTreeSet;
 
 /// Checks a case.
@@ -88,7 +90,7 @@ impl<'p, G: Ground> Play<'p, G> {
     async fn follow(&mut self, id: FaultId, here: bool) -> Result<Option<Effect>, MeshError> {
         let by = self.ground.soon();
         match self.case.plan.fault(id).map(|fault| &fault.does) {
-            Some(FaultKind::Touch { .. } | FaultKind::Outage { .. }) => {
+            Some(FaultKind::Touch { .. }) => {
                 if here {
                     self.armed.insert(id)
                 } else {
@@ -103,9 +105,22 @@ impl<'p, G: Ground> Play<'p, G> {
                     if here { mesh.stop_control_plane().await } else { mesh.start_control_plane(&self.at, by).await };
                 effect.map(Some)
             }
+            Some(FaultKind::Wire { of: Wires::Of(place), damage: Damage::Cut }) => {
+                let there = self.seats_in(place);
+                let mesh = self.ground.mesh();
+                let effect = if here { mesh.sever(&there).await } else { mesh.rejoin(&there, by).await };
+                effect.map(Some)
+            }
             Some(FaultKind::Resized { service, to }) => self.grow(service, *to as usize).await,
             _ => Err(MeshError::ControlPlane(format!("this contract has no way to do what fault {} does", id.0))),
         }
+    }
+
+    /// Those who lose their control plane when a site is cut off. The wires themselves are no business of a mesh.
+    fn seats_in(&self, place: &Place) -> Bindings {
+        let mut there = self.at.clone();
+        there.seats.retain(|id, _| self.topology.place_of(id) == Some(place));
+        there
     }
 
     /// New instances are configured before their callers know of them.

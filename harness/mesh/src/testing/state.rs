@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) defect: Option<Defect>,
     pub(super) armed: BTreeMap<String, Armed>,
     pub(super) stopped: bool,
+    /// Nodes that cannot reach the control plane.
+    pub(super) severed: BTreeSet<String>,
     pub(super) clock: u64,
 }
 
@@ -55,8 +57,9 @@ impl State {
     /// Gives every seat's proxy what it should have. Who rejects it is an error, and has everything taken back.
     pub(super) fn tell(&mut self, at: &Bindings) -> Result<(), MeshError> {
         for seat in at.seats.values() {
+            let hears = !self.is_severed(&seat.node) || self.is(Defect::TellsTheSevered);
             let Some(proxy) = self.proxies.get_mut(&seat.node) else { continue };
-            if proxy.trouble.is_none() {
+            if proxy.trouble.is_none() && hears {
                 proxy.holds = proxy.wanted.clone();
             }
         }
@@ -69,7 +72,27 @@ impl State {
             }
             return Err(MeshError::Rejected { instance, words: "this proxy likes nothing".into() });
         }
-        self.lagging(at, |proxy| matches!(proxy.trouble, Some(Trouble::Paused | Trouble::Dead)), "did not acknowledge")
+        let at = self.awaited(at);
+        self.lagging(
+            &at,
+            |proxy| matches!(proxy.trouble, Some(Trouble::Paused | Trouble::Dead)),
+            "did not acknowledge",
+        )?;
+        let unheard = |proxy: &Proxy| proxy.trouble.is_none() && proxy.holds != proxy.wanted;
+        self.lagging(&at, unheard, "did not acknowledge")
+    }
+
+    pub(super) fn is_severed(&self, node: &str) -> bool {
+        self.severed.contains(node)
+    }
+
+    /// The seats whose proxies are waited for.
+    pub(super) fn awaited(&self, at: &Bindings) -> Bindings {
+        let mut at = at.clone();
+        if !self.is(Defect::WaitsForTheSevered) {
+            at.seats.retain(|_, seat| !self.severed.contains(&seat.node));
+        }
+        at
     }
 
     /// An error that names those of whom this is true.
@@ -131,7 +154,6 @@ fn is_aimed_at(fault: &Fault, instance: &InstanceId, at_the_whole_service: bool)
             return on.of.from.as_ref().is_none_or(|f| *f == instance.service);
         }
         FaultKind::Touch { on, .. } => &on.of,
-        FaultKind::Outage { of } => of,
         _ => return false,
     };
     of.to.as_ref().is_none_or(|to| {

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{Bindings, Desired, Mesh, MeshError};
 use squall_model::{
-    Calls, Fault, FaultId, FaultKind, Fraction, Instance, InstanceId, Level, Plan, Policy, PolicyId, PolicyKind,
-    RetryOn, Service, Stamp, Target, Topology, Touch, Traffic, When,
+    AnswerCode, Calls, Fault, FaultId, FaultKind, Fraction, Instance, InstanceId, Level, Plan, Policy, PolicyId,
+    PolicyKind, RetryOn, Service, Stamp, Target, Topology, Touch, Traffic, When,
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -58,11 +58,11 @@ fn troubled() -> Plan {
     let of = Calls { to: Some(Target::service("reviews".into())), ..Calls::default() };
     let says = PolicyKind::Retries { of: of.clone(), up_to: 2, on: vec![RetryOn::FiveHundreds], elsewhere: false };
     let on = Traffic { share: Fraction::ALL, level: Level::Tries, of };
-    let does = FaultKind::Touch { on, touch: Touch::Abort(451) };
+    let does = FaultKind::Touch { on, touch: Touch::Abort(AnswerCode::Status(451)) };
     Plan {
         policies: vec![Policy { id: PolicyId(0), own: true, says }],
         faults: vec![Fault { id: FaultId(0), does, when: When::Standing }],
-        ..plan(Topology { services: vec![web, reviews] })
+        ..plan(Topology { services: vec![web, reviews], ..Topology::default() })
     }
 }
 

@@ -149,6 +149,27 @@ impl Keeper {
         }
     }
 
+    /// Pauses a process and its group, and waits until every thread of it stands still.
+    ///
+    /// # Errors
+    /// As [`signal`](Keeper::signal); [`PlaceError::StillRuns`] at the deadline.
+    pub async fn pause(&self, process: &ProcessHandle, deadline: Instant) -> Result<(), PlaceError> {
+        let since = Instant::now();
+        self.signal(process.id, Signal::Pause).await?;
+        loop {
+            match os::stands_still(process.pid) {
+                Ok(true) => return Ok(()),
+                Ok(false) if Instant::now() < deadline => {}
+                Ok(false) => {
+                    let (name, pid) = (process.name.clone(), process.pid);
+                    return Err(PlaceError::StillRuns { name, pid, waited: since.elapsed() });
+                }
+                Err(_) => return Err(PlaceError::Exited { id: process.id }),
+            }
+            look_again().await;
+        }
+    }
+
     /// News of the processes from now on. A listener that falls 4096 behind misses some; [`ends`](Keeper::ends) has all.
     #[must_use]
     pub fn lives(&self) -> broadcast::Receiver<Life> {
@@ -239,6 +260,12 @@ impl Shared {
     fn child(&self) -> std::sync::MutexGuard<'_, Option<Child>> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A process has no way to say that it stands still but to be looked at.
+#[expect(clippy::disallowed_methods, reason = "this is the interval of looking, not a wait for luck")]
+async fn look_again() {
+    tokio::time::sleep(Duration::from_micros(200)).await;
 }
 
 async fn wait_over(standing: &mut watch::Receiver<Standing>) -> Standing {

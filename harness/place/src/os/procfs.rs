@@ -18,6 +18,22 @@ pub(crate) fn own_identity() -> io::Result<Identity> {
     read_stat(Path::new("/proc/self/stat"))
 }
 
+/// Do all threads of a process stand still (SIGSTOP, group stop)? Not found: it is gone.
+pub(crate) fn stands_still(pid: u32) -> io::Result<bool> {
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread that ended meanwhile does not run.
+        let Ok(stat) = fs::read_to_string(task?.path().join("stat")) else { continue };
+        if state(&stat).is_some_and(|state| state != "T") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn state(stat: &str) -> Option<&str> {
+    stat.rsplit_once(") ")?.1.split_ascii_whitespace().next()
+}
+
 /// All processes whose parent is `pid`, zombies left out.
 pub(crate) fn children_of(pid: u32) -> Vec<u32> {
     pids()
@@ -126,6 +142,14 @@ mod tests {
     #[test]
     fn a_pid_that_nobody_has_is_not_found() {
         assert_eq!(identity(u32::MAX).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn the_state_is_seen_through_any_name() {
+        assert_eq!(state("7 (a) R ) T 1 1"), Some("T"));
+        assert_eq!(state("7 a"), None);
+        assert!(!stands_still(std::process::id()).unwrap());
+        assert_eq!(stands_still(u32::MAX).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

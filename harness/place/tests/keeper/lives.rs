@@ -83,7 +83,8 @@ fn pause_and_resume() {
         until(GONE, || is("T"));
         keeper.signal(handle.id, Signal::Resume).await.unwrap();
         until(GONE, || is("S"));
-        keeper.signal(handle.id, Signal::Pause).await.unwrap();
+        keeper.pause(&handle, soon()).await.unwrap();
+        until(GONE, || is("T"));
         let alive = keeper.wait_exit(handle.id, Instant::now()).await.unwrap_err();
         assert!(matches!(alive, PlaceError::StillAlive { .. }), "{alive}");
         keeper.signal(handle.id, Signal::Kill).await.unwrap();

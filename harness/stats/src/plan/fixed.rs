@@ -49,7 +49,7 @@ fn shown(fence: &Fence, truth: f64, spread: f64) -> Option<f64> {
     if p >= fence.at {
         return None;
     }
-    first_calls(|n| {
+    first_calls(LOOK_EVERY as f64, HORIZON, |n| {
         let k = (p * n + spread * (n * p * (1.0 - p)).sqrt()).ceil();
         k <= n && fence.within(n, k)
     })
@@ -62,22 +62,23 @@ fn broken(fence: &Fence, truth: f64, spread: f64) -> Option<f64> {
     if p <= fence.at {
         return None;
     }
-    first_calls(|n| {
+    first_calls(LOOK_EVERY as f64, HORIZON, |n| {
         let k = (p * n - spread * (n * p * (1.0 - p)).sqrt()).floor();
         k >= 0.0 && fence.beyond(n, k)
     })
 }
 
-/// The smallest number of calls for which `decided`, false and then true.
-fn first_calls(decided: impl Fn(f64) -> bool) -> Option<f64> {
-    let mut enough = LOOK_EVERY as f64;
+/// The smallest number of calls for which `decided`, false and then true, looked for from `first` up; `None` if it is
+/// above `horizon`.
+pub(super) fn first_calls(first: f64, horizon: f64, decided: impl Fn(f64) -> bool) -> Option<f64> {
+    let mut enough = first;
     while !decided(enough) {
         enough *= 2.0;
-        if enough > HORIZON {
+        if enough > horizon {
             return None;
         }
     }
-    let mut too_few = if enough > LOOK_EVERY as f64 { enough / 2.0 } else { 0.0 };
+    let mut too_few = if enough > first { enough / 2.0 } else { 0.0 };
     while enough - too_few > 1.0 {
         let middle = f64::midpoint(too_few, enough).floor();
         if decided(middle) {

@@ -1,42 +1,26 @@
 //! The distribution of (calls, hits) of a test that has not decided, carried from look to look.
 
-use crate::share::{Counts, Design, Fence, LOOK_EVERY};
+use super::window::{Outcome, Window};
+use crate::share::{Design, Fence, LOOK_EVERY};
 use statrs::function::factorial::ln_binomial;
 
 /// How the looks are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// As the test itself looks.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "error rates are proven on the test's own looks; plans may stretch them")
-    )]
+pub enum Looks {
+    /// At every call (unit, pair): what whoever may conclude at any call could see.
+    EveryCall,
+    /// As the test itself looks: every [`LOOK_EVERY`] calls, at every unit or pair.
     AsTested,
-    /// As the test up to 4,000 calls, then every half percent of the calls made.
+    /// As the test up to 4,000 calls, then every half percent of the calls made; of pairs every fifth of a percent. For
+    /// plans only.
     Stretching,
-}
-
-/// Cumulative chances at a look.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Outcome {
-    pub(crate) holds: f64,
-    pub(crate) violated: f64,
-    pub(crate) contradicted: f64,
-    /// Given up because each single chance was too small to follow; in none of the others.
-    pub(crate) trimmed: f64,
-}
-
-impl Outcome {
-    pub(crate) fn decided(&self) -> f64 {
-        self.holds + self.violated + self.contradicted
-    }
 }
 
 /// The dynamic programme. A layer for each set of fences that the evidence has shown to be kept so far: one of a
 /// range's two may be crossed long before the other.
 pub(crate) struct Lattice {
     truth: f64,
-    pace: Pace,
+    looks: Looks,
     end: u64,
     trim: f64,
     n: u64,
@@ -49,14 +33,14 @@ pub(crate) struct Lattice {
 
 impl Lattice {
     /// At no calls. Chances below `trim` are not followed.
-    pub(crate) fn new(design: &Design, truth: f64, pace: Pace, trim: f64) -> Self {
+    pub(crate) fn new(design: &Design, truth: f64, looks: Looks, trim: f64) -> Self {
         Self {
             truth,
-            pace,
+            looks,
             end: u64::MAX,
             trim,
             n: 0,
-            layers: [Window { start: 0, chances: vec![1.0] }, Window::default(), Window::default()],
+            layers: [Window::certain(), Window::default(), Window::default()],
             edges: design.fences().iter().map(Edge::new).collect(),
             kernel: Kernel::default(),
             outcome: Outcome::default(),
@@ -96,41 +80,35 @@ impl Lattice {
         let before = std::mem::take(&mut self.layers);
         for (kept, window) in before.iter().enumerate() {
             self.cost += (window.chances.len() * self.kernel.chances.len()) as u64;
-            self.sort_in(kept, &window.convolved(&self.kernel));
+            self.sort_in(kept, &window.after(&self.kernel));
         }
         for layer in &mut self.layers {
-            self.outcome.trimmed += layer.trim(self.trim);
+            self.outcome.untracked += layer.trim(self.trim);
         }
         self.cost += LOOK_COST;
         self.outcome
     }
 
     fn stride(&self) -> u64 {
-        let stride = match self.pace {
-            Pace::AsTested => LOOK_EVERY,
-            Pace::Stretching => (self.n / 200 / LOOK_EVERY).max(1) * LOOK_EVERY,
+        let stride = match self.looks {
+            Looks::EveryCall => 1,
+            Looks::AsTested => LOOK_EVERY,
+            Looks::Stretching => (self.n / 200 / LOOK_EVERY).max(1) * LOOK_EVERY,
         };
         stride.min(self.end.saturating_sub(self.n))
     }
 
     /// The look itself: what has crossed leaves, the rest stays in the layer of what it has shown.
     fn sort_in(&mut self, kept: usize, window: &Window) {
-        let all = (1 << self.edges.len()) - 1;
-        for (hits, &chance) in (window.start..).zip(&window.chances) {
+        for (hits, chance) in window.iter() {
             let (mut within, mut beyond) = (kept, 0usize);
             for (i, edge) in self.edges.iter().enumerate() {
-                let k = edge.count(self.n, hits);
+                let k = edge.fence.counts.count(self.n, hits);
                 within |= usize::from(edge.within.is_some_and(|last| k <= last)) << i;
                 beyond |= usize::from(k >= edge.beyond) << i;
             }
-            if within & beyond != 0 || beyond.count_ones() > 1 {
-                self.outcome.contradicted += chance;
-            } else if beyond != 0 {
-                self.outcome.violated += chance;
-            } else if within == all {
-                self.outcome.holds += chance;
-            } else {
-                self.layers[within].add(hits, chance);
+            if let Some(layer) = self.outcome.sort(chance, within, beyond, self.edges.len()) {
+                self.layers[layer].add(hits, chance);
             }
         }
     }
@@ -139,15 +117,9 @@ impl Lattice {
 /// A look finds four thresholds: some tens of evaluations.
 const LOOK_COST: u64 = 5_000;
 
-/// Chances of consecutive numbers of hits.
-#[derive(Debug, Default)]
-struct Window {
-    start: u64,
-    chances: Vec<f64>,
-}
-
 impl Window {
-    fn convolved(&self, kernel: &Kernel) -> Self {
+    /// After the calls of `kernel`.
+    fn after(&self, kernel: &Kernel) -> Self {
         if self.chances.is_empty() {
             return Self::default();
         }
@@ -163,34 +135,6 @@ impl Window {
             }
         }
         Self { start: self.start + kernel.start, chances }
-    }
-
-    fn add(&mut self, hits: u64, chance: f64) {
-        if self.chances.is_empty() {
-            self.start = hits;
-        }
-        if hits < self.start {
-            let missing = (self.start - hits) as usize;
-            self.chances.splice(0..0, std::iter::repeat_n(0.0, missing));
-            self.start = hits;
-        }
-        let index = (hits - self.start) as usize;
-        if index >= self.chances.len() {
-            self.chances.resize(index + 1, 0.0);
-        }
-        self.chances[index] += chance;
-    }
-
-    /// Drops the ends that are too small to follow; their sum.
-    fn trim(&mut self, below: f64) -> f64 {
-        let kept = |chance: &f64| *chance >= below;
-        let first = self.chances.iter().position(kept).unwrap_or(self.chances.len());
-        let past = self.chances.iter().rposition(kept).map_or(first, |last| last + 1);
-        let lost = self.chances[..first].iter().chain(&self.chances[past..]).sum();
-        self.chances.truncate(past);
-        self.chances.drain(..first);
-        self.start += first as u64;
-        lost
     }
 }
 
@@ -236,13 +180,6 @@ struct Edge {
 impl Edge {
     fn new(fence: &Fence) -> Self {
         Self { fence: *fence, within: None, beyond: 1 }
-    }
-
-    fn count(&self, n: u64, hits: u64) -> u64 {
-        match self.fence.counts {
-            Counts::Hits => hits,
-            Counts::Misses => n - hits,
-        }
     }
 
     fn advance(&mut self, n: u64, stride: u64) {

@@ -159,7 +159,7 @@ fn the_lattice_is_the_enumeration_of_every_path() {
 fn stretched_looks_cost_half_a_percent() {
     let design = promise(Promise::AtLeast(0.999));
     let planned = calls_to_decide(&design, 0.99975).unwrap();
-    let mut tested = Lattice::new(&design, 0.99975, Pace::AsTested, 1e-9);
+    let mut tested = Lattice::new(&design, 0.99975, Looks::AsTested, 1e-9);
     while tested.step().decided() < 0.99 {}
     assert!(
         planned.most >= tested.n() && planned.most - tested.n() <= tested.n() / 200 + 20,

@@ -19,6 +19,14 @@ impl Counts {
         }
     }
 
+    /// This fence's count among `n` calls with `hits` hits.
+    pub(crate) fn count(self, n: u64, hits: u64) -> u64 {
+        match self {
+            Self::Hits => hits,
+            Self::Misses => n - hits,
+        }
+    }
+
     /// A share of hits, as a share of what this fence counts (and back).
     pub(crate) fn share(self, hits: f64) -> f64 {
         match self {
@@ -42,15 +50,43 @@ pub(crate) struct Fence {
     pub(crate) need_beyond: f64,
 }
 
+/// What bounds computed in doubles may be wrong by.
+const ROUNDING: f64 = 1e-6;
+
+/// What a call can add at most to the logarithms of the two martingales.
+pub(super) struct Won {
+    pub(super) within: f64,
+    pub(super) beyond: f64,
+}
+
 impl Fence {
     /// Is the evidence at `k` of `n` enough to exclude that the share lies beyond the fence?
     pub(crate) fn within(&self, n: f64, k: f64) -> bool {
-        self.need_within.is_finite() && self.ln_within(n, k) >= self.need_within
+        self.short_of_within(n, k) <= 0.0
     }
 
     /// Is the evidence at `k` of `n` enough to exclude that the share lies within the fence?
     pub(crate) fn beyond(&self, n: f64, k: f64) -> bool {
-        self.ln_beyond(n, k) >= self.need_beyond
+        self.short_of_beyond(n, k) <= 0.0
+    }
+
+    /// What the logarithm of the martingale against "`at` or more" still lacks, or less than that while it is positive:
+    /// no likelihood ratio in the mixture exceeds that of the measured share, which costs next to nothing to know.
+    pub(super) fn short_of_within(&self, n: f64, k: f64) -> f64 {
+        let at_least = self.need_within - if k < self.at * n { self.ln_best(n, k) } else { 0.0 };
+        if at_least > ROUNDING { at_least } else { self.need_within - self.ln_within(n, k) }
+    }
+
+    /// As [`Self::short_of_within`], against "`at` or less".
+    pub(super) fn short_of_beyond(&self, n: f64, k: f64) -> f64 {
+        let at_least = self.need_beyond - if k > self.at * n { self.ln_best(n, k) } else { 0.0 };
+        if at_least > ROUNDING { at_least } else { self.need_beyond - self.ln_beyond(n, k) }
+    }
+
+    /// Logarithm of the likelihood ratio of the measured share to `at`: `n KL(k/n, at)`.
+    fn ln_best(&self, n: f64, k: f64) -> f64 {
+        let share = k / n;
+        times(k, (share / self.at).ln()) + times(n - k, (-share).ln_1p() - (-self.at).ln_1p())
     }
 
     /// Logarithm of the martingale against "the share is `at` or more": `½ L(good)/L(at) + ½ ∫ L(p)/L(at) dJ(p)`, `J`
@@ -80,6 +116,12 @@ impl Fence {
             tails.upper - (2.0 * (1.0 - self.at).sqrt().asin()).ln()
         };
         self.wager(n, k, self.bad, mixture)
+    }
+
+    /// The most that one call adds to either logarithm: against "`at` or more" what it does not count, `(1 - p) / (1 -
+    /// at)` at most for any `p` on the other side; against "`at` or less" what it counts, `p / at` at most.
+    pub(super) fn most_won(&self) -> Won {
+        Won { within: -(-self.at).ln_1p(), beyond: -self.at.ln() }
     }
 
     fn wager(&self, n: f64, k: f64, point: f64, mixture: impl Fn() -> f64) -> f64 {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::{Lattice, Outcome, Pace};
+use crate::plan::{Lattice, Looks, Outcome};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -222,8 +222,8 @@ proptest! {
         let fewer: Vec<bool> = (0..n).map(|_| random.random_bool(share)).collect();
         let more: Vec<bool> = fewer.iter().map(|hit| *hit || random.random_bool(extra)).collect();
         let (fewer, more) = (after(Promise::AtMost(f0), fewer), after(Promise::AtMost(f0), more));
-        prop_assert!(!more.crossed[0].within || fewer.crossed[0].within);
-        prop_assert!(!fewer.crossed[0].beyond || more.crossed[0].beyond);
+        prop_assert!(!more.watched[0].within.crossed || fewer.watched[0].within.crossed);
+        prop_assert!(!fewer.watched[0].beyond.crossed || more.watched[0].beyond.crossed);
         if more.decision() == Decision::Holds {
             prop_assert_eq!(fewer.decision(), Decision::Holds);
             prop_assert!(fewer.decided_at() <= more.decided_at());
@@ -265,7 +265,7 @@ proptest! {
 
 /// What the test ever decides within `calls`, by exact dynamic programming over its own looks.
 fn ever(design: &Design, truth: f64, calls: u64) -> Outcome {
-    let mut lattice = Lattice::new(design, truth, Pace::AsTested, 1e-18);
+    let mut lattice = Lattice::new(design, truth, Looks::AsTested, 1e-18);
     while lattice.n() < calls {
         lattice.step();
     }
@@ -276,18 +276,18 @@ fn ever(design: &Design, truth: f64, calls: u64) -> Outcome {
 fn at_the_limit_the_real_error_rates_are_kept_exactly() {
     let risk = Risk::default();
     for (f0, calls) in [(0.001, 60_000), (0.01, 30_000), (0.1, 10_000), (0.5, 6_000)] {
-        let Outcome { holds, violated, trimmed, .. } = ever(&design(Promise::AtMost(f0)), f0, calls);
-        assert!(violated + trimmed <= risk.alpha, "{f0}: violated {violated:e} of the true promises");
+        let Outcome { holds, violated, untracked, .. } = ever(&design(Promise::AtMost(f0)), f0, calls);
+        assert!(violated + untracked <= risk.alpha, "{f0}: violated {violated:e} of the true promises");
         assert!(violated > risk.alpha / 100.0, "{f0}: {violated:e} wastes the error rate");
-        assert!(holds + trimmed <= risk.beta, "{f0}: held {holds:e} of the promises broken by a hair");
+        assert!(holds + untracked <= risk.beta, "{f0}: held {holds:e} of the promises broken by a hair");
         assert!(holds > risk.beta / 10.0, "{f0}: {holds:e} wastes the error rate");
     }
     for (lo, hi) in [(0.08, 0.12), (0.4, 0.6), (0.05, 0.9)] {
         let range = design(Promise::Between(lo, hi));
         for truth in [lo, hi] {
-            let Outcome { holds, violated, trimmed, .. } = ever(&range, truth, 6_000);
-            assert!(violated + trimmed <= risk.alpha, "{lo} to {hi} at {truth}: {violated:e}");
-            assert!(holds + trimmed <= risk.beta, "{lo} to {hi} at {truth}: {holds:e}");
+            let Outcome { holds, violated, untracked, .. } = ever(&range, truth, 6_000);
+            assert!(violated + untracked <= risk.alpha, "{lo} to {hi} at {truth}: {violated:e}");
+            assert!(holds + untracked <= risk.beta, "{lo} to {hi} at {truth}: {holds:e}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod streams;
+
 use squall_model::{CallRecord, ClientEnd, Stamp};
 use squall_traffic::{Arrivals, Endpoint, Line, LoadThread, Request, Run, Shape, Start, Summary};
 use std::{

@@ -2,7 +2,8 @@ use crate::testing::{BORDER, EMPTY, calls, every, finding, no, units, verdict};
 use proptest::prelude::*;
 use squall_evidence::testing::{Hop, Scene, calls_to, faulty, plan, span, target, touch};
 use squall_model::{
-    Act, Anchor, FaultId, Level, Measured, Only, Outcome, Phase, Population, Shedder, Touch, Unit, Verdict, When, Which,
+    Act, Anchor, AnswerCode, FaultId, Level, Measured, Only, Outcome, Phase, Population, Shedder, Touch, Unit, Verdict,
+    When, Which,
 };
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ fn every_outcome_is_told_from_its_opposite() {
         (Outcome::Refused, vec![Hop::Refused(1)], vec![Hop::Status(1, 503)]),
         (Outcome::Reset, vec![Hop::Broken(1)], vec![Hop::Refused(1)]),
         (Outcome::Denied, vec![Hop::Denied(1)], vec![Hop::Status(1, 403)]),
-        (Outcome::Answered(503), vec![Hop::Aborted(1, 503)], vec![Hop::Status(1, 500)]),
+        (Outcome::Answered(AnswerCode::Status(503)), vec![Hop::Aborted(1, 503)], vec![Hop::Status(1, 500)]),
         (reach(2), vec![Hop::Aborted(1, 503), Hop::Ok(2)], vec![Hop::Aborted(2, 503), Hop::Ok(1)]),
         (Outcome::TriedMoreThan(2), vec![Hop::Aborted(1, 503), Hop::Aborted(1, 503), Hop::Ok(1)], vec![Hop::Ok(1)]),
         (
@@ -75,7 +76,7 @@ fn every_outcome_is_told_from_its_opposite() {
         (Outcome::LoggedWithFlag("UF".into()), vec![Hop::Refused(1)], vec![Hop::Ok(1)]),
     ];
     for (outcome, does, does_not) in table {
-        let aborts = touch(Level::Tries, 50, Which::Service, Touch::Abort(503));
+        let aborts = touch(Level::Tries, 50, Which::Service, Touch::Abort(AnswerCode::Status(503)));
         let scene = |hops: &[Hop]| {
             let mut scene = Scene::new(faulty(plan(), aborts.clone(), When::Standing));
             scene.stood(0);
@@ -119,7 +120,7 @@ fn tries_and_retries_are_units_of_their_own() {
     assert_eq!(measured(units(Unit::Retry, Which::Service), SUCCEED), Measured::Every { against: 0, n: 1 });
     assert_eq!(measured(units(Unit::Try, Which::Instance(1)), SUCCEED), Measured::Every { against: 1, n: 2 });
     assert_eq!(
-        measured(units(Unit::Try, Which::Instance(1)), Outcome::Answered(503)),
+        measured(units(Unit::Try, Which::Instance(1)), Outcome::Answered(AnswerCode::Status(503))),
         Measured::Every { against: 1, n: 2 }
     );
     assert_eq!(measured(units(Unit::Call, Which::Instance(2)), SUCCEED), Measured::Every { against: 0, n: 1 });
@@ -153,7 +154,7 @@ fn onward_calls_are_meant_only_where_their_caller_is_named() {
 
 /// A standing abort of all tries that ends between 200 and 205 ms.
 fn ending(hops: impl Fn(u64) -> [Hop; 1]) -> Scene {
-    let abort = touch(Level::Tries, 100, Which::Service, Touch::Abort(503));
+    let abort = touch(Level::Tries, 100, Which::Service, Touch::Abort(AnswerCode::Status(503)));
     let mut scene = Scene::new(faulty(plan(), abort, span(0, 200)));
     scene.stood(0);
     scene.happened(Act::End(FaultId(0)), 200, 205);

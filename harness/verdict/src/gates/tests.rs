@@ -1,15 +1,16 @@
 use crate::{
     Settings, judge,
-    testing::{calls, every, finding, no, verdict},
+    testing::{calls, every, finding, no, units, verdict},
 };
 use squall_evidence::{
     LifeEnd, Process,
     testing::{Hop, Scene, at, claiming, faulty, plan, reviews, target, touch},
 };
 use squall_model::{
-    Bound, ClaimKind, Dose, FaultId, FaultKind, Fraction, Level, Outcome, Phase, Quantity, ShareBound, Touch, Verdict,
-    When, Which, Why,
+    AnswerCode, Bound, ClaimKind, Condition, Dose, Down, FaultId, FaultKind, Fraction, Happening, Level, Members,
+    MomentRef, Outcome, Part, Phase, Quantity, ShareBound, State, Stick, Touch, Unit, Verdict, When, Which, Why,
 };
+use std::time::Duration;
 
 const SUCCEED: Outcome = Outcome::Succeed(None);
 
@@ -19,8 +20,11 @@ fn whole() -> squall_model::Population {
 
 /// A third of the tries are to be aborted, of each hundred so many are; retried once if `retried`.
 fn aborting(of_hundred: u64, retried: bool) -> Scene {
-    let mut scene =
-        Scene::new(faulty(plan(), touch(Level::Tries, 30, Which::Service, Touch::Abort(503)), When::Standing));
+    let mut scene = Scene::new(faulty(
+        plan(),
+        touch(Level::Tries, 30, Which::Service, Touch::Abort(AnswerCode::Status(503))),
+        When::Standing,
+    ));
     scene.stood(0);
     scene.calls(0, 1, 600, |n| match n % 100 < of_hundred {
         true if retried => vec![Hop::Aborted(1, 503), Hop::Ok(2)],
@@ -58,7 +62,18 @@ fn red_needs_a_fault_no_stronger_than_was_meant() {
 
 #[test]
 fn harm_done_by_less_than_the_fault_is_harm() {
-    let weaker = aborting(10, false);
+    let mut weaker = aborting(10, false);
+    // Instance 1 is ejected, found unhealthy, and both to the end; the only user is led to two instances.
+    weaker.told(1, Condition::Ejected, true, 100);
+    weaker.told(1, Condition::Unhealthy, true, 0);
+    weaker.calls(600, 1, 6, |_| [Hop::Ok(2)]);
+    weaker.seen.calls.iter_mut().for_each(|c| c.user = 1);
+    let ejected = |n| State { is: Condition::Ejected, of: target(Which::Instance(n)) };
+    let state = |is, ever| ClaimKind::State {
+        what: State { is, of: target(Which::Instance(1)) },
+        ever,
+        phase: Phase::Clock { from: Duration::from_millis(10), to: None },
+    };
     let at_least = |share, outcome| ClaimKind::Share {
         of: whole(),
         outcome,
@@ -76,6 +91,10 @@ fn harm_done_by_less_than_the_fault_is_harm() {
         at_least(99, SUCCEED),
         at_most(1, Outcome::Fail),
         failing(None, Some(5_000)),
+        state(Condition::Ejected, false),
+        state(Condition::Unhealthy, false),
+        state(Condition::Healthy, true),
+        every(units(Unit::User, Which::Service), Outcome::ReachOnlyOne(Stick::Instance)),
     ] {
         assert_eq!(verdict(&weaker, harmless.clone()), Verdict::Violated, "{harmless:?}");
     }
@@ -86,6 +105,9 @@ fn harm_done_by_less_than_the_fault_is_harm() {
         at_least(25, Outcome::Fail),
         failing(Some(100_000), None),
         every(whole(), Outcome::Retried),
+        state(Condition::Healthy, false),
+        ClaimKind::Moment { what: Happening::Becomes(ejected(2)), within: Duration::ZERO, of: MomentRef::FaultStart },
+        ClaimKind::Lasts { what: ejected(1), least: None, most: Some(Duration::ZERO) },
     ] {
         assert_eq!(verdict(&weaker, felt.clone()), dosed(Dose::Weaker), "{felt:?}");
     }
@@ -131,7 +153,7 @@ fn a_machine_in_trouble_proves_nothing() {
         because(|s| s.seen.health.loop_lag = 400_000_000),
         because(|s| s.seen.health.slept = true),
         because(|s| {
-            let how = "signal 11".into();
+            let how = "was killed by SIGSEGV".into();
             s.seen.lives.push(LifeEnd { instance: reviews(1), what: Process::Proxy, asked: None, at: at(900), how });
         }),
     ];
@@ -141,17 +163,19 @@ fn a_machine_in_trouble_proves_nothing() {
     3 calls found no free connection
     the engine was held up for 400 ms, 250 ms is allowed
     the machine was suspended
-    the proxy of reviews-1 died by itself (signal 11)
+    the proxy of reviews-1 died by itself: it was killed by SIGSEGV
     ");
 }
 
 #[test]
 fn a_kill_that_was_asked_for_is_no_trouble() {
-    let killed = FaultKind::Killed { of: target(Which::Instance(3)) };
+    let killed =
+        FaultKind::Down { how: Down::Killed, part: Part::Instance, of: Members::Of(target(Which::Instance(3))) };
     let mut scene = Scene::new(faulty(plan(), killed, When::Standing));
     scene.stood(0);
     scene.calls(0, 1, 50, |_| [Hop::Ok(1)]);
     scene.killed(reviews(3), Process::Proxy, 1);
+    scene.killed(reviews(3), Process::Workload, 1);
     assert_eq!(verdict(&scene, every(whole(), SUCCEED)), Verdict::Holds);
 }
 

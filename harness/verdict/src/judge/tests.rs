@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{calls, every, no};
 use squall_evidence::testing::{Hop, Scene, at, claiming, faulty, plan, span, touch};
-use squall_model::{Act, FaultId, Fraction, Level, Outcome, Phase, ShareBound, Touch, When, Which};
+use squall_model::{Act, AnswerCode, FaultId, Fraction, Level, Outcome, Phase, ShareBound, Touch, When, Which};
 
 fn share(outcome: Outcome, at_least: u32) -> ClaimKind {
     let bound = ShareBound::AtLeast(Fraction::percent(at_least));
@@ -10,7 +10,8 @@ fn share(outcome: Outcome, at_least: u32) -> ClaimKind {
 
 /// Calls under a standing fault that is to abort half of the tries, of a run under way; each of them ends so.
 fn under_way(claims: &[ClaimKind], calls: u64, hops: impl Fn(u64) -> Hop) -> (bool, bool) {
-    let plan = faulty(plan(), touch(Level::Tries, 50, Which::Service, Touch::Abort(503)), When::Standing);
+    let plan =
+        faulty(plan(), touch(Level::Tries, 50, Which::Service, Touch::Abort(AnswerCode::Status(503))), When::Standing);
     let mut scene = Scene::new(claims.iter().cloned().fold(plan, claiming));
     scene.stood(0);
     scene.seen.quiet = false;
@@ -59,7 +60,7 @@ fn a_control_run_ends_at_the_first_violation_that_will_stand() {
 
 #[test]
 fn a_cue_that_has_not_come_keeps_later_calls_out() {
-    let abort = touch(Level::Tries, 100, Which::Service, Touch::Abort(503));
+    let abort = touch(Level::Tries, 100, Which::Service, Touch::Abort(AnswerCode::Status(503)));
     let claim = every(calls(Phase::Whole), Outcome::Succeed(None));
     let mut scene = Scene::new(claiming(faulty(plan(), abort, span(100, 200)), claim));
     scene.seen.quiet = false;

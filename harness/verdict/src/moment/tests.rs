@@ -4,11 +4,12 @@ use crate::{
     violated_already,
 };
 use squall_evidence::{
-    Ejection, Process,
+    Process,
     testing::{Hop, Scene, at, claiming, faulty, plan, reviews, span, target, web},
 };
 use squall_model::{
-    Act, Calls, ClaimKind, CounterRecord, FaultId, FaultKind, Happening, Measured, MomentRef, Target, Verdict, Which,
+    Act, AnswerCode, Calls, ClaimKind, Condition, CounterRecord, Down, FaultId, FaultKind, Happening, Measured,
+    Members, MomentRef, Part, State, Target, Verdict, Which,
 };
 use std::time::Duration;
 
@@ -26,11 +27,12 @@ fn instance(number: u32) -> Target {
 
 /// Instance 1 is killed at 200 ms and comes back at 400 ms, confirmed at 404; a call every 2 ms for a second.
 fn killing(hops: impl Fn(u64) -> Hop) -> Scene {
-    let killed = FaultKind::Killed { of: instance(1) };
+    let killed = FaultKind::Down { how: Down::Killed, part: Part::Instance, of: Members::Of(instance(1)) };
     let mut scene = Scene::new(faulty(plan(), killed, span(200, 400)));
     scene.happened(Act::Arm(FaultId(0)), 200, 202);
     scene.happened(Act::End(FaultId(0)), 400, 404);
     scene.killed(reviews(1), Process::Proxy, 200);
+    scene.killed(reviews(1), Process::Workload, 200);
     scene.calls(0, 2, 500, |n| [hops(2 * n)]);
     scene
 }
@@ -143,12 +145,12 @@ fn traffic_that_never_comes_is_too_late_only_if_somebody_waited() {
 }
 
 fn ejected(within: u64, of: MomentRef) -> ClaimKind {
-    claim(Happening::Ejected(instance(2)), within, of)
+    claim(Happening::Becomes(State { is: Condition::Ejected, of: instance(2) }), within, of)
 }
 
 /// In turn over three instances, 2 ms apart; instance 2 fails from 200 ms on, and gets nothing from `out` ms on.
 fn ejecting(out: u64) -> Scene {
-    let fails = FaultKind::Answers { of: instance(2), how: squall_model::Answers::Status(500) };
+    let fails = FaultKind::Answers { of: instance(2), how: squall_model::Answers::With(AnswerCode::Status(500)) };
     let mut scene = Scene::new(faulty(plan(), fails, span(200, 900)));
     scene.happened(Act::Arm(FaultId(0)), 200, 201);
     scene.happened(Act::End(FaultId(0)), 900, 901);
@@ -197,24 +199,6 @@ fn staying_away_is_no_ejection_without_outlier_detection() {
 fn an_ejection_counts_from_a_failure_that_happened() {
     assert_eq!(verdict(&counted(ejecting(232)), ejected(10, MomentRef::Failure(50))), EMPTY);
     assert_eq!(verdict(&counted(ejecting(232)), ejected(10, MomentRef::Failure(0))), EMPTY);
-}
-
-#[test]
-fn a_mesh_that_tells_of_ejections_is_believed() {
-    let told = |from: u64, to: u64| {
-        let mut scene = ejecting(10_000);
-        let ejection = Ejection { by: web(), instance: reviews(2), from: at(from), to: at(to), out: true };
-        scene.seen.ejections.push(Ejection { instance: reviews(3), ..ejection.clone() });
-        scene.seen.ejections.push(Ejection { out: false, ..ejection.clone() });
-        scene.seen.ejections.push(ejection);
-        scene
-    };
-    let within = |scene: &Scene, ms| verdict(scene, ejected(ms, MomentRef::FaultStart));
-    assert_eq!(within(&told(250, 260), 60), Verdict::Holds);
-    assert_eq!(within(&told(250, 260), 55), BORDER);
-    assert_eq!(within(&told(250, 260), 45), Verdict::Violated);
-    let found = finding(&told(250, 260), ejected(60, MomentRef::FaultStart));
-    assert_eq!(found.measured, Measured::Time(Some((49_000_000, 60_000_000))));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use squall_evidence::{
     testing::{Hop, Scene, claiming, faulty, plan, reviews, span, target, touch},
 };
 use squall_model::{
-    Act, Anchor, Bound, ClaimKind, FaultId, FaultKind, Level, Measured, Only, Outcome, Per, Phase, Population,
-    Quantity, SeenBy, Touch, Unit, Verdict, When, Which,
+    Act, Anchor, AnswerCode, Bound, ClaimKind, Down, FaultId, FaultKind, Level, Measured, Members, Only, Outcome, Part,
+    Per, Phase, Population, Quantity, SeenBy, Touch, Unit, Verdict, When, Which,
 };
 
 fn bound(low: Option<u64>, high: Option<u64>) -> Bound {
@@ -77,7 +77,7 @@ fn nothing_is_counted_of_no_calls() {
 
 #[test]
 fn tries_are_counted_where_they_were_seen() {
-    let aborts: FaultKind = touch(Level::Tries, 50, Which::Instance(1), Touch::Abort(503));
+    let aborts: FaultKind = touch(Level::Tries, 50, Which::Instance(1), Touch::Abort(AnswerCode::Status(503)));
     let mut scene = Scene::new(faulty(plan(), aborts, When::Standing));
     scene.stood(0);
     // Of 12 calls: 8 tries at 1, of which 4 are aborted there; 4 refused by 3; 12 answered by 2.
@@ -133,7 +133,8 @@ fn an_instance_that_came_by_growth_counts() {
 
 /// Instance 1 is killed at 101 ms and comes back at 200 ms; the try sent at 100 ms got no answer.
 fn killing(left: bool) -> Scene {
-    let killed = FaultKind::Killed { of: target(Which::Instance(1)) };
+    let killed =
+        FaultKind::Down { how: Down::Killed, part: Part::Instance, of: Members::Of(target(Which::Instance(1))) };
     let mut scene = Scene::new(faulty(plan(), killed, span(101, 200)));
     scene.happened(Act::Arm(FaultId(0)), 101, 102);
     scene.happened(Act::End(FaultId(0)), 200, 203);

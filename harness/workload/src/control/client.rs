@@ -94,6 +94,18 @@ impl Control {
         }
     }
 
+    /// Has a marker with this text written into the ledger; returns when that was done: every try that had ended by then is on
+    /// an earlier line.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub async fn mark(&mut self, text: &str) -> Result<Stamp, ControlError> {
+        match self.ask(&Ask::Mark(text.to_owned())).await? {
+            Say::Done(stamp) => Ok(stamp),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// What the workload is doing.
     ///
     /// # Errors

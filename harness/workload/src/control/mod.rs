@@ -1,8 +1,8 @@
 //! The control socket: one JSON object a line, asked by the runner, answered by the workload.
 //!
 //! The workload greets every client with `{"ready": …}`; then each `{"set": Behaviour}` is answered with
-//! `{"done": Stamp}`, each `{"state": {}}` with `{"state": …}`, `{"quit": {}}` with `{"bye": {}}`, and what cannot be
-//! done with `{"refused": WHY}`.
+//! `{"done": Stamp}`, each `{"mark": TEXT}` with `{"done": Stamp}`, each `{"state": {}}` with `{"state": …}`, `{"quit": {}}` with
+//! `{"bye": {}}`, and what cannot be done with `{"refused": WHY}`.
 
 mod client;
 mod server;
@@ -19,6 +19,7 @@ use squall_model::{Behaviour, InstanceId, Stamp};
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Ask {
     Set(Behaviour),
+    Mark(String),
     State {},
     Quit {},
 }

@@ -1,7 +1,7 @@
 //! The workload's end of the control socket.
 
 use super::{Ask, Ready, Say};
-use crate::service::Service;
+use crate::{clock, service::Service};
 use std::{io, rc::Rc};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -52,6 +52,10 @@ fn obey(service: &Service, ask: Ask) -> Say {
             Ok(stamp) => Say::Done(stamp),
             Err(error) => Say::Refused(error.to_string()),
         },
+        Ask::Mark(text) => {
+            service.ledger.mark(&text);
+            Say::Done(clock::now())
+        }
         Ask::State {} => Say::State(service.state()),
         Ask::Quit {} => Say::Bye {},
     }

@@ -49,6 +49,7 @@ async fn the_protocol_is_lines_of_json() {
     for (ask, begin) in [
         (r#"{"state":{}}"#, r#"{"state":{"in_flight":0,"waiting":0,"served":0,"shed":0,"checks":0}}"#),
         (r#"{"set":{"latency":{"fixed":"0 ms"},"answer":{"status":503},"capacity":null}}"#, r#"{"done":"#),
+        (r#"{"mark":"run-end"}"#, r#"{"done":"#),
         (r#"{"answer":{"status":503}}"#, r#"{"refused":"unknown variant `answer`"#),
         (r#"{"quit":{}}"#, r#"{"bye":{}}"#),
     ] {

@@ -34,9 +34,7 @@ async fn a_marker_passes_a_full_house_and_comes_after_what_has_ended() {
     let hanging = rig.asking("run-2").await;
     rig.crowd(1, 0).await;
 
-    let mut marker = rig.caller().await;
-    marker.say("GET / HTTP/1.1\r\nhost: reviews\r\nx-squall-marker: end \"1\"\r\n\r\n").await;
-    assert_eq!(marker.hear().await.status, 204);
+    rig.control.mark("end \"1\"").await.unwrap();
     drop(hanging);
     let lines = rig.lines(3).await;
     assert!(matches!(&lines[0], LedgerLine::Try(line) if line.id == "run-1"));

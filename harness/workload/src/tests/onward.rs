@@ -2,14 +2,17 @@
 
 use super::rig::{Heard, Peer, Rig, Upstream, eventually};
 use crate::{Endpoint, Onward, OnwardRecord, parse_onward_line};
-use squall_model::Answer;
+use squall_model::{Answer, Protocol};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// A workload that calls these, and their upstreams.
 async fn calling<const N: usize>(names: [&str; N]) -> (Rig, [Upstream; N]) {
     let rig = Rig::with(|config, dir| {
-        config.onward = names.iter().map(|&n| Onward { service: n.into(), via: Endpoint::Unix(dir.join(n)) }).collect();
+        config.onward = names
+            .iter()
+            .map(|&n| Onward { service: n.into(), via: Endpoint::Unix(dir.join(n)), protocol: Protocol::Http })
+            .collect();
         config.onward_log = Some(dir.join("onward"));
     })
     .await;
@@ -142,15 +145,18 @@ async fn the_worst_of_several_is_the_answer_and_all_are_called() {
 }
 
 #[tokio::test]
-async fn a_try_that_is_given_up_gives_up_its_calls() {
-    let (rig, [ratings]) = calling(["ratings"]).await;
+async fn a_try_that_is_given_up_has_its_calls_seen_through() {
+    let (mut rig, [ratings]) = calling(["ratings"]).await;
     let caller = rig.asking("run-1").await;
     let mut upstream = ratings.accept().await;
     upstream.hear_head().await;
     drop(caller);
-    assert_eq!(upstream.hear_out().await.unwrap(), b"");
-    assert_eq!(log(&rig, 1).await[0].status, 0);
     assert_eq!(rig.tries(1).await[0].status, 0);
+    assert_eq!(rig.control.state().await.unwrap().in_flight, 1, "its worker is busy with them");
+    upstream.say(OK).await;
+    assert_eq!(log(&rig, 1).await[0].status, 200);
+    eventually("the worker to be free", async || (rig.control.state().await.unwrap().in_flight == 0).then_some(()))
+        .await;
 }
 
 #[tokio::test]

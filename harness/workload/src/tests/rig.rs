@@ -6,7 +6,7 @@ use crate::{
     socket::{Stream, bind_unix},
 };
 use bytes::BytesMut;
-use squall_model::{Answer, Behaviour, InstanceId, LedgerRecord, Stamp};
+use squall_model::{Answer, Behaviour, InstanceId, LedgerRecord, Protocol, Stamp};
 use std::{
     future::pending,
     io,
@@ -57,6 +57,7 @@ impl Rig {
         let mut config = WorkloadConfig {
             instance: InstanceId { service: "reviews".into(), number: 2 },
             listen: Endpoint::Unix(dir.path().join("listen")),
+            protocol: Protocol::Http,
             control: dir.path().join("control"),
             ledger: dir.path().join("ledger"),
             behaviour: Behaviour::default(),

@@ -148,6 +148,11 @@ impl Holder {
         }
     }
 
+    /// Whether the faults that were ordered last are void: they lapsed, or were refused.
+    pub(super) fn is_void(&self) -> bool {
+        self.order.as_ref().is_some_and(|order| order.phase == Phase::Void && !order.layer.is_empty())
+    }
+
     pub(super) fn outcome(&self, number: u64) -> Option<Result<Acked, Unarmed>> {
         self.outcomes.get(&number).cloned()
     }

@@ -55,6 +55,12 @@ impl FaultChannel {
         self.state.set(node, layer)
     }
 
+    /// Whether the faults that were ordered last for a proxy are void: it has none, whatever was acknowledged before.
+    #[must_use]
+    pub fn has_lapsed(&self, node: &str) -> bool {
+        self.state.is_void(node)
+    }
+
     /// Waits until the proxy has accepted an order. Its worker applies it up to a few milliseconds later.
     ///
     /// # Errors

@@ -72,6 +72,10 @@ impl ChannelState {
         self.changed.send_replace(());
     }
 
+    pub(super) fn is_void(&self, node: &str) -> bool {
+        self.lock().holders.get(node).is_some_and(Holder::is_void)
+    }
+
     pub(super) async fn wait(&self, push: &Push, by: Stamp) -> Result<Acked, Unarmed> {
         let mut changed = self.changed.subscribe();
         let deadline = clock::instant(by);
@@ -121,6 +125,8 @@ impl ChannelState {
 }
 
 impl Desk for ChannelState {
+    async fn admit(&self, _: &str) {}
+
     fn open(&self, node: &str, outlet: Outlet) -> u64 {
         let mut inner = self.lock();
         inner.last_stream += 1;

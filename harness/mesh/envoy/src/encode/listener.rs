@@ -3,7 +3,7 @@
 use super::{
     any,
     cluster::{address, by_ads},
-    duration,
+    duration, number,
     route::slot_name,
     texts,
 };
@@ -12,7 +12,7 @@ use envoy_types::pb::{
     envoy::{
         config::{
             accesslog::v3::{AccessLog, access_log},
-            core::v3::{HttpProtocolOptions, SubstitutionFormatString, substitution_format_string::Format},
+            core::v3::{CidrRange, HttpProtocolOptions, SubstitutionFormatString, substitution_format_string::Format},
             listener::v3::{Filter, FilterChain, Listener, filter::ConfigType},
         },
         extensions::{
@@ -21,7 +21,7 @@ use envoy_types::pb::{
                 http::{fault::v3::HttpFault, router::v3::Router},
                 network::http_connection_manager::v3::{
                     HttpConnectionManager, HttpFilter, Rds,
-                    http_connection_manager::{RouteSpecifier, ServerHeaderTransformation},
+                    http_connection_manager::{InternalAddressConfig, RouteSpecifier, ServerHeaderTransformation},
                     http_filter::ConfigType as HttpConfigType,
                 },
             },
@@ -46,22 +46,33 @@ pub(super) fn outbound(folder: &Path) -> Listener {
     // Upstream log and access log share a file: only within one file is the order of lines the order of events.
     let path = logs::outbound(folder);
     let router = Router { upstream_log: vec![log(&path, logs::TRY)], ..Router::default() };
-    listener("outbound", "out", &at, &router, log(&path, logs::format(Side::Outbound)))
+    listener("outbound", &at, manager("outbound", "out", &router, log(&path, logs::format(Side::Outbound))))
 }
 
 pub(super) fn inbound(folder: &Path) -> Listener {
     // Port 0: the kernel chooses, the proxy tells, and it keeps the port for its whole life.
     let at = squall_mesh::Endpoint::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
-    listener("inbound", "in", &at, &Router::default(), log(&logs::inbound(folder), logs::format(Side::Inbound)))
+    let log = log(&logs::inbound(folder), logs::format(Side::Inbound));
+    let manager = HttpConnectionManager {
+        // Those who come over loopback are callers' proxies: what they say of their own (how much time is left) is believed,
+        // and not taken away as from strangers. What their clients said of the kind they have taken away themselves.
+        use_remote_address: Some(BoolValue { value: true }),
+        internal_address_config: Some(InternalAddressConfig {
+            cidr_ranges: vec![CidrRange { address_prefix: "127.0.0.0".into(), prefix_len: number(8) }],
+            ..InternalAddressConfig::default()
+        }),
+        ..manager("inbound", "in", &Router::default(), log)
+    };
+    listener("inbound", &at, manager)
 }
 
-fn listener(name: &str, prefix: &str, at: &squall_mesh::Endpoint, router: &Router, log: AccessLog) -> Listener {
+fn manager(routes: &str, prefix: &str, router: &Router, log: AccessLog) -> HttpConnectionManager {
     let never = Some(duration(Duration::ZERO));
     let slots = (0..SLOTS).map(|n| filter(&slot_name(n), any(&HttpFault::default())));
-    let manager = HttpConnectionManager {
+    HttpConnectionManager {
         stat_prefix: prefix.to_owned(),
         route_specifier: Some(RouteSpecifier::Rds(Rds {
-            route_config_name: name.to_owned(),
+            route_config_name: routes.to_owned(),
             config_source: Some(by_ads()),
         })),
         http_filters: slots.chain([filter("envoy.filters.http.router", any(router))]).collect(),
@@ -78,11 +89,14 @@ fn listener(name: &str, prefix: &str, at: &squall_mesh::Endpoint, router: &Route
         skip_xff_append: true,
         server_header_transformation: ServerHeaderTransformation::PassThrough as i32,
         ..HttpConnectionManager::default()
-    };
+    }
+}
+
+fn listener(name: &str, at: &squall_mesh::Endpoint, manager: HttpConnectionManager) -> Listener {
     let chain = Filter { name: "http".into(), config_type: Some(ConfigType::TypedConfig(any(&manager))) };
     Listener {
         name: name.to_owned(),
-        stat_prefix: prefix.to_owned(),
+        stat_prefix: manager.stat_prefix,
         address: Some(address(at)),
         filter_chains: vec![FilterChain { filters: vec![chain], ..FilterChain::default() }],
         ..Listener::default()

@@ -14,7 +14,7 @@ use crate::{
     render::{ClusterConfig, LOCAL, ProxyConfig, RouteTable},
     xds::{Kind, Resource, Resources},
 };
-use envoy_types::pb::google::protobuf as wkt;
+use envoy_types::pb::{envoy::config::cluster::v3::Cluster, google::protobuf as wkt};
 use prost::{Message, Name};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -31,7 +31,7 @@ pub fn resources(config: &ProxyConfig, seat: &Seat) -> Resources {
         // Hosts that come by EDS are no part of the cluster: to Envoy it would be the same one, and keep its old version.
         let without_hosts = ClusterConfig { hosts: Vec::new(), ..cluster.clone() };
         let own = if cluster.name == LOCAL { version(cluster) } else { version(&without_hosts) };
-        insert(&mut all, &cluster.name, own, &cluster::cluster(cluster));
+        insert(&mut all, &cluster.name, own, &cluster::cluster(cluster, &seat.folder));
         if let Some(assignment) = cluster::assignment(cluster) {
             insert(&mut all, &cluster.name, version(&cluster.hosts), &assignment);
         }
@@ -59,6 +59,18 @@ pub fn blank(seat: &Seat) -> Resources {
 #[must_use]
 pub fn table_version(resources: &Resources) -> &str {
     resources.get(&Kind::Route, "outbound").map_or("", Resource::version)
+}
+
+/// The clusters whose hosts are checked, each with how many passes bring a host back.
+#[must_use]
+pub fn checks(resources: &Resources) -> BTreeMap<String, u32> {
+    let bodies = resources.iter().filter(|(kind, ..)| **kind == Kind::Cluster);
+    let clusters = bodies.filter_map(|(_, name, one)| Some((name, Cluster::decode(one.body().value.as_slice()).ok()?)));
+    let checked = clusters.filter_map(|(name, cluster)| {
+        let check = cluster.health_checks.into_iter().next()?;
+        Some((name.to_owned(), check.healthy_threshold.map_or(1, |passes| passes.value)))
+    });
+    checked.collect()
 }
 
 fn listeners(seat: &Seat) -> Resources {

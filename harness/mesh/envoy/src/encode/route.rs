@@ -2,7 +2,8 @@
 
 use super::{any, duration, lb_metadata, number};
 use crate::render::{
-    Action, Condition, FaultSlot, Leg, RequestMatch, Retry, Route, RouteTable, SLOTS, SlotTouch, VirtualHost,
+    Action, Condition, FaultSlot, Forward, Leg, RequestMatch, Retry, Route, RouteTable, SLOTS, SOURCE, SlotTouch, USER,
+    VirtualHost,
 };
 use envoy_types::pb::{
     envoy::{
@@ -17,9 +18,9 @@ use envoy_types::pb::{
                 header_matcher::HeaderMatchSpecifier,
                 retry_policy::{RetryHostPredicate, retry_host_predicate},
                 route::Action as PbAction,
-                route_action::{ClusterSpecifier, HashPolicy, hash_policy},
+                route_action::{ClusterSpecifier, HashPolicy, MaxStreamDuration, hash_policy},
                 route_match::PathSpecifier,
-                weighted_cluster::ClusterWeight,
+                weighted_cluster::{ClusterWeight, RandomValueSpecifier},
             },
         },
         extensions::{
@@ -36,6 +37,7 @@ use envoy_types::pb::{
     },
     google::protobuf::BoolValue,
 };
+use squall_model::{AnswerCode, HashKey};
 use std::{collections::HashMap, time::Duration};
 
 /// How often a retry asks the load balancer for a host that was not tried before. By default once, which among three hosts
@@ -87,29 +89,62 @@ fn route(route: &Route, version: &str) -> PbRoute {
     let action = match &route.then {
         Action::Answer { status, body } => answer(*status, body),
         Action::AnswerVersion => answer(200, version),
-        Action::Forward { legs, timeout, idle, hashed_by, retry } => PbAction::Route(RouteAction {
-            cluster_specifier: Some(specifier(legs)),
-            metadata_match: match legs.as_slice() {
-                [only] if !only.subset.is_empty() => Some(lb_metadata(&only.subset)),
-                _ => None,
-            },
-            // Zero: no timeout. Left out it would be 15 s.
-            timeout: Some(duration(timeout.unwrap_or(Duration::ZERO))),
-            idle_timeout: Some(duration(idle.unwrap_or(Duration::ZERO))),
-            hash_policy: hashed_by.as_deref().map(hash).into_iter().collect(),
-            retry_policy: retry.as_ref().map(retries),
-            ..RouteAction::default()
-        }),
+        Action::Forward(forward) => PbAction::Route(forwarding(forward)),
     };
-    PbRoute { r#match: Some(matching(&route.when)), action: Some(action), ..PbRoute::default() }
+    PbRoute {
+        r#match: Some(matching(&route.when)),
+        request_headers_to_remove: route.drops.clone(),
+        action: Some(action),
+        ..PbRoute::default()
+    }
 }
 
-fn hash(header: &str) -> HashPolicy {
-    let header = hash_policy::Header { header_name: header.to_owned(), ..hash_policy::Header::default() };
-    HashPolicy { policy_specifier: Some(hash_policy::PolicySpecifier::Header(header)), ..HashPolicy::default() }
+fn forwarding(forward: &Forward) -> RouteAction {
+    // Zero: no timeout. Left out it would be 15 s.
+    let neutral = (!forward.own_defaults).then_some(Duration::ZERO);
+    RouteAction {
+        cluster_specifier: Some(specifier(&forward.legs, forward.sticks)),
+        metadata_match: match forward.legs.as_slice() {
+            [only] if !only.subset.is_empty() => Some(lb_metadata(&only.subset)),
+            _ => None,
+        },
+        timeout: forward.timeout.or(neutral).map(duration),
+        idle_timeout: forward.idle.or(neutral).map(duration),
+        max_stream_duration: forward.keeps_deadline.then(|| bound(forward)),
+        hash_policy: forward.hashed_by.as_ref().map(hash).into_iter().collect(),
+        retry_policy: forward.retry.as_ref().map(|retry| retries(retry, forward.own_defaults)),
+        ..RouteAction::default()
+    }
 }
 
-fn specifier(legs: &[Leg]) -> ClusterSpecifier {
+/// How long Envoy waits by default.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The deadline that a request tells (`grpc-timeout`, whatever its protocol), and no longer than the route's own limit, which
+/// Envoy looks for here and not in `timeout` once there is this. Zero: no limit but the deadline.
+fn bound(forward: &Forward) -> MaxStreamDuration {
+    let own = forward.timeout.or(forward.own_defaults.then_some(DEFAULT_TIMEOUT));
+    MaxStreamDuration {
+        max_stream_duration: own.map(duration),
+        grpc_timeout_header_max: Some(duration(own.unwrap_or(Duration::ZERO))),
+        ..MaxStreamDuration::default()
+    }
+}
+
+fn hash(key: &HashKey) -> HashPolicy {
+    use hash_policy::{Cookie, Header, PolicySpecifier};
+    let by_header = |name: &str| PolicySpecifier::Header(Header { header_name: name.into(), ..Header::default() });
+    let specifier = match key {
+        HashKey::User => by_header(USER),
+        HashKey::Header(name) => by_header(name),
+        // Without a time to live: one that the client brings, and none that the proxy makes.
+        HashKey::Cookie(name) => PolicySpecifier::Cookie(Cookie { name: name.clone(), ..Cookie::default() }),
+        HashKey::SourceAddress => by_header(SOURCE),
+    };
+    HashPolicy { policy_specifier: Some(specifier), ..HashPolicy::default() }
+}
+
+fn specifier(legs: &[Leg], sticks: bool) -> ClusterSpecifier {
     match legs {
         [only] => ClusterSpecifier::Cluster(only.cluster.clone()),
         several => ClusterSpecifier::WeightedClusters(WeightedCluster {
@@ -122,12 +157,15 @@ fn specifier(legs: &[Leg]) -> ClusterSpecifier {
                     ..ClusterWeight::default()
                 })
                 .collect(),
+            random_value_specifier: sticks.then_some(RandomValueSpecifier::UseHashPolicy(BoolValue { value: true })),
             ..WeightedCluster::default()
         }),
     }
 }
 
-fn retries(retry: &Retry) -> RetryPolicy {
+/// Envoy's own number of selections is 1.
+fn retries(retry: &Retry, own_defaults: bool) -> RetryPolicy {
+    let again = retry.elsewhere && !own_defaults;
     let previous = RetryHostPredicate {
         name: "envoy.retry_host_predicates.previous_hosts".into(),
         config_type: Some(retry_host_predicate::ConfigType::TypedConfig(any(&PreviousHostsPredicate::default()))),
@@ -139,7 +177,7 @@ fn retries(retry: &Retry) -> RetryPolicy {
         per_try_timeout: retry.per_try.map(duration),
         per_try_idle_timeout: retry.per_try_idle.map(duration),
         retry_host_predicate: if retry.elsewhere { vec![previous] } else { Vec::new() },
-        host_selection_retry_max_attempts: if retry.elsewhere { HOST_SELECTIONS } else { 0 },
+        host_selection_retry_max_attempts: if again { HOST_SELECTIONS } else { 0 },
         ..RetryPolicy::default()
     }
 }
@@ -163,6 +201,7 @@ fn matching(when: &RequestMatch) -> RouteMatch {
 /// A condition as a match of a header or pseudo-header: the only form that fault filters know.
 fn header(condition: &Condition) -> HeaderMatcher {
     let (name, pattern) = match condition {
+        Condition::Has(name) => return has(name),
         Condition::Header(name, value) => (name.as_str(), exactly(value)),
         Condition::Path(path) => (":path", regex(format!(r"{}(\?.*)?", escaped(path)))),
         Condition::Query(query) => (":path", regex(format!(r"[^?]*\?(.*&)?{}(&.*)?", escaped(query)))),
@@ -171,6 +210,14 @@ fn header(condition: &Condition) -> HeaderMatcher {
     HeaderMatcher {
         name: name.to_owned(),
         header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(pattern)),
+        ..HeaderMatcher::default()
+    }
+}
+
+fn has(name: &str) -> HeaderMatcher {
+    HeaderMatcher {
+        name: name.to_owned(),
+        header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
         ..HeaderMatcher::default()
     }
 }
@@ -224,7 +271,10 @@ fn fault(slot: &FaultSlot) -> HttpFault {
         SlotTouch::Abort(status) => {
             fault.abort = Some(FaultAbort {
                 percentage: Some(never()),
-                error_type: Some(ErrorType::HttpStatus(status.into())),
+                error_type: Some(match status {
+                    AnswerCode::Status(status) => ErrorType::HttpStatus(status.into()),
+                    AnswerCode::Grpc(status) => ErrorType::GrpcStatus(status.number().into()),
+                }),
                 ..FaultAbort::default()
             });
             fault.abort_percent_runtime.clone_from(&slot.key);

@@ -35,9 +35,9 @@ fn seat(number: u16) -> Seat {
 fn plain() -> Resources {
     let mut echo = Service::new("echo".into());
     echo.calls = vec!["echo".into()];
-    let topology = Topology { services: vec![echo] };
+    let topology = Topology { services: vec![echo], ..Topology::default() };
     let id = InstanceId { service: "echo".into(), number: 1 };
-    let at = Bindings { seats: [(id, seat(1))].into(), tag: "r1".into() };
+    let at = Bindings { seats: [(id, seat(1))].into(), tag: "r1".into(), ..Bindings::default() };
     let want = Desired { topology: &topology, policies: Vec::new(), faults: &[] };
     resources(&render(&want, &at).unwrap().proxies["p1"], &seat(1))
 }

@@ -1,12 +1,14 @@
 //! Which faults can be armed where: slots of the fault filters, filled from the baseline on at 0 %.
 
 use super::{
-    CALLER, concerns,
+    CALLER, concerns, is_checked,
     requests::{Condition, kind},
 };
 use serde::Serialize;
-use squall_mesh::Refusal;
-use squall_model::{Calls, Fault, FaultId, FaultKind, Filter, InstanceId, Level, ServiceName, Topology, Touch};
+use squall_mesh::{Desired, Refusal};
+use squall_model::{
+    AnswerCode, Calls, Fault, FaultId, FaultKind, Filter, InstanceId, Level, ServiceName, Topology, Touch,
+};
 use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
 /// Fault filters in every chain: so many different faults can stand at one spot.
@@ -33,7 +35,7 @@ pub struct FaultSlot {
 #[serde(rename_all = "snake_case")]
 pub enum SlotTouch {
     /// Answers with this status.
-    Abort(u16),
+    Abort(AnswerCode),
     /// Holds for so long.
     Delay(#[serde(with = "squall_model::duration_text")] Duration),
 }
@@ -45,8 +47,27 @@ pub(crate) fn outbound(faults: &[Fault], caller: &ServiceName, to: &ServiceName)
     slots(here.map(|(id, does, of)| (id, does, kind(&of.filter))), spot)
 }
 
-/// Faults on tries that reach this instance.
-pub(crate) fn inbound(faults: &[Fault], instance: &InstanceId, topology: &Topology) -> Result<Vec<FaultSlot>, Refusal> {
+/// Faults on tries that reach this instance. A check of its health is no try: it names no caller.
+pub(crate) fn inbound(want: &Desired<'_>, instance: &InstanceId) -> Result<Vec<FaultSlot>, Refusal> {
+    let slots = at_callee(want.faults, instance, want.topology)?;
+    let checked = is_checked(want, &instance.service);
+    let names_caller =
+        |slot: &FaultSlot| slot.only.iter().any(|c| matches!(c, Condition::Header(name, _) if name == CALLER));
+    let slots = slots.into_iter().map(|mut slot| {
+        if checked && !names_caller(&slot) {
+            slot.only.insert(Condition::Has(CALLER.into()));
+        }
+        slot
+    });
+    Ok(slots.collect())
+}
+
+/// The slots of faults on tries that reach this instance.
+pub(crate) fn at_callee(
+    faults: &[Fault],
+    instance: &InstanceId,
+    topology: &Topology,
+) -> Result<Vec<FaultSlot>, Refusal> {
     let here = faults.iter().filter(|f| is_at_callee(f, instance, topology)).filter_map(touching);
     let from = |of: &Calls| of.from.as_ref().map(|from| Condition::Header(CALLER.into(), from.to_string()));
     let spot = || format!("tries reaching {instance}");
@@ -73,7 +94,6 @@ fn is_at_caller(fault: &Fault, caller: &ServiceName, to: &ServiceName) -> bool {
 fn is_at_callee(fault: &Fault, instance: &InstanceId, topology: &Topology) -> bool {
     let of = match &fault.does {
         FaultKind::Touch { on, .. } if on.level == Level::Tries => &on.of,
-        FaultKind::Outage { of } => of,
         _ => return false,
     };
     of.to.as_ref().is_none_or(|target| target.instances(topology).contains(instance))
@@ -84,8 +104,6 @@ fn touching(fault: &Fault) -> Option<(FaultId, SlotTouch, &Calls)> {
     match &fault.does {
         FaultKind::Touch { on, touch: Touch::Abort(status) } => Some((fault.id, SlotTouch::Abort(*status), &on.of)),
         FaultKind::Touch { on, touch: Touch::Delay(time) } => Some((fault.id, SlotTouch::Delay(*time), &on.of)),
-        // Until there is a link between the proxies, a cut wire is stood in for by aborts of every try of the claimed calls.
-        FaultKind::Outage { of } => Some((fault.id, SlotTouch::Abort(503), of)),
         _ => None,
     }
 }

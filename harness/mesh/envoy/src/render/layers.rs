@@ -35,7 +35,7 @@ pub fn layers(plan: &Plan, at: &Bindings, armed: &BTreeSet<FaultId>) -> Result<B
 
 /// Every slot of a proxy, on all its ways out and on its way in.
 fn slots_of(plan: &Plan, instance: &InstanceId, topology: &Topology) -> Result<Vec<FaultSlot>, Refusal> {
-    let mut slots = faults::inbound(&plan.faults, instance, topology)?;
+    let mut slots = faults::at_callee(&plan.faults, instance, topology)?;
     for to in topology.service(&instance.service).map_or(&[][..], |s| &s.calls) {
         slots.extend(faults::outbound(&plan.faults, &instance.service, to)?);
     }

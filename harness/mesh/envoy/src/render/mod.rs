@@ -25,12 +25,12 @@ pub use refuse::refusals;
 pub use requests::Condition;
 pub(crate) use routes::probes;
 pub use table::{
-    Action, ClusterConfig, Config, Endpoint, Leg, Limits, Outlier, ProxyConfig, RequestMatch, Retry, Route, RouteTable,
-    VirtualHost,
+    Action, Check, ClusterConfig, Config, Endpoint, Forward, Leg, Limits, Outlier, ProxyConfig, RequestMatch, Retry,
+    Route, RouteTable, VirtualHost,
 };
 
 use squall_mesh::{Bindings, Desired, Refusal};
-use squall_model::{Calls, ServiceName};
+use squall_model::{Calls, PolicyKind, ServiceName, Topology};
 
 /// The authority of our own probes: on every listener, answered by the proxy itself, never sent upstream.
 pub const PROBE: &str = "squall.probe";
@@ -40,6 +40,14 @@ pub const CALLER: &str = "x-squall-caller";
 
 /// The header by which users are known.
 pub const USER: &str = "x-squall-user";
+
+/// The header by which a caller's proxy names its own instance, where calls stick by where they come from: its client connects
+/// over a Unix socket, which has no address to take a hash of.
+pub const SOURCE: &str = "x-squall-source";
+
+/// The header by which a caller's proxy tells how much of its time limit is left (router filter). A callee's workload sees it
+/// where calls keep their deadline; onward it tells the rest as gRPC does, by `grpc-timeout`.
+pub const REST: &str = "x-envoy-expected-rq-timeout-ms";
 
 /// The cluster that leads from a callee's proxy to its own workload.
 pub const LOCAL: &str = "local";
@@ -55,21 +63,30 @@ fn concerns(of: &Calls, caller: &ServiceName, to: &ServiceName) -> bool {
     of.from.as_ref().is_none_or(|from| from == caller) && of.to.as_ref().is_none_or(|target| target.service == *to)
 }
 
+/// Whether Envoy's own defaults stay for the calls of this caller to this service.
+fn has_own_defaults(topology: &Topology, caller: &ServiceName, to: &ServiceName) -> bool {
+    topology.own_defaults.iter().any(|of| concerns(of, caller, to))
+}
+
+/// Whether the instances of a service are checked.
+fn is_checked(want: &Desired<'_>, service: &ServiceName) -> bool {
+    want.policies.iter().any(|policy| matches!(policy, PolicyKind::Check { of, .. } if of == service))
+}
+
 /// Renders every proxy of the bindings.
 ///
 /// # Errors
 /// Where Envoy has no words for what is wanted.
 pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
-    want.policies.iter().try_for_each(|policy| refuse::policy(policy, want.topology))?;
-    want.faults.iter().try_for_each(|fault| refuse::fault(&fault.does))?;
+    refuse::first(want)?;
     let mut config = Config::default();
     for (instance, service, _) in want.topology.instances() {
         let Some(seat) = at.seats.get(&instance) else { continue };
         let proxy = ProxyConfig {
             instance: instance.to_string(),
-            outbound: routes::outbound(want, service)?,
+            outbound: routes::outbound(want, &instance, service)?,
             inbound: routes::inbound(want, &instance, seat)?,
-            clusters: clusters::clusters(want, at, service, seat),
+            clusters: clusters::clusters(want, at, &instance, service, seat),
         };
         config.proxies.insert(seat.node.clone(), proxy);
     }

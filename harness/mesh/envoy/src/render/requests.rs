@@ -22,6 +22,8 @@ pub enum Condition {
     Host(String),
     /// This header, or pseudo-header, with this very value.
     Header(String, String),
+    /// This header, with any value.
+    Has(String),
 }
 
 /// A kind of request: all that is asked of it. Empty: every request.
@@ -46,8 +48,8 @@ pub(crate) fn kind(filter: &Filter) -> Kind {
 ///
 /// A request may be of several kinds and is then under the policies of all of them, while Envoy takes the first route that
 /// matches: so kinds that can meet in one request have a route for that, too.
-pub(crate) fn kinds<'f>(filters: impl Iterator<Item = &'f Filter>) -> Result<Vec<Kind>, Refusal> {
-    let named: BTreeSet<Kind> = filters.map(kind).collect();
+pub(crate) fn kinds(named: impl Iterator<Item = Kind>) -> Result<Vec<Kind>, Refusal> {
+    let named: BTreeSet<Kind> = named.collect();
     let mut all = BTreeSet::from([Kind::new()]);
     for one in &named {
         let met: Vec<Kind> = all.iter().filter(|other| can_meet(one, other)).map(|other| one | other).collect();
@@ -88,7 +90,7 @@ mod tests {
     #[test]
     fn kinds_that_can_meet_have_a_route_for_that() {
         let filters = [path("/a"), user("alice"), path("/b"), Filter::default()];
-        let found = kinds(filters.iter()).unwrap();
+        let found = kinds(filters.iter().map(kind)).unwrap();
         let (a, b) = (Condition::Path("/a".into()), Condition::Path("/b".into()));
         let alice = Condition::Header(USER.into(), "alice".into());
         let expected = [vec![&a, &alice], vec![&b, &alice], vec![&a], vec![&b], vec![&alice], vec![]];
@@ -100,10 +102,10 @@ mod tests {
     fn too_many_ways_to_overlap_are_refused() {
         let filters: Vec<Filter> =
             (0..7).map(|n| Filter { header: Some((format!("x-{n}"), "1".into())), ..Filter::default() }).collect();
-        assert!(kinds(filters[..6].iter()).is_ok());
-        assert!(kinds(filters.iter()).is_err());
+        assert!(kinds(filters[..6].iter().map(kind)).is_ok());
+        assert!(kinds(filters.iter().map(kind)).is_err());
         let paths: Vec<Filter> = (0..50).map(|n| path(&format!("/{n}"))).collect();
-        assert_eq!(kinds(paths.iter()).unwrap().len(), 51, "what excludes each other does not overlap");
+        assert_eq!(kinds(paths.iter().map(kind)).unwrap().len(), 51, "what excludes each other does not overlap");
     }
 
     #[test]

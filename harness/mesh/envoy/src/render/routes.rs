@@ -1,30 +1,41 @@
 //! Where requests go: the outbound table of a caller, the inbound table of a callee, and the probes of both.
 
 use super::{
-    CALLER, EPOCHS, LOCAL, PROBE, faults,
+    CALLER, EPOCHS, LOCAL, PROBE, REST, SOURCE, faults,
     layers::{NO_EPOCH, epoch_key},
-    table::{Action, Leg, RequestMatch, Route, RouteTable, VirtualHost},
+    requests::{Condition, Kind, kind, kinds},
+    table::{Action, Forward, Leg, RequestMatch, Route, RouteTable, VirtualHost},
     ways::{self, WHOLE},
 };
 use squall_mesh::{Desired, Refusal, Seat};
-use squall_model::{InstanceId, Service, ServiceName};
+use squall_model::{HashKey, InstanceId, PolicyKind, Service, ServiceName};
 use std::collections::BTreeMap;
 
 /// The table of a caller: a virtual host for each service that it calls.
-pub(crate) fn outbound(want: &Desired<'_>, caller: &Service) -> Result<RouteTable, Refusal> {
+pub(crate) fn outbound(want: &Desired<'_>, from: &InstanceId, caller: &Service) -> Result<RouteTable, Refusal> {
     let mut hosts = vec![probes()];
     for to in &caller.calls {
+        let routes = ways::ways(want, &caller.name, to)?;
+        let by_source = routes.iter().any(|route| hashed_by(route) == Some(&HashKey::SourceAddress));
+        let source = by_source.then(|| (SOURCE.to_owned(), from.to_string()));
         hosts.push(VirtualHost {
             name: to.to_string(),
             domains: domains(want, &caller.name, to),
             counts_tries: true,
-            sets: vec![(CALLER.into(), caller.name.to_string())],
+            sets: [(CALLER.to_owned(), caller.name.to_string())].into_iter().chain(source).collect(),
             faults: faults::outbound(want.faults, &caller.name, to)?,
-            routes: ways::ways(want, &caller.name, to)?,
+            routes,
         });
     }
     no_host_twice(&hosts)?;
     Ok(RouteTable { hosts })
+}
+
+fn hashed_by(route: &Route) -> Option<&HashKey> {
+    match &route.then {
+        Action::Forward(forward) => forward.hashed_by.as_ref(),
+        Action::Answer { .. } | Action::AnswerVersion => None,
+    }
 }
 
 /// The hosts by which a service is called: its own name, and those that a policy or a fault on calls to it names.
@@ -56,25 +67,38 @@ fn no_host_twice(hosts: &[VirtualHost]) -> Result<(), Refusal> {
 
 /// The table of a callee: everything goes to its own workload.
 pub(crate) fn inbound(want: &Desired<'_>, instance: &InstanceId, seat: &Seat) -> Result<RouteTable, Refusal> {
+    let legs = vec![Leg { weight: WHOLE, cluster: LOCAL.into(), subset: BTreeMap::new() }];
     let then = match seat.workload {
-        Some(_) => Action::Forward {
-            legs: vec![Leg { weight: WHOLE, cluster: LOCAL.into(), subset: BTreeMap::new() }],
-            timeout: None,
-            idle: None,
-            hashed_by: None,
-            retry: None,
-        },
+        Some(_) => Action::Forward(Forward { legs, ..Forward::default() }),
         None => Action::Answer { status: 503, body: "this instance has no workload".into() },
     };
+    let told: Vec<Kind> = deadlines(want, &instance.service).collect();
+    let routes = kinds(told.iter().cloned())?.into_iter().map(|kind| {
+        let keeps = told.iter().any(|told| told.is_subset(&kind));
+        let drops = if keeps { Vec::new() } else { vec![REST.to_owned()] };
+        Route { when: RequestMatch { asks: kind, ..RequestMatch::default() }, drops, then: then.clone() }
+    });
     let all = VirtualHost {
         name: LOCAL.into(),
         domains: vec!["*".into()],
         counts_tries: false,
         sets: Vec::new(),
-        faults: faults::inbound(want.faults, instance, want.topology)?,
-        routes: vec![Route { when: RequestMatch::default(), then }],
+        faults: faults::inbound(want, instance)?,
+        routes: routes.collect(),
     };
     Ok(RouteTable { hosts: vec![probes(), all] })
+}
+
+/// The kinds of tries whose deadline this service's workloads are told of, to pass it on.
+fn deadlines<'w>(want: &'w Desired<'_>, to: &'w ServiceName) -> impl Iterator<Item = Kind> + 'w {
+    let of_calls = want.policies.iter().filter_map(|policy| match policy {
+        PolicyKind::KeepDeadline { of } => Some(of),
+        _ => None,
+    });
+    of_calls.filter(|of| of.to.as_ref().is_none_or(|target| target.service == *to)).map(|of| {
+        let from = of.from.as_ref().map(|from| Condition::Header(CALLER.into(), from.to_string()));
+        kind(&of.filter).into_iter().chain(from).collect()
+    })
 }
 
 /// The probes: which table is in force, which runtime layer, and a marker for the log. None of them reaches an upstream.
@@ -82,14 +106,14 @@ pub(crate) fn probes() -> VirtualHost {
     let path = |path: &str| RequestMatch { path: Some(path.into()), ..RequestMatch::default() };
     let epochs = (0..EPOCHS).map(|n| Route {
         when: RequestMatch { runtime: Some(epoch_key(n)), ..path("/epoch") },
+        drops: Vec::new(),
         then: Action::Answer { status: 200, body: n.to_string() },
     });
-    let none = Route { when: path("/epoch"), then: Action::Answer { status: 200, body: NO_EPOCH.into() } };
-    let marker = Route {
-        when: RequestMatch { prefix: Some("/marker/".into()), ..RequestMatch::default() },
-        then: Action::Answer { status: 204, body: String::new() },
-    };
-    let version = Route { when: path("/version"), then: Action::AnswerVersion };
+    let answered = |when, then| Route { when, drops: Vec::new(), then };
+    let none = answered(path("/epoch"), Action::Answer { status: 200, body: NO_EPOCH.into() });
+    let marker = RequestMatch { prefix: Some("/marker/".into()), ..RequestMatch::default() };
+    let marker = answered(marker, Action::Answer { status: 204, body: String::new() });
+    let version = answered(path("/version"), Action::AnswerVersion);
     VirtualHost {
         name: PROBE.into(),
         domains: vec![PROBE.into()],

@@ -2,7 +2,7 @@
 
 use super::{faults::FaultSlot, requests::Condition};
 use serde::Serialize;
-use squall_model::duration_text_option;
+use squall_model::{Fraction, HashKey, Place, Probe, duration_text, duration_text_option};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -60,6 +60,9 @@ pub struct VirtualHost {
 pub struct Route {
     /// What a request must have.
     pub when: RequestMatch,
+    /// Request headers that are taken away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drops: Vec<String>,
     /// What becomes of it.
     pub then: Action,
 }
@@ -95,22 +98,36 @@ pub enum Action {
     /// It is answered by the proxy with the version of the table that it stands in.
     AnswerVersion,
     /// It is sent on.
-    Forward {
-        /// Where, and which share of the requests.
-        legs: Vec<Leg>,
-        /// Over all tries; `None`: no limit (not Envoy's own 15 s).
-        #[serde(skip_serializing_if = "Option::is_none", with = "duration_text_option")]
-        timeout: Option<Duration>,
-        /// Without a byte either way; `None`: no limit.
-        #[serde(skip_serializing_if = "Option::is_none", with = "duration_text_option")]
-        idle: Option<Duration>,
-        /// The request header that balancing by hash goes by.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        hashed_by: Option<String>,
-        /// Retries, and the limit of each try.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retry: Option<Retry>,
-    },
+    Forward(Forward),
+}
+
+/// Where requests are sent on to, and how (route_components.proto, RouteAction).
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Forward {
+    /// Where, and which share of the requests.
+    pub legs: Vec<Leg>,
+    /// What is not said here is left to Envoy: 15 s, and one more selection of a host where each retry goes to another. Silence
+    /// is a listener's business, and has no limit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub own_defaults: bool,
+    /// Over all tries; `None`: no limit (not Envoy's own 15 s).
+    #[serde(skip_serializing_if = "Option::is_none", with = "duration_text_option")]
+    pub timeout: Option<Duration>,
+    /// Without a byte either way; `None`: no limit.
+    #[serde(skip_serializing_if = "Option::is_none", with = "duration_text_option")]
+    pub idle: Option<Duration>,
+    /// A request that tells a deadline (`grpc-timeout`) ends with it, if not before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_deadline: bool,
+    /// What the choice of a host, and of a leg that sticks, goes by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hashed_by: Option<HashKey>,
+    /// The leg is chosen by that hash (`WeightedCluster.use_hash_policy`), and not drawn anew for each request.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sticks: bool,
+    /// Retries, and the limit of each try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
 }
 
 /// One leg of a split.
@@ -153,10 +170,25 @@ pub struct ClusterConfig {
     pub name: String,
     /// Names the run of the scenario, so that every run's clusters are new to the proxy.
     pub tag: String,
+    /// What is not said here is left to Envoy: breakers of 1024 and 3 retries at once, panic below 50 %, host-set changes up to
+    /// 1 s late (`update_merge_window`), 5 s to connect; with ejection at most 10 % at a time, ejection by success rate, and a
+    /// passed check that ends an ejection. What stays ours is the sweep of ejections and the interval of checks, which the
+    /// policies on them speak of.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub own_defaults: bool,
     /// Its hosts.
     pub hosts: Vec<Endpoint>,
+    /// Its hosts are spoken to by HTTP/2, with prior knowledge.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub http2: bool,
     /// `lb_policy`, by Envoy's name.
     pub balancer: &'static str,
+    /// The place is chosen first, by its share (`locality_weighted_lb_config`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_place: bool,
+    /// `slow_start_window`.
+    #[serde(skip_serializing_if = "Option::is_none", with = "duration_text_option")]
+    pub warm_up: Option<Duration>,
     /// Sets of keys by which routes choose among its hosts (`lb_subset_config`, without a fallback); empty: they do not.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub selectors: BTreeSet<Vec<String>>,
@@ -165,6 +197,12 @@ pub struct ClusterConfig {
     /// Outlier detection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outlier: Option<Outlier>,
+    /// Active health checking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+    /// `healthy_panic_threshold`; `None`: there is no panic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub panic_below: Option<Fraction>,
 }
 
 /// A host of a cluster.
@@ -174,6 +212,15 @@ pub struct Endpoint {
     pub instance: String,
     /// Where it accepts.
     pub at: squall_mesh::Endpoint,
+    /// Where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// It gets what those before it cannot take: 0 comes first.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub priority: u32,
+    /// The share of the calls that all hosts of its place get together, in parts per million.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<u32>,
     /// Its metadata (`envoy.lb`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
@@ -207,6 +254,28 @@ pub struct Outlier {
     /// `base_ejection_time`.
     #[serde(with = "squall_model::duration_text")]
     pub lasts: Duration,
-    /// `max_ejection_percent`.
-    pub at_most_percent: u32,
+    /// `max_ejection_percent`; `None`: Envoy's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_most_percent: Option<u32>,
+}
+
+/// Active health checking (config/core/v3/health_check.proto).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The authority that it asks for.
+    pub host: String,
+    /// What it asks.
+    pub by: Probe,
+    /// `interval`, whether there is traffic or not.
+    #[serde(with = "duration_text")]
+    pub every: Duration,
+    /// `unhealthy_threshold`.
+    pub out_after: u32,
+    /// `healthy_threshold`. The first pass of a host that was never checked before is enough.
+    pub back_after: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

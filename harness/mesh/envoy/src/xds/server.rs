@@ -52,6 +52,23 @@ impl AdsServer {
         self.state.wait(node, generation, by).await
     }
 
+    /// A proxy can no longer reach the control plane: its stream is closed, and those that it opens are kept waiting. What is
+    /// set for it meanwhile it is sent when it [rejoins](AdsServer::rejoin).
+    pub fn sever(&self, node: &str) {
+        self.state.sever(node);
+    }
+
+    /// A proxy can reach the control plane again.
+    pub fn rejoin(&self, node: &str) {
+        self.state.rejoin(node);
+    }
+
+    /// Whether a proxy cannot reach the control plane.
+    #[must_use]
+    pub fn is_severed(&self, node: &str) -> bool {
+        self.state.is_severed(node)
+    }
+
     /// Forgets a proxy: its state, its outcomes; its stream is closed.
     pub fn forget(&self, node: &str) {
         self.state.forget(node);

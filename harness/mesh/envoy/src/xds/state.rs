@@ -11,7 +11,7 @@ use crate::{
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use squall_model::Stamp;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::{broadcast, watch};
@@ -29,6 +29,8 @@ pub(crate) struct AdsState {
 #[derive(Debug, Default)]
 struct Inner {
     nodes: BTreeMap<String, Node>,
+    /// Proxies that do not reach us: they have no stream, and those that they open are kept waiting.
+    severed: BTreeSet<String>,
     last_generation: u64,
     last_session: u64,
 }
@@ -63,8 +65,28 @@ impl AdsState {
     }
 
     pub(crate) fn forget(&self, node: &str) {
-        self.lock().nodes.remove(node);
+        let mut inner = self.lock();
+        inner.nodes.remove(node);
+        inner.severed.remove(node);
+        drop(inner);
         self.changed.send_replace(());
+    }
+
+    pub(crate) fn sever(&self, node: &str) {
+        let mut inner = self.lock();
+        inner.severed.insert(node.into());
+        inner.nodes.get_mut(node).into_iter().for_each(Node::close);
+        drop(inner);
+        self.changed.send_replace(());
+    }
+
+    pub(crate) fn rejoin(&self, node: &str) {
+        self.lock().severed.remove(node);
+        self.changed.send_replace(());
+    }
+
+    pub(crate) fn is_severed(&self, node: &str) -> bool {
+        self.lock().severed.contains(node)
     }
 
     pub(crate) async fn wait(&self, node: &str, generation: Generation, by: Stamp) -> Result<Acked, Lag> {
@@ -97,10 +119,22 @@ impl AdsState {
 }
 
 impl Desk for AdsState {
+    async fn admit(&self, node: &str) {
+        let mut changed = self.changed.subscribe();
+        while self.is_severed(node) {
+            // The sender lives as long as `self`.
+            drop(changed.changed().await);
+        }
+    }
+
     fn open(&self, node: &str, outlet: Outlet) -> u64 {
         let mut inner = self.lock();
         inner.last_session += 1;
         let session = inner.last_session;
+        if inner.severed.contains(node) {
+            // It was severed after it had been admitted: without a session the stream ends.
+            return session;
+        }
         inner.node(node).open(session, outlet);
         drop(inner);
         self.tell(XdsEvent::Connected { node: node.into(), at: clock::now() });

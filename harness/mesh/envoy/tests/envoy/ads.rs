@@ -1,7 +1,7 @@
 //! The control plane.
 
 use crate::{
-    lab::{Lab, NODE, get, soon, until, upstream},
+    lab::{Lab, NODE, get, holds_until, soon, until, upstream},
     resources::{cluster, endpoints, leading_to, listener, route},
 };
 use squall_mesh_envoy::{
@@ -182,6 +182,27 @@ async fn the_control_plane_may_die_and_come_back() {
     lab.ads.wait(NODE, generation, soon()).await.unwrap();
     until("the change has arrived", async || get(address).await == (200, "B".into())).await;
     assert!(lab.shows(&leading_to("b", b)).await);
+}
+
+#[tokio::test]
+async fn a_severed_proxy_serves_on_and_learns_the_rest_when_it_rejoins() {
+    let Some(lab) = Lab::live(Timing::default()).await else { return };
+    let (a, b) = (upstream("A").await, upstream("B").await);
+    lab.apply(leading_to("a", a)).await;
+    let address = lab.outbound().await;
+    let mut events = lab.ads.events();
+    lab.ads.sever(NODE);
+    assert!(matches!(events.recv().await, Ok(XdsEvent::Disconnected { node, .. }) if node == NODE));
+    let generation = lab.ads.set(NODE, leading_to("b", b));
+    let lag = lab.ads.wait(NODE, generation, now() + Duration::from_millis(20)).await.unwrap_err();
+    assert_eq!(lag, Lag::Late { node: NODE.into(), behind: vec![Behind::Disconnected] });
+    // Long enough for it to have tried to come back many times.
+    holds_until(now() + Duration::from_secs(1), "it is as it was", async || get(address).await == (200, "A".into()))
+        .await;
+    assert!(events.try_recv().is_err(), "and it did not come back");
+    lab.ads.rejoin(NODE);
+    lab.ads.wait(NODE, generation, soon()).await.unwrap();
+    until("the change has arrived", async || get(address).await == (200, "B".into())).await;
 }
 
 /// Two at once: the changed cluster is pushed before the proxy has asked for its endpoints on the new stream, and it asks

@@ -2,7 +2,7 @@
 
 use squall_mesh_envoy::{
     admin::Admin,
-    bootstrap::Bootstrap,
+    bootstrap::{Bootstrap, Release},
     channel::{ChannelEvent, FaultChannel, Layer, Timing},
     now,
     xds::{AdsServer, Kind, Resources},
@@ -62,6 +62,7 @@ impl Lab {
             ads: at("ads"),
             faults: at("faults"),
             runtime: BTreeMap::new(),
+            release: Release::default(),
         };
         std::fs::create_dir(&bootstrap.folder).unwrap();
         let (ads, faults) =

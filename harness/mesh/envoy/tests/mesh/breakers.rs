@@ -126,7 +126,7 @@ async fn the_algorithm_is_the_one_named() {
         town.configure().await.unwrap();
         let mut client = town.client().await;
         let mut homes = std::collections::BTreeSet::new();
-        for user in 0..20 {
+        for user in 0..60 {
             let user = format!("user-{user}");
             let first = client.call("r1.1", &[("x-squall-user", &user)]).await.1;
             let second = client.call("r1.2", &[("x-squall-user", &user)]).await.1;

@@ -5,9 +5,9 @@ use crate::workload::Workload;
 use squall_mesh::{Bindings, Desired, Endpoint, Mesh, MeshError, MeshEvent};
 use squall_mesh_envoy::{
     now,
-    render::{Action, Config, VirtualHost},
+    render::{Action, Config, Forward, VirtualHost},
 };
-use squall_model::{Destination, FaultId, Fraction, Instance, Level, PolicyKind, RetryOn, Touch, Which};
+use squall_model::{AnswerCode, Destination, FaultId, Fraction, Instance, Level, PolicyKind, RetryOn, Touch, Which};
 use std::time::Duration;
 
 fn retries(up_to: u32) -> PolicyKind {
@@ -41,7 +41,7 @@ async fn a_rejection_is_told_in_the_proxys_words_and_taken_back_everywhere() {
     // A route to a cluster that is not there.
     let mut astray = good.clone();
     let mut hosts = hosts_of(&mut astray);
-    let Action::Forward { legs, .. } = &mut hosts[1].routes[0].then else { panic!("forwarded") };
+    let Action::Forward(Forward { legs, .. }) = &mut hosts[1].routes[0].then else { panic!("forwarded") };
     legs[0].cluster = "out.nowhere".into();
     astray.proxies.get_mut(&web).unwrap().outbound.hosts = hosts;
 
@@ -156,8 +156,12 @@ async fn without_a_control_plane_nothing_is_learned_and_afterwards_everything() 
 
 #[tokio::test]
 async fn faults_live_without_a_control_plane() {
-    let faults =
-        vec![crate::town::touch(100, squall_model::Level::Tries, to_reviews(), squall_model::Touch::Abort(503))];
+    let faults = vec![crate::town::touch(
+        100,
+        squall_model::Level::Tries,
+        to_reviews(),
+        squall_model::Touch::Abort(AnswerCode::Status(503)),
+    )];
     let Some(town) = Town::new(topology(&[None]), Vec::new(), faults).await else { return };
     town.mesh.stop_control_plane().await.unwrap();
     town.arm(&[0]).await;
@@ -198,7 +202,7 @@ async fn a_proxy_that_lags_is_named() {
 
 #[tokio::test]
 async fn an_acknowledgement_alone_proves_nothing() {
-    let faults = vec![touch(100, Level::Tries, to_reviews(), Touch::Abort(503))];
+    let faults = vec![touch(100, Level::Tries, to_reviews(), Touch::Abort(AnswerCode::Status(503)))];
     let Some(mut town) = Town::new(topology(&[None]), Vec::new(), faults).await else { return };
     // The proxy acknowledges, and its listener does not answer: nobody is at the address where it is looked for.
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -215,7 +219,7 @@ async fn an_acknowledgement_alone_proves_nothing() {
 #[test]
 fn what_cannot_be_said_is_refused_before_anything_is_touched() {
     let folder = tempfile::tempdir().unwrap();
-    let mesh = squall_mesh_envoy::Envoy::start("never-started".as_ref(), folder.path()).unwrap();
+    let mesh = squall_mesh_envoy::Envoy::start("never-started".as_ref(), Default::default(), folder.path()).unwrap();
     let part = squall_model::Calls { to: Some(part(Which::Instance(1))), ..Default::default() };
     let policies = vec![
         PolicyKind::Retries { of: part, up_to: 1, on: vec![RetryOn::Reset], elsewhere: false },

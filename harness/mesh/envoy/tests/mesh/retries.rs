@@ -161,6 +161,28 @@ async fn a_retry_budget_suppresses_retries() {
     assert_eq!(town.served("reviews") - with, 40, "neutral is no limit, not Envoy's three");
 }
 
+/// A fifth of the tries in flight, retries among them, may be retries: 1.25 tries for each call, where no limit gives 4.
+#[tokio::test]
+async fn a_retry_budget_is_a_share_of_the_tries_in_flight() {
+    let budget = PolicyKind::RetryBudget { of: to_reviews(), share: Fraction::percent(20), at_least: 1 };
+    let policies = vec![retries(3, &[RetryOn::FiveHundreds], false), budget];
+    let Some(town) = Town::new(topology(&[None]), policies, Vec::new()).await else { return };
+    town.workload("reviews", 1).answer(503, Duration::from_millis(50));
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(town.client().await);
+    }
+    let calls = clients.iter_mut().enumerate().map(|(n, client)| async move {
+        for call in 0..15 {
+            client.call(&format!("r1.{n}.{call}"), &[]).await;
+        }
+    });
+    futures_util::future::join_all(calls).await;
+    let tries = town.served("reviews");
+    assert!(tries > 300 && tries < 450, "{tries} tries for 300 calls");
+    assert!(town.counters("web", 1).await["cluster.out.reviews.upstream_rq_retry_overflow"] > 0);
+}
+
 /// Not a promise of the port, but what the names in this file rest on.
 #[test]
 fn which_part_is_which() {

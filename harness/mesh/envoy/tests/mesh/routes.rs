@@ -1,7 +1,7 @@
 //! Where calls go.
 
 use crate::town::{Client, Town, part, to_reviews, topology};
-use squall_model::{Calls, Destination, Filter, Fraction, PlaceName, PolicyKind, RetryOn, Target, Which};
+use squall_model::{Calls, Destination, Filter, Fraction, Place, PolicyKind, RetryOn, Target, Which};
 use std::{collections::BTreeMap, time::Duration};
 
 fn route(of: Calls, legs: &[(u32, Target)]) -> PolicyKind {
@@ -55,7 +55,7 @@ async fn a_split_has_its_shares() {
 
 #[tokio::test]
 async fn a_part_that_is_not_there_gets_nothing_and_nobody_else_gets_its_calls() {
-    let nowhere = Target { place: Some(PlaceName::from("moon")), ..version("v1") };
+    let nowhere = Target { place: Some(Place::zone("moon")), ..version("v1") };
     for target in [version("v3"), nowhere, part(Which::Instance(7))] {
         let policies = vec![route(to_reviews(), &[(100, target.clone())])];
         let Some(town) = Town::new(topology(&[Some("v1"), Some("v2")]), policies, Vec::new()).await else { return };
@@ -67,9 +67,9 @@ async fn a_part_that_is_not_there_gets_nothing_and_nobody_else_gets_its_calls() 
 async fn parts_by_number_by_place_and_by_both() {
     let mut topology = topology(&[Some("v1"), Some("v1"), Some("v2"), Some("v2")]);
     for (n, instance) in topology.services[1].instances.iter_mut().enumerate() {
-        instance.zone = Some(PlaceName::from(["east", "west"][n % 2]));
+        instance.place = Some(Place::zone(["east", "west"][n % 2]));
     }
-    let placed = |which, zone: &str| Target { place: Some(zone.into()), ..part(which) };
+    let placed = |which, zone: &str| Target { place: Some(Place::zone(zone)), ..part(which) };
     let Some(mut town) = Town::new(topology, Vec::new(), Vec::new()).await else { return };
     for (target, numbers) in [
         (part(Which::Instance(3)), vec![3]),

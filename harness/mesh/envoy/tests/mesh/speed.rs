@@ -2,7 +2,7 @@
 
 use crate::town::{Town, to_reviews, topology, touch};
 use squall_mesh::Mesh;
-use squall_model::{Level, PolicyKind, RetryOn, Touch};
+use squall_model::{AnswerCode, Level, PolicyKind, RetryOn, Touch};
 use std::{io::Write as _, time::Duration};
 
 fn told(what: &str, mut times: Vec<Duration>) {
@@ -14,7 +14,7 @@ fn told(what: &str, mut times: Vec<Duration>) {
 
 #[tokio::test]
 async fn four_proxies() {
-    let faults = vec![touch(100, Level::Tries, to_reviews(), Touch::Abort(503))];
+    let faults = vec![touch(100, Level::Tries, to_reviews(), Touch::Abort(AnswerCode::Status(503)))];
     let Some(mut town) = Town::new(topology(&[None, None, None]), Vec::new(), faults).await else { return };
     let (mut pushes, mut changes, mut new_pushes, mut runs, mut arms) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -1,16 +1,19 @@
 //! Instances with real proxies, configured and broken through the port of a mesh alone, and what a test needs around them.
 
-use crate::workload::Workload;
+use crate::{
+    http2::{Http2Client, Http2Workload},
+    workload::Workload,
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use squall_mesh::{Applied, Bindings, Confirmed, Desired, Endpoint, LogLine, Mesh, MeshError, Seat, WallOffset};
-use squall_mesh_envoy::{Envoy, now};
+use squall_mesh_envoy::{Envoy, bootstrap::Release, now};
 use squall_model::{
     AccessRecord, Calls, ControlRule, Effect, Fault, FaultId, FaultKind, Filter, Fraction, Instance, InstanceId, Level,
-    Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Policy, PolicyId, PolicyKind, Service, ServiceName, Side, Stamp,
-    Target, Timeline, Title, Topology, Touch, Traffic, TryRecord, Variation, When, Which,
+    Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Policy, PolicyId, PolicyKind, Protocol, Service, ServiceName, Side,
+    Stamp, StateRecord, Target, Timeline, Title, Topology, Touch, Traffic, TryRecord, Variation, When, Which,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,6 +53,8 @@ pub(crate) struct Town {
     pub(crate) plan: Plan,
     pub(crate) at: Bindings,
     pub(crate) workloads: BTreeMap<InstanceId, Workload>,
+    /// Those of services that speak HTTP/2.
+    pub(crate) http2: BTreeMap<InstanceId, Http2Workload>,
     proxies: BTreeMap<String, Child>,
     next: u32,
     folder: TempDir,
@@ -60,12 +65,13 @@ impl Town {
     pub(crate) async fn new(topology: Topology, policies: Vec<PolicyKind>, faults: Vec<FaultKind>) -> Option<Town> {
         let program = envoy()?;
         let folder = tempfile::Builder::new().prefix("sq").tempdir().unwrap();
-        let mesh = Envoy::start(&program, folder.path()).unwrap();
+        let mesh = Envoy::start(&program, Release::default(), folder.path()).unwrap();
         let mut town = Town {
             mesh,
             plan: plan(topology, policies, faults),
-            at: Bindings { seats: BTreeMap::new(), tag: "r1".into() },
+            at: Bindings { tag: "r1".into(), ..Bindings::default() },
             workloads: BTreeMap::new(),
+            http2: BTreeMap::new(),
             proxies: BTreeMap::new(),
             next: 0,
             folder,
@@ -106,6 +112,11 @@ impl Town {
 
     fn host(&mut self, id: &InstanceId, folder: &Path) -> Endpoint {
         let socket = folder.join("app.sock");
+        let protocol = self.plan.topology.service(&id.service).map(|service| service.protocol);
+        if matches!(protocol, Some(Protocol::Http2 | Protocol::Grpc)) {
+            self.http2.insert(id.clone(), Http2Workload::start(&id.to_string(), &socket));
+            return Endpoint::Unix(socket);
+        }
         let (workload, _) = Workload::start(&id.to_string(), &socket);
         self.workloads.insert(id.clone(), workload);
         Endpoint::Unix(socket)
@@ -154,6 +165,14 @@ impl Town {
         of.map(|(_, workload)| workload.served().len()).sum()
     }
 
+    /// A client of `web-1` that speaks HTTP/2.
+    pub(crate) async fn http2_client(&self) -> Http2Client {
+        let Endpoint::Unix(socket) = self.mesh.outbound(&self.at.seats[&id("web", 1)].folder) else {
+            panic!("a socket")
+        };
+        Http2Client::connect(&socket).await
+    }
+
     /// A client of `web-1` to `reviews`.
     pub(crate) async fn client(&self) -> Client {
         self.client_of(&id("web", 1)).await
@@ -183,12 +202,29 @@ impl Town {
                     match line {
                         LogLine::Access(record) => logged.access.push(record),
                         LogLine::Try(record) => logged.tries.push(record),
-                        LogLine::Marker(_) | LogLine::Probe => {}
+                        LogLine::State(_) | LogLine::Marker(_) | LogLine::Probe => {}
                     }
                 }
             }
         }
         logged
+    }
+
+    /// What a caller's proxy has said of other instances so far.
+    pub(crate) fn states(&self, caller: &InstanceId) -> Vec<StateRecord> {
+        let logs = self.mesh.logs(&self.at.seats[caller].folder).states;
+        let texts = logs.iter().filter_map(|path| std::fs::read_to_string(path).ok());
+        let mut states = Vec::new();
+        for text in texts {
+            let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            for line in whole.lines() {
+                if let LogLine::State(state) = self.mesh.read_state(line, caller, &self.at, wall()).unwrap() {
+                    states.push(state);
+                }
+            }
+        }
+        states.sort_by_key(|state| state.at);
+        states
     }
 
     pub(crate) async fn counters(&self, service: &str, number: u32) -> BTreeMap<String, u64> {
@@ -253,11 +289,20 @@ impl Client {
         self.stream.write_all(request.as_bytes()).await.unwrap();
         let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
         loop {
-            let read = self.stream.read(&mut buffer).await.unwrap();
-            assert!(read > 0, "the connection goes on");
+            let reading = tokio::time::timeout(soon().since(now()), self.stream.read(&mut buffer)).await;
+            let read = reading.expect("an answer in time").unwrap();
             seen.extend_from_slice(&buffer[..read]);
             let text = String::from_utf8_lossy(&seen);
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let Some((head, body)) = text.split_once("\r\n\r\n") else {
+                assert!(read > 0, "the connection goes on");
+                continue;
+            };
+            if read == 0 {
+                // An answer that broke off.
+                let answer = (head[9..12].parse().unwrap(), body.to_owned());
+                self.stream = UnixStream::connect(&self.socket).await.unwrap();
+                return answer;
+            }
             let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
             if body.len() == length.map_or(0, |l| l.parse::<usize>().unwrap()) {
                 let answer = (head[9..12].parse().unwrap(), body.to_owned());
@@ -295,9 +340,9 @@ pub(crate) fn topology(versions: &[Option<&str>]) -> Topology {
     let mut web = Service::new("web".into());
     web.calls = vec!["reviews".into()];
     let mut reviews = Service::new("reviews".into());
-    let instance = |version: &Option<&str>| Instance { version: version.map(Into::into), zone: None };
+    let instance = |version: &Option<&str>| Instance { version: version.map(Into::into), place: None };
     reviews.instances = versions.iter().map(instance).collect();
-    Topology { services: vec![web, reviews] }
+    Topology { services: vec![web, reviews], ..Topology::default() }
 }
 
 /// `calls to "reviews"`.

@@ -4,14 +4,14 @@ use super::scenes::{numbered, rendered, seats, to, town};
 use crate::{
     channel::RuntimeValue,
     encode,
-    render::{Action, Condition, ProxyConfig, Retry, RouteTable, layers, render},
+    render::{Action, Condition, Forward, ProxyConfig, Retry, RouteTable, layers, render},
 };
 use proptest::prelude::*;
 use squall_mesh::Desired;
 use squall_model::{
-    Calls, ControlRule, Fault, FaultId, FaultKind, Filter, Fraction, InstanceId, Level, Origin, OriginMap, PLAN_SCHEMA,
-    Plan, PlanKey, Policy, PolicyId, PolicyKind, RetryOn, Target, Timeline, Title, Topology, Touch, Traffic, Variation,
-    Which,
+    AnswerCode, Calls, ControlRule, Fault, FaultId, FaultKind, Filter, Fraction, InstanceId, Level, Origin, OriginMap,
+    PLAN_SCHEMA, Plan, PlanKey, Policy, PolicyId, PolicyKind, RetryOn, Target, Timeline, Title, Topology, Touch,
+    Traffic, Variation, Which,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,6 +53,7 @@ impl Asked {
             Condition::Host(host) => host == self.host,
             Condition::Query(query) => Some(query.as_str()) == self.query,
             Condition::Header(name, value) => name == "x-squall-user" && Some(value.as_str()) == self.user,
+            Condition::Has(name) => name == "x-squall-user" && self.user.is_some(),
         }
     }
 
@@ -136,7 +137,7 @@ fn target() -> impl Strategy<Value = Option<Target>> {
     let target = (which, maybe(&["east", "west"])).prop_map(|(which, zone)| Target {
         service: "reviews".into(),
         which,
-        place: zone.map(Into::into),
+        place: zone.map(squall_model::Place::zone),
     });
     proptest::option::of(target)
 }
@@ -145,7 +146,7 @@ fn faults() -> impl Strategy<Value = Vec<FaultKind>> {
     let tries = (target(), maybe(&["web", "shop"]), 1..=100_u32).prop_map(|(to, from, percent)| {
         let of = Calls { from: from.map(Into::into), to, filter: Filter::default() };
         let on = Traffic { share: Fraction::percent(percent), level: Level::Tries, of };
-        FaultKind::Touch { on, touch: Touch::Abort(503) }
+        FaultKind::Touch { on, touch: Touch::Abort(AnswerCode::Status(503)) }
     });
     let calls =
         (maybe(&["web", "shop"]), maybe(&["reviews", "ratings"]), 1..=100_u32).prop_map(|(from, to, percent)| {
@@ -186,7 +187,7 @@ proptest! {
         prop_assert!(asked.host == "reviews" || !policies.iter().any(|p| of(p).from.as_ref().is_none_or(|f| f.as_str() == "web")
             && of(p).filter.host.is_some()) || host.domains.iter().any(|domain| domain == asked.host));
         let route = host.routes.iter().find(|route| route.when.asks.iter().all(|c| asked.is(c))).unwrap();
-        let Action::Forward { timeout, retry, .. } = &route.then else { panic!("forwarded") };
+        let Action::Forward(Forward { timeout, retry, .. }) = &route.then else { panic!("forwarded") };
 
         // What the language says: of those that mean this request the most special counts, of equals the later.
         let last = |aspect: &dyn Fn(&PolicyKind) -> bool| {
@@ -283,7 +284,7 @@ fn seats_beyond_the_plan_are_like_the_last() {
             level: Level::Tries,
             of: Calls { to: Some(super::scenes::part(which)), ..Calls::default() },
         },
-        touch: Touch::Abort(500),
+        touch: Touch::Abort(AnswerCode::Status(500)),
     };
     let plan = plan(topology.clone(), Vec::new(), &[fault(Which::Version("v2".into()))]);
     let mut at = seats(&topology);
@@ -300,7 +301,7 @@ fn seats_beyond_the_plan_are_like_the_last() {
 fn the_same_fault_twice_shares_a_slot() {
     let fault = |percent| FaultKind::Touch {
         on: Traffic { share: Fraction::percent(percent), level: Level::Tries, of: to("reviews") },
-        touch: Touch::Abort(503),
+        touch: Touch::Abort(AnswerCode::Status(503)),
     };
     let plan = plan(town(), Vec::new(), &[fault(50), fault(20), fault(30)]);
     let at = seats(&plan.topology);

@@ -3,8 +3,8 @@
 use crate::render::{Config, PROBE, ProxyConfig, render};
 use squall_mesh::{Bindings, Desired, Endpoint, Refusal, Seat};
 use squall_model::{
-    Calls, Destination, Fault, FaultId, FaultKind, Filter, Fraction, Instance, InstanceId, Level, PolicyKind, RetryOn,
-    Service, Target, Topology, Touch, Traffic, When, Which,
+    AnswerCode, Calls, Destination, Fault, FaultId, FaultKind, Filter, Fraction, Instance, InstanceId, Level,
+    PolicyKind, RetryOn, Service, Target, Topology, Touch, Traffic, When, Which,
 };
 use std::time::Duration;
 
@@ -17,11 +17,14 @@ pub(super) fn town() -> Topology {
         service
     };
     let mut reviews = service("reviews", &[]);
-    let instance = |version: &str, zone: &str| Instance { version: Some(version.into()), zone: Some(zone.into()) };
+    let instance = |version: &str, zone: &str| Instance {
+        version: Some(version.into()),
+        place: Some(squall_model::Place::zone(zone)),
+    };
     reviews.instances = vec![instance("v1", "east"), instance("v1", "west"), instance("v2", "east")];
     let services =
         vec![service("web", &["reviews", "ratings"]), service("shop", &["reviews"]), reviews, service("ratings", &[])];
-    Topology { services }
+    Topology { services, ..Topology::default() }
 }
 
 /// A seat for each instance, numbered through.
@@ -37,7 +40,19 @@ pub(super) fn seats(topology: &Topology) -> Bindings {
         };
         (id, seat)
     };
-    Bindings { seats: (0..).zip(topology.instances()).map(seat).collect(), tag: "r1".into() }
+    Bindings { seats: (0..).zip(topology.instances()).map(seat).collect(), tag: "r1".into(), ..Bindings::default() }
+}
+
+/// The configuration of one instance of a topology, without the probes that all have.
+pub(super) fn of_town(
+    topology: &Topology,
+    instance: &str,
+    policies: &[PolicyKind],
+    faults: &[FaultKind],
+) -> ProxyConfig {
+    let faults = numbered(faults);
+    let want = Desired { topology, policies: policies.iter().collect(), faults: &faults };
+    chosen(render(&want, &seats(topology)).unwrap(), instance)
 }
 
 pub(super) fn rendered(policies: &[PolicyKind], faults: &[FaultKind]) -> Result<Config, Refusal> {
@@ -49,7 +64,10 @@ pub(super) fn rendered(policies: &[PolicyKind], faults: &[FaultKind]) -> Result<
 
 /// The configuration of one instance, without the probes that all have.
 pub(super) fn of(instance: &str, policies: &[PolicyKind], faults: &[FaultKind]) -> ProxyConfig {
-    let config = rendered(policies, faults).unwrap();
+    chosen(rendered(policies, faults).unwrap(), instance)
+}
+
+fn chosen(config: Config, instance: &str) -> ProxyConfig {
     let mut proxy = config.proxies.into_values().find(|proxy| proxy.instance == instance).unwrap();
     for table in [&mut proxy.outbound, &mut proxy.inbound] {
         table.hosts.retain(|host| host.name != PROBE);
@@ -101,7 +119,7 @@ pub(super) fn routed(of: Calls, legs: &[(u32, Target)]) -> PolicyKind {
 }
 
 pub(super) fn aborted(percent: u32, level: Level, of: Calls) -> FaultKind {
-    touched(percent, level, of, Touch::Abort(503))
+    touched(percent, level, of, Touch::Abort(AnswerCode::Status(503)))
 }
 
 pub(super) fn touched(percent: u32, level: Level, of: Calls, touch: Touch) -> FaultKind {

@@ -3,10 +3,10 @@
 use super::scenes::{
     aborted, calls, limited, of, part, rendered, retried, routed, to, to_part, touched, version, with_header,
 };
-use crate::render::{Action, lint, probes, refusals};
+use crate::render::{Action, Forward, lint, probes, refusals};
 use insta::assert_yaml_snapshot;
 use squall_model::{
-    Balancer, Calls, FaultKind, Filter, Fraction, InFlight, Level, Origin, Policy, PolicyId, PolicyKind, RetryOn,
+    AnswerCode, Balancer, Calls, Filter, Fraction, InFlight, Level, Origin, Policy, PolicyId, PolicyKind, RetryOn,
     Shape, Stage, Target, Touch, Traffic, TrafficLine, Which,
 };
 use std::time::Duration;
@@ -65,7 +65,7 @@ fn a_split_and_a_way_of_its_own_for_some() {
 
 #[test]
 fn parts_of_a_service() {
-    let east = Target { place: Some("east".into()), ..version("v1") };
+    let east = Target { place: Some(squall_model::Place::zone("east")), ..version("v1") };
     let policies = [routed(
         to("reviews"),
         &[(25, east), (25, part(Which::First(2))), (25, part(Which::Instance(3))), (25, part(Which::Service))],
@@ -115,7 +115,7 @@ fn the_more_special_line_counts_for_clusters_as_it_does_for_routes() {
         let proxy = of(instance, &policies.concat(), &[]);
         let cluster = proxy.clusters.iter().find(|cluster| cluster.name == "out.reviews").unwrap();
         let host = proxy.outbound.hosts.iter().find(|host| host.name == "reviews").unwrap();
-        let Action::Forward { hashed_by, .. } = &host.routes[0].then else { panic!("forwarded") };
+        let Action::Forward(Forward { hashed_by, .. }) = &host.routes[0].then else { panic!("forwarded") };
         (cluster.balancer, cluster.limits.budget.unwrap().1, hashed_by.is_some())
     };
     for order in [[&special[..], &general[..]], [&general, &special]] {
@@ -131,7 +131,6 @@ fn faults_at_both_ends() {
     let faults = [
         touched(10, Level::Calls, some, Touch::Delay(Duration::from_millis(200))),
         aborted(30, Level::Tries, Calls { from: Some("web".into()), ..to_part(Which::Instance(2)) }),
-        FaultKind::Outage { of: Calls { from: Some("web".into()), ..to("reviews") } },
     ];
     let faults_of = |instance: &str| {
         let proxy = of(instance, &[], &faults);
@@ -188,10 +187,10 @@ fn what_is_refused() {
     ];
     let faults = vec![
         aborted(10, Level::Calls, to_part(Which::Version("v2".into()))),
-        touched(10, Level::Tries, to("reviews"), Touch::Abort(199)),
+        touched(10, Level::Tries, to("reviews"), Touch::Abort(AnswerCode::Status(199))),
         touched(10, Level::Tries, to("ratings"), Touch::Delay(Duration::ZERO)),
-        touched(10, Level::Calls, to("reviews"), Touch::Abort(501)),
-        touched(10, Level::Calls, to("reviews"), Touch::Abort(502)),
+        touched(10, Level::Calls, to("reviews"), Touch::Abort(AnswerCode::Status(501))),
+        touched(10, Level::Calls, to("reviews"), Touch::Abort(AnswerCode::Status(502))),
     ];
     let plan = crate::render::tests::laws::plan(super::scenes::town(), policies.clone(), &faults);
     let refused: Vec<String> = refusals(&plan).into_iter().map(|refusal| refusal.0).collect();

@@ -3,7 +3,7 @@
 use super::scenes::{numbered, seats, to, town};
 use crate::{
     encode,
-    render::{Action, ClusterConfig, Leg, ProxyConfig, RouteTable, render},
+    render::{Action, ClusterConfig, Forward, Leg, ProxyConfig, RouteTable, render},
     xds::{Kind, Resource, Resources},
 };
 use envoy_types::pb::envoy::config::{
@@ -31,19 +31,30 @@ fn target() -> impl Strategy<Value = Target> {
     (service, which, zone).prop_map(|(service, which, zone)| Target {
         service: service.into(),
         which,
-        place: zone.map(Into::into),
+        place: zone.map(squall_model::Place::zone),
     })
+}
+
+/// Shares of places are the cluster's business, and not the route's.
+fn is_between_places(legs: &[Destination]) -> bool {
+    let whole_place = |leg: &Destination| {
+        matches!(leg.target.which, Which::Service | Which::Every)
+            && leg.target.place.is_some()
+            && leg.target.service == legs[0].target.service
+    };
+    legs.len() > 1 && legs.iter().all(whole_place)
 }
 
 /// Shares that add up to the whole, to the last millionth.
 fn split() -> impl Strategy<Value = Vec<Destination>> {
     let cuts = proptest::collection::btree_set(1..1_000_000_u32, 0..4);
-    (cuts, proptest::collection::vec(target(), 5)).prop_map(|(cuts, targets)| {
+    let split = (cuts, proptest::collection::vec(target(), 5)).prop_map(|(cuts, targets)| {
         let begins = std::iter::once(0).chain(cuts.iter().copied());
         let ends = cuts.iter().copied().chain([1_000_000]);
         let shares = begins.zip(ends).map(|(begin, end)| Fraction::from_ppm(end - begin).unwrap());
-        shares.zip(targets).map(|(share, target)| Destination { share, target }).collect()
-    })
+        shares.zip(targets).map(|(share, target)| Destination { share, target }).collect::<Vec<_>>()
+    });
+    split.prop_filter("a split of the route's", |legs| !is_between_places(legs))
 }
 
 /// Routes of everybody's calls, or of those of some, in any order.
@@ -60,7 +71,7 @@ fn routes() -> impl Strategy<Value = Vec<PolicyKind>> {
 fn legs(table: &RouteTable) -> Vec<&[Leg]> {
     let actions = table.hosts.iter().flat_map(|host| &host.routes).map(|route| &route.then);
     let legs = actions.filter_map(|action| match action {
-        Action::Forward { legs, .. } => Some(legs.as_slice()),
+        Action::Forward(Forward { legs, .. }) => Some(legs.as_slice()),
         Action::Answer { .. } | Action::AnswerVersion => None,
     });
     legs.collect()
@@ -154,7 +165,7 @@ proptest! {
             prop_assert_eq!(read, lengths);
             for cluster in &proxy.clusters {
                 let sent = all::<ClusterLoadAssignment>(&resources, &Kind::Endpoint);
-                let hosts = sent.iter().find(|a| a.cluster_name == cluster.name).map(|a| a.endpoints[0].lb_endpoints.len());
+                let hosts = sent.iter().find(|a| a.cluster_name == cluster.name).map(|a| a.endpoints.iter().map(|place| place.lb_endpoints.len()).sum::<usize>());
                 prop_assert_eq!(hosts.unwrap_or(1), cluster.hosts.len(), "{}", cluster.name);
             }
         }
@@ -165,7 +176,7 @@ proptest! {
 fn what_is_encoded_again_has_the_same_version() {
     let to_all = |share, which| Destination {
         share: Fraction::percent(share),
-        target: Target { service: "reviews".into(), which, place: Some("east".into()) },
+        target: Target { service: "reviews".into(), which, place: Some(squall_model::Place::zone("east")) },
     };
     let split = vec![to_all(20, Which::Instance(1)), to_all(80, Which::Version("v2".into()))];
     let routes = [PolicyKind::Route { of: to("reviews"), to: split }];

@@ -1,0 +1,167 @@
+//! Processes that are killed, stopped, paused, started again: workload, proxy or both.
+//!
+//! A killed process comes back in the same place under another address, as anywhere; a paused one where it was. Callers learn
+//! of the address by the control plane, and where a link carries the wire, by the link.
+
+use super::{World, until_now};
+use crate::{clock, deadline, error::EngineError, pool::Placed};
+use futures_util::future::{join_all, try_join_all};
+use squall_mesh::Mesh;
+use squall_model::{Down, Effect, InstanceId, Part};
+use squall_place::{ProcessHandle, Signal};
+use std::net::SocketAddr;
+
+impl<M: Mesh> World<'_, M> {
+    /// Has processes go down, and says when the last of them was.
+    pub(super) async fn take_down(
+        &mut self,
+        how: Down,
+        part: Part,
+        whom: Vec<InstanceId>,
+    ) -> Result<Effect, EngineError> {
+        let asked = clock::now();
+        if how == Down::Stopped && part.has_proxy() {
+            self.drain(&whom).await;
+        }
+        let processes = self.processes(part, &whom);
+        for process in processes.iter().filter(|_| how != Down::Paused) {
+            self.lives.asked.insert(process.id, asked);
+        }
+        match how {
+            Down::Killed => drop(join_all(processes.iter().map(|process| self.pool.kill(process))).await),
+            Down::Stopped => drop(join_all(processes.iter().map(|process| self.pool.stop(process))).await),
+            Down::Paused => {
+                let by = deadline::PAUSE.instant();
+                try_join_all(processes.iter().map(|process| self.pool.keeper.pause(process, by))).await?;
+            }
+        }
+        for id in whom {
+            if part.has_workload()
+                && let Some(hosted) = self.placed.get_mut(&id).and_then(|placed| placed.hosted.as_mut())
+            {
+                hosted.lives = false;
+            }
+            if part.has_proxy() && self.placed.contains_key(&id) {
+                if how == Down::Paused {
+                    self.still.insert(id.clone())
+                } else {
+                    self.dead.insert(id.clone())
+                };
+            }
+            if part.has_proxy() && how != Down::Paused {
+                self.lead_nowhere(&id).await?;
+            }
+            self.spent.insert(id);
+        }
+        Ok(until_now(asked))
+    }
+
+    /// The opposite of [`take_down`](World::take_down). `None`: the control plane is away, and callers do not know yet.
+    pub(super) async fn bring_up(
+        &mut self,
+        how: Down,
+        part: Part,
+        whom: Vec<InstanceId>,
+    ) -> Result<Option<Effect>, EngineError> {
+        match how {
+            Down::Paused => self.wake(part, whom).await.map(Some),
+            Down::Killed | Down::Stopped => self.revive(part, whom).await,
+        }
+    }
+
+    /// Has processes end in order and start again at once.
+    pub(super) async fn restart(&mut self, part: Part, whom: Vec<InstanceId>) -> Result<Option<Effect>, EngineError> {
+        let down = self.take_down(Down::Stopped, part, whom.clone()).await?;
+        let up = self.revive(part, whom).await?;
+        Ok(up.map(|up| Effect { asked: down.asked, ..up }))
+    }
+
+    /// Whatever still stands still goes on: its logs are to be read, and it is to end in order.
+    pub(super) async fn wake_everybody(&mut self) -> Result<(), EngineError> {
+        let whom: Vec<InstanceId> = self.spent.iter().cloned().collect();
+        let asleep = self.processes(Part::Instance, &whom);
+        // Who does not stand still is not disturbed by being told to go on; who is dead cannot be told.
+        for process in asleep {
+            let _ = self.pool.keeper.signal(process.id, Signal::Resume).await;
+        }
+        if std::mem::take(&mut self.still).is_empty() {
+            return Ok(());
+        }
+        self.configure().await.map(drop)
+    }
+
+    /// Paused processes go on: they answer, and have what they missed.
+    async fn wake(&mut self, part: Part, whom: Vec<InstanceId>) -> Result<Effect, EngineError> {
+        let asked = clock::now();
+        for process in self.processes(part, &whom) {
+            self.pool.keeper.signal(process.id, Signal::Resume).await?;
+        }
+        for id in &whom {
+            if part.has_proxy() {
+                self.still.remove(id);
+            }
+            if part.has_workload()
+                && let Some(hosted) = self.placed.get_mut(id).and_then(|placed| placed.hosted.as_mut())
+            {
+                hosted.lives = true;
+                self.behaviours.remove(id);
+            }
+        }
+        self.behave().await?;
+        if part.has_proxy() {
+            self.configure().await?;
+            // Faults whose lease ran out while it stood still are given to it again.
+            self.touch().await?;
+        }
+        Ok(until_now(asked))
+    }
+
+    /// New processes for the dead ones.
+    async fn revive(&mut self, part: Part, whom: Vec<InstanceId>) -> Result<Option<Effect>, EngineError> {
+        let pool = self.pool;
+        let wants = self.wants_of(&whom);
+        let again = self.placed.iter_mut().filter_map(|(id, placed)| {
+            let want = wants.iter().find(|want| want.role.instance == *id)?;
+            Some(async move {
+                let former = if part.has_proxy() { Some(pool.boot_again(placed).await?) } else { None };
+                if part.has_workload() && want.called {
+                    placed.hosted = Some(pool.host(placed.folder(), want.role.clone()).await?);
+                }
+                Ok::<(InstanceId, Option<SocketAddr>), EngineError>((id.clone(), former))
+            })
+        });
+        for (id, former) in try_join_all(again).await? {
+            if let Some(former) = former {
+                self.lives.former.insert(former, id.clone());
+                self.lives.anew.insert(id.clone());
+                self.dead.remove(&id);
+            }
+            if part.has_workload() {
+                self.behaviours.remove(&id);
+            }
+            self.lead_back(&id).await?;
+        }
+        self.know_everybody();
+        self.behave().await?;
+        self.configure().await
+    }
+
+    /// Proxies that are to end in order first finish what they have.
+    async fn drain(&self, whom: &[InstanceId]) {
+        let living = self.living();
+        let seats = whom.iter().filter_map(|id| living.seats.get_key_value(id));
+        let by = deadline::STOP.from_now();
+        // One that does not drain is ended all the same.
+        join_all(seats.map(|(id, seat)| self.pool.mesh.drain(id, seat, by))).await;
+    }
+
+    /// The processes of these instances that are meant.
+    fn processes(&self, part: Part, whom: &[InstanceId]) -> Vec<ProcessHandle> {
+        let of = |placed: &Placed| {
+            let proxy = part.has_proxy().then(|| placed.proxy.clone());
+            let workload = placed.hosted.as_ref().filter(|_| part.has_workload()).map(|hosted| hosted.process.clone());
+            workload.into_iter().chain(proxy).collect::<Vec<_>>()
+        };
+        whom.iter().filter_map(|id| self.placed.get(id)).flat_map(of).collect()
+    }
+}

@@ -1,0 +1,217 @@
+//! Wires that a link carries: laid where the scenario damages them, in its main run and its control runs alike.
+
+use super::{World, until_now};
+use crate::{
+    clock, deadline,
+    error::EngineError,
+    pool::{Pool, within},
+};
+use squall_evidence::Process;
+use squall_link::{Control, LinkConfig, WireConfig};
+use squall_mesh::Mesh;
+use squall_model::{
+    Calls, Damage, Effect, Fault, FaultKind, Fraction, InstanceId, Plan, Target, Topology, Wire, Wires, controls, vary,
+};
+use squall_place::{ProcessHandle, ProcessId, ProcessSpec};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// How long damage outlives us: as long as the faults in the proxies.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// The process that carries the wires of a scenario.
+#[derive(Debug)]
+pub(crate) struct Links {
+    name: InstanceId,
+    process: ProcessHandle,
+    control: Control,
+    records: PathBuf,
+    log: PathBuf,
+    listens: BTreeMap<Wire, SocketAddr>,
+}
+
+impl Links {
+    /// Starts a link for these wires, each to the callee's address.
+    async fn start<M: Mesh>(pool: &Pool<'_, M>, wires: Vec<WireConfig>, seed: u64) -> Result<Links, EngineError> {
+        let home = pool.keeper.folder().process_folder("link")?;
+        let (control, records, log) = (home.socket("ctl.sock")?, home.file("wires.jsonl"), home.log());
+        let config = LinkConfig { control: control.clone(), records: records.clone(), wires, seed, ttl: LEASE };
+        let path = home.file("config.json");
+        let text = serde_json::to_vec(&config).map_err(|e| EngineError::Plan(e.to_string()))?;
+        std::fs::write(&path, text).map_err(EngineError::io(format!("write {}", path.display())))?;
+        let args = [OsString::from("link"), "--config".into(), path.into()];
+        let process = pool.keeper.spawn(ProcessSpec::new("link", pool.exe, home).args(args)).await?;
+        let connecting = Control::connect(&control, deadline::PLACE.at_most);
+        let control = match within(deadline::PLACE, "the link to start", connecting).await {
+            Ok(Ok(control)) => control,
+            failed => {
+                pool.kill(&process).await;
+                failed??
+            }
+        };
+        let listens = control.ready().listens.iter().cloned().collect();
+        let name = InstanceId { service: "link".into(), number: 1 };
+        Ok(Links { name, process, control, records, log, listens })
+    }
+
+    /// Where callers' proxies connect instead of to the callees.
+    pub(super) fn listens(&self) -> &BTreeMap<Wire, SocketAddr> {
+        &self.listens
+    }
+
+    /// What it is called among the instances of a scenario.
+    pub(super) fn name(&self) -> &InstanceId {
+        &self.name
+    }
+
+    pub(super) fn whose(&self) -> (ProcessId, (InstanceId, Process, PathBuf)) {
+        (self.process.id, (self.name.clone(), Process::Link, self.log.clone()))
+    }
+
+    /// Whether its lease ran out under us: its wires have healed by themselves.
+    pub(super) fn has_lapsed(&self) -> bool {
+        self.control.lapsed().is_some()
+    }
+
+    /// The file of its records.
+    pub(crate) fn records(&self) -> &Path {
+        &self.records
+    }
+
+    /// Has it write a marker into its records, behind a line for each connection that is still open.
+    pub(crate) async fn mark(&mut self, marker: &str) -> Result<(), EngineError> {
+        within(deadline::BARRIER, "the link to take a marker", self.control.mark(marker)).await??;
+        Ok(())
+    }
+
+    /// Ends it.
+    pub(super) async fn end<M: Mesh>(self, pool: &Pool<'_, M>) {
+        pool.kill(&self.process).await;
+    }
+}
+
+impl<M: Mesh> World<'_, M> {
+    /// Lays the wires that the plan, or any of its control runs, damages; none where there are none.
+    pub(super) async fn lay_wires(&mut self, main: &Plan, whole: &Topology) -> Result<(), EngineError> {
+        let needed = needed(main, whole);
+        if needed.is_empty() {
+            return Ok(());
+        }
+        let everybody: BTreeMap<&InstanceId, SocketAddr> =
+            self.seats().map(|(id, placed)| (id, placed.inbound)).collect();
+        let wires = needed.into_iter().map(|wire| {
+            let to = everybody.get(&wire.to).copied();
+            WireConfig { wire, to }
+        });
+        let wires = wires.collect();
+        self.links = Some(Links::start(self.pool, wires, self.plan.seed).await?);
+        self.know_everybody();
+        Ok(())
+    }
+
+    /// Has exactly the armed damage in place, on every wire.
+    pub(super) async fn damage(&mut self) -> Result<Effect, EngineError> {
+        let asked = clock::now();
+        let armed = self.armed.iter().filter_map(|id| self.plan.fault(*id));
+        let mut all: BTreeMap<Wire, Vec<Damage>> = BTreeMap::new();
+        for (wires, damages) in armed.filter_map(|fault| damage_of(fault, &self.plan.topology)) {
+            for wire in wires.iter().flat_map(|wires| wires.all(&self.topology)) {
+                all.entry(wire).or_default().extend(&damages);
+            }
+        }
+        let Some(links) = &mut self.links else { return Ok(until_now(asked)) };
+        let all: Vec<(Wire, Vec<Damage>)> = all.into_iter().collect();
+        let at = within(deadline::WIRE, "the link to damage its wires", links.control.damage(&all)).await??;
+        Ok(Effect { asked, acked: at, effective: at, last_old: at })
+    }
+
+    /// Cuts a site off, or has it come back: its wires, and its way to the control plane.
+    pub(super) async fn cut_off(&mut self, inside: Vec<InstanceId>, here: bool) -> Result<Effect, EngineError> {
+        let asked = clock::now();
+        let mut site = self.living();
+        site.seats.retain(|id, _| inside.contains(id));
+        if here {
+            let severed = self.pool.mesh.sever(&site).await?;
+            let cut = self.damage().await?;
+            return Ok(Effect { asked, ..later(severed, cut) });
+        }
+        let healed = self.damage().await?;
+        let rejoined = self.pool.mesh.rejoin(&site, deadline::CONTROL_PLANE.from_now()).await?;
+        Ok(Effect { asked, ..later(healed, rejoined) })
+    }
+
+    /// Whoever was taken from the control plane gets back to it.
+    pub(super) async fn rejoin_everybody(&mut self) -> Result<(), EngineError> {
+        let is_site = |fault: &Fault| {
+            matches!(&fault.does, FaultKind::Wire { of: Wires::Of(place), damage: Damage::Cut }
+                if place.kind == squall_model::PlaceKind::Site)
+        };
+        if self.plan.faults.iter().any(is_site) {
+            self.pool.mesh.rejoin(&self.living(), deadline::CONTROL_PLANE.from_now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Nobody is at this instance any more: who connects over a link is refused, as whoever connects directly.
+    pub(super) async fn lead_nowhere(&mut self, id: &InstanceId) -> Result<(), EngineError> {
+        self.lead(id, None).await
+    }
+
+    /// It is there again, under another address.
+    pub(super) async fn lead_back(&mut self, id: &InstanceId) -> Result<(), EngineError> {
+        let to = self.placed.get(id).filter(|_| !self.dead.contains(id)).map(|placed| placed.inbound);
+        self.lead(id, to).await
+    }
+
+    async fn lead(&mut self, id: &InstanceId, to: Option<SocketAddr>) -> Result<(), EngineError> {
+        let Some(links) = &mut self.links else { return Ok(()) };
+        let wires: Vec<Wire> = links.listens.keys().filter(|wire| wire.to == *id).cloned().collect();
+        for wire in wires {
+            within(deadline::WIRE, "the link to lead elsewhere", links.control.lead(&wire, to)).await??;
+        }
+        Ok(())
+    }
+}
+
+/// Every wire that the plan or one of its control runs damages.
+fn needed(main: &Plan, whole: &Topology) -> BTreeSet<Wire> {
+    let varied = controls(main).into_iter().map(|variation| vary(main, variation));
+    let plans = std::iter::once(main.clone()).chain(varied);
+    let faults: Vec<Fault> = plans.flat_map(|plan| plan.faults).collect();
+    let wires = faults.iter().filter_map(|fault| damage_of(fault, whole)).flat_map(|(wires, _)| wires);
+    wires.flat_map(|wires| wires.all(whole)).collect()
+}
+
+/// The wires that a fault damages, and how; `None` where it is no fault of the wire.
+fn damage_of(fault: &Fault, topology: &Topology) -> Option<(Vec<Wires>, Vec<Damage>)> {
+    match &fault.does {
+        FaultKind::Wire { of, damage } => Some((vec![of.clone()], vec![*damage])),
+        // Who calls is to notice at once.
+        FaultKind::Outage { of } => Some((wires_of(of, topology), vec![Damage::Reset(Fraction::ALL), Damage::Refuse])),
+        _ => None,
+    }
+}
+
+/// The wires over which these calls go.
+fn wires_of(calls: &Calls, topology: &Topology) -> Vec<Wires> {
+    let to: Vec<Target> = match &calls.to {
+        Some(to) => vec![Target::service(to.service.clone())],
+        None => topology.services.iter().map(|service| Target::service(service.name.clone())).collect(),
+    };
+    to.into_iter().map(|to| Wires::Between { from: calls.from.clone(), to }).collect()
+}
+
+/// Both, one after the other.
+fn later(first: Effect, second: Effect) -> Effect {
+    Effect {
+        asked: first.asked.min(second.asked),
+        acked: first.acked.max(second.acked),
+        effective: first.effective.max(second.effective),
+        last_old: first.last_old.max(second.last_old),
+    }
+}

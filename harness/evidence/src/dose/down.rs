@@ -1,0 +1,121 @@
+//! Processes that went down: killed and stopped ones ended, restarted ones came again, paused ones answered nothing.
+
+use super::{counted, draw::Armed};
+use crate::{CallStory, Evidence, LifeEnd, Process, TryView, balance::is_from_workload};
+use squall_model::{ClientEnd, Condition, Dose, DoseCount, InstanceId, Members, Part, Plan, Target, Which};
+use std::{collections::BTreeSet, time::Duration};
+
+/// Instances whose processes ended when they were asked to, while there was traffic that could miss them.
+pub(super) fn killed(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
+    let in_time = |life: &LifeEnd| life.asked.is_some_and(|asked| own.window.possibly_at(asked, Duration::ZERO));
+    ended(plan, evidence, own, of, part, in_time)
+}
+
+/// Instances whose processes ended when they were asked to. That others came is what the effect says: it is not settled
+/// before they are up.
+pub(super) fn restarted(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
+    let start = own.window.start;
+    let in_time = |life: &LifeEnd| {
+        life.asked.is_some_and(|asked| start.asked <= asked && asked <= start.settled) && life.at <= start.settled
+    };
+    ended(plan, evidence, own, of, part, in_time)
+}
+
+fn ended(
+    plan: &Plan,
+    evidence: &Evidence,
+    own: &Armed<'_>,
+    of: &Members,
+    part: Part,
+    in_time: impl Fn(&LifeEnd) -> bool,
+) -> DoseCount {
+    let meant = instances(plan, of);
+    let of_it = |id: &InstanceId, what: Process| {
+        evidence.observed.lives.iter().any(|life| life.instance == *id && life.what == what && in_time(life))
+    };
+    let is_down = |id: &&InstanceId| {
+        let hosts = plan.topology.callers(&id.service).next().is_some();
+        (!part.has_proxy() || of_it(id, Process::Proxy))
+            && (!(part.has_workload() && hosts) || of_it(id, Process::Workload))
+    };
+    let concerns = |s: &CallStory| meant.iter().any(|id| id.service == s.edge.to || *id == s.caller);
+    let traffic = evidence.stories().iter().any(|s| own.window.possibly_at(s.intended, Duration::ZERO) && concerns(s));
+    let touched = if traffic { meant.iter().filter(is_down).count() as u64 } else { 0 };
+    counted(own, touched, meant.len() as u64)
+}
+
+/// The instances that are meant, one that came later included.
+fn instances(plan: &Plan, of: &Members) -> BTreeSet<InstanceId> {
+    let mut instances: BTreeSet<InstanceId> = of.instances(&plan.topology).into_iter().collect();
+    if let Members::Of(Target { service, which: Which::Instance(number), .. }) = of {
+        instances.insert(InstanceId { service: service.clone(), number: *number });
+    }
+    instances
+}
+
+/// What was asked of instances that stood still, of which none may have been answered before they went on.
+///
+/// Exact: the kernel goes on accepting for a stopped process, but nobody reads. Where the checks of callers' proxies kept all
+/// tries away, that they failed shows the fault.
+pub(super) fn paused(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
+    let meant = instances(plan, of);
+    let still = Still { evidence, own, part, error: Duration::from_nanos(evidence.observed.health.clock_error) };
+    let (mut asked, mut answered) = (0, 0);
+    for story in evidence.stories() {
+        let tries = evidence.tries(story).filter(TryView::was_sent);
+        for t in tries.filter(|t| t.instance().is_some_and(|id| meant.contains(id)) && still.surely(t)) {
+            asked += 1;
+            answered += u64::from(still.answered_try(&t));
+        }
+        if meant.contains(&story.caller) && still.holds_call(story) {
+            asked += 1;
+            answered += u64::from(still.answered_call(story));
+        }
+    }
+    if asked == 0 {
+        let noticed = still.noticed(&meant);
+        return counted(own, noticed, noticed);
+    }
+    let dose = if answered > 0 { Dose::Weaker } else { Dose::Confirmed };
+    DoseCount { fault: own.fault.id, dose, touched: asked - answered, of: asked }
+}
+
+/// The time for which processes stood still.
+struct Still<'a> {
+    evidence: &'a Evidence,
+    own: &'a Armed<'a>,
+    part: Part,
+    error: Duration,
+}
+
+impl Still<'_> {
+    fn surely(&self, t: &TryView<'_>) -> bool {
+        self.own.window.surely_at(t.began(), self.error)
+    }
+
+    /// Behind a workload that stands still its proxy goes on answering: only what the workload answered counts.
+    fn answered_try(&self, t: &TryView<'_>) -> bool {
+        let by_it = self.part.has_proxy() || t.arrived.is_some_and(is_from_workload);
+        t.status() != 0 && by_it && self.own.window.surely_at(t.ended(), self.error)
+    }
+
+    /// A call that the caller's own proxy should have carried meanwhile.
+    fn holds_call(&self, story: &CallStory) -> bool {
+        self.part.has_proxy() && story.is_clients() && self.own.window.surely_at(story.intended, Duration::ZERO)
+    }
+
+    fn answered_call(&self, story: &CallStory) -> bool {
+        let answered = matches!(story.end, ClientEnd::Answered(_) | ClientEnd::Grpc(_) | ClientEnd::Cut(_));
+        answered && self.own.window.surely_at(story.done, Duration::ZERO)
+    }
+
+    /// Instances that some caller's proxy found unhealthy meanwhile.
+    fn noticed(&self, meant: &BTreeSet<InstanceId>) -> u64 {
+        let begun = self.evidence.observed.states.iter().filter(|s| s.what == Condition::Unhealthy && s.begins);
+        let meanwhile = begun.filter(|s| self.own.window.possibly_at(s.at, self.error) && meant.contains(&s.of));
+        meanwhile.map(|s| &s.of).collect::<BTreeSet<_>>().len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests;

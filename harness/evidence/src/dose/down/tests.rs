@@ -1,0 +1,143 @@
+use crate::{
+    Process,
+    dose::tests::dose,
+    testing::{Hop, Scene, at, faulty, plan, reviews, span, target, web},
+};
+use squall_model::{Act, Condition, Dose, Down, FaultId, FaultKind, Members, Part, When, Which};
+
+const BOTH: [Process; 2] = [Process::Proxy, Process::Workload];
+
+/// Instances 1 and 2 are to go down at 50 ms; of those two only these processes ended.
+fn killing(how: Down, part: Part, ended: &[Process]) -> Scene {
+    let does = FaultKind::Down { how, part, of: Members::Of(target(Which::First(2))) };
+    let mut scene = Scene::new(faulty(plan(), does, span(50, 100)));
+    scene.happened(Act::Arm(FaultId(0)), 50, 52);
+    scene.calls(0, 5, 40, |_| [Hop::Ok(3)]);
+    for what in ended {
+        scene.killed(reviews(1), *what, 50);
+        scene.killed(reviews(2), *what, 50);
+    }
+    scene
+}
+
+#[test]
+fn a_kill_is_seen_by_the_lives_that_ended() {
+    let parts = [(Part::Instance, &BOTH[..]), (Part::Proxy, &BOTH[..1]), (Part::Workload, &BOTH[1..])];
+    for (how, (part, ended)) in [Down::Killed, Down::Stopped].into_iter().flat_map(|how| parts.map(|p| (how, p))) {
+        let scene = killing(how, part, ended);
+        assert_eq!(dose(&scene), (Dose::Confirmed, 2, 2), "{part:?}");
+        let mut half = scene.clone();
+        half.seen.lives.pop();
+        assert_eq!(dose(&half), (Dose::Weaker, 1, 2));
+        let mut none = scene.clone();
+        none.seen.lives.iter_mut().for_each(|life| life.asked = None);
+        assert_eq!(dose(&none), (Dose::Absent, 0, 2), "they died of something else");
+        let mut early = scene.clone();
+        early.seen.lives.iter_mut().for_each(|life| life.asked = Some(at(40)));
+        assert_eq!(dose(&early), (Dose::Absent, 0, 2), "another fault asked them to");
+        let mut unnoticed = scene.clone();
+        unnoticed.seen.calls.retain(|c| c.intended < at(40));
+        assert_eq!(dose(&unnoticed), (Dose::Absent, 0, 2), "nobody called meanwhile");
+    }
+}
+
+#[test]
+fn every_process_of_the_part_must_end() {
+    assert_eq!(dose(&killing(Down::Killed, Part::Instance, &BOTH[..1])).0, Dose::Absent, "the workload lives on");
+    assert_eq!(dose(&killing(Down::Killed, Part::Instance, &BOTH[1..])).0, Dose::Absent, "the proxy lives on");
+    assert_eq!(dose(&killing(Down::Killed, Part::Workload, &BOTH[..1])).0, Dose::Absent);
+}
+
+#[test]
+fn an_instance_that_nobody_calls_has_no_workload() {
+    let of = squall_model::Target { service: "web".into(), which: Which::Service, place: None };
+    let does = FaultKind::Down { how: Down::Killed, part: Part::Instance, of: Members::Of(of) };
+    let mut scene = Scene::new(faulty(plan(), does, span(50, 100)));
+    scene.happened(Act::Arm(FaultId(0)), 50, 52);
+    scene.calls(0, 5, 40, |_| [Hop::Ok(3)]);
+    scene.killed(web(), Process::Proxy, 50);
+    assert_eq!(dose(&scene), (Dose::Confirmed, 1, 1));
+}
+
+#[test]
+fn a_restart_is_an_end_within_its_effect() {
+    let scene = |asked: u64, settled: u64| {
+        let does = FaultKind::Restarted { part: Part::Instance, of: Members::Of(target(Which::Instance(1))) };
+        let mut scene = Scene::new(faulty(plan(), does, When::At(std::time::Duration::from_millis(50))));
+        scene.happened(Act::Arm(FaultId(0)), 50, settled);
+        scene.calls(0, 5, 40, |_| [Hop::Ok(1)]);
+        BOTH.iter().for_each(|what| scene.killed(reviews(1), *what, asked));
+        scene
+    };
+    assert_eq!(dose(&scene(51, 80)), (Dose::Confirmed, 1, 1));
+    assert_eq!(dose(&scene(90, 80)), (Dose::Absent, 0, 1), "ended after it should have been back");
+    assert_eq!(dose(&scene(80, 80)), (Dose::Absent, 0, 1), "it was up before it was gone");
+    assert_eq!(dose(&scene(40, 80)), (Dose::Absent, 0, 1));
+    let mut half = scene(51, 80);
+    half.seen.lives.pop();
+    assert_eq!(dose(&half).0, Dose::Absent, "the workload was not restarted");
+}
+
+/// Instance 1 stands still from 50 to 150 ms; one call every 10 ms, to it and to instance 2 in turn.
+fn pausing(part: Part, hop: impl Fn(u64) -> Hop) -> Scene {
+    let does = FaultKind::Down { how: Down::Paused, part, of: Members::Of(target(Which::Instance(1))) };
+    let mut scene = Scene::new(faulty(plan(), does, span(50, 150)));
+    scene.happened(Act::Arm(FaultId(0)), 50, 51);
+    scene.happened(Act::End(FaultId(0)), 150, 151);
+    scene.calls(0, 10, 30, |n| if n % 2 == 0 { [hop(10 * n)] } else { [Hop::Ok(2)] });
+    scene
+}
+
+fn silent(ms: u64) -> Hop {
+    if (50..150).contains(&ms) { Hop::Unheard(1, 30) } else { Hop::Ok(1) }
+}
+
+#[test]
+fn nobody_is_answered_by_what_stands_still() {
+    for part in [Part::Instance, Part::Proxy, Part::Workload] {
+        let scene = pausing(part, silent);
+        assert_eq!(dose(&scene), (Dose::Confirmed, 5, 5), "{part:?}");
+        let one = pausing(part, |ms| if ms == 100 { Hop::Ok(1) } else { silent(ms) });
+        assert_eq!(dose(&one), (Dose::Weaker, 4, 5), "{part:?}");
+    }
+    // What was sent before it stood still, or is answered when it goes on, says nothing.
+    let late = pausing(Part::Instance, |ms| if ms == 140 { Hop::Slow(1, 30) } else { silent(ms) });
+    assert_eq!(dose(&late), (Dose::Confirmed, 5, 5));
+}
+
+#[test]
+fn a_proxy_answers_for_a_workload_that_stands_still() {
+    let limited = |ms| if ms == 100 { Hop::Limited(1) } else { silent(ms) };
+    assert_eq!(dose(&pausing(Part::Workload, limited)), (Dose::Confirmed, 5, 5));
+    assert_eq!(dose(&pausing(Part::Proxy, limited)), (Dose::Weaker, 4, 5));
+}
+
+#[test]
+fn a_pause_needs_traffic_or_a_check_that_failed() {
+    let away = |ms| if (50..150).contains(&ms) { Hop::Ok(2) } else { Hop::Ok(1) };
+    let mut scene = pausing(Part::Instance, away);
+    assert_eq!(dose(&scene), (Dose::Absent, 0, 0));
+    scene.told(1, Condition::Ejected, true, 80);
+    scene.told(2, Condition::Unhealthy, true, 80);
+    scene.told(1, Condition::Unhealthy, true, 180);
+    assert_eq!(dose(&scene), (Dose::Absent, 0, 0));
+    scene.told(1, Condition::Unhealthy, true, 80);
+    assert_eq!(dose(&scene), (Dose::Confirmed, 1, 1));
+}
+
+#[test]
+fn a_caller_that_stands_still_carries_no_call() {
+    let does = |part| {
+        let of = squall_model::Target { service: "web".into(), which: Which::Service, place: None };
+        FaultKind::Down { how: Down::Paused, part, of: Members::Of(of) }
+    };
+    let scene = |part, hop: fn(u64) -> Hop| {
+        let mut scene = Scene::new(faulty(plan(), does(part), span(50, 150)));
+        scene.happened(Act::Arm(FaultId(0)), 50, 51);
+        scene.happened(Act::End(FaultId(0)), 150, 151);
+        scene.calls(0, 10, 20, |n| [hop(10 * n)]);
+        scene
+    };
+    assert_eq!(dose(&scene(Part::Proxy, |_| Hop::Slow(1, 300))), (Dose::Confirmed, 9, 9));
+    assert_eq!(dose(&scene(Part::Proxy, |_| Hop::Ok(1))).0, Dose::Weaker);
+}

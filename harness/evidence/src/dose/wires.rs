@@ -1,0 +1,250 @@
+//! Faults on the wire: what a link did to the connections that it carried, and what of it the tries must have felt.
+//!
+//! A try and its connection share no key, only wire and time: so a law speaks of all tries over a damaged wire, and holds
+//! whichever connection each of them took.
+
+mod leak;
+
+pub(crate) use leak::unowned_damages;
+pub(super) use leak::{WireLeak, wire_leak_of, wire_leaks};
+
+use super::{ERROR, draw::Armed};
+use crate::{Evidence, Flags, TryView, select::known, targets};
+use squall_model::{
+    Condition, Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Place, Plan, Stamp, Topology, Wire, WireEnd,
+    WireRecord, Wires,
+};
+use squall_stats::{bounds, share::Look};
+use std::{collections::BTreeMap, time::Duration};
+
+/// A rate may let one second's worth pass at once.
+const BURST: Duration = Duration::from_secs(1);
+
+/// What was counted of a damage.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    touched: u64,
+    of: u64,
+    /// Something passed that cannot have.
+    spared: bool,
+    /// Something was touched that should not have been.
+    excess: bool,
+}
+
+/// Was the damage what it was meant to be?
+///
+/// *Absent* if no try was made over the damaged wires meanwhile, or the link did nothing to any connection; *weaker* or
+/// *stronger* if something was seen that this damage rules out.
+pub(super) fn damaged(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Wires, damage: Damage) -> DoseCount {
+    let seen = Wired::new(plan, evidence, own, of, damage);
+    let count = match damage {
+        _ if !seen.is_tried() => Count { touched: 0, of: 0, ..Count::default() },
+        Damage::Cut | Damage::SwallowAnswers | Damage::SwallowRequests => seen.silent(),
+        Damage::Slow { by, jitter } => seen.slow(by.saturating_sub(jitter)),
+        Damage::Rate { bytes_per_second } => seen.limited(bytes_per_second),
+        Damage::Refuse => seen.refusing(),
+        Damage::Reset(share) => seen.resetting(share),
+        Damage::HalfOpen => seen.half_open(),
+        Damage::SlowClose(_) => seen.closing(),
+    };
+    let dose = match count {
+        Count { touched: 0, .. } => Dose::Absent,
+        Count { spared: true, .. } => Dose::Weaker,
+        Count { excess: true, .. } => Dose::Stronger,
+        Count { .. } => Dose::Confirmed,
+    };
+    DoseCount { fault: own.fault.id, dose, touched: count.touched, of: count.of }
+}
+
+/// Is this wire one of those?
+fn means(topology: &Topology, of: &Wires, wire: &Wire) -> bool {
+    let here = |place: &Place, id: &InstanceId| known(topology, id).and_then(|i| i.place.as_ref()) == Some(place);
+    match of {
+        Wires::Between { from, to } => {
+            from.as_ref().is_none_or(|from| *from == wire.from.service) && targets(topology, to, &wire.to)
+        }
+        Wires::Of(place) => here(place, &wire.from) != here(place, &wire.to),
+    }
+}
+
+/// The damaged wires, with what went over them while the damage was in place.
+struct Wired<'a> {
+    damage: Damage,
+    own: &'a Armed<'a>,
+    /// How far proxies' clocks may be off. A link's stamps are ours.
+    error: Duration,
+    /// Connections over the damaged wires.
+    connections: Vec<&'a WireRecord>,
+    /// Tries over them that began while the damage was surely in place.
+    tries: Vec<(Wire, TryView<'a>)>,
+    /// A caller's proxy found a callee unhealthy meanwhile: its checks go over the same wire.
+    noticed: bool,
+}
+
+impl<'a> Wired<'a> {
+    fn new(plan: &Plan, evidence: &'a Evidence, own: &'a Armed<'a>, of: &Wires, damage: Damage) -> Wired<'a> {
+        let error = Duration::from_nanos(evidence.observed.health.clock_error);
+        let meant = |from: &InstanceId, to: &InstanceId| {
+            let wire = Wire { from: from.clone(), to: to.clone() };
+            means(&plan.topology, of, &wire).then_some(wire)
+        };
+        let mut tries = Vec::new();
+        for story in evidence.stories() {
+            let sent = evidence.tries(story).filter(TryView::was_sent);
+            let meanwhile = sent.filter(|t| own.window.surely_at(t.began(), error));
+            tries.extend(meanwhile.filter_map(|t| Some((meant(&story.caller, t.instance()?)?, t))));
+        }
+        let noticed = evidence.observed.states.iter().any(|s| {
+            let found = s.what == Condition::Unhealthy && s.begins && own.window.possibly_at(s.at, error);
+            found && meant(&s.by, &s.of).is_some()
+        });
+        let connections = evidence.observed.wires.iter().filter(|r| means(&plan.topology, of, &r.wire)).collect();
+        Wired { damage, own, error, connections, tries, noticed }
+    }
+
+    fn is_tried(&self) -> bool {
+        !self.tries.is_empty() || self.noticed
+    }
+
+    /// Connections that the damage did something to while it was in place.
+    fn hurt(&self) -> impl Iterator<Item = (&'a WireRecord, &'a Hurt)> {
+        self.connections.iter().filter_map(move |r| Some((*r, self.harm(r)?)))
+    }
+
+    /// What the damage did to this connection. The same damage may be ordered twice, one after the other.
+    fn harm(&self, r: &'a WireRecord) -> Option<&'a Hurt> {
+        let window = self.own.window;
+        let meanwhile = |h: &Hurt| h.last >= window.start.asked && window.end.is_none_or(|end| h.first <= end.settled);
+        r.hurt.iter().find(|h| h.by == self.damage && meanwhile(h))
+    }
+
+    /// Connections that were open at some time of the damage.
+    fn open(&self) -> impl Iterator<Item = &'a WireRecord> {
+        let window = self.own.window;
+        let open = move |r: &&&WireRecord| {
+            r.ended.is_none_or(|end| end >= window.start.asked) && window.end.is_none_or(|end| r.opened <= end.settled)
+        };
+        self.connections.iter().filter(open).copied()
+    }
+
+    /// Connections that came to be, or wanted to, while the damage was surely in place.
+    fn new_ones(&self) -> impl Iterator<Item = &'a WireRecord> {
+        self.connections.iter().filter(|r| self.own.window.surely_at(r.opened, Duration::ZERO)).copied()
+    }
+
+    fn surely(&self, at: Stamp) -> bool {
+        self.own.window.surely_at(at, self.error)
+    }
+
+    /// It began and was answered while the damage was surely in place.
+    fn is_answered(&self, t: &TryView<'_>) -> bool {
+        t.status() != 0 && self.surely(t.ended())
+    }
+
+    /// It got no further than the caller's end of the wire: no connection came to be for it, or none was there during it.
+    fn found_nobody(&self, wire: &Wire, t: &TryView<'_>) -> bool {
+        let failed = t.sent.is_some_and(|sent| Flags(&sent.flags).has("UF"));
+        let during = |r: &&WireRecord| {
+            r.wire == *wire && r.opened <= t.ended() && r.ended.is_none_or(|ended| ended >= t.began())
+        };
+        t.arrived.is_none() && (failed || !self.connections.iter().copied().any(|r| during(&r)))
+    }
+
+    /// Nothing comes back; of a cut and of swallowed requests, nothing arrives either.
+    fn silent(&self) -> Count {
+        let arrived = |t: &TryView<'_>| t.arrived.is_some_and(|line| self.surely(line.began));
+        let passed = |t: &TryView<'_>| self.is_answered(t) || (self.damage != Damage::SwallowAnswers && arrived(t));
+        let held = || self.tries.iter().filter(|(_, t)| !passed(t));
+        let hurt = self.hurt().count() as u64;
+        let touched = match (hurt, self.damage) {
+            // Its checks alone met the damage, and kept its tries away.
+            (1.., _) if self.tries.is_empty() => hurt,
+            (1.., _) => held().count() as u64,
+            // A wire that is cut before any connection is open leaves no record, only callers who find nobody.
+            (0, Damage::Cut) => held().filter(|(wire, t)| self.found_nobody(wire, t)).count() as u64,
+            (0, _) => 0,
+        };
+        let all = self.tries.len() as u64;
+        Count { touched, of: all.max(touched), spared: held().count() < self.tries.len(), excess: false }
+    }
+
+    /// No answer is back sooner than so.
+    fn slow(&self, least: Duration) -> Count {
+        let fast = |t: &TryView<'_>| self.is_answered(t) && u128::from(t.took()) < least.as_nanos();
+        let fast = self.tries.iter().filter(|(_, t)| fast(t)).count() as u64;
+        let hurt = self.hurt().count() as u64;
+        let all = (self.tries.len() as u64).max(u64::from(hurt > 0));
+        Count { touched: if hurt > 0 { all - fast } else { 0 }, of: all, spared: fast > 0, excess: false }
+    }
+
+    /// No wire carries more than so, over all its connections together.
+    fn limited(&self, bytes_per_second: u64) -> Count {
+        // The whole of a connection's bytes passed meanwhile only if its whole life lies within.
+        let whole = |r: &&WireRecord| r.ended.is_some_and(|ended| self.own.window.surely_at(ended, Duration::ZERO));
+        let mut wires: BTreeMap<&Wire, (Stamp, Stamp, u64, u64)> = BTreeMap::new();
+        for r in self.new_ones().filter(whole) {
+            let ended = r.ended.unwrap_or(r.opened);
+            let carried = wires.entry(&r.wire).or_insert((r.opened, ended, 0, 0));
+            *carried = (carried.0.min(r.opened), carried.1.max(ended), carried.2 + r.sent, carried.3 + r.answered);
+        }
+        let too_much = |(from, to, sent, answered): &(Stamp, Stamp, u64, u64)| {
+            let allowed = u128::from(bytes_per_second) * (to.since(*from) + BURST).as_nanos() / 1_000_000_000;
+            u128::from(*sent.max(answered)) > allowed
+        };
+        let spared = wires.values().any(too_much);
+        Count { touched: self.hurt().count() as u64, of: self.open().count() as u64, spared, excess: false }
+    }
+
+    /// No new connection comes to be; open ones live on.
+    fn refusing(&self) -> Count {
+        let refused = self.hurt().count() as u64;
+        let came_to_be = self.new_ones().filter(|r| self.harm(r).is_none()).count() as u64;
+        // A link may refuse by not listening: then there is no record, only a caller who found nobody.
+        let turned_away = || self.tries.iter().filter(|(wire, t)| t.status() == 0 && self.found_nobody(wire, t));
+        let touched = if refused > 0 { refused } else { turned_away().count() as u64 };
+        let before = |r: &WireRecord| r.opened < self.own.window.start.asked;
+        let excess = self.hurt().any(|(r, _)| before(r));
+        Count { touched, of: touched + came_to_be, spared: came_to_be > 0, excess }
+    }
+
+    /// Each connection is drawn once; whoever is drawn is reset when it next carries something, and nobody else is.
+    fn resetting(&self, share: Fraction) -> Count {
+        let (hit, open) = (self.hurt().count() as u64, self.open().count() as u64);
+        // Whether an idle connection was drawn is never known. A new one that carries something is known at once.
+        let new: Vec<_> = self.new_ones().filter(|r| r.sent > 0 || self.harm(r).is_some()).collect();
+        let new_hit = new.iter().filter(|r| self.harm(r).is_some()).count() as u64;
+        let bounds = |n, hits| bounds::clopper_pearson(Look { n, hits }, ERROR);
+        let too_few = bounds(new.len() as u64, new_hit).is_some_and(|b| share.as_f64() > b.high);
+        let too_many = bounds(open, hit).is_some_and(|b| share.as_f64() < b.low);
+        let lived_on = self.hurt().any(|(r, _)| r.end != WireEnd::Damage);
+        let passed = share == Fraction::ALL && self.tries.iter().any(|(_, t)| self.is_answered(t));
+        Count { touched: hit, of: open.max(hit), spared: too_few || lived_on || passed, excess: too_many }
+    }
+
+    /// Whatever goes over a connection that was open is lost; new ones are good.
+    fn half_open(&self) -> Count {
+        let start = self.own.window.start;
+        let was_open = |r: &&WireRecord| r.opened < start.asked;
+        let old = self.open().filter(was_open).count() as u64;
+        let hurt = self.hurt().count() as u64;
+        // Answered although its wire had no new connection that could have carried it.
+        let passed = |wire: &Wire, t: &TryView<'_>| {
+            let new =
+                |r: &&WireRecord| r.wire == *wire && r.opened >= start.asked && r.opened <= t.ended() + self.error;
+            self.is_answered(t) && !self.connections.iter().copied().any(|r| new(&r))
+        };
+        let spared = self.tries.iter().any(|(wire, t)| passed(wire, t));
+        let excess = self.hurt().any(|(r, _)| r.opened > start.settled);
+        Count { touched: hurt, of: old.max(hurt), spared, excess }
+    }
+
+    /// Connections that ended meanwhile, and those whose end was told late.
+    fn closing(&self) -> Count {
+        let touched = self.hurt().count() as u64;
+        let ended = self.open().filter(|r| r.ended.is_some_and(|at| self.own.window.possibly_at(at, Duration::ZERO)));
+        Count { touched, of: (ended.count() as u64).max(touched), ..Count::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

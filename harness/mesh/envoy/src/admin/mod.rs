@@ -1,0 +1,372 @@
+//! What a proxy says of itself: a client of its admin interface on its Unix socket.
+//!
+//! Measured traffic never goes this way. No call here has a deadline: put one around it
+//! (`tokio::time::timeout_at`), a stopped proxy never answers.
+
+mod forms;
+
+use crate::channel::Layer;
+use forms::{
+    Clusters, Dump, DynamicCluster, DynamicEndpoints, DynamicListener, DynamicRoutes, Listeners, ServerInfo, Socket,
+    Stats,
+};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use thiserror::Error;
+
+/// Why the admin interface gave no answer.
+#[derive(Debug, Error)]
+pub enum AdminError {
+    /// Nobody answers on the socket: the proxy has not started, or is gone.
+    #[error("{} does not answer: {why}", socket.display())]
+    Silent {
+        /// The socket.
+        socket: PathBuf,
+        /// Why.
+        why: reqwest::Error,
+    },
+    /// It answers with an error.
+    #[error("{path} is answered with {status}: {body}")]
+    Status {
+        /// What was asked for.
+        path: String,
+        /// The status.
+        status: StatusCode,
+        /// What came with it.
+        body: String,
+    },
+    /// Its answer is not of the form that Envoy documents.
+    #[error("{path} is answered in an unknown form: {why}")]
+    Form {
+        /// What was asked for.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// A client of one proxy's admin interface. Every call has a connection of its own, so it serves any runtime, and a proxy
+/// that was restarted on the same socket.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    client: Client,
+    socket: PathBuf,
+}
+
+impl Admin {
+    /// A client for this socket; nothing is opened yet.
+    ///
+    /// # Errors
+    /// Where the client cannot be built at all.
+    pub fn new(socket: &Path) -> Result<Admin, AdminError> {
+        let client = Client::builder().unix_socket(socket).no_proxy().pool_max_idle_per_host(0).build();
+        let client = client.map_err(|why| AdminError::Silent { socket: socket.into(), why })?;
+        Ok(Admin { client, socket: socket.into() })
+    }
+
+    /// Whether the proxy is live: it has fetched its first configuration, or has given up waiting for it (`/ready`).
+    ///
+    /// # Errors
+    /// Where it does not answer yet.
+    pub async fn ready(&self) -> Result<bool, AdminError> {
+        match self.get("/ready").await {
+            Ok(_) => Ok(true),
+            Err(AdminError::Status { status: StatusCode::SERVICE_UNAVAILABLE, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Counters and gauges that were ever used, by name. A name that is missing is 0.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn stats(&self) -> Result<BTreeMap<String, u64>, AdminError> {
+        let path = "/stats?format=json&usedonly";
+        let stats: Stats = self.json(path).await?;
+        Ok(stats.stats.into_iter().filter_map(|stat| Some((stat.name?, stat.value?.as_u64()?))).collect())
+    }
+
+    /// Every listener on TCP by name, with the address that it got; those on Unix sockets are left out.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn listeners(&self) -> Result<BTreeMap<String, SocketAddr>, AdminError> {
+        let path = "/listeners?format=json";
+        let listeners: Listeners = self.json(path).await?;
+        let mut found = BTreeMap::new();
+        for one in listeners.listener_statuses {
+            let Some(Socket { address, port_value }) = one.local_address.socket_address else { continue };
+            let ip = address.parse().map_err(|_| form(path, format!("`{address}` is no address")))?;
+            found.insert(one.name, SocketAddr::new(ip, port_value));
+        }
+        Ok(found)
+    }
+
+    /// The runtime: which layer says what.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn runtime(&self) -> Result<Runtime, AdminError> {
+        self.json("/runtime").await
+    }
+
+    /// The version of every resource that came from the control plane: that of its own last change.
+    ///
+    /// A resource of a rejected batch may be here with the rejected version. Endpoints have no version here, only presence.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn versions(&self) -> Result<Versions, AdminError> {
+        let listeners: Vec<DynamicListener> =
+            self.dump("dynamic_listeners&mask=name,active_state.version_info").await?;
+        let endpoints: Vec<DynamicEndpoints> =
+            self.dump("dynamic_endpoint_configs&include_eds&mask=endpoint_config.cluster_name").await?;
+        let active = listeners.into_iter().filter_map(|one| Some((one.name, one.active_state?.version_info)));
+        Ok(Versions {
+            clusters: self.clusters().await?,
+            listeners: active.collect(),
+            routes: self.routes().await?,
+            endpoints: endpoints.into_iter().map(|one| one.endpoint_config.cluster_name).collect(),
+        })
+    }
+
+    /// The version of every cluster that came from the control plane and is warm.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn clusters(&self) -> Result<BTreeMap<String, String>, AdminError> {
+        let clusters: Vec<DynamicCluster> = self.dump("dynamic_active_clusters&mask=cluster.name,version_info").await?;
+        Ok(clusters.into_iter().map(|one| (one.cluster.name, one.version_info)).collect())
+    }
+
+    /// The version of every route configuration that came from the control plane.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn routes(&self) -> Result<BTreeMap<String, String>, AdminError> {
+        let routes: Vec<DynamicRoutes> = self.dump("dynamic_route_configs&mask=route_config.name,version_info").await?;
+        Ok(routes.into_iter().map(|one| (one.route_config.name, one.version_info)).collect())
+    }
+
+    /// What active checks say of the hosts of each cluster; clusters without checks have healthy hosts.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn checked(&self) -> Result<BTreeMap<String, Checked>, AdminError> {
+        let all: Clusters = self.json("/clusters?format=json").await?;
+        let checked = |hosts: &[forms::HostStatus]| Checked {
+            hosts: hosts.len() as u64,
+            failed: hosts.iter().filter(|host| host.health_status.failed_active_health_check).count() as u64,
+            pending: hosts.iter().filter(|host| host.health_status.pending_active_hc).count() as u64,
+        };
+        Ok(all.cluster_statuses.into_iter().map(|one| (one.name, checked(&one.host_statuses))).collect())
+    }
+
+    /// What still serves connections by a configuration that was replaced.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn draining(&self) -> Result<Draining, AdminError> {
+        let path = "/stats?format=json&filter=^listener_manager\\.total_.*_draining$";
+        let stats: Stats = self.json(path).await?;
+        let gauge = |name: &str| {
+            let found = stats.stats.iter().find(|stat| stat.name.as_deref() == Some(name));
+            let value = found.and_then(|stat| stat.value.as_ref()).and_then(Value::as_u64);
+            value.ok_or_else(|| form(path, format!("`{name}` is missing")))
+        };
+        Ok(Draining {
+            listeners: gauge("listener_manager.total_listeners_draining")?,
+            filter_chains: gauge("listener_manager.total_filter_chains_draining")?,
+        })
+    }
+
+    /// Has the proxy say that it is unhealthy, and ask with every answer for the connection to be closed (`/healthcheck/fail`).
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn fail_checks(&self) -> Result<(), AdminError> {
+        self.post("/healthcheck/fail").await
+    }
+
+    /// Has the proxy close its listeners; connections stay (`/drain_listeners`).
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn drain_listeners(&self) -> Result<(), AdminError> {
+        self.post("/drain_listeners").await
+    }
+
+    /// What its listeners in both directions have under way.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn active(&self) -> Result<Active, AdminError> {
+        let path = "/stats?format=json&filter=^http\\.(in|out)\\.downstream_(rq|cx)_active$";
+        let stats: Stats = self.json(path).await?;
+        let sum = |end: &str| {
+            let such = stats.stats.iter().filter(|stat| stat.name.as_ref().is_some_and(|name| name.ends_with(end)));
+            such.filter_map(|stat| stat.value.as_ref()?.as_u64()).sum()
+        };
+        Ok(Active { requests: sum("_rq_active"), connections: sum("_cx_active") })
+    }
+
+    /// Which proxy answers here, in what state.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn server(&self) -> Result<Server, AdminError> {
+        let path = "/server_info";
+        let info: ServerInfo = self.json(path).await?;
+        let seconds = info.uptime_current_epoch.strip_suffix('s').and_then(|text| text.parse().ok());
+        let uptime = seconds.ok_or_else(|| form(path, format!("`{}` is no uptime", info.uptime_current_epoch)))?;
+        Ok(Server { build: info.version, state: info.state, uptime: Duration::from_secs(uptime), node: info.node.id })
+    }
+
+    /// Part of the configuration; nothing where the proxy knows of no such part, as before its first route.
+    async fn dump<T: DeserializeOwned>(&self, resource: &str) -> Result<Vec<T>, AdminError> {
+        match self.json::<Dump<T>>(&format!("/config_dump?resource={resource}")).await {
+            Err(AdminError::Status { status: StatusCode::NOT_FOUND, body, .. }) if body.contains("not found in") => {
+                Ok(Vec::new())
+            }
+            dump => Ok(dump?.configs),
+        }
+    }
+
+    async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, AdminError> {
+        let body = self.get(path).await?;
+        serde_json::from_str(&body).map_err(|why| form(path, why.to_string()))
+    }
+
+    async fn get(&self, path: &str) -> Result<String, AdminError> {
+        self.read(path, self.client.get(format!("http://admin{path}"))).await
+    }
+
+    async fn post(&self, path: &str) -> Result<(), AdminError> {
+        self.read(path, self.client.post(format!("http://admin{path}"))).await.map(drop)
+    }
+
+    async fn read(&self, path: &str, request: RequestBuilder) -> Result<String, AdminError> {
+        let silent = |why| AdminError::Silent { socket: self.socket.clone(), why };
+        let response = request.send().await.map_err(silent)?;
+        let status = response.status();
+        let body = response.text().await.map_err(silent)?;
+        if status.is_success() { Ok(body) } else { Err(AdminError::Status { path: path.into(), status, body }) }
+    }
+}
+
+fn form(path: &str, why: String) -> AdminError {
+    AdminError::Form { path: path.into(), why }
+}
+
+/// The runtime of a proxy (`/runtime`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Runtime {
+    layers: Vec<String>,
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Entry {
+    layer_values: Vec<String>,
+}
+
+impl Runtime {
+    /// What one layer says, by key, in Envoy's words: numbers and texts as such, anything else as the debug text of a
+    /// protobuf message, whose blanks and first word vary. `None`: there is no such layer.
+    #[must_use]
+    pub fn layer(&self, name: &str) -> Option<BTreeMap<&str, &str>> {
+        let index = self.layers.iter().position(|layer| layer == name)?;
+        let said = self
+            .entries
+            .iter()
+            .filter_map(|(key, entry)| Some((key.as_str(), entry.layer_values.get(index)?.as_str())));
+        Some(said.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// Whether a layer says exactly this.
+    #[must_use]
+    pub fn holds(&self, name: &str, layer: &Layer) -> bool {
+        self.layer(name).is_some_and(|said| {
+            said.len() == layer.len()
+                && layer.iter().all(|(key, value)| said.get(key.as_str()).is_some_and(|text| value.is_shown_as(text)))
+        })
+    }
+}
+
+/// Resources that came from the control plane, each with its version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Versions {
+    /// Clusters that are warm.
+    pub clusters: BTreeMap<String, String>,
+    /// Listeners that are active.
+    pub listeners: BTreeMap<String, String>,
+    /// Route configurations.
+    pub routes: BTreeMap<String, String>,
+    /// Clusters that take their endpoints from the control plane.
+    pub endpoints: Vec<String>,
+}
+
+/// What a proxy has under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Active {
+    /// Requests that are not answered yet.
+    pub requests: u64,
+    /// Connections, those included on which nothing happens.
+    pub connections: u64,
+}
+
+/// What active checks say of the hosts of one cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// How many there are.
+    pub hosts: u64,
+    /// Those that are out: they failed, or have not passed yet.
+    pub failed: u64,
+    /// Those of them whose first check has not ended.
+    pub pending: u64,
+}
+
+/// What still serves connections by a configuration that was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draining {
+    /// Listeners that were replaced or removed.
+    pub listeners: u64,
+    /// Filter chains that were replaced within a listener.
+    pub filter_chains: u64,
+}
+
+impl Draining {
+    /// Whether every connection is served by the current configuration.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.listeners == 0 && self.filter_chains == 0
+    }
+}
+
+/// A proxy about itself (`/server_info`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Commit, release, state of the tree, build, TLS library: `9e55…/1.40.0/Clean/RELEASE/BoringSSL`.
+    pub build: String,
+    /// `LIVE`, `DRAINING`, `PRE_INITIALIZING` or `INITIALIZING`.
+    pub state: String,
+    /// Since its start; whole seconds.
+    pub uptime: Duration,
+    /// Its node id: whether it is the one that was meant.
+    pub node: String,
+}
+
+impl Server {
+    /// The release: `1.40.0`.
+    #[must_use]
+    pub fn release(&self) -> Option<&str> {
+        self.build.split('/').nth(1)
+    }
+}

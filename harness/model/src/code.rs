@@ -1,0 +1,139 @@
+//! What an answer says of itself: a status of HTTP, or one of gRPC.
+
+use crate::UnknownWord;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// The status of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerCode {
+    /// Of HTTP.
+    Status(u16),
+    /// Of gRPC: in the trailers, or in the head of an answer that is nothing but trailers.
+    Grpc(GrpcStatus),
+}
+
+impl AnswerCode {
+    /// The call succeeds that is answered so: 2xx and 3xx, gRPC's OK.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        match self {
+            AnswerCode::Status(status) => (200..400).contains(&status),
+            AnswerCode::Grpc(status) => status == GrpcStatus::Ok,
+        }
+    }
+}
+
+/// In the words of the language: `status 503`, `grpc status "UNAVAILABLE"`.
+impl fmt::Display for AnswerCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AnswerCode::Status(status) => write!(f, "status {status}"),
+            AnswerCode::Grpc(status) => write!(f, "grpc status \"{status}\""),
+        }
+    }
+}
+
+macro_rules! statuses {
+    ($($name:ident = $number:literal $word:literal,)*) => {
+        /// A status of gRPC, by its standard name (grpc/grpc, doc/statuscodes.md).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+        #[expect(missing_docs, reason = "the standard names")]
+        pub enum GrpcStatus {
+            $($name = $number,)*
+        }
+
+        impl GrpcStatus {
+            /// Every name, in order of number.
+            pub const WORDS: &'static [&'static str] = &[$($word),*];
+
+            /// The status of this number.
+            #[must_use]
+            pub fn from_number(number: u64) -> Option<GrpcStatus> {
+                match number {
+                    $($number => Some(GrpcStatus::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// Its number, as `grpc-status` carries it.
+            #[must_use]
+            pub fn number(self) -> u8 {
+                self as u8
+            }
+        }
+
+        impl fmt::Display for GrpcStatus {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(GrpcStatus::$name => $word,)*
+                })
+            }
+        }
+
+        impl FromStr for GrpcStatus {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($word => Ok(GrpcStatus::$name),)*
+                    other => Err(UnknownWord { given: other.into(), known: GrpcStatus::WORDS }),
+                }
+            }
+        }
+    };
+}
+
+statuses! {
+    Ok = 0 "OK",
+    Cancelled = 1 "CANCELLED",
+    Unknown = 2 "UNKNOWN",
+    InvalidArgument = 3 "INVALID_ARGUMENT",
+    DeadlineExceeded = 4 "DEADLINE_EXCEEDED",
+    NotFound = 5 "NOT_FOUND",
+    AlreadyExists = 6 "ALREADY_EXISTS",
+    PermissionDenied = 7 "PERMISSION_DENIED",
+    ResourceExhausted = 8 "RESOURCE_EXHAUSTED",
+    FailedPrecondition = 9 "FAILED_PRECONDITION",
+    Aborted = 10 "ABORTED",
+    OutOfRange = 11 "OUT_OF_RANGE",
+    Unimplemented = 12 "UNIMPLEMENTED",
+    Internal = 13 "INTERNAL",
+    Unavailable = 14 "UNAVAILABLE",
+    DataLoss = 15 "DATA_LOSS",
+    Unauthenticated = 16 "UNAUTHENTICATED",
+}
+
+impl GrpcStatus {
+    /// What a client of gRPC makes of an answer without a status of gRPC (grpc/grpc, doc/http-grpc-status-mapping.md).
+    #[must_use]
+    pub fn of_http(status: u16) -> GrpcStatus {
+        match status {
+            400 => GrpcStatus::Internal,
+            401 => GrpcStatus::Unauthenticated,
+            403 => GrpcStatus::PermissionDenied,
+            404 => GrpcStatus::Unimplemented,
+            429 | 502 | 503 | 504 => GrpcStatus::Unavailable,
+            _ => GrpcStatus::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_the_standard_ones() {
+        for (number, word) in GrpcStatus::WORDS.iter().enumerate() {
+            let status: GrpcStatus = word.parse().unwrap();
+            assert_eq!((usize::from(status.number()), status.to_string()), (number, (*word).to_owned()));
+            assert_eq!(GrpcStatus::from_number(number as u64), Some(status));
+            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{word}\""));
+        }
+        assert_eq!(GrpcStatus::from_number(17), None);
+        assert!("Unavailable".parse::<GrpcStatus>().is_err());
+    }
+}

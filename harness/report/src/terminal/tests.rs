@@ -1,0 +1,38 @@
+use super::*;
+use squall_model::{Absence, Condition, EVENT_VERSION, Finished, InstanceId, Origin, Queued, RunOf, Stamp, Title, Why};
+
+/// What is shown of a scenario that came to this, with one ejection.
+fn shown(verdict: &Verdict, verbose: bool) -> String {
+    let of = RunOf { plan: PlanKey("0123456789abcdef".into()), variation: Variation::Main };
+    let queued = Queued {
+        title: Title { feature: "Ejection".into(), scenario: "It is out".into(), tags: Vec::new() },
+        origin: Origin { file: "e.feature".into(), line: 3, column: 1, length: 1 },
+        claims: Vec::new(),
+        no_control: None,
+    };
+    let absence = Absence {
+        by: InstanceId { service: "web".into(), number: 1 },
+        of: InstanceId { service: "reviews".into(), number: 2 },
+        what: Condition::Ejected,
+        nth: 1,
+        at: 1_420_000_000,
+        lasted: None,
+        in_flight: 0,
+        late_tries: 0,
+        last_late: None,
+    };
+    let finished = Finished { verdict: verdict.clone(), calls: 10, took: 1, traffic: 1, cause: None };
+    let mut terminal = Terminal::new(Style::PLAIN, verbose);
+    let bodies = [Body::Queued(queued), Body::Started, Body::Absence(absence), Body::Finished(finished)];
+    let event = |(body, seq)| RunEvent { v: EVENT_VERSION, seq, at: Stamp(seq), of: Some(of.clone()), body };
+    bodies.into_iter().zip(0..).map(event).map(|event| terminal.read(&event)).collect()
+}
+
+#[test]
+fn absences_are_shown_where_something_did_not_hold_or_all_is_asked_for() {
+    let told = |verdict: Verdict, verbose| shown(&verdict, verbose).contains("web-1 ejected reviews-2 at 1.42 s");
+    assert!(!told(Verdict::Holds, false));
+    assert!(told(Verdict::Holds, true));
+    assert!(told(Verdict::Violated, false));
+    assert!(told(Verdict::Inconclusive(Why::Border), false));
+}

@@ -1,0 +1,72 @@
+//! How the calls of one line are made: in which protocol, over whose connections.
+
+use crate::{
+    books::Ticket,
+    http1, http2,
+    line::{Endpoint, Line, LineError},
+};
+use squall_model::{ClientEnd, Protocol};
+use std::{collections::HashMap, sync::Arc};
+
+/// A longer body is not read to its end, and its call counts as cut.
+pub(crate) const MAX_BODY: u64 = 1 << 30;
+
+/// The client of one line: its request, and the pools of its targets.
+#[derive(Debug)]
+pub(crate) enum Client {
+    Http1(http1::Client),
+    /// gRPC too.
+    Http2(http2::Client),
+}
+
+impl Client {
+    pub(crate) fn targets(&self) -> usize {
+        match self {
+            Client::Http1(client) => client.targets(),
+            Client::Http2(client) => client.targets(),
+        }
+    }
+
+    /// Makes a call, once, and says how it ended. Dropped, it gives the call up.
+    pub(crate) async fn call(&self, ticket: &mut Ticket) -> ClientEnd {
+        match self {
+            Client::Http1(client) => client.call(ticket).await,
+            Client::Http2(client) => client.call(ticket).await,
+        }
+    }
+}
+
+/// The pools of one run: one for each proxy and version of HTTP.
+#[derive(Debug)]
+pub(crate) struct Pools<'a> {
+    /// Most connections of one pool.
+    cap: usize,
+    http1: HashMap<&'a Endpoint, Arc<http1::Pool>>,
+    http2: HashMap<&'a Endpoint, Arc<http2::Pool>>,
+}
+
+impl<'a> Pools<'a> {
+    pub(crate) fn new(cap: usize) -> Pools<'a> {
+        Pools { cap, http1: HashMap::new(), http2: HashMap::new() }
+    }
+
+    /// The client of a line, on pools that it shares with the others.
+    pub(crate) fn client(&mut self, line: &'a Line) -> Result<Client, LineError> {
+        let cap = self.cap;
+        let targets = line.targets.iter();
+        match line.protocol {
+            Protocol::Http if line.request.message().is_some() => Err(LineError::Message),
+            Protocol::Http => {
+                let new = |to: &Endpoint| Arc::new(http1::Pool::new(to.clone(), cap));
+                let pools = targets.map(|to| Arc::clone(self.http1.entry(to).or_insert_with(|| new(to)))).collect();
+                Ok(Client::Http1(http1::Client::new(line, pools)))
+            }
+            Protocol::Http2 | Protocol::Grpc => {
+                let new = |to: &Endpoint| Arc::new(http2::Pool::new(to.clone(), cap));
+                let pools = targets.map(|to| Arc::clone(self.http2.entry(to).or_insert_with(|| new(to)))).collect();
+                http2::Client::new(line, pools).map(Client::Http2)
+            }
+            Protocol::Tcp => Err(LineError::NoHttp),
+        }
+    }
+}

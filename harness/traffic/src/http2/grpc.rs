@@ -1,0 +1,182 @@
+//! What a client of gRPC makes of an answer (grpc/grpc, doc/PROTOCOL-HTTP2.md and doc/statuscodes.md). Pure.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue};
+use squall_model::{ClientEnd, GrpcStatus};
+
+/// Where the status of an answer stands.
+const STATUS: &str = "grpc-status";
+/// A flag, and the length of the message that follows in four bytes.
+const PREFIX: usize = 5;
+
+/// A message as it is sent: not compressed, its length before it. `None` where it is longer than four bytes can say.
+pub(crate) fn framed(message: &[u8]) -> Option<Bytes> {
+    let length = u32::try_from(message.len()).ok()?;
+    let mut bytes = BytesMut::with_capacity(PREFIX + message.len());
+    bytes.put_u8(0);
+    bytes.put_u32(length);
+    bytes.put_slice(message);
+    Some(bytes.freeze())
+}
+
+/// The messages of one answer, counted as their bytes come in.
+#[derive(Debug, Default)]
+pub(crate) struct Messages {
+    whole: u64,
+    prefix: [u8; PREFIX],
+    /// Bytes of the prefix that have come.
+    prefixed: usize,
+    /// Bytes of the message that are to come, once its prefix is complete.
+    left: u64,
+    /// One was compressed, which nobody had said could be read.
+    compressed: bool,
+}
+
+impl Messages {
+    /// Takes the next bytes of the body.
+    pub(crate) fn take(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.prefixed < PREFIX {
+                self.prefix[self.prefixed] = bytes[0];
+                self.prefixed += 1;
+                bytes = &bytes[1..];
+                if self.prefixed == PREFIX {
+                    let [flag, length @ ..] = self.prefix;
+                    self.compressed |= flag != 0;
+                    self.left = u64::from(u32::from_be_bytes(length));
+                }
+            } else {
+                let taken = self.left.min(bytes.len() as u64);
+                self.left -= taken;
+                bytes = &bytes[taken as usize..];
+            }
+            if self.prefixed == PREFIX && self.left == 0 {
+                self.whole += 1;
+                self.prefixed = 0;
+            }
+        }
+    }
+
+    /// No byte has come.
+    fn are_none(&self) -> bool {
+        self.whole == 0 && self.prefixed == 0
+    }
+
+    /// One whole message has come, and nothing else.
+    fn are_one(&self) -> bool {
+        self.whole == 1 && self.prefixed == 0 && !self.compressed
+    }
+}
+
+/// How a unary call ended whose answer ended as HTTP/2 has it.
+///
+/// The status is that of the trailers, or of the head where there is nothing else ("Trailers-Only"). Where there is none, it is
+/// made of the HTTP status; one that is no number, or no known one, is UNKNOWN.
+///
+/// OK without exactly one message is a broken answer: [`ClientEnd::Cut`]. Clients call it a violation of the method's cardinality,
+/// and make UNIMPLEMENTED of it by doc/statuscodes.md, INTERNAL in grpc-go and grpc-java: statuses that were never on the wire.
+pub(crate) fn end(status: u16, head: &HeaderMap, trailers: Option<&HeaderMap>, messages: &Messages) -> ClientEnd {
+    let said = match trailers {
+        Some(trailers) => trailers.get(STATUS),
+        None if messages.are_none() => head.get(STATUS),
+        None => None,
+    };
+    match said.map_or_else(|| GrpcStatus::of_http(status), number) {
+        GrpcStatus::Ok if !messages.are_one() => ClientEnd::Cut(status),
+        said => ClientEnd::Grpc(said),
+    }
+}
+
+fn number(value: &HeaderValue) -> GrpcStatus {
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    number.and_then(GrpcStatus::from_number).unwrap_or(GrpcStatus::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn said(status: &str) -> HeaderMap {
+        HeaderMap::from_iter([(http::HeaderName::from_static(STATUS), HeaderValue::from_str(status).unwrap())])
+    }
+
+    fn messages(bodies: &[&[u8]]) -> Messages {
+        let mut messages = Messages::default();
+        bodies.iter().for_each(|body| messages.take(&framed(body).unwrap()));
+        messages
+    }
+
+    #[test]
+    fn a_message_is_prefixed_with_its_length() {
+        assert_eq!(&framed(b"abc").unwrap()[..], b"\0\0\0\0\x03abc");
+        assert_eq!(&framed(b"").unwrap()[..], b"\0\0\0\0\0");
+    }
+
+    #[test]
+    fn the_status_is_that_of_the_trailers_or_of_a_lone_head() {
+        let (none, one, two) = (messages(&[]), messages(&[b"a"]), messages(&[b"a", b""]));
+        let empty = HeaderMap::new();
+        let grpc = ClientEnd::Grpc;
+        for (status, head, trailers, messages, expected) in [
+            (200, &empty, Some(&said("0")), &one, grpc(GrpcStatus::Ok)),
+            (200, &empty, Some(&said("14")), &none, grpc(GrpcStatus::Unavailable)),
+            (200, &empty, Some(&said("14")), &one, grpc(GrpcStatus::Unavailable)),
+            (200, &said("8"), None, &none, grpc(GrpcStatus::ResourceExhausted)),
+            // Whatever the HTTP status.
+            (503, &said("7"), None, &none, grpc(GrpcStatus::PermissionDenied)),
+            // None at all.
+            (503, &empty, None, &none, grpc(GrpcStatus::Unavailable)),
+            (404, &empty, None, &one, grpc(GrpcStatus::Unimplemented)),
+            (200, &empty, None, &one, grpc(GrpcStatus::Unknown)),
+            (200, &empty, Some(&empty), &one, grpc(GrpcStatus::Unknown)),
+            // A head that something follows is not where the status stands.
+            (200, &said("0"), None, &one, grpc(GrpcStatus::Unknown)),
+            (200, &said("0"), Some(&said("5")), &none, grpc(GrpcStatus::NotFound)),
+            // No known number.
+            (200, &empty, Some(&said("17")), &one, grpc(GrpcStatus::Unknown)),
+            (200, &empty, Some(&said("-1")), &one, grpc(GrpcStatus::Unknown)),
+            (200, &empty, Some(&said("OK")), &one, grpc(GrpcStatus::Unknown)),
+            // OK needs its message.
+            (200, &empty, Some(&said("0")), &none, ClientEnd::Cut(200)),
+            (200, &said("0"), None, &none, ClientEnd::Cut(200)),
+            (200, &empty, Some(&said("0")), &two, ClientEnd::Cut(200)),
+        ] {
+            assert_eq!(end(status, head, trailers, messages), expected, "{status} {head:?} {trailers:?} {messages:?}");
+        }
+    }
+
+    #[test]
+    fn half_a_message_or_a_compressed_one_is_none() {
+        for body in [&b"\0\0\0\0\x03ab"[..], b"\0\0\0", b"\x01\0\0\0\x01a"] {
+            let mut messages = Messages::default();
+            messages.take(body);
+            let ended = |said| end(200, &HeaderMap::new(), Some(&said), &messages);
+            assert_eq!(ended(said("0")), ClientEnd::Cut(200), "{body:?}");
+            assert_eq!(ended(said("13")), ClientEnd::Grpc(GrpcStatus::Internal));
+        }
+    }
+
+    proptest! {
+        /// However the network cuts a body into pieces, it has the same messages.
+        #[test]
+        fn pieces_do_not_matter(
+            bodies in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..5),
+            piece in 1usize..20, cut in 0usize..12,
+        ) {
+            let whole: Vec<u8> = bodies.iter().flat_map(|body| framed(body).unwrap()).collect();
+            let bytes = &whole[..whole.len().saturating_sub(cut)];
+            let mut messages = Messages::default();
+            bytes.chunks(piece).for_each(|piece| messages.take(piece));
+            let mut rest = bytes.len();
+            let complete = bodies.iter().map(|body| PREFIX + body.len()).take_while(|length| {
+                let fits = rest >= *length;
+                rest -= if fits { *length } else { 0 };
+                fits
+            });
+            prop_assert_eq!(messages.whole, complete.count() as u64);
+            prop_assert_eq!(messages.prefixed == 0, rest == 0);
+            prop_assert_eq!(messages.are_none(), bytes.is_empty());
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! HTTP/2 with prior knowledge (RFC 9113), and gRPC on top of it: many calls at a time on a connection.
+
+mod answer;
+mod connection;
+mod grpc;
+mod io;
+mod pool;
+mod template;
+
+pub(crate) use pool::Pool;
+
+use crate::{
+    books::Ticket,
+    clock,
+    line::{Line, LineError},
+};
+use h2::client::ResponseFuture;
+use pool::Place;
+use squall_model::{ClientEnd, Protocol};
+use std::sync::Arc;
+use template::Template;
+
+/// The client of one line.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// Those of the line's targets, in order.
+    pools: Vec<Arc<Pool>>,
+    template: Template,
+    /// The answer is one of gRPC.
+    grpc: bool,
+}
+
+impl Client {
+    pub(crate) fn new(line: &Line, pools: Vec<Arc<Pool>>) -> Result<Client, LineError> {
+        Ok(Client { pools, template: Template::new(line)?, grpc: line.protocol == Protocol::Grpc })
+    }
+
+    pub(crate) fn targets(&self) -> usize {
+        self.pools.len()
+    }
+
+    /// Dropped before its end, it resets the call's stream with CANCEL.
+    pub(crate) async fn call(&self, ticket: &mut Ticket) -> ClientEnd {
+        let (_place, response) = match self.send(ticket).await {
+            Ok(sent) => sent,
+            Err(end) => return end,
+        };
+        if self.grpc { answer::of_grpc(response).await } else { answer::of_http(response).await }
+    }
+
+    /// Sends the request, once: on a connection that has room, else on a new one.
+    ///
+    /// A connection may have ended, or have been said to end (GOAWAY), without anybody having looked. As long as it has not taken
+    /// the request, nothing has been sent and another connection may have it. From then on the call stays where it is.
+    async fn send(&self, ticket: &mut Ticket) -> Result<(Place<'_>, ResponseFuture), ClientEnd> {
+        let pool = &self.pools[ticket.record().caller as usize - 1];
+        let mut place = pool.place(ticket).await;
+        ticket.dispatched(clock::now());
+        loop {
+            let link = place.link(ticket).await?;
+            link.hear().await;
+            let request = self.template.render(ticket.record().seq, ticket.record().user);
+            ticket.sent(clock::now());
+            match link.send(request, self.template.message()) {
+                Ok(response) => return Ok((place, response)),
+                Err(error) if place.is_on_a_new_connection() => return Err(answer::broken(&error, None)),
+                Err(_) => place = pool.place(ticket).await,
+            }
+        }
+    }
+}
