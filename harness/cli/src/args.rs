@@ -116,6 +116,9 @@ pub struct RunArgs {
     /// Stops the whole run after this time, in order, with what was found so far.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
+    /// Runs every stage its whole length, also where its claims are decided before that.
+    #[arg(long)]
+    pub no_early_stop: bool,
     /// Stops after the first scenario that is not green.
     #[arg(long)]
     pub fail_fast: bool,

@@ -1,6 +1,6 @@
 //! Dates that people read: the only use of a wall clock here.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned, civil::Date};
 
 /// Now, in RFC 3339.
 pub fn now() -> String {
@@ -10,4 +10,9 @@ pub fn now() -> String {
 /// Now, as the beginning of a run's name: names sort by date.
 pub fn stamp() -> String {
     Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string()
+}
+
+/// Today, where this machine is.
+pub fn today() -> Date {
+    Zoned::now().date()
 }

@@ -2,9 +2,11 @@
 
 use crate::{
     args::Paths,
+    date,
     diagnose::Sources,
     mesh,
     outcome::{Exit, Failure},
+    settings::Settings,
     term::Out,
 };
 use squall_gherkin::{Defaults, Selection, Source, TagExpression, compile, experiment_from_yaml, is_experiment};
@@ -32,7 +34,7 @@ pub struct Selected {
 ///
 /// # Errors
 /// Exit 2 with every mistake; exit 4 where nothing is left to run.
-pub fn select(paths: &Paths, out: Out) -> Result<Selected, Failure> {
+pub fn select(paths: &Paths, settings: &Settings, out: Out) -> Result<Selected, Failure> {
     let tags = match &paths.tags {
         Some(text) => Some(text.parse::<TagExpression>().map_err(|e| Failure::usage(format!("--tags: {e}")))?),
         None => None,
@@ -49,7 +51,8 @@ pub fn select(paths: &Paths, out: Out) -> Result<Selected, Failure> {
             return Err(Failure::usage(format!("{name} has {last} lines, and no line {line}")));
         }
         let mesh = |mesh: &str| read_mesh(mesh, &mut sources.borrow_mut());
-        let env = Defaults { seed, mesh: &mesh, ..Defaults::default() };
+        let env =
+            Defaults { seed, rates: settings.verdict, today: Some(date::today()), mesh: &mesh, ..Defaults::default() };
         let meant = Selection { tags: tags.clone(), lines };
         let compiled = match is_yaml(&file) {
             true => experiment_from_yaml(&Source::new(name, text), &env, &meant),
@@ -76,7 +79,7 @@ pub fn select(paths: &Paths, out: Out) -> Result<Selected, Failure> {
 
 /// `lint`: says what is wrong, or that nothing is.
 pub fn lint(paths: &Paths, out: Out) -> Result<Exit, Failure> {
-    let selected = select(paths, out)?;
+    let selected = select(paths, &Settings::read(Path::new("."))?, out)?;
     let unsupported = selected.plans.iter().flat_map(mesh::unsupported);
     let told: Vec<Diagnostic> = selected.warnings.iter().cloned().chain(unsupported).collect();
     out.print_error(&selected.sources.render(&told, out.error_style.colour));

@@ -4,17 +4,18 @@ use crate::{
     args::PlanArgs,
     features, mesh,
     outcome::{Exit, Failure},
+    settings::Settings,
     term::Out,
 };
 use squall_model::{
     Act, ControlRule, FaultId, Plan, PolicyId, Shape, Stage, TrafficLine, Variation, controls, duration,
 };
 use squall_report::Colour;
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
 /// Prints the plans.
 pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
-    let selected = features::select(&args.paths, out)?;
+    let selected = features::select(&args.paths, &Settings::read(Path::new("."))?, out)?;
     out.print_error(&selected.sources.render(&selected.warnings, out.error_style.colour));
     if args.json {
         let json = serde_json::to_string_pretty(&selected.plans).map_err(|e| Failure::environment(e.to_string()))?;
@@ -42,6 +43,9 @@ fn describe(plan: &Plan, out: Out) -> String {
     }
     for (number, stage) in plan.timeline.stages.iter().enumerate() {
         describe_stage(&mut text, plan, number, stage);
+    }
+    if let Some(quarantine) = &plan.terms.quarantine {
+        let _ = writeln!(text, "  counts   not, {quarantine}");
     }
     let claims = plan.claims.len();
     let _ = writeln!(text, "  judges   {claims} claim{}", if claims == 1 { "" } else { "s" });

@@ -38,6 +38,7 @@ pub fn start(
                 live = true;
             }
             if let Some((stopper, allow_unsupported)) = &fail_fast
+                && counts(&event, terminal.stories())
                 && is_red(&event, *allow_unsupported)
             {
                 stopper.stop(FAIL_FAST);
@@ -57,6 +58,12 @@ fn record(files: &mut [BufWriter<File>], event: &RunEvent) {
         let _ = file.write_all(line.as_bytes());
         let _ = file.flush();
     }
+}
+
+/// What is in quarantine stops nothing.
+fn counts(event: &RunEvent, stories: &Stories) -> bool {
+    let story = event.of.as_ref().and_then(|of| stories.scenario(&of.plan));
+    story.is_some_and(|story| story.queued.quarantine.is_none())
 }
 
 fn is_red(event: &RunEvent, allow_unsupported: bool) -> bool {

@@ -11,7 +11,7 @@ use crate::{
     stop::Signals,
     term::Out,
 };
-use squall_engine::{Engine, Events, Rates, Stopper, deadline};
+use squall_engine::{Engine, Events, Stopper, deadline};
 use squall_mesh_envoy::{Envoy, bootstrap::Release};
 use squall_model::{Body, Plan, RunStarted};
 use squall_place::{Keeper, RunFolder, envoy::Found};
@@ -27,7 +27,7 @@ use std::{
 /// Runs the selected scenarios: once, or on several releases of the mesh.
 pub fn run(args: &RunArgs, out: Out) -> Result<Exit, Failure> {
     let settings = Settings::read(Path::new("."))?;
-    let selected = features::select(&args.paths, out)?;
+    let selected = features::select(&args.paths, &settings, out)?;
     if !selected.warnings.is_empty() {
         out.print_error(&selected.sources.render(&selected.warnings, out.error_style.colour));
     }
@@ -100,7 +100,7 @@ fn once(
         controls,
         seed: selected.seed,
         run: record.name,
-        rates: Rates { alpha: settings.verdict.alpha, beta: settings.verdict.beta },
+        early_stop: !args.no_early_stop,
         folder: record.folder.clone(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -134,7 +134,7 @@ struct Job {
     controls: bool,
     seed: u64,
     run: String,
-    rates: Rates,
+    early_stop: bool,
     folder: PathBuf,
 }
 
@@ -179,7 +179,7 @@ async fn drive(
         stopper: stopper.clone(),
         controls: job.controls,
         seed: job.seed,
-        rates: job.rates,
+        early_stop: job.early_stop,
         record: &job.folder,
         runs: std::cell::Cell::new(0),
     };

@@ -2,6 +2,7 @@
 
 use crate::outcome::Failure;
 use serde::Deserialize;
+use squall_model::ErrorRates;
 use std::path::{Path, PathBuf};
 
 /// The file, looked for in the working folder.
@@ -17,23 +18,7 @@ pub struct Settings {
     pub envoy: Option<PathBuf>,
     /// The error rates of verdicts.
     #[serde(default)]
-    pub verdict: Rates,
-}
-
-/// The error rates of verdicts (docs/statistics.md).
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Rates {
-    /// Chance that a true promise is called violated, a claim.
-    pub alpha: f64,
-    /// Chance that a false promise is said to hold, a claim.
-    pub beta: f64,
-}
-
-impl Default for Rates {
-    fn default() -> Rates {
-        Rates { alpha: 1e-7, beta: 1e-3 }
-    }
+    pub verdict: ErrorRates,
 }
 
 impl Settings {
@@ -50,7 +35,7 @@ impl Settings {
         };
         // toml's own message has line, column, the line itself and a caret.
         let settings: Settings = toml::from_str(&text).map_err(|e| Failure::usage(format!("in {FILE}: {e}")))?;
-        let rate = |name: &str, value: f64| match value > 0.0 && value < 0.5 {
+        let rate = |name: &str, value: f64| match ErrorRates::is_rate(value) {
             true => Ok(()),
             false => Err(Failure::usage(format!(
                 "in {FILE}: verdict.{name} = {value} is no error rate: use one between 0 and 0.5"
@@ -77,7 +62,7 @@ mod tests {
         assert_eq!(Settings::read(Path::new("/nonexistent")).unwrap(), Settings::default());
         let settings = read("controls = true\n[verdict]\nalpha = 1e-6\n").unwrap();
         assert_eq!(settings.controls, Some(true));
-        assert_eq!(settings.verdict, Rates { alpha: 1e-6, beta: 1e-3 });
+        assert_eq!(settings.verdict, ErrorRates { alpha: 1e-6, beta: 1e-3 });
     }
 
     #[test]

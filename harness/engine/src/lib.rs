@@ -29,5 +29,5 @@ mod world;
 
 pub use error::EngineError;
 pub use events::Events;
-pub use run::{Engine, Rates};
+pub use run::Engine;
 pub use stopper::Stopper;

@@ -6,17 +6,7 @@ use squall_mesh::Mesh;
 use squall_model::{Body, ClaimKind, ControlRule, Plan, Queued, RunOf, Totals, Variation};
 use squall_place::Keeper;
 use squall_traffic::LoadThread;
-use squall_verdict::Settings;
 use std::{cell::Cell, path::Path};
-
-/// Error rates of the verdicts: docs/statistics.md.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rates {
-    /// Chance that a true promise is called violated, a claim.
-    pub alpha: f64,
-    /// Chance that a false promise is said to hold, a claim.
-    pub beta: f64,
-}
 
 /// What a run is made with.
 pub struct Engine<'a, M> {
@@ -36,8 +26,8 @@ pub struct Engine<'a, M> {
     pub controls: bool,
     /// The one seed.
     pub seed: u64,
-    /// Error rates of the verdicts.
-    pub rates: Rates,
+    /// Whether a stage may end as soon as nothing is left to learn; else all of them run their length.
+    pub early_stop: bool,
     /// Folder of the run's record.
     pub record: &'a Path,
     /// Runs of scenarios so far: each has a number of its own in its calls' ids.
@@ -73,20 +63,16 @@ impl<M: Mesh> Engine<'_, M> {
             return;
         }
         let outcome = scenario::run(self, pool, plan, plan).await;
-        totals.count(&outcome.verdict);
-        totals.alpha += self.rates.alpha * statistical_claims(plan);
-        if self.controls {
-            let result = control::run(self, pool, plan, &outcome.verdict).await;
-            totals.count_control(&result);
-        }
+        totals.alpha += plan.terms.rates.alpha * statistical_claims(plan);
+        let controlled = match self.controls {
+            true => Some(control::run(self, pool, plan, &outcome.verdict).await),
+            false => None,
+        };
+        totals.count(&outcome.verdict, controlled.as_ref(), plan.terms.quarantine.is_some());
     }
 
     pub(crate) fn next_run(&self) -> u32 {
         self.runs.replace(self.runs.get() + 1)
-    }
-
-    pub(crate) fn settings(&self) -> Settings {
-        Settings { alpha: self.rates.alpha, beta: self.rates.beta, ..Settings::default() }
     }
 }
 
@@ -108,5 +94,6 @@ fn queued(plan: &Plan) -> Queued {
             ControlRule::None(why) => Some(why.clone()),
             _ => None,
         },
+        quarantine: plan.terms.quarantine.clone(),
     }
 }

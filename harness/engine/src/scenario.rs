@@ -120,7 +120,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
             of,
             prefix: format!("r{}.", engine.next_run()),
             planned: squall_evidence::planned(main),
-            settings: engine.settings(),
+            settings: Settings::of(plan),
             calls: Vec::new(),
             stages: Vec::new(),
             traffic: 0,
@@ -172,8 +172,11 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let asleep = clock::suspended();
         self.done("settle");
 
-        let patience =
-            if self.plan.variation == Variation::Main { Patience::UntilDecided } else { Patience::UntilViolated };
+        let patience = match self.plan.variation {
+            _ if !self.engine.early_stop => Patience::Never,
+            Variation::Main => Patience::UntilDecided,
+            _ => Patience::UntilViolated,
+        };
         let plan = self.plan;
         let mut watch = Watch::new(plan, self.settings, patience, &self.prefix, self.planned.clone());
         let (begin, lag) = (clock::now(), LagWatch::start());

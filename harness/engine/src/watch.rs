@@ -16,6 +16,8 @@ pub(crate) enum Patience {
     UntilDecided,
     /// A control run: as soon as one claim is violated, which is final.
     UntilViolated,
+    /// Any run that is to have its whole length.
+    Never,
 }
 
 /// What there is to look at in the midst of a stage.
@@ -89,6 +91,7 @@ impl<'p> Watch<'p> {
         self.over = match self.patience {
             Patience::UntilDecided => squall_verdict::decided(self.plan, &evidence, &self.settings),
             Patience::UntilViolated => squall_verdict::violated_already(self.plan, &evidence, &self.settings),
+            Patience::Never => false,
         };
         let Observed { calls, access, tries, ledger, states, wires, .. } = evidence.into_observed();
         *look.calls = calls;
@@ -118,8 +121,11 @@ impl<'p> Watch<'p> {
         let lines = stages.get(stage).map_or(&[][..], |s| &s.lines);
         // Claims may read what a later stage does: a main run ends early in its last stage only.
         let last = stage + 1 == stages.len();
-        self.patience == Patience::UntilViolated
-            || last && lines.iter().any(|l| matches!(l.shape, Shape::Decide { .. }))
+        match self.patience {
+            Patience::UntilViolated => true,
+            Patience::UntilDecided => last && lines.iter().any(|l| matches!(l.shape, Shape::Decide { .. })),
+            Patience::Never => false,
+        }
     }
 }
 

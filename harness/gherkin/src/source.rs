@@ -1,6 +1,7 @@
 //! A source file, and places in it.
 
-use squall_model::{Diagnostic, Origin, Rate, Severity};
+use jiff::civil::Date;
+use squall_model::{Diagnostic, ErrorRates, Origin, Rate, Severity};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,10 @@ impl Source {
 pub struct Defaults<'a> {
     /// The one seed of every plan.
     pub seed: u64,
+    /// The error rates of verdicts, where no tag says others.
+    pub rates: ErrorRates,
+    /// What day it is, for quarantines; `None`: they are not looked at.
+    pub today: Option<Date>,
     /// The rate of `makes enough calls to decide`.
     pub decide_rate: Rate,
     /// The longest that `makes enough calls to decide` may take.
@@ -35,9 +40,16 @@ pub struct Defaults<'a> {
 }
 
 impl Default for Defaults<'_> {
-    /// Seed 1, 800 calls per second for 30 s at the longest, no mesh files.
+    /// Seed 1, the usual error rates, no day, 800 calls per second for 30 s at the longest, no mesh files.
     fn default() -> Self {
-        Defaults { seed: 1, decide_rate: Rate::per_second(800), decide_cap: Duration::from_secs(30), mesh: &|_| None }
+        Defaults {
+            seed: 1,
+            rates: ErrorRates::default(),
+            today: None,
+            decide_rate: Rate::per_second(800),
+            decide_cap: Duration::from_secs(30),
+            mesh: &|_| None,
+        }
     }
 }
 
@@ -45,6 +57,8 @@ impl std::fmt::Debug for Defaults<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Defaults")
             .field("seed", &self.seed)
+            .field("rates", &self.rates)
+            .field("today", &self.today)
             .field("decide_rate", &self.decide_rate)
             .field("decide_cap", &self.decide_cap)
             .finish_non_exhaustive()

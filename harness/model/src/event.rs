@@ -1,8 +1,8 @@
 //! The spine: one versioned event type. Terminal, JSONL, JUnit and summary are its readers, and `report` replays it.
 
 use crate::{
-    ClaimId, Condition, DoseCount, FaultId, Finding, InstanceId, Level, Origin, PlanKey, Stamp, Title, Variation,
-    Verdict,
+    ClaimId, Condition, DoseCount, FaultId, Finding, InstanceId, Level, Origin, PlanKey, Quarantine, Stamp, Title,
+    Variation, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +150,9 @@ pub struct Queued {
     pub claims: Vec<(ClaimId, String, Origin)>,
     /// `@control(none: "reason")`.
     pub no_control: Option<String>,
+    /// Its verdict does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Quarantine>,
 }
 
 /// How far the traffic is.
@@ -279,6 +282,9 @@ pub struct Totals {
     pub controls_undecided: u32,
     #[serde(default)]
     pub controls_error: u32,
+    /// Scenarios in quarantine that are not green: counted here alone.
+    #[serde(default)]
+    pub quarantined: u32,
     /// Scenarios that a run which was stopped did not come to.
     #[serde(default)]
     pub not_run: u32,
@@ -288,9 +294,21 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Counts a scenario's main run.
-    pub fn count(&mut self, verdict: &Verdict) {
+    /// Counts a scenario: its main run, and its control runs where they were made. One in quarantine counts if it is green.
+    pub fn count(&mut self, verdict: &Verdict, controlled: Option<&ControlResult>, in_quarantine: bool) {
         self.scenarios += 1;
+        let sound = matches!(controlled, None | Some(ControlResult::Red | ControlResult::None(_)));
+        if in_quarantine && !(*verdict == Verdict::Holds && sound) {
+            self.quarantined += 1;
+            return;
+        }
+        self.count_verdict(verdict);
+        if let Some(result) = controlled {
+            self.count_control(result);
+        }
+    }
+
+    fn count_verdict(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Holds => self.holds += 1,
             Verdict::Violated => self.violated += 1,
@@ -300,8 +318,7 @@ impl Totals {
         }
     }
 
-    /// Counts what a scenario's control runs came to.
-    pub fn count_control(&mut self, result: &ControlResult) {
+    fn count_control(&mut self, result: &ControlResult) {
         match result {
             ControlResult::Red => self.controls_red += 1,
             // A scenario that holds without what it tests does not count as one that holds.
@@ -327,7 +344,30 @@ impl Totals {
             t if t.inconclusive + t.controls_undecided > 0 => 5,
             t if t.unsupported > 0 && !allow_unsupported => 5,
             t if t.scenarios == 0 => 4,
+            // Nothing that counts was shown.
+            t if t.scenarios == t.quarantined => 5,
             _ => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_quarantine_counts_only_if_it_is_green() {
+        let came_to = |all: &[(Verdict, Option<ControlResult>, bool)]| {
+            let mut totals = Totals::default();
+            all.iter().for_each(|(verdict, control, apart)| totals.count(verdict, control.as_ref(), *apart));
+            (totals.quarantined, totals.exit_status(false))
+        };
+        let red = || (Verdict::Violated, None, true);
+        let green = |apart| (Verdict::Holds, Some(ControlResult::Red), apart);
+        assert_eq!(came_to(&[red(), green(false)]), (1, 0));
+        assert_eq!(came_to(&[(Verdict::Holds, Some(ControlResult::Vacuous), true), green(true)]), (1, 0));
+        assert_eq!(came_to(&[green(true)]), (0, 0));
+        assert_eq!(came_to(&[red(), (Verdict::Violated, None, false)]), (1, 1));
+        assert_eq!(came_to(&[red()]), (1, 5), "nothing that counts was shown");
     }
 }

@@ -18,6 +18,7 @@ mod quantity;
 mod record;
 mod selector;
 mod stamp;
+mod terms;
 mod timeline;
 mod topology;
 mod vary;
@@ -51,6 +52,7 @@ pub use record::{
 };
 pub use selector::{Calls, Filter, Level, Target, Traffic, Which};
 pub use stamp::Stamp;
+pub use terms::{ErrorRates, Quarantine, Terms};
 pub use timeline::{Act, Arrivals, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
 pub use topology::{Instance, Protocol, Service, Topology};
 pub use vary::{controls, vary};

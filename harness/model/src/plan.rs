@@ -1,6 +1,8 @@
 //! The Plan: the only input of the engine, and what lint, `plan`, control runs and history speak of.
 
-use crate::{Claim, ClaimId, Fault, FaultId, Origin, Policy, PolicyId, PolicyKind, Timeline, Topology, TrafficLine};
+use crate::{
+    Claim, ClaimId, Fault, FaultId, Origin, Policy, PolicyId, PolicyKind, Terms, Timeline, Topology, TrafficLine,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -31,6 +33,9 @@ pub struct Plan {
     pub claims: Vec<Claim>,
     /// What its control run does.
     pub control: ControlRule,
+    /// On what terms it is judged.
+    #[serde(default)]
+    pub terms: Terms,
     /// Lines of the language that this version reads but cannot run: the scenario is *unsupported*, with these reasons.
     pub needs: Vec<Need>,
     /// The one seed that its schedule and ids are drawn from.

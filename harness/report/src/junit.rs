@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// The report of a run.
 ///
-/// *Violated* and *vacuous* are failures, *error* and *inconclusive* are errors, *unsupported* is a skip.
+/// *Violated* and *vacuous* are failures, *error* and *inconclusive* are errors, *unsupported* is a skip, as is all
+/// that is not green in quarantine.
 ///
 /// # Errors
 /// Where the XML cannot be written.
@@ -55,6 +56,11 @@ fn status(story: &crate::ScenarioStory) -> TestCaseStatus {
         status.set_description(blocks);
         status
     };
+    if let Some(quarantine) = story.kept_out() {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(format!("{}, {quarantine}", story.verdict().word()));
+        return status;
+    }
     let first = story.judged.iter().find(|j| j.finding.verdict == Verdict::Violated);
     match story.verdict() {
         Verdict::Violated => {

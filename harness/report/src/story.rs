@@ -1,8 +1,8 @@
 //! Events collected scenario by scenario: what every reader but the raw record works from.
 
 use squall_model::{
-    Absence, Body, Controlled, CueEffect, DoseCount, Finished, Judged, Origin, PlanKey, Queued, RunEvent, RunStarted,
-    Totals, Variation, Verdict,
+    Absence, Body, Controlled, CueEffect, DoseCount, Finished, Judged, Origin, PlanKey, Quarantine, Queued, RunEvent,
+    RunStarted, Totals, Variation, Verdict,
 };
 use std::collections::BTreeMap;
 
@@ -79,11 +79,7 @@ impl Stories {
         self.totals.unwrap_or_else(|| {
             let mut totals = Totals::default();
             for (_, story) in &self.scenarios {
-                match &story.finished {
-                    Some(finished) => totals.count(&finished.verdict),
-                    None => totals.not_run += 1,
-                }
-                story.controlled.iter().for_each(|c| totals.count_control(&c.result));
+                story.count_into(&mut totals);
             }
             totals
         })
@@ -91,6 +87,22 @@ impl Stories {
 }
 
 impl ScenarioStory {
+    /// Counts it among others.
+    fn count_into(&self, totals: &mut Totals) {
+        let controlled = self.controlled.as_ref().map(|c| &c.result);
+        match &self.finished {
+            Some(finished) => totals.count(&finished.verdict, controlled, self.queued.quarantine.is_some()),
+            None => totals.not_run += 1,
+        }
+    }
+
+    /// The quarantine that keeps it from counting.
+    pub(crate) fn kept_out(&self) -> Option<&Quarantine> {
+        let mut totals = Totals::default();
+        self.count_into(&mut totals);
+        self.queued.quarantine.as_ref().filter(|_| totals.quarantined > 0)
+    }
+
     fn new(queued: Queued) -> ScenarioStory {
         ScenarioStory {
             queued,

@@ -129,6 +129,9 @@ fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
     let (calls, took) = story.finished.as_ref().map_or((0, 0), |f| (f.calls, f.took));
     let facts = format!("{:pad$}{:>11}  {:>6}", "", count(calls, "call"), seconds(took));
     let _ = writeln!(text, "{}{}", style.paint(Colour::Faint, facts), control(story, style));
+    if let Some(quarantine) = &story.queued.quarantine {
+        let _ = writeln!(text, "    {}", style.paint(Colour::Yellow, quarantine));
+    }
     if verdict != Verdict::Holds {
         text.push_str(&why(story, &verdict, style));
     }
@@ -198,6 +201,7 @@ pub fn closing(totals: &Totals, style: Style) -> String {
         part(totals.error, "in error", Colour::Red),
         part(totals.inconclusive, "inconclusive", Colour::Yellow),
         part(totals.unsupported, "unsupported", Colour::Yellow),
+        part(totals.quarantined, "in quarantine", Colour::Yellow),
         part(totals.not_run, "not run", Colour::Yellow),
     ]
     .into_iter()

@@ -1,7 +1,7 @@
 //! What evidence says of one claim, before anybody asks whether the evidence can be trusted.
 
 use squall_evidence::Evidence;
-use squall_model::{Measured, Plan, Verdict, Why};
+use squall_model::{ErrorRates, Measured, Plan, Verdict, Why};
 use squall_stats::share::Risk;
 
 /// How sure one wants to be.
@@ -18,12 +18,19 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let Risk { alpha, beta } = Risk::default();
+        let ErrorRates { alpha, beta } = ErrorRates::default();
         Settings { alpha, beta, minimum: 100 }
     }
 }
 
 impl Settings {
+    /// Those of a plan.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Settings {
+        let ErrorRates { alpha, beta } = plan.terms.rates;
+        Settings { alpha, beta, ..Settings::default() }
+    }
+
     /// The error rates.
     pub(crate) fn risk(&self) -> Risk {
         Risk { alpha: self.alpha, beta: self.beta }

@@ -1,7 +1,7 @@
 //! A whole run in one process, but for the keeper, the workloads and the proxies.
 
 use crate::misaimed::{Aim, Misaimed};
-use squall_engine::{Engine, Events, Rates, Stopper};
+use squall_engine::{Engine, Events, Stopper};
 use squall_gherkin::{Defaults, Selection, Source};
 use squall_mesh_envoy::Envoy;
 use squall_model::{Body, DoseCount, Plan, Verdict, Why};
@@ -79,7 +79,7 @@ async fn drive(plan: Plan, envoy: &Path, aim: Aim) -> Told {
         stopper: Stopper::default(),
         controls: false,
         seed: 1,
-        rates: Rates { alpha: 1e-7, beta: 1e-3 },
+        early_stop: true,
         record: record.path(),
         runs: Cell::new(0),
     };

@@ -4,7 +4,7 @@ use super::WORK;
 use squall_model::{
     Act, Calls, Claim, ClaimId, ClaimKind, ControlRule, Cue, Damage, Fault, FaultId, FaultKind, Fraction, Instance,
     Latency, Level, Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Protocol, Rate, Service, ServiceName, Shape, Stage,
-    Target, Timeline, Title, Topology, Touch, Traffic, TrafficLine, Variation, When, Which, Wires,
+    Target, Terms, Timeline, Title, Topology, Touch, Traffic, TrafficLine, Variation, When, Which, Wires,
 };
 use std::time::Duration;
 
@@ -50,6 +50,7 @@ pub fn plan() -> Plan {
         timeline: Timeline { stages: vec![Stage { lines: vec![line], ..Stage::default() }] },
         claims: Vec::new(),
         control: ControlRule::Default,
+        terms: Terms::default(),
         needs: Vec::new(),
         seed: 1,
         origins: OriginMap::of(origin),

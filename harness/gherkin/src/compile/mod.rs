@@ -12,6 +12,7 @@ mod routes;
 mod sink;
 mod statement;
 mod subject;
+mod terms;
 mod then;
 mod timeline;
 mod traffic;
@@ -92,6 +93,7 @@ pub(crate) fn build<'a>(
         timeline,
         claims,
         control,
+        terms: terms::terms(case, env, sink),
         needs,
         seed: env.seed,
         origins: OriginMap::of(case.origin.clone()),

@@ -5,7 +5,7 @@ use super::predict::truth;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Claim, ClaimKind, Fraction, Phase, Population, Rate, Shape, ShareBound, TrafficLine, Unit, duration,
+    Claim, ClaimKind, ErrorRates, Fraction, Phase, Population, Rate, Shape, ShareBound, TrafficLine, Unit, duration,
 };
 use squall_stats::plan::{calls_to_decide, chance_to_decide, tightest};
 use squall_stats::share::{Design, Promise, Risk};
@@ -47,7 +47,8 @@ impl std::fmt::Display for Units {
 
 fn decides(view: &mut View<'_, '_, '_>, claim: &Claim, units: Units, bound: ShareBound, known: Option<f64>) {
     let promise = promise(bound);
-    let risk = Risk::default();
+    let ErrorRates { alpha, beta } = view.plan().terms.rates;
+    let risk = Risk { alpha, beta };
     let Ok(design) = Design::new(promise, risk) else { return };
     let best = known.unwrap_or_else(|| best(promise));
     let line = view.claim_line(claim);

@@ -12,4 +12,5 @@ mod protocols;
 mod schema;
 mod selecting;
 mod support;
+mod terms;
 mod vocabulary;

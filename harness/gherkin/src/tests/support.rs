@@ -11,7 +11,7 @@ pub(super) const BACKGROUND: &str = r#"Feature: F
     And a service "reviews" with 3 instances that answer in 5 ms
 "#;
 
-/// Compiles a text named `t.feature`, with one mesh file.
+/// Compiles a text named `t.feature`, with one mesh file, on 15 January 2030.
 pub(super) fn compiled(text: &str) -> Result<Compiled, Vec<Diagnostic>> {
     compiled_by(text, &Selection::default())
 }
@@ -25,7 +25,8 @@ pub(super) fn compiled_by(text: &str, meant: &Selection) -> Result<Compiled, Vec
         "broken" => Some("services:\n  - name: web\n    calls: [review]\n".to_owned()),
         _ => None,
     };
-    compile(&Source::new("t.feature", text), &Defaults { mesh: &mesh, ..Defaults::default() }, meant)
+    let today = Some(jiff::civil::date(2030, 1, 15));
+    compile(&Source::new("t.feature", text), &Defaults { today, mesh: &mesh, ..Defaults::default() }, meant)
 }
 
 /// One scenario of these lines behind [`BACKGROUND`].

@@ -158,6 +158,7 @@ pub(super) fn plan(topology: Topology) -> Plan {
         timeline: Timeline::default(),
         claims: Vec::new(),
         control: squall_model::ControlRule::Default,
+        terms: squall_model::Terms::default(),
         needs: Vec::new(),
         seed: 1,
         origins: OriginMap::of(Origin { file: "contract".into(), line: 1, column: 1, length: 1 }),

@@ -1,14 +1,21 @@
 use super::*;
-use squall_model::{Absence, Condition, EVENT_VERSION, Finished, InstanceId, Origin, Queued, RunOf, Stamp, Title, Why};
+use squall_model::{
+    Absence, Condition, EVENT_VERSION, Finished, InstanceId, Origin, Quarantine, Queued, RunOf, Stamp, Title, Why,
+};
 
 /// What is shown of a scenario that came to this, with one ejection.
 fn shown(verdict: &Verdict, verbose: bool) -> String {
+    shown_in(None, verdict, verbose)
+}
+
+fn shown_in(quarantine: Option<Quarantine>, verdict: &Verdict, verbose: bool) -> String {
     let of = RunOf { plan: PlanKey("0123456789abcdef".into()), variation: Variation::Main };
     let queued = Queued {
         title: Title { feature: "Ejection".into(), scenario: "It is out".into(), tags: Vec::new() },
         origin: Origin { file: "e.feature".into(), line: 3, column: 1, length: 1 },
         claims: Vec::new(),
         no_control: None,
+        quarantine,
     };
     let absence = Absence {
         by: InstanceId { service: "web".into(), number: 1 },
@@ -35,4 +42,11 @@ fn absences_are_shown_where_something_did_not_hold_or_all_is_asked_for() {
     assert!(told(Verdict::Holds, true));
     assert!(told(Verdict::Violated, false));
     assert!(told(Verdict::Inconclusive(Why::Border), false));
+}
+
+#[test]
+fn a_quarantine_is_shown_whatever_came_of_it() {
+    let until = "2030-01-31".parse().unwrap();
+    let quarantine = Quarantine { until, reason: "a slow disk".into() };
+    insta::assert_snapshot!(shown_in(Some(quarantine), &Verdict::Inconclusive(Why::Border), false));
 }

@@ -13,7 +13,7 @@ use squall_mesh_envoy::{Envoy, bootstrap::Release, now};
 use squall_model::{
     AccessRecord, Calls, ControlRule, Effect, Fault, FaultId, FaultKind, Filter, Fraction, Instance, InstanceId, Level,
     Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Policy, PolicyId, PolicyKind, Protocol, Service, ServiceName, Side,
-    Stamp, StateRecord, Target, Timeline, Title, Topology, Touch, Traffic, TryRecord, Variation, When, Which,
+    Stamp, StateRecord, Target, Terms, Timeline, Title, Topology, Touch, Traffic, TryRecord, Variation, When, Which,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -375,6 +375,7 @@ pub(crate) fn plan(topology: Topology, policies: Vec<PolicyKind>, faults: Vec<Fa
         timeline: Timeline::default(),
         claims: Vec::new(),
         control: ControlRule::Default,
+        terms: Terms::default(),
         needs: Vec::new(),
         seed: 1,
         origins: OriginMap::of(Origin { file: "t".into(), line: 1, column: 1, length: 1 }),

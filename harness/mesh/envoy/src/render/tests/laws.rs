@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use squall_mesh::Desired;
 use squall_model::{
     AnswerCode, Calls, ControlRule, Fault, FaultId, FaultKind, Filter, Fraction, InstanceId, Level, Origin, OriginMap,
-    PLAN_SCHEMA, Plan, PlanKey, Policy, PolicyId, PolicyKind, RetryOn, Target, Timeline, Title, Topology, Touch,
+    PLAN_SCHEMA, Plan, PlanKey, Policy, PolicyId, PolicyKind, RetryOn, Target, Terms, Timeline, Title, Topology, Touch,
     Traffic, Variation, Which,
 };
 use std::{
@@ -31,6 +31,7 @@ pub(super) fn plan(topology: Topology, policies: Vec<PolicyKind>, faults: &[Faul
         timeline: Timeline::default(),
         claims: Vec::new(),
         control: ControlRule::Default,
+        terms: Terms::default(),
         needs: Vec::new(),
         seed: 1,
         origins: OriginMap::of(Origin { file: "t".into(), line: 1, column: 1, length: 1 }),
