@@ -50,8 +50,19 @@ pub(crate) struct Hosted {
     pub(crate) ledger: PathBuf,
     /// What it says of itself.
     pub(crate) log: PathBuf,
-    /// False once a scenario has killed it, and while it stands still: nobody commands it then.
-    pub(crate) lives: bool,
+    /// Nobody commands one that does not run.
+    pub(crate) life: Life,
+}
+
+/// How a workload is, as far as the scenario has to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// It does what it is told.
+    Runs,
+    /// It is paused.
+    StandsStill,
+    /// It was killed, or stopped.
+    Dead,
 }
 
 /// What a workload is started as: one that has this role already can be used again.
@@ -79,6 +90,10 @@ pub(crate) struct Want {
 }
 
 impl Hosted {
+    pub(crate) fn runs(&self) -> bool {
+        self.life == Life::Runs
+    }
+
     /// Whether it calls others when it is called.
     pub(crate) fn calls_onward(&self) -> bool {
         !self.role.onward.is_empty()
@@ -320,7 +335,7 @@ impl<'a, M: Mesh> Pool<'a, M> {
                 failed??
             }
         };
-        Ok(Hosted { role, process, control, listen, ledger, log, lives: true })
+        Ok(Hosted { role, process, control, listen, ledger, log, life: Life::Runs })
     }
 
     /// Boots so many proxies now, all at once, for later: boots in the midst of traffic steal from it.
@@ -329,11 +344,15 @@ impl<'a, M: Mesh> Pool<'a, M> {
     /// Where one does not come up.
     pub(crate) async fn warm(&self, proxies: usize) -> Result<(), EngineError> {
         let missing = proxies.saturating_sub(self.idle.borrow().len());
-        let booted = join_all((0..missing).map(|_| self.boot())).await;
-        booted.into_iter().try_for_each(|placed| {
-            self.idle.borrow_mut().push(placed?);
-            Ok(())
-        })
+        let mut failure = None;
+        // All that came up are kept, whatever became of the others.
+        for placed in join_all((0..missing).map(|_| self.boot())).await {
+            match placed {
+                Ok(placed) => self.give_back(placed),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(()), Err)
     }
 }
 

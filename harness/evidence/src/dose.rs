@@ -8,9 +8,9 @@ mod wires;
 
 use crate::{Border, Evidence, Fit, Flags, Window};
 use draw::{Armed, Leak, leaks, units};
-use squall_model::{Act, Dose, DoseCount, Down, Fault, FaultId, FaultKind, Plan};
+use squall_model::{Act, Condition, Dose, DoseCount, Down, Fault, FaultId, FaultKind, InstanceId, Plan};
 use squall_stats::{bounds, share::Look};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 pub(crate) use wires::unowned_damages;
 use wires::{WireLeak, wire_leak_of, wire_leaks};
 
@@ -64,6 +64,14 @@ fn counted(own: &Armed<'_>, touched: u64, of: u64) -> DoseCount {
         _ => Dose::Confirmed,
     };
     DoseCount { fault: own.fault.id, dose, touched, of }
+}
+
+/// Instances among these that some caller's proxy found unhealthy by its checks while the fault was in place.
+fn noticed(evidence: &Evidence, own: &Armed<'_>, meant: impl Fn(&InstanceId) -> bool) -> u64 {
+    let error = Duration::from_nanos(evidence.observed.health.clock_error);
+    let begun = evidence.observed.states.iter().filter(|s| s.what == Condition::Unhealthy && s.begins);
+    let meanwhile = begun.filter(|s| own.window.possibly_at(s.at, error) && meant(&s.of));
+    meanwhile.map(|s| &s.of).collect::<BTreeSet<_>>().len() as u64
 }
 
 /// Lines with FI or DI, and how many of them no fault of the plan can have caused though it draws none at all: those of

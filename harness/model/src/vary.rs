@@ -2,6 +2,7 @@
 
 use crate::{Act, Calls, ClaimKind, ControlRule, Cue, Fault, FaultId, FaultKind, Outcome, Plan, Policy, PolicyId};
 use crate::{Replacement, Variation};
+use std::collections::HashSet;
 
 /// The control runs of a plan, in the order in which they are tried: the first that goes red is enough.
 ///
@@ -156,6 +157,8 @@ fn claimed_calls(plan: &Plan) -> Vec<Calls> {
         .filter(|calls| calls.to.is_some())
         .collect();
     let mut calls = if named.is_empty() { of_lines() } else { named };
-    calls.dedup();
+    // Each once: two lines may speak of the same calls.
+    let mut seen = HashSet::new();
+    calls.retain(|calls| seen.insert(calls.clone()));
     calls
 }

@@ -1,6 +1,6 @@
 //! The wire between two proxies, and what can be done to it.
 
-use crate::{Fraction, InstanceId, Place, ServiceName, Target, Topology, duration, duration_text};
+use crate::{Calls, Fraction, InstanceId, Place, ServiceName, Target, Topology, duration, duration_text};
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 
@@ -56,6 +56,18 @@ impl Wires {
             }
             Wires::Of(place) => here(place, from) != here(place, to),
         }
+    }
+}
+
+impl Calls {
+    /// The wires that they go over: to every instance of a service that is named, for which of them is chosen by the proxies.
+    #[must_use]
+    pub fn wires(&self, topology: &Topology) -> Vec<Wires> {
+        let to: Vec<ServiceName> = match &self.to {
+            Some(to) => vec![to.service.clone()],
+            None => topology.services.iter().map(|service| service.name.clone()).collect(),
+        };
+        to.into_iter().map(|to| Wires::Between { from: self.from.clone(), to: Target::service(to) }).collect()
     }
 }
 

@@ -4,11 +4,15 @@
 //! of the address by the control plane, and where a link carries the wire, by the link.
 
 use super::{World, until_now};
-use crate::{clock, deadline, error::EngineError, pool::Placed};
+use crate::{
+    clock, deadline,
+    error::EngineError,
+    pool::{Life, Placed},
+};
 use futures_util::future::{join_all, try_join_all};
 use squall_mesh::Mesh;
 use squall_model::{Down, Effect, InstanceId, Part};
-use squall_place::{ProcessHandle, Signal};
+use squall_place::{PlaceError, ProcessHandle, Signal};
 use std::net::SocketAddr;
 
 impl<M: Mesh> World<'_, M> {
@@ -20,6 +24,12 @@ impl<M: Mesh> World<'_, M> {
         whom: Vec<InstanceId>,
     ) -> Result<Effect, EngineError> {
         let asked = clock::now();
+        if how != Down::Paused && part.has_proxy() {
+            // First of all: a link must not accept for somebody who does not.
+            for id in &whom {
+                self.lead_nowhere(id).await?;
+            }
+        }
         if how == Down::Stopped && part.has_proxy() {
             self.drain(&whom).await;
         }
@@ -39,7 +49,7 @@ impl<M: Mesh> World<'_, M> {
             if part.has_workload()
                 && let Some(hosted) = self.placed.get_mut(&id).and_then(|placed| placed.hosted.as_mut())
             {
-                hosted.lives = false;
+                hosted.life = if how == Down::Paused { Life::StandsStill } else { Life::Dead };
             }
             if part.has_proxy() && self.placed.contains_key(&id) {
                 if how == Down::Paused {
@@ -47,9 +57,6 @@ impl<M: Mesh> World<'_, M> {
                 } else {
                     self.dead.insert(id.clone())
                 };
-            }
-            if part.has_proxy() && how != Down::Paused {
-                self.lead_nowhere(&id).await?;
             }
             self.spent.insert(id);
         }
@@ -84,6 +91,7 @@ impl<M: Mesh> World<'_, M> {
         for process in asleep {
             let _ = self.pool.keeper.signal(process.id, Signal::Resume).await;
         }
+        self.placed.values_mut().chain(self.reserve.values_mut()).for_each(goes_on);
         if std::mem::take(&mut self.still).is_empty() {
             return Ok(());
         }
@@ -94,16 +102,18 @@ impl<M: Mesh> World<'_, M> {
     async fn wake(&mut self, part: Part, whom: Vec<InstanceId>) -> Result<Effect, EngineError> {
         let asked = clock::now();
         for process in self.processes(part, &whom) {
-            self.pool.keeper.signal(process.id, Signal::Resume).await?;
+            match self.pool.keeper.signal(process.id, Signal::Resume).await {
+                // Who died meanwhile does not wake.
+                Ok(()) | Err(PlaceError::Exited { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         for id in &whom {
             if part.has_proxy() {
                 self.still.remove(id);
             }
-            if part.has_workload()
-                && let Some(hosted) = self.placed.get_mut(id).and_then(|placed| placed.hosted.as_mut())
-            {
-                hosted.lives = true;
+            if part.has_workload() {
+                self.placed.get_mut(id).into_iter().for_each(goes_on);
                 self.behaviours.remove(id);
             }
         }
@@ -116,21 +126,32 @@ impl<M: Mesh> World<'_, M> {
         Ok(until_now(asked))
     }
 
-    /// New processes for the dead ones.
+    /// New processes for the dead ones among these.
     async fn revive(&mut self, part: Part, whom: Vec<InstanceId>) -> Result<Option<Effect>, EngineError> {
         let pool = self.pool;
         let wants = self.wants_of(&whom);
+        let dead = &self.dead;
         let again = self.placed.iter_mut().filter_map(|(id, placed)| {
             let want = wants.iter().find(|want| want.role.instance == *id)?;
+            let has_proxy = part.has_proxy() && dead.contains(id);
+            let has_workload = part.has_workload() && placed.hosted.as_ref().is_some_and(|h| h.life == Life::Dead);
             Some(async move {
-                let former = if part.has_proxy() { Some(pool.boot_again(placed).await?) } else { None };
-                if part.has_workload() && want.called {
+                let former = if has_proxy { Some(pool.boot_again(placed).await?) } else { None };
+                if has_workload {
                     placed.hosted = Some(pool.host(placed.folder(), want.role.clone()).await?);
                 }
                 Ok::<(InstanceId, Option<SocketAddr>), EngineError>((id.clone(), former))
             })
         });
-        for (id, former) in try_join_all(again).await? {
+        // Every one of them to its end, whatever becomes of the others: nothing that was started is to be lost.
+        let (mut up, mut failure) = (Vec::new(), None);
+        for outcome in join_all(again).await {
+            match outcome {
+                Ok(one) => up.push(one),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        for (id, former) in up {
             if let Some(former) = former {
                 self.lives.former.insert(former, id.clone());
                 self.lives.anew.insert(id.clone());
@@ -142,6 +163,9 @@ impl<M: Mesh> World<'_, M> {
             self.lead_back(&id).await?;
         }
         self.know_everybody();
+        if let Some(error) = failure {
+            return Err(error);
+        }
         self.behave().await?;
         self.configure().await
     }
@@ -163,5 +187,12 @@ impl<M: Mesh> World<'_, M> {
             workload.into_iter().chain(proxy).collect::<Vec<_>>()
         };
         whom.iter().filter_map(|id| self.placed.get(id)).flat_map(of).collect()
+    }
+}
+
+/// A workload that stood still does what it is told again.
+fn goes_on(placed: &mut Placed) {
+    if let Some(hosted) = placed.hosted.as_mut().filter(|hosted| hosted.life == Life::StandsStill) {
+        hosted.life = Life::Runs;
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct World<'a, M> {
     reserve: BTreeMap<InstanceId, Placed>,
     /// What carries the wires that the scenario damages, if it damages any.
     links: Option<Links>,
+    /// Whom each fault that is in place has taken down.
+    down: BTreeMap<FaultId, Vec<InstanceId>>,
     /// Instances whose proxy is dead.
     dead: BTreeSet<InstanceId>,
     /// Instances whose proxy stands still.
@@ -84,6 +86,7 @@ impl<'a, M: Mesh> World<'a, M> {
             placed,
             reserve,
             links: None,
+            down: BTreeMap::new(),
             dead: BTreeSet::new(),
             still: BTreeSet::new(),
             spent: BTreeSet::new(),
@@ -122,7 +125,8 @@ impl<'a, M: Mesh> World<'a, M> {
     /// Waits until nobody works for callers that have gone and calls others for them, but no longer than until `by`: what is
     /// still under way then is told as it is.
     pub(crate) async fn rest(&mut self, by: Stamp) -> Result<(), EngineError> {
-        let living = self.placed.values_mut().filter_map(|placed| placed.hosted.as_mut()).filter(|hosted| hosted.lives);
+        let living =
+            self.placed.values_mut().filter_map(|placed| placed.hosted.as_mut()).filter(|hosted| hosted.runs());
         for hosted in living.filter(|hosted| hosted.calls_onward()) {
             loop {
                 let state = within(deadline::BEHAVE, "a workload to say what it is doing", hosted.control.state());
@@ -139,7 +143,7 @@ impl<'a, M: Mesh> World<'a, M> {
     /// Has every living workload write a marker into its ledger, and gives the ledgers.
     pub(crate) async fn mark_ledgers(&mut self, marker: &str) -> Result<Vec<PathBuf>, EngineError> {
         let everybody = self.placed.values_mut().chain(self.reserve.values_mut());
-        let living = everybody.filter_map(|placed| placed.hosted.as_mut()).filter(|hosted| hosted.lives);
+        let living = everybody.filter_map(|placed| placed.hosted.as_mut()).filter(|hosted| hosted.runs());
         let marks = living.map(|hosted| async move {
             within(deadline::BARRIER, "a workload to take a marker", hosted.control.mark(marker)).await??;
             Ok::<_, EngineError>(hosted.ledger.clone())
@@ -278,13 +282,15 @@ impl<'a, M: Mesh> World<'a, M> {
         match &fault.does {
             FaultKind::Touch { .. } => self.touch().await.map(Some),
             FaultKind::Answers { .. } => self.behave().await.map(Some),
-            FaultKind::Down { how, part, of } => {
+            FaultKind::Down { how, part, of } if here => {
                 let whom = of.instances(&self.topology);
-                if here {
-                    self.take_down(*how, *part, whom).await.map(Some)
-                } else {
-                    self.bring_up(*how, *part, whom).await
-                }
+                self.down.insert(id, whom.clone());
+                self.take_down(*how, *part, whom).await.map(Some)
+            }
+            FaultKind::Down { how, part, .. } => {
+                // Those that went: whoever has come since then was never down.
+                let whom = self.down.remove(&id).unwrap_or_default();
+                self.bring_up(*how, *part, whom).await
             }
             FaultKind::Restarted { part, of } if here => self.restart(*part, of.instances(&self.topology)).await,
             FaultKind::Restarted { .. } => Ok(Some(until_now(clock::now()))),
@@ -329,7 +335,7 @@ impl<'a, M: Mesh> World<'a, M> {
         let changes: BTreeMap<InstanceId, Behaviour> = wanted
             .into_iter()
             .filter(|(id, behaviour)| self.behaviours.get(id) != Some(behaviour))
-            .filter(|(id, _)| self.placed.get(id).and_then(|p| p.hosted.as_ref()).is_some_and(|hosted| hosted.lives))
+            .filter(|(id, _)| self.placed.get(id).and_then(|p| p.hosted.as_ref()).is_some_and(|hosted| hosted.runs()))
             .collect();
         let sets = self.placed.iter_mut().filter_map(|(id, placed)| {
             let behaviour = changes.get(id)?;

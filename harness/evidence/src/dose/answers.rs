@@ -1,6 +1,6 @@
 //! Instances that answer otherwise: seen in the ledgers of their workloads.
 
-use super::{ERROR, counted, draw::Armed};
+use super::{ERROR, counted, draw::Armed, noticed};
 use crate::{Evidence, Window, targets};
 use squall_model::{
     AnswerCode, Answers, Dose, DoseCount, Fault, FaultKind, Latency, LedgerRecord, Plan, Stamp, Target,
@@ -20,6 +20,11 @@ pub(super) fn answers(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Ta
         Answers::AtOnce => at_once(own, &told, native),
         Answers::AsBefore => as_before(own, &told, native),
         Answers::With(_) | Answers::After { .. } | Answers::In(_) => {
+            if served.is_empty() && !good(how) {
+                // Where checks kept all tries away from the first moment on, a check that failed is what shows it.
+                let noticed = noticed(evidence, own, |id| targets(&plan.topology, of, id));
+                return counted(own, noticed, noticed);
+            }
             let as_meant = served.iter().filter(|line| excused(line) || is_as_meant(line, how)).count();
             counted(own, as_meant as u64, served.len() as u64)
         }
@@ -61,6 +66,15 @@ fn is_as_meant(line: &LedgerRecord, how: Answers) -> bool {
         Answers::After { status, .. } => line.answer() == AnswerCode::Grpc(status),
         Answers::In(time) => line.ended.since(line.began) >= time,
         Answers::AtOnce | Answers::AsBefore => true,
+    }
+}
+
+/// Whether a check passes all the same.
+fn good(how: Answers) -> bool {
+    match how {
+        Answers::With(code) => code.is_success(),
+        Answers::After { .. } => false,
+        Answers::In(_) | Answers::AtOnce | Answers::AsBefore => true,
     }
 }
 

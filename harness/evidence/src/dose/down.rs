@@ -1,8 +1,8 @@
 //! Processes that went down: killed and stopped ones ended, restarted ones came again, paused ones answered nothing.
 
-use super::{counted, draw::Armed};
+use super::{counted, draw::Armed, noticed};
 use crate::{CallStory, Evidence, LifeEnd, Process, TryView, balance::is_from_workload};
-use squall_model::{ClientEnd, Condition, Dose, DoseCount, InstanceId, Members, Part, Plan, Target, Which};
+use squall_model::{ClientEnd, Dose, DoseCount, InstanceId, Members, Part, Plan, Target, Which};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Instances whose processes ended when they were asked to, while there was traffic that could miss them.
@@ -59,7 +59,7 @@ fn instances(plan: &Plan, of: &Members) -> BTreeSet<InstanceId> {
 /// tries away, that they failed shows the fault.
 pub(super) fn paused(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
     let meant = instances(plan, of);
-    let still = Still { evidence, own, part, error: Duration::from_nanos(evidence.observed.health.clock_error) };
+    let still = Still { own, part, error: Duration::from_nanos(evidence.observed.health.clock_error) };
     let (mut asked, mut answered) = (0, 0);
     for story in evidence.stories() {
         let tries = evidence.tries(story).filter(TryView::was_sent);
@@ -73,7 +73,7 @@ pub(super) fn paused(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Mem
         }
     }
     if asked == 0 {
-        let noticed = still.noticed(&meant);
+        let noticed = noticed(evidence, own, |id| meant.contains(id));
         return counted(own, noticed, noticed);
     }
     let dose = if answered > 0 { Dose::Weaker } else { Dose::Confirmed };
@@ -82,7 +82,6 @@ pub(super) fn paused(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Mem
 
 /// The time for which processes stood still.
 struct Still<'a> {
-    evidence: &'a Evidence,
     own: &'a Armed<'a>,
     part: Part,
     error: Duration,
@@ -107,13 +106,6 @@ impl Still<'_> {
     fn answered_call(&self, story: &CallStory) -> bool {
         let answered = matches!(story.end, ClientEnd::Answered(_) | ClientEnd::Grpc(_) | ClientEnd::Cut(_));
         answered && self.own.window.surely_at(story.done, Duration::ZERO)
-    }
-
-    /// Instances that some caller's proxy found unhealthy meanwhile.
-    fn noticed(&self, meant: &BTreeSet<InstanceId>) -> u64 {
-        let begun = self.evidence.observed.states.iter().filter(|s| s.what == Condition::Unhealthy && s.begins);
-        let meanwhile = begun.filter(|s| self.own.window.possibly_at(s.at, self.error) && meant.contains(&s.of));
-        meanwhile.map(|s| &s.of).collect::<BTreeSet<_>>().len() as u64
     }
 }
 

@@ -11,6 +11,7 @@ mod exchangeable;
 mod grpc;
 mod health;
 mod nobody;
+mod overlap;
 mod phases;
 mod populations;
 mod predict;
@@ -38,6 +39,7 @@ pub(crate) fn feature(document: &Document, built: &[Built<'_>], sink: &mut Sink<
         }
         let mut view = View { built, sink: &mut *sink };
         nobody::check(&mut view);
+        overlap::check(&mut view);
         phases::check(&mut view);
         states::check(&mut view);
         populations::check(&mut view);

@@ -261,3 +261,26 @@ fn claims_that_the_traffic_cannot_decide() {
     insta::assert_snapshot!(each(&texts.each_ref().map(String::as_str)));
     assert_eq!(codes(&scenario(&retried("at least 90% of the calls succeed", 200))), [""; 0]);
 }
+
+#[test]
+fn what_cannot_be_done_at_one_time() {
+    let with = |faults: &str| {
+        format!(
+            "{faults}\nAnd \"web\" makes 200 calls per second to \"reviews\" for 5 seconds\nThen at least 1 call fails\nAnd at most 900 calls fail"
+        )
+    };
+    let all = [
+        "When instance 2 of \"reviews\" is killed from 1 s to 3 s\nAnd every instance of \"reviews\" is paused from 2 s to 4 s",
+        "When the wire from \"web\" to \"reviews\" is slowed by 50 ms from 1 s to 3 s\nAnd the wire from \"web\" to instance 2 of \"reviews\" is slowed by 90 ms from 2 s to 4 s",
+    ];
+    insta::assert_snapshot!(each(&all.map(with).iter().map(String::as_str).collect::<Vec<_>>()));
+    let fine = [
+        "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd every instance of \"reviews\" is paused from 2 s to 4 s",
+        "When instance 2 of \"reviews\" is killed from 1 s to 3 s\nAnd instance 3 of \"reviews\" is paused from 2 s to 4 s",
+        "When the process of instance 2 of \"reviews\" is killed from 1 s to 3 s\nAnd the proxy of instance 2 of \"reviews\" is paused from 2 s to 4 s",
+        "When the wire from \"web\" to \"reviews\" is slowed by 50 ms from 1 s to 3 s\nAnd the wire from \"web\" to instance 2 of \"reviews\" is cut from 2 s to 4 s",
+    ];
+    for faults in fine {
+        assert!(!codes(&scenario(&with(faults))).contains(&"overlap".to_owned()), "{faults}");
+    }
+}

@@ -3,7 +3,7 @@ use crate::{
     doses,
     testing::{Hop, Scene, WORK, faulty, plan, speaking_grpc, target},
 };
-use squall_model::{Act, AnswerCode, Answers, Dose, FaultId, FaultKind, GrpcStatus, Latency, When, Which};
+use squall_model::{Act, AnswerCode, Answers, Condition, Dose, FaultId, FaultKind, GrpcStatus, Latency, When, Which};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -33,6 +33,19 @@ fn answers_are_counted_in_the_ledger() {
     for (how, hops, expected) in table {
         assert_eq!(dose(&answering(how, hops)), expected, "{how:?} {hops:?}");
     }
+}
+
+#[test]
+fn a_check_that_fails_at_once_shows_a_bad_answer_that_no_try_saw() {
+    let checked = |how| {
+        let mut scene = answering(how, [Hop::Ok(2), Hop::Ok(3)]);
+        scene.told(1, Condition::Unhealthy, true, 15);
+        scene.told(2, Condition::Unhealthy, true, 15);
+        dose(&scene)
+    };
+    assert_eq!(checked(Answers::With(AnswerCode::Status(503))), (Dose::Confirmed, 1, 1));
+    assert_eq!(checked(Answers::With(AnswerCode::Status(200))), (Dose::Absent, 0, 0), "a check passes on a good one");
+    assert_eq!(checked(Answers::In(50 * MS)), (Dose::Absent, 0, 0));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Damage where none was ordered: exact, no test.
 
 use super::{super::draw::Armed, means};
-use crate::{Evidence, targets};
-use squall_model::{Calls, Damage, Edge, FaultKind, Fraction, Hurt, Plan, Topology, Wire, WireEnd, WireRecord};
+use crate::Evidence;
+use squall_model::{Damage, Edge, FaultKind, Fraction, Hurt, Plan, Wire, WireEnd, WireRecord};
 use std::time::Duration;
 
 /// A damage where no fault of the plan meant it.
@@ -54,7 +54,7 @@ fn does(fault: &FaultKind, by: Damage) -> bool {
 fn owns(plan: &Plan, own: &Armed<'_>, wire: &Wire, hurt: &Hurt) -> bool {
     let meant = match &own.fault.does {
         FaultKind::Wire { of, .. } => means(&plan.topology, of, wire),
-        FaultKind::Outage { of } => carries(&plan.topology, of, wire),
+        FaultKind::Outage { of } => of.wires(&plan.topology).iter().any(|of| means(&plan.topology, of, wire)),
         _ => false,
     };
     let began = own.window.possibly_at(hurt.first, Duration::ZERO);
@@ -69,10 +69,4 @@ fn aftermath(damage: Damage) -> Duration {
         Damage::SlowClose(time) => time,
         _ => Duration::ZERO,
     }
-}
-
-/// Does this wire carry these calls?
-fn carries(topology: &Topology, of: &Calls, wire: &Wire) -> bool {
-    let from = of.from.as_ref().is_none_or(|from| *from == wire.from.service);
-    from && of.to.as_ref().is_none_or(|to| targets(topology, to, &wire.to))
 }
