@@ -43,9 +43,11 @@ fn kill_9_of_runner_keeper_or_both_at_any_moment_leaves_nothing() {
     for victim in [Victim::Runner, Victim::Keeper, Victim::Both] {
         for n in 0..crashes() {
             let after = Duration::from_millis(rand::rng().random_range(0..4_000));
-            let left = crash(victim, after);
+            // In turn: every second run has a link that carries damaged wires.
+            let what = ["features", "features/chaos/wire.feature"][n % 2];
+            let left = crash(victim, what, after);
             assert!(left.is_empty(), "{victim:?} killed after {after:?} left {left:#?}");
-            eprintln!("{victim:?} {n}: killed after {after:?}, nothing left");
+            eprintln!("{victim:?} {n}, {what}: killed after {after:?}, nothing left");
         }
     }
 }
@@ -55,7 +57,7 @@ fn sigint_and_sigterm_end_the_run_in_order() {
     let Some(_turn) = envoy_to_be_had() else { return };
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let squall = Squall::new();
-        let mut child = start(&squall);
+        let mut child = start(&squall, "features");
         wait_for_traffic(&mut child);
         kill(Pid::from_raw(child.id() as i32), signal).unwrap();
         let output = child.wait_with_output().unwrap();
@@ -67,8 +69,8 @@ fn sigint_and_sigterm_end_the_run_in_order() {
     }
 }
 
-fn start(squall: &Squall) -> Child {
-    squall.command(&["run", "--no-controls", "features"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+fn start(squall: &Squall, what: &str) -> Child {
+    squall.command(&["run", "--no-controls", what]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// The heading is printed when keeper, control plane and load thread are up.
@@ -78,9 +80,9 @@ fn wait_for_traffic(child: &mut Child) {
     assert!(line.contains("squall"), "{line}");
 }
 
-fn crash(victim: Victim, after: Duration) -> Vec<String> {
+fn crash(victim: Victim, what: &str, after: Duration) -> Vec<String> {
     let squall = Squall::new();
-    let mut child = start(&squall);
+    let mut child = start(&squall, what);
     let at = Instant::now() + after;
     let runner = Pid::from_raw(child.id() as i32);
     let mut keeper = None;

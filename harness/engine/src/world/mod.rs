@@ -3,6 +3,7 @@
 //! Arming a fault and ending it are one path: the set of what is in place changes, and what follows from the set is brought
 //! about and confirmed. Whatever happens to a scenario, it leaves through [`World::leave`].
 
+mod acts;
 mod down;
 mod lives;
 mod sizes;
@@ -19,8 +20,7 @@ use lives::Lives;
 use sizes::{largest, resized};
 use squall_mesh::{Bindings, Desired, Mesh};
 use squall_model::{
-    Act, Behaviour, Damage, Effect, FaultId, FaultKind, InstanceId, PlaceKind, Plan, PolicyId, ServiceName, Stamp,
-    Topology, Wires,
+    Act, Behaviour, Effect, FaultId, FaultKind, InstanceId, Plan, PolicyId, ServiceName, Stamp, Topology,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -235,88 +235,6 @@ impl<'a, M: Mesh> World<'a, M> {
             effective: confirmed.effective,
             last_old: confirmed.last_old,
         }))
-    }
-
-    /// Does what a cue says, and says what took effect by it and when: nothing, if the control plane would have to be there;
-    /// whatever waited for it, if it is back. It is asked for from the moment at which it was due.
-    pub(crate) async fn enact(&mut self, act: Act, due: Stamp) -> Result<Vec<(Act, Effect)>, EngineError> {
-        let effect = match act {
-            Act::Arm(id) => {
-                self.armed.push(id);
-                self.follow(id, true).await
-            }
-            Act::End(id) => {
-                self.armed.retain(|armed| *armed != id);
-                self.follow(id, false).await
-            }
-            Act::Change(id) => {
-                self.in_effect.insert(id);
-                self.configure().await
-            }
-            Act::Revert(id) => {
-                self.in_effect.remove(&id);
-                self.configure().await
-            }
-        }?;
-        let Some(effect) = effect else {
-            self.waiting.push((act, due));
-            return Ok(Vec::new());
-        };
-        let effect = Effect { asked: effect.asked.min(due), ..effect };
-        Ok(std::iter::once((act, effect)).chain(self.waited(effect)).collect())
-    }
-
-    /// What waited for the control plane, and took effect with its return.
-    fn waited(&mut self, returned: Effect) -> Vec<(Act, Effect)> {
-        if !self.control_plane {
-            return Vec::new();
-        }
-        let waited = std::mem::take(&mut self.waiting).into_iter();
-        waited.map(|(act, asked)| (act, Effect { asked, ..returned })).collect()
-    }
-
-    /// Brings about what follows from a fault having come or gone.
-    async fn follow(&mut self, id: FaultId, here: bool) -> Result<Option<Effect>, EngineError> {
-        let plan = self.plan;
-        let fault = plan.fault(id).ok_or_else(|| EngineError::Plan(format!("there is no fault {}", id.0)))?;
-        match &fault.does {
-            FaultKind::Touch { .. } => self.touch().await.map(Some),
-            FaultKind::Answers { .. } => self.behave().await.map(Some),
-            FaultKind::Down { how, part, of } if here => {
-                let whom = of.instances(&self.topology);
-                self.down.insert(id, whom.clone());
-                self.take_down(*how, *part, whom).await.map(Some)
-            }
-            FaultKind::Down { how, part, .. } => {
-                // Those that went: whoever has come since then was never down.
-                let whom = self.down.remove(&id).unwrap_or_default();
-                self.bring_up(*how, *part, whom).await
-            }
-            FaultKind::Restarted { part, of } if here => self.restart(*part, of.instances(&self.topology)).await,
-            FaultKind::Restarted { .. } => Ok(Some(until_now(clock::now()))),
-            FaultKind::Wire { of: Wires::Of(place), damage: Damage::Cut } if place.kind == PlaceKind::Site => {
-                let inside = squall_model::Members::In(place.clone()).instances(&self.topology);
-                self.cut_off(inside, here).await.map(Some)
-            }
-            FaultKind::Wire { .. } | FaultKind::Outage { .. } => self.damage().await.map(Some),
-            FaultKind::ControlPlaneKilled if here => {
-                self.control_plane = false;
-                Ok(Some(self.pool.mesh.stop_control_plane().await?))
-            }
-            FaultKind::ControlPlaneKilled => self.return_control_plane().await.map(Some),
-            FaultKind::Resized { service, to } => {
-                let to =
-                    if here { *to as usize } else { plan.topology.service(service).map_or(0, |s| s.instances.len()) };
-                self.resize(service, to).await
-            }
-        }
-    }
-
-    async fn return_control_plane(&mut self) -> Result<Effect, EngineError> {
-        let by = deadline::CONTROL_PLANE.from_now();
-        let effect = self.pool.mesh.start_control_plane(&self.living(), by).await?;
-        self.control_plane = true;
-        Ok(effect)
     }
 
     /// Has exactly the armed faults on calls and tries in place, at every proxy that lives: one that has left its service
