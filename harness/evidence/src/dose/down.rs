@@ -1,7 +1,7 @@
 //! Processes that went down: killed and stopped ones ended, restarted ones came again, paused ones answered nothing.
 
 use super::{counted, draw::Armed, noticed};
-use crate::{CallStory, Evidence, LifeEnd, Process, TryView, balance::is_from_workload};
+use crate::{CallStory, Evidence, LifeEnd, Process, TryView, balance::is_from_workload, sizes::members_at};
 use squall_model::{ClientEnd, Dose, DoseCount, InstanceId, Members, Part, Plan, Target, Which};
 use std::{collections::BTreeSet, time::Duration};
 
@@ -29,7 +29,7 @@ fn ended(
     part: Part,
     in_time: impl Fn(&LifeEnd) -> bool,
 ) -> DoseCount {
-    let meant = instances(plan, of);
+    let meant = instances(plan, evidence, own, of);
     let of_it = |id: &InstanceId, what: Process| {
         evidence.observed.lives.iter().any(|life| life.instance == *id && life.what == what && in_time(life))
     };
@@ -44,9 +44,11 @@ fn ended(
     counted(own, touched, meant.len() as u64)
 }
 
-/// The instances that are meant, one that came later included.
-fn instances(plan: &Plan, of: &Members) -> BTreeSet<InstanceId> {
-    let mut instances: BTreeSet<InstanceId> = of.instances(&plan.topology).into_iter().collect();
+/// The instances that are meant: of those that there were when they were asked to go down. One that is named counts even
+/// if it was not there.
+fn instances(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members) -> BTreeSet<InstanceId> {
+    let mut instances: BTreeSet<InstanceId> =
+        members_at(plan, evidence, of, own.window.start.asked).into_iter().collect();
     if let Members::Of(Target { service, which: Which::Instance(number), .. }) = of {
         instances.insert(InstanceId { service: service.clone(), number: *number });
     }
@@ -58,7 +60,7 @@ fn instances(plan: &Plan, of: &Members) -> BTreeSet<InstanceId> {
 /// Exact: the kernel goes on accepting for a stopped process, but nobody reads. Where the checks of callers' proxies kept all
 /// tries away, that they failed shows the fault.
 pub(super) fn paused(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
-    let meant = instances(plan, of);
+    let meant = instances(plan, evidence, own, of);
     let still = Still { own, part, error: Duration::from_nanos(evidence.observed.health.clock_error) };
     let (mut asked, mut answered) = (0, 0);
     for story in evidence.stories() {
