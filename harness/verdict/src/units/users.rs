@@ -54,7 +54,8 @@ fn by_their_calls(case: Case<'_>, of: &Population, what: &Outcome) -> Vec<Sample
         let does = call_does(case, story, what);
         let chosen = is_chosen(of, story.outcome);
         let user = users.entry(user).or_insert(Sample { story: index, does: !any, crossing: false });
-        if chosen && does == any && user.does != any {
+        // The first call that decides, and one that crosses no border rather than one that does.
+        if chosen && does == any && (user.does != any || (user.crossing && !crossing)) {
             *user = Sample { story: index, does: any, crossing };
         }
     }
