@@ -23,6 +23,24 @@ impl AnswerCode {
             AnswerCode::Grpc(status) => status == GrpcStatus::Ok,
         }
     }
+
+    /// A status from 500 on: what outlier detection counts as a failure. Of gRPC by the status of HTTP that Envoy has for it
+    /// (source/common/grpc/status.cc, `grpcToHttpStatus`).
+    #[must_use]
+    pub fn is_5xx(self) -> bool {
+        match self {
+            AnswerCode::Status(status) => status >= 500,
+            AnswerCode::Grpc(status) => matches!(
+                status,
+                GrpcStatus::Unknown
+                    | GrpcStatus::DeadlineExceeded
+                    | GrpcStatus::Unimplemented
+                    | GrpcStatus::Internal
+                    | GrpcStatus::Unavailable
+                    | GrpcStatus::DataLoss
+            ),
+        }
+    }
 }
 
 /// In the words of the language: `status 503`, `grpc status "UNAVAILABLE"`.
@@ -135,5 +153,13 @@ mod tests {
         }
         assert_eq!(GrpcStatus::from_number(17), None);
         assert!("Unavailable".parse::<GrpcStatus>().is_err());
+    }
+
+    #[test]
+    fn what_is_5xx_is_so_in_either_protocol() {
+        assert_eq!([404, 499, 500, 599].map(|n| AnswerCode::Status(n).is_5xx()), [false, false, true, true]);
+        let bad: Vec<u64> =
+            (0..=16).filter(|n| AnswerCode::Grpc(GrpcStatus::from_number(*n).unwrap()).is_5xx()).collect();
+        assert_eq!(bad, [2, 4, 12, 13, 14, 15]);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::ruling::Case;
 use squall_evidence::{Border, CallOutcome, CallStory, Flags, TryView};
-use squall_model::{AnswerCode, GrpcStatus, InstanceId};
+use squall_model::InstanceId;
 
 /// When an instance failed for the n-th time in a row, as one caller's proxy saw it; `None` if it never did.
 ///
@@ -44,7 +44,8 @@ enum Count {
 fn count(case: Case<'_>, story: &CallStory, t: &TryView<'_>) -> Option<Count> {
     let broke_off = || t.outcome() != CallOutcome::Succeeded;
     match t.answer() {
-        Some(answer) if is_5xx(answer) => Some(Count::Failure),
+        // Of gRPC Envoy reads it in the head of an answer that is nothing but trailers.
+        Some(answer) if answer.is_5xx() => Some(Count::Failure),
         Some(answer) if answer.is_success() && broke_off() => Some(Count::Both),
         Some(_) => Some(Count::Success),
         None => {
@@ -52,23 +53,6 @@ fn count(case: Case<'_>, story: &CallStory, t: &TryView<'_>) -> Option<Count> {
             let client_gone = case.evidence.line(story).is_none_or(|line| Flags(&line.flags).has("DC"));
             (!(unflagged && client_gone)).then_some(Count::Failure)
         }
-    }
-}
-
-/// Of gRPC by the status of HTTP that stands for it: Envoy reads it in the head of an answer that is nothing but trailers
-/// (`Grpc::Utility::grpcToHttpStatus`).
-fn is_5xx(answer: AnswerCode) -> bool {
-    match answer {
-        AnswerCode::Status(status) => status >= 500,
-        AnswerCode::Grpc(status) => matches!(
-            status,
-            GrpcStatus::Unknown
-                | GrpcStatus::DeadlineExceeded
-                | GrpcStatus::Unimplemented
-                | GrpcStatus::Internal
-                | GrpcStatus::Unavailable
-                | GrpcStatus::DataLoss
-        ),
     }
 }
 
