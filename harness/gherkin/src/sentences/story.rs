@@ -141,7 +141,7 @@ pub(super) const STORY: &[Sentence] = &[
         62,
         Expectation,
         "each user reaches only one version/instance of {service}{phase}",
-        "of users with at least 5 calls: all of a user's calls that were answered came from one version, or one instance",
+        "of users with at least 5 answers in the phase: all of a user's answers came from one version, or one instance",
         "each user reaches only one version of \"reviews\"",
     ),
     known(
