@@ -9,6 +9,7 @@ mod lints;
 mod paper;
 mod plans;
 mod protocols;
+mod replacing;
 mod schema;
 mod selecting;
 mod support;
