@@ -64,9 +64,6 @@ pub struct WorkloadConfig {
     /// The services that it calls, in this order.
     #[serde(default)]
     pub onward: Vec<Onward>,
-    /// File of its log of onward calls, appended to; `None`: they are not logged.
-    #[serde(default)]
-    pub onward_log: Option<PathBuf>,
     /// Seed of its latencies; instances with one seed draw independently of each other.
     pub seed: u64,
 }
@@ -169,7 +166,6 @@ mod tests {
         assert_eq!(config.onward[0].via, Endpoint::Unix("/run/out".into()));
         assert_eq!(config.protocol, Protocol::Http);
         assert_eq!(config.onward.iter().map(|o| o.protocol).collect::<Vec<_>>(), [Protocol::Http, Protocol::Grpc]);
-        assert_eq!(config.onward_log, None);
         assert_eq!(serde_json::from_str::<WorkloadConfig>(&serde_json::to_string(&config).unwrap()).unwrap(), config);
     }
 

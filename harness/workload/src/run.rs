@@ -41,10 +41,10 @@ pub enum WorkloadError {
         /// Why.
         source: io::Error,
     },
-    /// Its ledger, or its log of onward calls, cannot be written.
+    /// Its ledger cannot be written.
     #[error("write {path}: {source}")]
-    Log {
-        /// Which file.
+    Ledger {
+        /// Its file.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -90,13 +90,11 @@ pub(crate) async fn run(config: WorkloadConfig, end: impl Future<Output = ()>) -
 
     let life = async {
         let connections = TaskTracker::new();
-        let lost = |path: PathBuf| move |source| WorkloadError::Log { path, source };
         let ended = tokio::select! {
             () = accept(&service, listener, &connections) => Ok(()),
             () = end => Ok(()),
             () = service.stop.cancelled() => Ok(()),
-            error = service.ledger.failed() => Err(lost(config.ledger)(error)),
-            error = service.onward.failed() => Err(lost(config.onward_log.unwrap_or_default())(error)),
+            source = service.ledger.failed() => Err(WorkloadError::Ledger { path: config.ledger, source }),
         };
         service.stop.cancel();
         connections.close();

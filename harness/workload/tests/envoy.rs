@@ -115,7 +115,6 @@ impl Workload {
             ledger: at("ledger"),
             behaviour: Behaviour::default(),
             onward,
-            onward_log: None,
             seed: 1,
         };
         std::fs::write(at("config"), serde_json::to_vec(&config).unwrap()).unwrap();

@@ -62,7 +62,6 @@ impl Process {
                 via: Endpoint::Unix(at("ratings")),
                 protocol: Protocol::Http,
             }],
-            onward_log: None,
             seed: 1,
         };
         std::fs::write(at("config"), serde_json::to_vec(&config).unwrap()).unwrap();

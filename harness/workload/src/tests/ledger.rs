@@ -68,5 +68,5 @@ async fn a_workload_that_cannot_write_its_ledger_ends() {
     let rig = Rig::with(|config, _| config.ledger = PathBuf::from("/dev/full")).await;
     let _caller = rig.asking("run-1").await;
     let error = rig.ended().await.unwrap_err();
-    assert!(matches!(&error, WorkloadError::Log { path, .. } if path.ends_with("full")), "{error}");
+    assert!(matches!(&error, WorkloadError::Ledger { path, .. } if path.ends_with("full")), "{error}");
 }

@@ -62,7 +62,6 @@ impl Rig {
             ledger: dir.path().join("ledger"),
             behaviour: Behaviour::default(),
             onward: Vec::new(),
-            onward_log: None,
             seed: 1,
         };
         change(&mut config, dir.path());
@@ -217,5 +216,10 @@ impl Upstream {
     pub(super) async fn accept(&self) -> Peer {
         let (stream, _) = timeout(DEADLINE, self.0.accept()).await.expect("nobody calls").unwrap();
         Peer::new(Stream::of_unix(stream).unwrap())
+    }
+
+    /// Whether anybody has connected so far: what has happened is known after a turn of the poll.
+    pub(super) async fn is_called(&self) -> bool {
+        timeout(Duration::from_millis(1), self.0.accept()).await.is_ok()
     }
 }
