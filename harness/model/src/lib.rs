@@ -21,6 +21,7 @@ mod stamp;
 mod terms;
 mod timeline;
 mod topology;
+mod totals;
 mod vary;
 mod verdict;
 mod wire;
@@ -32,8 +33,8 @@ pub use claim::{
 };
 pub use code::{AnswerCode, GrpcStatus};
 pub use event::{
-    Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Judged, Progress, Queued, RunEvent,
-    RunOf, RunStarted, Totals,
+    Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, Judged, Progress, Queued,
+    RunEvent, RunOf, RunStarted,
 };
 pub use fault::{Answers, Down, Fault, FaultId, FaultKind, Part, Touch, When};
 pub use name::{Edge, InstanceId, PlaceName, ServiceName, VersionName};
@@ -55,6 +56,7 @@ pub use stamp::Stamp;
 pub use terms::{ErrorRates, Quarantine, Terms};
 pub use timeline::{Act, Arrivals, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
 pub use topology::{Instance, Protocol, Service, Topology};
+pub use totals::Totals;
 pub use vary::{controls, vary};
 pub use verdict::{Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
 pub use wire::{Damage, Wire, Wires};

@@ -65,11 +65,6 @@ impl Links {
         &self.listens
     }
 
-    /// What it is called among the instances of a scenario.
-    pub(super) fn name(&self) -> &InstanceId {
-        &self.name
-    }
-
     pub(super) fn whose(&self) -> (ProcessId, (InstanceId, Process, PathBuf)) {
         (self.process.id, (self.name.clone(), Process::Link, self.log.clone()))
     }
