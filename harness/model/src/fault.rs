@@ -193,7 +193,7 @@ impl When {
 }
 
 impl FaultKind {
-    /// An event is no fault: it is what a mesh must live with (growth, a renewed certificate). A control run keeps it.
+    /// An event is no fault: it is what a mesh must live with (growth, shrinking). A control run keeps it.
     #[must_use]
     pub fn is_event(&self) -> bool {
         matches!(self, FaultKind::Resized { .. })

@@ -59,4 +59,4 @@ pub use topology::{Instance, Protocol, Service, Topology};
 pub use totals::Totals;
 pub use vary::{controls, vary};
 pub use verdict::{Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
-pub use wire::{Damage, Wire, Wires};
+pub use wire::{Damage, PACKET, Wire, Wires, burst};

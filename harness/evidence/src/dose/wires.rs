@@ -12,13 +12,10 @@ use super::{ERROR, draw::Armed};
 use crate::{Evidence, Flags, TryView, select::known, targets};
 use squall_model::{
     Condition, Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Place, Plan, Stamp, Topology, Wire, WireEnd,
-    WireRecord, Wires,
+    WireRecord, Wires, burst,
 };
 use squall_stats::{bounds, share::Look};
 use std::{collections::BTreeMap, time::Duration};
-
-/// A rate may let one second's worth pass at once.
-const BURST: Duration = Duration::from_secs(1);
 
 /// What was counted of a damage.
 #[derive(Debug, Clone, Copy, Default)]
@@ -188,8 +185,8 @@ impl<'a> Wired<'a> {
             *carried = (carried.0.min(r.opened), carried.1.max(ended), carried.2 + r.sent, carried.3 + r.answered);
         }
         let too_much = |(from, to, sent, answered): &(Stamp, Stamp, u64, u64)| {
-            let allowed = u128::from(bytes_per_second) * (to.since(*from) + BURST).as_nanos() / 1_000_000_000;
-            u128::from(*sent.max(answered)) > allowed
+            let worth = u128::from(bytes_per_second) * to.since(*from).as_nanos() / 1_000_000_000;
+            u128::from(*sent.max(answered)) > worth + u128::from(burst(bytes_per_second))
         };
         let spared = wires.values().any(too_much);
         Count { touched: self.hurt().count() as u64, of: self.open().count() as u64, spared, excess: false }
