@@ -1,6 +1,10 @@
 //! What a person reads about one claim that did not hold, or about a fault that was not as meant.
+//!
+//! In order: which claim, what was measured against it, since when, where, how long it took, the likely mechanism; then the
+//! calls that show it, and what the proxies say.
 
 use crate::{
+    explain,
     style::{Colour, Style},
     words::{measured, percent, time},
 };
@@ -10,7 +14,7 @@ use std::fmt::Write;
 /// Width of the column of labels.
 const LABEL: usize = 9;
 
-/// The block of one claim: its line, what was promised and measured, the calls that show it, what the proxies say.
+/// The block of one claim: its line, what was promised and measured, what explains it, the calls that show it, what the proxies say.
 pub(crate) fn claim(judged: &Judged, style: Style) -> String {
     let mut text = String::new();
     let verdict = &judged.finding.verdict;
@@ -28,6 +32,7 @@ pub(crate) fn claim(judged: &Judged, style: Style) -> String {
         Verdict::Violated => row("so", "violated"),
         Verdict::Holds => {}
     }
+    explain::rows(&judged.finding.explanation).iter().for_each(|(label, value)| row(label, value));
     for (n, exemplar) in judged.finding.exemplars.iter().enumerate() {
         row(if n == 0 { "calls" } else { "" }, &call(exemplar));
         exemplar.tries.iter().for_each(|t| row("", &format!("  {}", one_try(t))));

@@ -1,0 +1,131 @@
+//! What explains a violated claim, in words: since when, where, how long it took, by which mechanism.
+
+use crate::words::{ordinal, percent, sureness, time, units};
+use squall_model::{Attribute, Explanation, Moment, Onset, PercentileOf, Reading, Since, Split, Tally, Times};
+
+/// Labels with their sentences, in order.
+pub(crate) fn rows(explanation: &Explanation) -> Vec<(&'static str, String)> {
+    let rows = [
+        explanation.since.as_ref().map(|s| ("since", since(s))),
+        explanation.split.as_ref().map(|s| ("where", split(s))),
+        explanation.times.as_ref().map(|t| ("times", times(t))),
+        explanation.mechanism.as_ref().map(|m| ("likely", m.text.clone())),
+    ];
+    rows.into_iter().flatten().collect()
+}
+
+fn since(since: &Since) -> String {
+    match since {
+        Since::First { all, .. } if all.hits == all.n => "the first one on: all of them".to_owned(),
+        Since::First { last, all, unit } => format!(
+            "the first {} on, to {}: {}, without a change that chance does not explain",
+            one(units(*unit)),
+            at(last),
+            share(*all)
+        ),
+        Since::Scattered { first, last } if first == last => format!("{}, once", at(first)),
+        Since::Scattered { first, last } => {
+            format!("{}, to {}: too few to tell a change from chance", at(first), at(last))
+        }
+        Since::Stretch { from, to, within, without, unit, cue } => {
+            let to = to.as_ref().map_or_else(|| "to the end".to_owned(), |to| format!("to {}", at(to)));
+            let what = units(*unit);
+            let cue = cue.as_ref().map_or(String::new(), onset);
+            format!(
+                "{}, {to}: {} of the {what} then, {} of the others{cue}",
+                at(from),
+                share(*within),
+                share_or_none(*without)
+            )
+        }
+    }
+}
+
+fn onset(onset: &Onset) -> String {
+    let ended = if onset.ended { "the end of: " } else { "" };
+    format!("; {} after {ended}{}", time(onset.after), onset.text)
+}
+
+/// `0.700 s`; with its stage where it is not in the first.
+fn at(moment: &Moment) -> String {
+    let seconds = format!("{:.3} s", moment.at as f64 / 1e9);
+    match moment.stage {
+        0 => seconds,
+        stage => format!("{seconds} of stage {}", stage + 1),
+    }
+}
+
+fn share(tally: Tally) -> String {
+    format!("{} ({} of {})", percent(tally.share()), tally.hits, tally.n)
+}
+
+fn share_or_none(tally: Tally) -> String {
+    if tally.hits == 0 { format!("none ({} of {})", tally.hits, tally.n) } else { share(tally) }
+}
+
+fn split(split: &Split) -> String {
+    let Split { by, value, within, without, unit } = split;
+    let (what, whose) = (units(*unit), whose(*by, value));
+    match (without.hits, within.hits == within.n) {
+        (0, true) => format!("all {} of them, and nobody else: {what} {whose}", within.hits),
+        (0, false) => format!(
+            "all {} of them are {what} {whose}: {} of such, none of the {} others",
+            within.hits,
+            share(*within),
+            without.n
+        ),
+        _ => format!("{what} {whose}: {} of them, {} of the others", share(*within), share(*without)),
+    }
+}
+
+/// The part of the traffic, to follow `calls`.
+fn whose(by: Attribute, value: &str) -> String {
+    match by {
+        Attribute::Version | Attribute::Instance => format!("that reached {value}"),
+        Attribute::Zone => format!("that reached {value}"),
+        Attribute::Path => format!("on path {value}"),
+        Attribute::Method => format!("with method {value}"),
+        Attribute::Host => format!("to host {value}"),
+        Attribute::Header => format!("with header {value}"),
+        Attribute::User => format!("of user {value}"),
+        Attribute::Line => format!("of the traffic line at {value}"),
+        Attribute::CallerZone => format!("made in {value}"),
+        Attribute::Caller => format!("made by {value}"),
+        Attribute::Edge => format!("over {value}"),
+        Attribute::Attempt => match value.parse() {
+            Ok(number) => format!("that were the {} try of their call", ordinal(number)),
+            Err(_) => format!("number {value}"),
+        },
+    }
+}
+
+fn times(times: &Times) -> String {
+    let each: Vec<String> = times.percentiles.iter().map(percentile).collect();
+    let lost = match times.unanswered {
+        0 => String::new(),
+        some => format!("; {some} never did"),
+    };
+    format!("{} ({} sure, of {}{lost})", each.join(" · "), sureness(times.error), times.n)
+}
+
+fn percentile(p: &PercentileOf) -> String {
+    let one = |reading: Reading, open: &str| match reading {
+        Reading::At(ns) => time(ns),
+        Reading::Never => "never".to_owned(),
+        Reading::Open => open.to_owned(),
+    };
+    let (low, seen, high) = (one(p.low, "0"), one(p.seen, "?"), one(p.high, "∞"));
+    format!("p{} {seen} [{low} – {high}]", p.percent)
+}
+
+/// One of many: `calls` to `call`.
+fn one(units: &str) -> &str {
+    match units {
+        "tries" => "try",
+        "retries" => "retry",
+        other => other.strip_suffix('s').unwrap_or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests;

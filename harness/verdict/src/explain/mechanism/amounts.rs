@@ -1,0 +1,105 @@
+//! Too many, or too few, of what went as the policies say.
+
+use super::{
+    Said,
+    facts::{Facts, Offender, of, retries, tries},
+};
+use crate::outcome::call_does;
+use squall_evidence::CallOutcome;
+use squall_model::{ClaimKind, Outcome, PolicyKind, Quantity};
+use squall_stats::{bounds::clopper_pearson, share::Look};
+
+/// The chance of not naming a route whose share is what was measured.
+const ERROR: f64 = 1e-3;
+
+/// More tries than the claim has, and no more than the policy allows.
+pub(super) fn retries_allowed(facts: &Facts<'_>) -> Said {
+    let about_tries = match &facts.claim.kind {
+        ClaimKind::Total { quantity: Quantity::Tries { .. }, bound } => bound.high.is_some(),
+        _ => matches!(facts.outcome(), Some((Outcome::TriedMoreThan(_) | Outcome::Retried, true))),
+    };
+    let limit = facts.common(|o| facts.policies.retries(o.story).map(|r| r.up_to)).filter(|_| about_tries)?;
+    let covers = facts.most(|o| o.tries.len() > 1 && o.tries.len() <= limit as usize + 1)?;
+    let most = facts.offenders.iter().map(|o| o.tries.len()).max().unwrap_or(0);
+    let text = format!(
+        "the policy allows it: {} were retried, the most of them to {}, and up to {} may be made",
+        of(covers),
+        tries(most),
+        retries(limit)
+    );
+    Some((text, covers))
+}
+
+/// Which version or instance was reached is what the route says, or what comes without one.
+pub(super) fn as_routed(facts: &Facts<'_>) -> Said {
+    let (outcome @ Outcome::Reach(target), _) = facts.outcome()? else { return None };
+    let route = facts.common(|o| {
+        facts.policies.of_call(o.story).find_map(|says| match says {
+            PolicyKind::Route { to, .. } => Some(to),
+            _ => None,
+        })
+    });
+    let share: f64 = match route {
+        Some(to) => to.iter().filter(|leg| leg.target == *target).map(|leg| leg.share.as_f64()).sum(),
+        None => {
+            let all = facts.case.plan.topology.service(&target.service)?.instances.len();
+            target.instances(&facts.case.plan.topology).len() as f64 / all.max(1) as f64
+        }
+    };
+    let seen = reached(facts, outcome)?;
+    let bounds = clopper_pearson(seen, ERROR).filter(|bounds| bounds.contains(share))?;
+    let covers = facts.most(|o| o.outcome == CallOutcome::Succeeded && o.tries.len() == 1)?;
+    let (hits, n) = (seen.hits, seen.n);
+    let percent = (share * 1000.0).round() / 10.0;
+    // A share of nothing or all is met by chance only where there is hardly any traffic.
+    let text = match route {
+        Some(_) => {
+            format!("the route says so: it leads {percent}% of the calls to {target}, and {hits} of {n} went there")
+        }
+        None => format!(
+            "no route tells the versions apart: {target} is {percent}% of the instances, and {hits} of {n} calls went there"
+        ),
+    };
+    (bounds.high - bounds.low < 0.5).then_some((text, covers))
+}
+
+fn reached(facts: &Facts<'_>, outcome: &Outcome) -> Option<Look> {
+    let population = facts.claim.kind.population()?;
+    let mut look = Look::default();
+    for (_, story, _) in crate::units::members(facts.case, population) {
+        look.n += 1;
+        look.hits += u64::from(call_does(facts.case, story, outcome));
+    }
+    Some(look)
+}
+
+/// They should have failed, and a retry saved them.
+pub(super) fn saved_by_retry(facts: &Facts<'_>) -> Said {
+    let covers = facts.most(|o| !o.is_try && o.outcome == CallOutcome::Succeeded && o.tries.len() > 1)?;
+    Some((format!("a retry saved them: {} failed at first and succeeded when tried again", of(covers)), covers))
+}
+
+/// They should not have gone well, and nothing was done to them.
+pub(super) fn undisturbed(facts: &Facts<'_>) -> Said {
+    let (outcome, _) = facts.outcome()?;
+    let good = |o: &Offender<'_>| o.outcome == CallOutcome::Succeeded && (o.is_try || o.tries.len() == 1);
+    let touched = |o: &Offender<'_>| o.flagged("FI") || o.flagged("DI");
+    let covers = facts.most(|o| good(o) && !touched(o))?;
+    let asks_harm = matches!(
+        outcome,
+        Outcome::Fail
+            | Outcome::TimeOut
+            | Outcome::Shed(_)
+            | Outcome::Refused
+            | Outcome::Reset
+            | Outcome::Unroutable
+            | Outcome::Denied
+            | Outcome::Answered(_)
+            | Outcome::TriedMoreThan(_)
+            | Outcome::Retried
+            | Outcome::LoggedWithFlag(_)
+            | Outcome::TakeAtLeast(_)
+            | Outcome::Succeed(_)
+    );
+    asks_harm.then(|| (format!("nothing was in their way: {} succeeded on their first try", of(covers)), covers))
+}
