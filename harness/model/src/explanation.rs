@@ -61,8 +61,10 @@ pub struct Moment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Since {
-    /// From the first one on; nothing changes that chance does not explain.
+    /// From the beginning on; nothing changes that chance does not explain.
     First {
+        /// When the first of them that offends began.
+        first: Moment,
         /// When the last of them began.
         last: Moment,
         /// How many do.

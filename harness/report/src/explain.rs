@@ -16,12 +16,15 @@ pub(crate) fn rows(explanation: &Explanation) -> Vec<(&'static str, String)> {
 
 fn since(since: &Since) -> String {
     match since {
-        Since::First { all, .. } if all.hits == all.n => "the first one on: all of them".to_owned(),
-        Since::First { last, all, unit } => format!(
-            "the first {} on, to {}: {}, without a change that chance does not explain",
-            one(units(*unit)),
+        Since::First { first, last, all, unit } if all.hits == all.n => {
+            format!("{}, to {}: all {} {}", at(first), at(last), all.n, units(*unit))
+        }
+        Since::First { first, last, all, unit } => format!(
+            "{}, to {}: {} of the {}, and no change over time that chance does not explain",
+            at(first),
             at(last),
-            share(*all)
+            share(*all),
+            units(*unit)
         ),
         Since::Scattered { first, last } if first == last => format!("{}, once", at(first)),
         Since::Scattered { first, last } => {
@@ -116,15 +119,6 @@ fn percentile(p: &PercentileOf) -> String {
     };
     let (low, seen, high) = (one(p.low, "0"), one(p.seen, "?"), one(p.high, "∞"));
     format!("p{} {seen} [{low} – {high}]", p.percent)
-}
-
-/// One of many: `calls` to `call`.
-fn one(units: &str) -> &str {
-    match units {
-        "tries" => "try",
-        "retries" => "retry",
-        other => other.strip_suffix('s').unwrap_or(other),
-    }
 }
 
 #[cfg(test)]

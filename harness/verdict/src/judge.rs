@@ -63,7 +63,7 @@ pub fn violated_already(plan: &Plan, evidence: &Evidence, settings: &Settings) -
     violated.any(|claim| doses.iter().all(|d| gates::stays_violated(claim, &d.dose)))
 }
 
-fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
+pub(crate) fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
     match &claim.kind {
         ClaimKind::Every { of, all, outcome } => every::rule(case, of, *all, outcome),
         ClaimKind::Total { quantity, bound } => total::rule(case, quantity, *bound),

@@ -10,6 +10,7 @@ use squall_model::{
     Bound, Calls, Claim, ClaimKind, Happening, Outcome, Per, Phase, Population, Quantity, SeenBy, Target, Unit,
 };
 use squall_stats::share::Look;
+use std::collections::BTreeSet;
 
 /// One unit.
 #[derive(Debug, Clone, Copy)]
@@ -60,18 +61,28 @@ impl<'a> Offence<'a> {
     }
 }
 
+/// Of a population that is narrowed to those that failed, or were shed, all are looked at: whoever is not among them does not
+/// offend.
 fn counted<'a>(
     case: Case<'a>,
     of: &Population,
     outcome: &Outcome,
     offending: impl Fn(Look) -> bool,
 ) -> Option<Offence<'a>> {
-    let samples = samples(case, of, outcome)?.all;
-    let hits = samples.iter().filter(|s| s.does).count() as u64;
-    let offends = offending(Look { n: samples.len() as u64, hits });
+    let chosen = samples(case, of, outcome)?.all;
+    let hits = chosen.iter().filter(|s| s.does).count() as u64;
+    let offends = offending(Look { n: chosen.len() as u64, hits });
+    let against: BTreeSet<_> = chosen.iter().filter(|s| s.does == offends).map(|s| (s.story, s.attempt)).collect();
+    let all = match of.only {
+        Some(_) => samples(case, &Population { only: None, ..of.clone() }, outcome)?.all,
+        None => chosen,
+    };
     let stories = case.evidence.stories();
-    let one = |s: &Sample| Some(One { story: stories.get(s.story)?, attempt: s.attempt, offends: s.does == offends });
-    Some(Offence { unit: of.unit, all: samples.iter().filter_map(one).collect() })
+    let one = |s: &Sample| {
+        let offends = against.contains(&(s.story, s.attempt));
+        Some(One { story: stories.get(s.story)?, attempt: s.attempt, offends })
+    };
+    Some(Offence { unit: of.unit, all: all.iter().filter_map(one).collect() })
 }
 
 /// What a call's tries may number.

@@ -36,7 +36,9 @@ pub(super) fn since(case: Case<'_>, offence: &Offence<'_>) -> Option<Since> {
             unit: offence.unit,
             cue: onset(case, &units[..from], units[from].story),
         },
-        None if is_from_the_first(all, first) => Since::First { last: at(last), all: tally(all), unit: offence.unit },
+        None if is_from_the_first(all, first) => {
+            Since::First { first: at(first), last: at(last), all: tally(all), unit: offence.unit }
+        }
         None => Since::Scattered { first: at(first), last: at(last) },
     })
 }

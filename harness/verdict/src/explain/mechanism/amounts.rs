@@ -2,11 +2,11 @@
 
 use super::{
     Said,
-    facts::{Facts, Offender, of, retries, tries},
+    facts::{Facts, Offender, allowed, of, tries},
 };
 use crate::outcome::call_does;
 use squall_evidence::CallOutcome;
-use squall_model::{ClaimKind, Outcome, PolicyKind, Quantity};
+use squall_model::{ClaimKind, InFlight, Outcome, PolicyKind, Quantity, Shedder};
 use squall_stats::{bounds::clopper_pearson, share::Look};
 
 /// The chance of not naming a route whose share is what was measured.
@@ -22,12 +22,21 @@ pub(super) fn retries_allowed(facts: &Facts<'_>) -> Said {
     let covers = facts.most(|o| o.tries.len() > 1 && o.tries.len() <= limit as usize + 1)?;
     let most = facts.offenders.iter().map(|o| o.tries.len()).max().unwrap_or(0);
     let text = format!(
-        "the policy allows it: {} were retried, the most of them to {}, and up to {} may be made",
+        "the policy allows it: {} were retried, with up to {} for a call ({}){}",
         of(covers),
         tries(most),
-        retries(limit)
+        allowed(limit),
+        if is_unlimited(facts) { ", and nothing limits the retries in flight" } else { "" },
     );
     Some((text, covers))
+}
+
+/// There is no retry budget, nor a breaker for retries.
+fn is_unlimited(facts: &Facts<'_>) -> bool {
+    let limits = |says: &PolicyKind| {
+        matches!(says, PolicyKind::RetryBudget { .. } | PolicyKind::InFlight { unit: InFlight::Retries, .. })
+    };
+    facts.most(|o| !facts.policies.of_call(o.story).any(limits)).is_some()
 }
 
 /// Which version or instance was reached is what the route says, or what comes without one.
@@ -57,7 +66,7 @@ pub(super) fn as_routed(facts: &Facts<'_>) -> Said {
             format!("the route says so: it leads {percent}% of the calls to {target}, and {hits} of {n} went there")
         }
         None => format!(
-            "no route tells the versions apart: {target} is {percent}% of the instances, and {hits} of {n} calls went there"
+            "no route chooses among the instances: {target} is {percent}% of them, and {hits} of {n} calls went there"
         ),
     };
     (bounds.high - bounds.low < 0.5).then_some((text, covers))
@@ -79,27 +88,49 @@ pub(super) fn saved_by_retry(facts: &Facts<'_>) -> Said {
     Some((format!("a retry saved them: {} failed at first and succeeded when tried again", of(covers)), covers))
 }
 
+/// They should have been ended, or turned away, or tried again, and no policy says so.
+pub(super) fn no_policy(facts: &Facts<'_>) -> Said {
+    let (outcome, offends) = facts.outcome()?;
+    if offends {
+        return None;
+    }
+    let has = |o: &Offender<'_>, is: &dyn Fn(&PolicyKind) -> bool| facts.policies.of_call(o.story).any(is);
+    let is_timeout = |says: &PolicyKind| matches!(says, PolicyKind::Timeout { .. } | PolicyKind::IdleTimeout { .. });
+    let is_breaker = |says: &PolicyKind| {
+        matches!(says, PolicyKind::Connections { .. } | PolicyKind::InFlight { unit: InFlight::Tries, .. })
+    };
+    let good = |o: &Offender<'_>| o.outcome == CallOutcome::Succeeded;
+    let (covers, text) = match outcome {
+        Outcome::TimeOut => (
+            facts.most(|o| good(o) && !has(o, &is_timeout))?,
+            "no timeout ends them: {} were waited for, and succeeded",
+        ),
+        Outcome::Shed(None | Some(Shedder::CircuitBreaker)) => (
+            facts.most(|o| good(o) && !has(o, &is_breaker))?,
+            "no circuit breaker limits them: {} were let through, and succeeded",
+        ),
+        Outcome::Retried | Outcome::TriedMoreThan(_) => (
+            facts.most(|o| o.failed() && o.tries.len() == 1 && facts.policies.retries(o.story).is_none())?,
+            "no policy retries them: {} failed on their only try",
+        ),
+        _ => return None,
+    };
+    Some((text.replace("{}", &of(covers)), covers))
+}
+
 /// They should not have gone well, and nothing was done to them.
 pub(super) fn undisturbed(facts: &Facts<'_>) -> Said {
-    let (outcome, _) = facts.outcome()?;
     let good = |o: &Offender<'_>| o.outcome == CallOutcome::Succeeded && (o.is_try || o.tries.len() == 1);
     let touched = |o: &Offender<'_>| o.flagged("FI") || o.flagged("DI");
     let covers = facts.most(|o| good(o) && !touched(o))?;
-    let asks_harm = matches!(
-        outcome,
-        Outcome::Fail
-            | Outcome::TimeOut
-            | Outcome::Shed(_)
-            | Outcome::Refused
-            | Outcome::Reset
-            | Outcome::Unroutable
-            | Outcome::Denied
-            | Outcome::Answered(_)
-            | Outcome::TriedMoreThan(_)
-            | Outcome::Retried
-            | Outcome::LoggedWithFlag(_)
-            | Outcome::TakeAtLeast(_)
-            | Outcome::Succeed(_)
-    );
-    asks_harm.then(|| (format!("nothing was in their way: {} succeeded on their first try", of(covers)), covers))
+    // Where they were reached, or how long they took, success says nothing of it.
+    let about_the_end = match facts.outcome()?.0 {
+        Outcome::Reach(_) | Outcome::ReachOnlyOne(_) | Outcome::TriedTwiceOnOneInstance | Outcome::FinishWithin(_) => {
+            false
+        }
+        Outcome::Succeed(limit) => limit.is_none(),
+        _ => true,
+    };
+    let text = format!("nothing was in their way: {} succeeded on their first try", of(covers));
+    about_the_end.then_some((text, covers))
 }

@@ -6,7 +6,9 @@ use super::{
 };
 use crate::{ruling::Case, share::offends};
 use squall_evidence::{CallOutcome, CallStory, Flags, TryView, window_of};
-use squall_model::{AccessRecord, AnswerCode, Claim, ClaimKind, Fault, FaultKind, Outcome, Quantity, Shedder, Tally};
+use squall_model::{
+    AccessRecord, AnswerCode, Claim, ClaimKind, Fault, FaultKind, Level, Outcome, Quantity, Shedder, Tally, Touch,
+};
 use std::time::Duration;
 
 /// So large a part of the offenders must show what a rule says.
@@ -128,6 +130,14 @@ impl<'a> Facts<'a> {
         })
     }
 
+    /// The fault that aborts nearly all of them, at this level.
+    pub(super) fn abort(&self, level: Level) -> Option<&'a Fault> {
+        let aborts =
+            |kind: &FaultKind| matches!(kind, FaultKind::Touch { on, touch: Touch::Abort(_) } if on.level == level);
+        let aborted = |o: &&Offender<'_>| o.outcome == CallOutcome::Aborted;
+        self.common(|o| Some(o).filter(aborted).and_then(|o| self.faults_during(o).find(|fault| aborts(&fault.does))))
+    }
+
     /// The fault in place, of a kind that is asked for, to whose instances or wires nearly all offenders went last.
     pub(super) fn fault_at_callee(&self, is: impl Fn(&FaultKind) -> bool) -> Option<&'a Fault> {
         let topology = &self.case.plan.topology;
@@ -171,9 +181,9 @@ pub(super) fn of(covers: Tally) -> String {
     format!("{} of {}", covers.hits, covers.n)
 }
 
-/// `1 retry`, `2 retries`; `1 try`, `2 tries`.
-pub(super) fn retries(n: u32) -> String {
-    if n == 1 { "1 retry".to_owned() } else { format!("{n} retries") }
+/// `up to 1 retry is allowed`.
+pub(super) fn allowed(n: u32) -> String {
+    if n == 1 { "up to 1 retry is allowed".to_owned() } else { format!("up to {n} retries are allowed") }
 }
 
 /// `1 try`, `2 tries`.

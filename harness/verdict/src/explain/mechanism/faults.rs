@@ -5,18 +5,12 @@ use super::{
     facts::{Facts, of},
 };
 use squall_evidence::CallOutcome;
-use squall_model::{FaultKind, Level, Touch};
+use squall_model::Level;
 
 /// Aborted at the caller's proxy, where no retry can help: FI on the call, and no try was sent.
 pub(super) fn aborted_at_caller(facts: &Facts<'_>) -> Said {
     let covers = facts.most(|o| o.outcome == CallOutcome::Aborted && o.flagged("FI") && o.tries.is_empty())?;
-    let fault = facts.common(|o| {
-        let aborts = |kind: &FaultKind| {
-            matches!(kind, FaultKind::Touch { on, touch: Touch::Abort(_) } if on.level == Level::Calls)
-        };
-        facts.faults_during(o).find(|fault| aborts(&fault.does))
-    });
-    let by = fault.map_or(String::new(), |fault| format!(", by the fault: {}", fault.does));
+    let by = facts.abort(Level::Calls).map_or(String::new(), |fault| format!(", while {}", fault.does));
     let text = format!(
         "no retry can help them: {} were aborted at the caller's own proxy, before its retries (FI){by}",
         of(covers)

@@ -4,7 +4,7 @@ use super::{
     Said,
     facts::{Facts, Offender, of},
 };
-use squall_evidence::{CallOutcome, TryView};
+use squall_evidence::CallOutcome;
 use squall_model::{InFlight, PolicyKind, Shedder};
 
 /// Shed by the caller's circuit breaker: UO, and no try was sent.
@@ -58,7 +58,7 @@ pub(super) fn retry_suppressed(facts: &Facts<'_>) -> Said {
     let limit = facts.common(|o| {
         facts.policies.of_call(o.story).find_map(|says| match says {
             PolicyKind::RetryBudget { share, at_least, .. } => {
-                Some(format!("the retry budget ({share} of the tries in flight, {at_least} always)"))
+                Some(format!("the retry budget ({share} of the tries in flight, at least {at_least})"))
             }
             PolicyKind::InFlight { caller, at_most, unit: InFlight::Retries, to }
                 if *caller == o.story.edge.from && *to == o.story.edge.to =>
@@ -71,11 +71,7 @@ pub(super) fn retry_suppressed(facts: &Facts<'_>) -> Said {
     let by = limit.unwrap_or_else(|| "the limit on retries in flight".to_owned());
     let counted = overflows(facts);
     let counter = if counted > 0 { format!(", upstream_rq_retry_overflow +{counted}") } else { String::new() };
-    let sent: usize = facts.offenders.iter().map(|o| o.tries.iter().filter(|t| TryView::was_sent(t)).count()).sum();
-    let text = format!(
-        "{by} suppressed the retry: {} failed after {sent} tries in all, and were not tried again (UO{counter})",
-        of(covers)
-    );
+    let text = format!("{by} suppressed the retry: {} failed and were not tried again (UO{counter})", of(covers));
     Some((text, covers))
 }
 

@@ -56,10 +56,11 @@ impl<'a> Policies<'a> {
 
     /// How its retries are limited; `None` where nothing is retried.
     pub(super) fn retries(&self, story: &CallStory) -> Option<Retried<'a>> {
-        self.of_call(story).find_map(|says| match says {
-            PolicyKind::Retries { up_to, on, .. } => Some(Retried { up_to: *up_to, on }).filter(|r| r.up_to > 0),
+        let last = self.of_call(story).find_map(|says| match says {
+            PolicyKind::Retries { up_to, on, .. } => Some(Retried { up_to: *up_to, on }),
             _ => None,
-        })
+        });
+        last.filter(|retried| retried.up_to > 0)
     }
 
     /// The timeout of the call, or of each of its tries.

@@ -2,10 +2,10 @@
 
 use super::{
     Said,
-    facts::{Facts, Offender, befell, of, retries, tries},
+    facts::{Facts, Offender, allowed, befell, of, tries},
 };
 use squall_evidence::{Flags, TryView};
-use squall_model::{AnswerCode, GrpcStatus, RetryOn};
+use squall_model::{AnswerCode, GrpcStatus, Level, RetryOn};
 
 /// As many tries as are allowed, and all of them failed (URX).
 pub(super) fn exhausted(facts: &Facts<'_>) -> Said {
@@ -24,8 +24,7 @@ pub(super) fn exhausted(facts: &Facts<'_>) -> Said {
         Some(befell) => format!("were {befell} on all of their {}", tries(all)),
         None => format!("failed on all of their {}", tries(all)),
     };
-    let are = if limit == 1 { "is" } else { "are" };
-    let text = format!("retries were exhausted: {} {what} (up to {} {are} allowed)", of(covers), retries(limit));
+    let text = format!("retries were exhausted: {} {what} ({})", of(covers), allowed(limit));
     Some((text, covers))
 }
 
@@ -55,8 +54,9 @@ pub(super) fn never_retried(facts: &Facts<'_>) -> Said {
     let is_alone =
         |o: &Offender<'_>| !o.is_try && o.failed() && o.tries.len() == 1 && facts.policies.retries(o.story).is_none();
     let covers = facts.most(is_alone)?;
-    let what = facts.common(|o| o.tries.last().map(befell)).map_or("failed".to_owned(), |w| format!("were {w}"));
-    Some((format!("nothing retries them: {} {what} on their only try", of(covers)), covers))
+    let what = facts.common(|o| o.tries.last().map(befell))?;
+    let by = facts.abort(Level::Tries).map_or(String::new(), |fault| format!(", while {}", fault.does));
+    Some((format!("nothing retries them: {} were {what} on their only try{by}", of(covers)), covers))
 }
 
 /// Is what became of a try retried by this condition? As Envoy documents them (router filter, x-envoy-retry-on and

@@ -80,8 +80,8 @@ pub(super) fn held_by_fault(facts: &Facts<'_>) -> Said {
     let held = Some(()).filter(|()| is_slow(facts)).and_then(|()| delayed(facts).or_else(|| at_callee(facts)))?;
     let long = |o: &Offender<'_>| held.by.is_none_or(|by| u128::from(o.took()) >= by.as_nanos());
     let covers = facts.most(long)?;
-    let by = held.by.map_or(String::new(), |by| format!(", {} or longer", duration(by)));
-    Some((format!("the fault held them up: {} took as long as it holds them{by}; {}", of(covers), held.why), covers))
+    let long = held.by.map_or("too long".to_owned(), |by| format!("{} or longer", duration(by)));
+    Some((format!("the fault held them up: {} took {long}, while {}", of(covers), held.why), covers))
 }
 
 /// Too slow, since the tries before the last took most of the time.

@@ -15,14 +15,15 @@ pub(super) fn too_short(facts: &Facts<'_>) -> Said {
     let after = facts.common(|o| facts.policies.timeout(o.story, level))?;
     let covers = facts.most(|o| o.outcome == CallOutcome::TimedOut && self::level(o) == Some(level))?;
     let whose = if level == Level::Calls { "a call" } else { "a try" };
-    let (title, held) = match held(facts) {
-        Some(held) => {
-            let shorter = held.by.filter(|by| *by >= after).map(|by| format!(" is shorter than the {}", duration(by)));
-            (shorter.unwrap_or_else(|| " ended them".to_owned()), format!(": {}", held.why))
-        }
-        None => (" ended them".to_owned(), String::new()),
-    };
-    let text = format!("the timeout of {} for {whose}{title}{held}; {} ran into it (UT)", duration(after), of(covers));
+    let held = held(facts);
+    let is_shorter = held.as_ref().and_then(|held| held.by).is_some_and(|by| by >= after);
+    let title = if is_shorter { "is too short" } else { "ended them" };
+    let text = format!(
+        "the timeout of {} for {whose} {title}: {} ran into it (UT){}",
+        duration(after),
+        of(covers),
+        held.map_or(String::new(), |held| format!(", while {}", held.why)),
+    );
     Some((text, covers))
 }
 
@@ -39,12 +40,11 @@ fn level(o: &Offender<'_>) -> Option<Level> {
 pub(super) fn client_deadline(facts: &Facts<'_>) -> Said {
     let covers = facts.most(|o| o.story.end == ClientEnd::Deadline)?;
     let waited = facts.common(|o| Some(Duration::from_secs((o.story.took() + 500_000_000) / 1_000_000_000)))?;
-    let held = held(facts).map_or(String::new(), |held| format!(": {}", held.why));
     let text = format!(
-        "no timeout of a proxy ended them before the client's own deadline{held}; {} were given up on by the client \
-         after {}",
+        "no proxy's timeout ended them: {} waited until the client's own deadline of {}{}",
         of(covers),
-        duration(waited)
+        duration(waited),
+        held(facts).map_or(String::new(), |held| format!(", while {}", held.why)),
     );
     Some((text, covers))
 }
