@@ -84,8 +84,7 @@ fn split(split: &Split) -> String {
 /// The part of the traffic, to follow `calls`.
 fn whose(by: Attribute, value: &str) -> String {
     match by {
-        Attribute::Version | Attribute::Instance => format!("that reached {value}"),
-        Attribute::Zone => format!("that reached {value}"),
+        Attribute::Version | Attribute::Instance | Attribute::Zone => format!("that went to {value}"),
         Attribute::Path => format!("on path {value}"),
         Attribute::Method => format!("with method {value}"),
         Attribute::Host => format!("to host {value}"),
@@ -106,18 +105,19 @@ fn times(times: &Times) -> String {
     let each: Vec<String> = times.percentiles.iter().map(percentile).collect();
     let lost = match times.unanswered {
         0 => String::new(),
-        some => format!("; {some} never did"),
+        some => format!("; {some} of {} never", times.n),
     };
-    format!("{} ({} sure, of {}{lost})", each.join(" · "), sureness(times.error), times.n)
+    format!("{} ({} sure{lost})", each.join(" · "), sureness(times.error))
 }
 
+/// `p99 41.2 ms [38.0 ms – 52.1 ms]`. What is not bounded on a side says so.
 fn percentile(p: &PercentileOf) -> String {
     let one = |reading: Reading, open: &str| match reading {
         Reading::At(ns) => time(ns),
         Reading::Never => "never".to_owned(),
         Reading::Open => open.to_owned(),
     };
-    let (low, seen, high) = (one(p.low, "0"), one(p.seen, "?"), one(p.high, "∞"));
+    let (low, seen, high) = (one(p.low, "?"), one(p.seen, "?"), one(p.high, "?"));
     format!("p{} {seen} [{low} – {high}]", p.percent)
 }
 

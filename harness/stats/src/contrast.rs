@@ -68,6 +68,23 @@ pub fn stretch(hits: &[bool], error: f64) -> Option<Stretch> {
     (ln_fisher(within, all) + stretches.ln() <= error.ln()).then_some(best)
 }
 
+/// The same for a stretch that begins where something is known to have happened: `starts` are indices that were fixed
+/// without a look at the hits, so only the stretches from one of them are corrected for. It is cut to its first hit.
+#[must_use]
+pub fn stretch_from(hits: &[bool], starts: &[usize], error: f64) -> Option<Stretch> {
+    let scan = Scan::new(hits);
+    let all = scan.look(0, hits.len());
+    let starts: Vec<usize> = starts.iter().copied().filter(|start| *start < hits.len()).collect();
+    let ends = || scan.runs.iter().map(|(_, end)| *end);
+    let tried = starts.iter().flat_map(|from| ends().filter(move |to| to > from).map(move |to| (*from, to)));
+    let best = tried.map(|(from, to)| (scan.gain(from, to), from, to)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let (gain, from, to) = best;
+    let stretches = starts.len() as f64 * hits.len() as f64;
+    let clear = gain > f64::NEG_INFINITY && ln_fisher(scan.look(from, to), all) + stretches.ln() <= error.ln();
+    let first = (from..to).find(|index| hits[*index])?;
+    clear.then(|| Stretch { from: first, to, within: scan.look(first, to) })
+}
+
 struct Scan {
     /// Hits before each index.
     before: Vec<u64>,

@@ -1,6 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 fn look(hits: u64, n: u64) -> Look {
@@ -87,4 +87,21 @@ fn odds_are_compared_without_a_division() {
     assert!(odds_differ(look(93, 100), look(95, 300), 3.0));
     assert!(!odds_differ(look(31, 100), look(91, 300), 3.0));
     assert!(!odds_differ(look(52, 300), look(52, 300), 3.0), "there are no others");
+}
+
+#[test]
+fn what_is_too_short_to_be_found_anywhere_is_found_where_something_happened() {
+    let hits: Vec<bool> = (0..122).map(|n| [104, 107, 110, 113, 116, 119].contains(&n)).collect();
+    assert_eq!(stretch(&hits, 1e-3), None);
+    let found = stretch_from(&hits, &[102], 1e-3).unwrap();
+    assert_eq!((found.from, found.to, found.within), (104, 120, look(6, 16)));
+    assert_eq!(stretch_from(&hits, &[10], 1e-3), None, "nothing begins there");
+    assert_eq!(stretch_from(&hits, &[], 1e-3), None);
+    assert_eq!(stretch_from(&[true; 20], &[5], 1e-3), None);
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let of_chance = |_| {
+        let hits: Vec<bool> = (0..120).map(|_| rng.random_bool(0.2)).collect();
+        stretch_from(&hits, &[40, 80], 0.05).is_some()
+    };
+    assert!((0..400).map(of_chance).filter(|found| *found).count() <= 20);
 }

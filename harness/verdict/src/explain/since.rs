@@ -8,10 +8,10 @@ use crate::ruling::Case;
 use squall_evidence::{Border, CallStory, Evidence};
 use squall_model::{Act, Moment, Onset, Plan, Since, Stamp, Tally};
 use squall_stats::{
-    contrast::{Stretch, stretch},
+    contrast::{Stretch, stretch, stretch_from},
     share::Look,
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Chance explains a gap at either end that is this likely.
 const GAP: f64 = 0.05;
@@ -26,7 +26,10 @@ pub(super) fn since(case: Case<'_>, offence: &Offence<'_>) -> Option<Since> {
     let first = flags.iter().position(|offends| *offends)?;
     let last = flags.iter().rposition(|offends| *offends)?;
     let at = |index: usize| moment(evidence, units[index].story.intended);
-    let found = stretch(&flags, ERROR).filter(|s| explains(s.within, all));
+    // What is too short to be told from chance anywhere can be told from it where something happened.
+    let anywhere = stretch(&flags, ERROR / 2.0);
+    let found = anywhere.or_else(|| stretch_from(&flags, &starts(case, units), ERROR / 2.0));
+    let found = found.filter(|s| explains(s.within, all));
     Some(match found {
         Some(Stretch { from, to, within }) => Since::Stretch {
             from: at(from),
@@ -67,15 +70,25 @@ fn is_from_the_first(all: Look, first: usize) -> bool {
     chance >= GAP
 }
 
-/// The last thing of the timeline that was asked for after the last good unit a second ago, and before the first offender was over.
+/// The first unit that was still under way, or to come, when something of the timeline was asked for: one each.
+fn starts(case: Case<'_>, units: &[One<'_>]) -> Vec<usize> {
+    let asked = case.evidence.observed().effects.iter().map(|e| Border::from(e.effect).asked);
+    let first = |asked: Stamp| units.iter().position(|one| one.story.done >= asked).filter(|index| *index > 0);
+    let starts: BTreeSet<usize> = asked.filter_map(first).collect();
+    starts.into_iter().collect()
+}
+
+/// The last thing of the timeline that was asked for in the second before the first offender; where there was none, the first
+/// that was asked for before it was over.
 fn onset(case: Case<'_>, before: &[One<'_>], first: &CallStory) -> Option<Onset> {
     let Case { plan, evidence, .. } = case;
     let begun = before.first().map_or(first.intended, |one| one.story.intended);
     let earliest = begun.max(first.intended - ONSET);
     let seen = evidence.observed().effects.iter();
-    let mut near: Vec<(Stamp, Act)> = seen.map(|e| (Border::from(e.effect).asked, e.act)).collect();
-    near.retain(|(asked, _)| *asked >= earliest && *asked <= first.done);
-    let (asked, act) = near.into_iter().max_by_key(|(asked, _)| *asked)?;
+    let all: Vec<(Stamp, Act)> = seen.map(|e| (Border::from(e.effect).asked, e.act)).collect();
+    let within = |from: Stamp, to: Stamp| all.iter().copied().filter(move |(asked, _)| *asked >= from && *asked <= to);
+    let before = within(earliest, first.intended).max_by_key(|(asked, _)| *asked);
+    let (asked, act) = before.or_else(|| within(first.intended, first.done).min_by_key(|(asked, _)| *asked))?;
     let (text, ended) = words(plan, act)?;
     Some(Onset { text, ended, after: first.intended.0.saturating_sub(asked.0) })
 }

@@ -1,12 +1,10 @@
 use crate::testing::{calls, every, explanation, units};
-use squall_evidence::testing::{Hop, Scene, at, plan, target};
-use squall_evidence::testing::{faulty, span, touch};
+use squall_evidence::testing::{Hop, Scene, at, faulty, plan, span, target, touch};
 use squall_model::{
-    Act, Attribute, Calls, ClaimKind, Explanation, FaultId, FaultKind, Filter, Fraction, Happening, Instance,
-    MomentRef, Only, Origin, Outcome, Phase, Place, Population, Quantity, Reading, ShareBound, Since, Split, Touch,
-    Unit, VersionName, When, Which,
+    Act, AnswerCode, Attribute, Bound, Calls, ClaimKind, Explanation, FaultId, FaultKind, Filter, Fraction, Happening,
+    Instance, Level, MomentRef, Only, Origin, Outcome, Per, Phase, Place, Population, Quantity, Reading, SeenBy,
+    ShareBound, Since, Split, Touch, Unit, VersionName, When, Which,
 };
-use squall_model::{Bound, Level, Per, SeenBy};
 use std::time::Duration;
 
 fn succeed() -> ClaimKind {
@@ -47,7 +45,7 @@ fn a_stretch_of_time_is_named_with_what_took_effect_before_it() {
         n: 200
       unit: call
     "#);
-    let abort = touch(Level::Tries, 100, Which::Service, Touch::Abort(squall_model::AnswerCode::Status(503)));
+    let abort = touch(Level::Tries, 100, Which::Service, Touch::Abort(AnswerCode::Status(503)));
     scene.plan = faulty(scene.plan, abort, span(490, 990));
     scene.happened(Act::Arm(FaultId(0)), 490, 495);
     scene.happened(Act::End(FaultId(0)), 990, 995);
@@ -75,6 +73,31 @@ fn without_a_change_it_is_from_the_first_on_or_too_few_to_tell() {
     assert!(matches!(since(&scene(|_| Hop::Status(1, 503))), Since::First { .. }));
     let late = since(&scene(|n| if [210, 280, 290].contains(&n) { Hop::Status(1, 503) } else { Hop::Ok(1) }));
     assert!(matches!(late, Since::Scattered { .. }), "three in the last third: chance does it once in 27 times");
+}
+
+#[test]
+fn a_restart_that_few_calls_felt_is_told_by_its_moment() {
+    let felt = [104, 107, 110, 113, 116, 119, 122];
+    let mut scene = Scene::new(plan());
+    scene.calls(0, 5, 130, |n| [if felt.contains(&n) { Hop::Refused(2) } else { Hop::Ok(1) }]);
+    assert!(matches!(since(&scene), Since::Scattered { .. }));
+    scene.plan = faulty(scene.plan, FaultKind::Outage { of: Calls::default() }, span(512, 620));
+    scene.happened(Act::Arm(FaultId(0)), 512, 513);
+    scene.happened(Act::End(FaultId(0)), 620, 620);
+    let Since::Stretch { from, to: Some(to), cue: Some(cue), .. } = since(&scene) else {
+        panic!("{:?}", since(&scene))
+    };
+    assert_eq!((from.at, to.at, cue.ended, cue.after), (520_000_000, 610_000_000, false, 8_000_000));
+}
+
+#[test]
+fn a_call_that_was_under_way_is_the_beginnings_and_not_the_ends() {
+    let mut scene = scene(|n| if (100..150).contains(&n) { Hop::Nobody(2, 900) } else { Hop::Ok(1) });
+    scene.plan = faulty(scene.plan, FaultKind::Outage { of: Calls::default() }, span(503, 1_000));
+    scene.happened(Act::Arm(FaultId(0)), 503, 504);
+    scene.happened(Act::End(FaultId(0)), 1_000, 1_001);
+    let Since::Stretch { cue: Some(cue), .. } = since(&scene) else { panic!("a stretch") };
+    assert_eq!((cue.ended, cue.after), (false, 0));
 }
 
 #[test]

@@ -110,8 +110,8 @@ pub(super) fn no_policy(facts: &Facts<'_>) -> Said {
             "no circuit breaker limits them: {} were let through, and succeeded",
         ),
         Outcome::Retried | Outcome::TriedMoreThan(_) => (
-            facts.most(|o| o.failed() && o.tries.len() == 1 && facts.policies.retries(o.story).is_none())?,
-            "no policy retries them: {} failed on their only try",
+            facts.most(|o| o.tries.len() <= 1 && facts.policies.retries(o.story).is_none())?,
+            "no policy retries them: {} were tried once",
         ),
         _ => return None,
     };

@@ -5,7 +5,7 @@ use super::{
     facts::{Facts, Offender, allowed, befell, of, tries},
 };
 use squall_evidence::{Flags, TryView};
-use squall_model::{AnswerCode, GrpcStatus, Level, RetryOn};
+use squall_model::{AnswerCode, Answers, FaultKind, GrpcStatus, Level, RetryOn};
 
 /// As many tries as are allowed, and all of them failed (URX).
 pub(super) fn exhausted(facts: &Facts<'_>) -> Said {
@@ -55,7 +55,10 @@ pub(super) fn never_retried(facts: &Facts<'_>) -> Said {
         |o: &Offender<'_>| !o.is_try && o.failed() && o.tries.len() == 1 && facts.policies.retries(o.story).is_none();
     let covers = facts.most(is_alone)?;
     let what = facts.common(|o| o.tries.last().map(befell))?;
-    let by = facts.abort(Level::Tries).map_or(String::new(), |fault| format!(", while {}", fault.does));
+    let answers =
+        |kind: &FaultKind| matches!(kind, FaultKind::Answers { how: Answers::With(_) | Answers::After { .. }, .. });
+    let fault = facts.abort(Level::Tries).or_else(|| facts.fault_at_callee(answers));
+    let by = fault.map_or(String::new(), |fault| format!(", while {}", fault.does));
     Some((format!("nothing retries them: {} were {what} on their only try{by}", of(covers)), covers))
 }
 
