@@ -17,10 +17,10 @@ pub(crate) fn rows(explanation: &Explanation) -> Vec<(&'static str, String)> {
 fn since(since: &Since) -> String {
     match since {
         Since::First { first, last, all, unit } if all.hits == all.n => {
-            format!("{}, to {}: all {} {}", at(first), at(last), all.n, units(*unit))
+            format!("{} to {}: all {} {}", at(first), at(last), all.n, units(*unit))
         }
         Since::First { first, last, all, unit } => format!(
-            "{}, to {}: {} of the {}, and no change over time that chance does not explain",
+            "{} to {}: {} of the {}, with no change over time that chance does not explain",
             at(first),
             at(last),
             share(*all),
@@ -28,25 +28,27 @@ fn since(since: &Since) -> String {
         ),
         Since::Scattered { first, last } if first == last => format!("{}, once", at(first)),
         Since::Scattered { first, last } => {
-            format!("{}, to {}: too few to tell a change from chance", at(first), at(last))
+            format!("{} to {}: too few to tell a change from chance", at(first), at(last))
         }
         Since::Stretch { from, to, within, without, unit, cue } => {
-            let to = to.as_ref().map_or_else(|| "to the end".to_owned(), |to| format!("to {}", at(to)));
-            let what = units(*unit);
+            let to = to.as_ref().map_or_else(|| "the end".to_owned(), at);
             let cue = cue.as_ref().map_or(String::new(), onset);
-            format!(
-                "{}, {to}: {} of the {what} then, {} of the others{cue}",
-                at(from),
-                share(*within),
-                share_or_none(*without)
-            )
+            let others = match without.hits {
+                0 => format!("none of the {} others", without.n),
+                _ => format!("{} of the others", share(*without)),
+            };
+            format!("{} to {to}{cue}: {} of the {} then, {others}", at(from), share(*within), units(*unit))
         }
     }
 }
 
+/// The line of the feature after which it began.
 fn onset(onset: &Onset) -> String {
-    let ended = if onset.ended { "the end of: " } else { "" };
-    format!("; {} after {ended}{}", time(onset.after), onset.text)
+    let end = if onset.ended { "the end of " } else { "" };
+    match onset.after {
+        0 => format!(", at {end}“{}”", onset.text),
+        after => format!(", {} after {end}“{}”", time(after), onset.text),
+    }
 }
 
 /// `0.700 s`; with its stage where it is not in the first.
@@ -62,22 +64,19 @@ fn share(tally: Tally) -> String {
     format!("{} ({} of {})", percent(tally.share()), tally.hits, tally.n)
 }
 
-fn share_or_none(tally: Tally) -> String {
-    if tally.hits == 0 { format!("none ({} of {})", tally.hits, tally.n) } else { share(tally) }
-}
-
 fn split(split: &Split) -> String {
     let Split { by, value, within, without, unit } = split;
     let (what, whose) = (units(*unit), whose(*by, value));
     match (without.hits, within.hits == within.n) {
-        (0, true) => format!("all {} of them, and nobody else: {what} {whose}", within.hits),
+        (0, true) => format!("exactly the {} {what} {whose}", within.hits),
         (0, false) => format!(
-            "all {} of them are {what} {whose}: {} of such, none of the {} others",
+            "all {} are among the {} {what} {whose} ({}), none among the {} others",
             within.hits,
-            share(*within),
+            within.n,
+            percent(within.share()),
             without.n
         ),
-        _ => format!("{what} {whose}: {} of them, {} of the others", share(*within), share(*without)),
+        _ => format!("{} of the {what} {whose}, {} of the others", share(*within), share(*without)),
     }
 }
 

@@ -44,12 +44,12 @@ fn since_which_second() {
         Since::Scattered { first: at_ms(900), last: at_ms(900) },
     ];
     insta::assert_snapshot!(all.into_iter().map(of).collect::<Vec<_>>().join("\n"), @r#"
-    since     1.003 s, to the end: 84% (84 of 100) of the calls then, none (0 of 500) of the others; 3.00 ms after instance 2 of "reviews" is killed
-    since     1.003 s, to 2.010 s: 84% (84 of 100) of the calls then, none (0 of 500) of the others; 3.00 ms after the end of: instance 2 of "reviews" is killed
-    since     0.000 s of stage 2, to the end: 50% (50 of 100) of the tries then, 1% (5 of 500) of the others
-    since     0.023 s, to 1.983 s: 8.7% (52 of 600) of the calls, and no change over time that chance does not explain
-    since     0.000 s, to 1.983 s: all 600 calls
-    since     0.900 s, to 1.400 s: too few to tell a change from chance
+    since     1.003 s to the end, 3.00 ms after “instance 2 of "reviews" is killed”: 84% (84 of 100) of the calls then, none of the 500 others
+    since     1.003 s to 2.010 s, 3.00 ms after the end of “instance 2 of "reviews" is killed”: 84% (84 of 100) of the calls then, none of the 500 others
+    since     0.000 s of stage 2 to the end: 50% (50 of 100) of the tries then, 1% (5 of 500) of the others
+    since     0.023 s to 1.983 s: 8.7% (52 of 600) of the calls, with no change over time that chance does not explain
+    since     0.000 s to 1.983 s: all 600 calls
+    since     0.900 s to 1.400 s: too few to tell a change from chance
     since     0.900 s, once
     "#);
 }
@@ -79,20 +79,20 @@ fn which_part_of_the_traffic() {
         of(Attribute::Attempt, "2", most.0, most.1),
     ];
     insta::assert_snapshot!(shown.join("\n"), @r#"
-    where     all 52 of them are calls that went to reviews-2: 50% (52 of 104) of such, none of the 196 others
-    where     all 52 of them, and nobody else: calls that went to reviews-2
-    where     calls that went to reviews v2: 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls that went to zone "east": 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls on path /checkout: 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls with method POST: 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls to host api: 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls with header x-canary: yes: 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls of user user-2: 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls of the traffic line at a.feature:14:5: 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls made in zone "west": 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls made by web-2: 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls over reviews → ratings: 93% (93 of 100) of them, 1% (2 of 200) of the others
-    where     calls that were the 2nd try of their call: 93% (93 of 100) of them, 1% (2 of 200) of the others
+    where     all 52 are among the 104 calls that went to reviews-2 (50%), none among the 196 others
+    where     exactly the 52 calls that went to reviews-2
+    where     93% (93 of 100) of the calls that went to reviews v2, 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls that went to zone "east", 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls on path /checkout, 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls with method POST, 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls to host api, 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls with header x-canary: yes, 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls of user user-2, 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls of the traffic line at a.feature:14:5, 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls made in zone "west", 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls made by web-2, 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls over reviews → ratings, 1% (2 of 200) of the others
+    where     93% (93 of 100) of the calls that were the 2nd try of their call, 1% (2 of 200) of the others
     "#);
 }
 
