@@ -23,9 +23,9 @@ pub(super) struct One<'a> {
 }
 
 impl<'a> One<'a> {
-    /// The try that it is; of a call the last of its tries.
+    /// The try that it is; of a call the last that left the caller's proxy.
     pub(super) fn last_try(&self, evidence: &'a Evidence) -> Option<TryView<'a>> {
-        evidence.tries(self.story).rev().find(|t| self.attempt == 0 || t.attempt == self.attempt)
+        evidence.tries(self.story).rev().find(|t| t.was_sent() && (self.attempt == 0 || t.attempt == self.attempt))
     }
 }
 

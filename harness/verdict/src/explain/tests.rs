@@ -136,7 +136,8 @@ fn the_instance_or_the_version_that_carries_it() {
 
 #[test]
 fn nothing_stands_out_where_chance_explains_it() {
-    let hop = |n: u64| if n % 10 == 0 { Hop::Status(n as u32 / 10 % 3 + 1, 503) } else { Hop::Ok(n as u32 % 3 + 1) };
+    let hop =
+        |n: u64| if n.is_multiple_of(10) { Hop::Status(n as u32 / 10 % 3 + 1, 503) } else { Hop::Ok(n as u32 % 3 + 1) };
     assert_eq!(split(&scene(hop), succeed()), None);
     assert_eq!(split(&scene(|_| Hop::Status(1, 503)), succeed()), None, "there are no others");
 }

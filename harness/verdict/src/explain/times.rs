@@ -39,7 +39,8 @@ pub(super) fn times(claim: &Claim, offence: &Offence<'_>) -> Option<Times> {
         Some(PercentileOf { percent, low, seen, high })
     };
     let percentiles: Vec<PercentileOf> = [50.0, 95.0, 99.0].into_iter().filter_map(one).collect();
-    (!percentiles.is_empty()).then(|| Times { percentiles, n: offence.all.len() as u64, unanswered, error: ERROR })
+    let n = offence.all.len() as u64;
+    (!percentiles.is_empty()).then_some(Times { percentiles, n, unanswered, error: ERROR })
 }
 
 fn reading(position: Position<u64>) -> Reading {
