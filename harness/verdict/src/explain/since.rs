@@ -70,10 +70,11 @@ fn is_from_the_first(all: Look, first: usize) -> bool {
     chance >= GAP
 }
 
-/// The first unit that was still under way, or to come, when something of the timeline was asked for: one each.
+/// The first unit that was to be sent once something of the timeline was asked for: one each. Not the first that it hit: which
+/// that was depends on how it fared.
 fn starts(case: Case<'_>, units: &[One<'_>]) -> Vec<usize> {
     let asked = case.evidence.observed().effects.iter().map(|e| Border::from(e.effect).asked);
-    let first = |asked: Stamp| units.iter().position(|one| one.story.done >= asked).filter(|index| *index > 0);
+    let first = |asked: Stamp| units.iter().position(|one| one.story.intended >= asked).filter(|index| *index > 0);
     let starts: BTreeSet<usize> = asked.filter_map(first).collect();
     starts.into_iter().collect()
 }

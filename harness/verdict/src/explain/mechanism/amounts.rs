@@ -4,7 +4,7 @@ use super::{
     Said,
     facts::{Facts, Offender, allowed, of, tries},
 };
-use crate::outcome::call_does;
+use crate::units::samples;
 use squall_evidence::CallOutcome;
 use squall_model::{ClaimKind, InFlight, Outcome, PolicyKind, Quantity, Shedder};
 use squall_stats::{bounds::clopper_pearson, share::Look};
@@ -12,12 +12,16 @@ use squall_stats::{bounds::clopper_pearson, share::Look};
 /// The chance of not naming a route whose share is what was measured.
 const ERROR: f64 = 1e-3;
 
+/// So many units show which share of them goes where.
+const ENOUGH: u64 = 20;
+
 /// More tries than the claim has, and no more than the policy allows.
 pub(super) fn retries_allowed(facts: &Facts<'_>) -> Said {
-    let about_tries = match &facts.claim.kind {
+    let of_all = match &facts.claim.kind {
         ClaimKind::Total { quantity: Quantity::Tries { .. }, bound } => bound.high.is_some(),
-        _ => matches!(facts.outcome(), Some((Outcome::TriedMoreThan(_) | Outcome::Retried, true))),
+        _ => false,
     };
+    let about_tries = of_all || matches!(facts.outcome(), Some((Outcome::TriedMoreThan(_) | Outcome::Retried, true)));
     let limit = facts.common(|o| facts.policies.retries(o.story).map(|r| r.up_to)).filter(|_| about_tries)?;
     let covers = facts.most(|o| o.tries.len() > 1 && o.tries.len() <= limit as usize + 1)?;
     let most = facts.offenders.iter().map(|o| o.tries.len()).max().unwrap_or(0);
@@ -26,7 +30,7 @@ pub(super) fn retries_allowed(facts: &Facts<'_>) -> Said {
         of(covers),
         tries(most),
         allowed(limit),
-        if is_unlimited(facts) { ", and nothing limits the retries in flight" } else { "" },
+        if of_all && is_unlimited(facts) { ", and nothing limits the retries in flight" } else { "" },
     );
     Some((text, covers))
 }
@@ -48,38 +52,24 @@ pub(super) fn as_routed(facts: &Facts<'_>) -> Said {
             _ => None,
         })
     });
+    let instances = facts.case.plan.topology.service(&target.service)?.instances.len();
     let share: f64 = match route {
-        Some(to) => to.iter().filter(|leg| leg.target == *target).map(|leg| leg.share.as_f64()).sum(),
-        None => {
-            let all = facts.case.plan.topology.service(&target.service)?.instances.len();
-            target.instances(&facts.case.plan.topology).len() as f64 / all.max(1) as f64
-        }
+        Some(to) => to.iter().filter(|leg| leg.target == *target).map(|leg| leg.share.as_f64()).fold(0.0, f64::max),
+        None => target.instances(&facts.case.plan.topology).len() as f64 / instances.max(1) as f64,
     };
-    let seen = reached(facts, outcome)?;
-    let bounds = clopper_pearson(seen, ERROR).filter(|bounds| bounds.contains(share))?;
+    let samples = samples(facts.case, facts.claim.kind.population()?, outcome)?.all;
+    let seen = Look { n: samples.len() as u64, hits: samples.iter().filter(|s| s.does).count() as u64 };
+    let (hits, n, percent) = (seen.hits, seen.n, (share * 1000.0).round() / 10.0);
+    // Of hardly any traffic every share is met by chance.
+    clopper_pearson(seen, ERROR).filter(|bounds| bounds.contains(share) && n >= ENOUGH)?;
     let covers = facts.most(|o| o.outcome == CallOutcome::Succeeded && o.tries.len() == 1)?;
-    let (hits, n) = (seen.hits, seen.n);
-    let percent = (share * 1000.0).round() / 10.0;
-    // A share of nothing or all is met by chance only where there is hardly any traffic.
     let text = match route {
-        Some(_) => {
-            format!("the route says so: it leads {percent}% of the calls to {target}, and {hits} of {n} went there")
-        }
+        Some(_) => format!("the route says so: it leads {percent}% to {target}, and {hits} of {n} went there"),
         None => format!(
-            "no route chooses among the instances: {target} is {percent}% of them, and {hits} of {n} calls went there"
+            "no route chooses among the instances: {target} is {percent}% of them, and {hits} of {n} went there"
         ),
     };
-    (bounds.high - bounds.low < 0.5).then_some((text, covers))
-}
-
-fn reached(facts: &Facts<'_>, outcome: &Outcome) -> Option<Look> {
-    let population = facts.claim.kind.population()?;
-    let mut look = Look::default();
-    for (_, story, _) in crate::units::members(facts.case, population) {
-        look.n += 1;
-        look.hits += u64::from(call_does(facts.case, story, outcome));
-    }
-    Some(look)
+    Some((text, covers))
 }
 
 /// They should have failed, and a retry saved them.
@@ -101,13 +91,16 @@ pub(super) fn no_policy(facts: &Facts<'_>) -> Said {
     };
     let good = |o: &Offender<'_>| o.outcome == CallOutcome::Succeeded;
     let (covers, text) = match outcome {
-        Outcome::TimeOut => (
-            facts.most(|o| good(o) && !has(o, &is_timeout))?,
-            "no timeout ends them: {} were waited for, and succeeded",
-        ),
+        Outcome::TimeOut => {
+            (facts.most(|o| good(o) && !has(o, &is_timeout))?, "no timeout is set for them: {} ended otherwise")
+        }
         Outcome::Shed(None | Some(Shedder::CircuitBreaker)) => (
             facts.most(|o| good(o) && !has(o, &is_breaker))?,
             "no circuit breaker limits them: {} were let through, and succeeded",
+        ),
+        Outcome::ReachOnlyOne(_) => (
+            facts.most(|o| !has(o, &|says| matches!(says, PolicyKind::Sticky { .. })))?,
+            "no policy makes them stick: {} were led to several",
         ),
         Outcome::Retried | Outcome::TriedMoreThan(_) => (
             facts.most(|o| o.tries.len() <= 1 && facts.policies.retries(o.story).is_none())?,

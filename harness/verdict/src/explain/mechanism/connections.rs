@@ -5,7 +5,7 @@ use super::{
     facts::{Facts, Offender, of},
 };
 use squall_evidence::{CallOutcome, Flags, Spell, spells};
-use squall_model::{Condition, Damage, Down, FaultKind, InstanceId, Stamp};
+use squall_model::{ClaimKind, Condition, Damage, Down, FaultKind, InstanceId, Quantity, Stamp};
 
 /// No route, or no cluster: NR, NC.
 pub(super) fn unroutable(facts: &Facts<'_>) -> Said {
@@ -69,6 +69,22 @@ pub(super) fn panic_routing(facts: &Facts<'_>) -> Said {
         of(covers)
     );
     Some((text, covers))
+}
+
+/// Too few tries came to an instance, which the callers' proxies held for out all that time.
+pub(super) fn held_out(facts: &Facts<'_>) -> Said {
+    let ClaimKind::Total { quantity: Quantity::Tries { target, .. }, bound } = &facts.claim.kind else { return None };
+    let ids = target.instances(&facts.case.plan.topology);
+    if bound.low.is_none() || ids.is_empty() {
+        return None;
+    }
+    [(Condition::Ejected, "ejected"), (Condition::Unhealthy, "unhealthy")].into_iter().find_map(|(is, word)| {
+        let spells = spells(facts.case.plan, facts.case.evidence, is);
+        let out = |o: &Offender<'_>| ids.iter().all(|id| is_out(&spells, &o.story.caller, id, o.story.intended));
+        let covers = facts.most(out)?;
+        let text = format!("{target} was out: for {} the caller's proxy held it for {word}", of(covers));
+        Some((text, covers))
+    })
 }
 
 /// Surely out, to this caller's proxy, at this moment.

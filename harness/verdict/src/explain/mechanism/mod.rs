@@ -33,9 +33,11 @@ const RULES: &[Rule] = &[
     ("unroutable", connections::unroutable),
     ("denied", connections::denied),
     ("no_healthy_upstream", connections::no_healthy_upstream),
+    ("held_out", connections::held_out),
     ("panic_routing", connections::panic_routing),
     ("no_policy", amounts::no_policy),
     ("retries_allowed", amounts::retries_allowed),
+    ("same_instance_allowed", retries::same_instance_allowed),
     ("retries_exhausted", retries::exhausted),
     ("timeout_too_short", timeouts::too_short),
     ("client_deadline", timeouts::client_deadline),
@@ -60,6 +62,9 @@ pub(super) fn likely(
 ) -> Option<Mechanism> {
     if let Some(said) = states::ejection(case, claim) {
         return Some(mechanism("ejection", said));
+    }
+    if let Some(said) = states::unchecked(case, claim) {
+        return Some(mechanism("unchecked", said));
     }
     let facts = Facts::new(case, claim, offence, offenders);
     let (name, said) = RULES.iter().find_map(|(name, rule)| Some((*name, rule(&facts)?)))?;

@@ -24,6 +24,8 @@ struct Own<'a> {
 pub(super) struct Retried<'a> {
     pub(super) up_to: u32,
     pub(super) on: &'a [RetryOn],
+    /// Each on another instance than those tried before.
+    pub(super) elsewhere: bool,
 }
 
 impl<'a> Policies<'a> {
@@ -57,7 +59,9 @@ impl<'a> Policies<'a> {
     /// How its retries are limited; `None` where nothing is retried.
     pub(super) fn retries(&self, story: &CallStory) -> Option<Retried<'a>> {
         let last = self.of_call(story).find_map(|says| match says {
-            PolicyKind::Retries { up_to, on, .. } => Some(Retried { up_to: *up_to, on }),
+            PolicyKind::Retries { up_to, on, elsewhere, .. } => {
+                Some(Retried { up_to: *up_to, on, elsewhere: *elsewhere })
+            }
             _ => None,
         });
         last.filter(|retried| retried.up_to > 0)

@@ -5,7 +5,7 @@ use super::{
     facts::{Facts, Offender, allowed, befell, of, tries},
 };
 use squall_evidence::{Flags, TryView};
-use squall_model::{AnswerCode, Answers, FaultKind, GrpcStatus, Level, RetryOn};
+use squall_model::{AnswerCode, Answers, FaultKind, GrpcStatus, Level, Outcome, RetryOn};
 
 /// As many tries as are allowed, and all of them failed (URX).
 pub(super) fn exhausted(facts: &Facts<'_>) -> Said {
@@ -25,6 +25,18 @@ pub(super) fn exhausted(facts: &Facts<'_>) -> Said {
         None => format!("failed on all of their {}", tries(all)),
     };
     let text = format!("retries were exhausted: {} {what} ({})", of(covers), allowed(limit));
+    Some((text, covers))
+}
+
+/// Tried again where it had failed, which the policy leaves open.
+pub(super) fn same_instance_allowed(facts: &Facts<'_>) -> Said {
+    let (Outcome::TriedTwiceOnOneInstance, true) = facts.outcome()? else { return None };
+    let covers = facts.most(|o| facts.policies.retries(o.story).is_some_and(|r| !r.elsewhere))?;
+    let text = format!(
+        "retries may go anywhere: {} were tried again on an instance that had failed them, and the policy does not ask for \
+         another",
+        of(covers)
+    );
     Some((text, covers))
 }
 

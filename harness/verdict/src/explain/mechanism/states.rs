@@ -1,4 +1,4 @@
-//! Why an instance was not ejected, or was.
+//! Why an instance was not ejected, or was; and why nobody found it unhealthy.
 
 use super::Said;
 use crate::{
@@ -23,6 +23,23 @@ pub(super) fn ejection(case: Case<'_>, claim: &Claim) -> Said {
     let pairs = pairs(case, &state.of);
     let (out, never): (Vec<&Pair>, Vec<&Pair>) = pairs.iter().partition(|pair| pair.of(&spells).next().is_some());
     if wanted { not_reached(case, state, &never, &spells) } else { reached(case, state, &out, &spells) }
+}
+
+/// Of a claim about health: nobody checks.
+pub(super) fn unchecked(case: Case<'_>, claim: &Claim) -> Said {
+    let state = match &claim.kind {
+        ClaimKind::State { what, ever: true, .. } => what,
+        ClaimKind::Moment { what: Happening::Becomes(what), .. } | ClaimKind::Lasts { what, .. } => what,
+        _ => return None,
+    };
+    let service = &state.of.service;
+    let checks = |says: &PolicyKind| matches!(says, PolicyKind::Check { of, .. } if of == service);
+    if state.is == Condition::Ejected || case.plan.policies.iter().any(|policy| checks(&policy.says)) {
+        return None;
+    }
+    let n = pairs(case, &state.of).len() as u64;
+    let text = format!("nothing checks instances of \"{service}\": no health check is configured");
+    Some((text, Tally { hits: n, n }))
 }
 
 fn after(case: Case<'_>, state: &State) -> Option<(u32, String)> {

@@ -3,7 +3,7 @@ use squall_evidence::testing::{Hop, Scene, damage, faulty, plan, target, touch, 
 use squall_model::{
     Act, AnswerCode, Answers, Bound, Calls, ClaimKind, ClientEnd, Condition, CounterRecord, Cue, Damage, Destination,
     Down, FaultKind, Fraction, InFlight, Latency, Level, Members, Outcome, Part, Per, Phase, PolicyId, PolicyKind,
-    Quantity, RetryOn, SeenBy, ShareBound, State, Touch, Traffic, VersionName, When, Which,
+    Population, Quantity, RetryOn, SeenBy, ShareBound, State, Stick, Touch, Traffic, Unit, VersionName, When, Which,
 };
 use std::time::Duration;
 
@@ -186,7 +186,7 @@ fn more_tries_than_the_claim_has_and_the_policy_allows() {
         scene(40, &[Hop::Status(1, 503), Hop::Status(2, 503), Hop::Ok(3)]),
         retries(3, &[RetryOn::FiveHundreds]),
     );
-    insta::assert_snapshot!(likely(&scene, no(calls(Phase::Whole), Outcome::TriedMoreThan(2))), @"retries_allowed: the policy allows it: 40 of 40 were retried, with up to 3 tries for a call (up to 3 retries are allowed), and nothing limits the retries in flight");
+    insta::assert_snapshot!(likely(&scene, no(calls(Phase::Whole), Outcome::TriedMoreThan(2))), @"retries_allowed: the policy allows it: 40 of 40 were retried, with up to 3 tries for a call (up to 3 retries are allowed)");
     let amplified = ClaimKind::Total {
         quantity: Quantity::Tries {
             target: target(Which::Service),
@@ -204,10 +204,49 @@ fn more_tries_than_the_claim_has_and_the_policy_allows() {
 #[test]
 fn what_no_policy_says() {
     let good = scene(40, &[Hop::Ok(1)]);
-    insta::assert_snapshot!(likely(&good, every(calls(Phase::Whole), Outcome::TimeOut)), @"no_policy: no timeout ends them: 40 of 40 were waited for, and succeeded");
+    insta::assert_snapshot!(likely(&good, every(calls(Phase::Whole), Outcome::TimeOut)), @"no_policy: no timeout is set for them: 40 of 40 ended otherwise");
     insta::assert_snapshot!(likely(&good, every(calls(Phase::Whole), Outcome::Shed(None))), @"no_policy: no circuit breaker limits them: 40 of 40 were let through, and succeeded");
     let failed = scene(40, &[Hop::Status(1, 503)]);
     insta::assert_snapshot!(likely(&failed, every(calls(Phase::Whole), Outcome::Retried)), @"no_policy: no policy retries them: 40 of 40 were tried once");
+}
+
+#[test]
+fn a_retry_that_may_go_anywhere() {
+    let again = [Hop::Status(1, 503), Hop::Status(1, 503)];
+    let scene = with_policy(scene(40, &again), retries(1, &[RetryOn::FiveHundreds]));
+    insta::assert_snapshot!(likely(&scene, no(calls(Phase::Whole), Outcome::TriedTwiceOnOneInstance)), @"same_instance_allowed: retries may go anywhere: 40 of 40 were tried again on an instance that had failed them, and the policy does not ask for another");
+}
+
+#[test]
+fn too_few_tries_came_to_one_that_was_out() {
+    let mut scene = scene(40, &[Hop::Ok(1)]);
+    let tries = Quantity::Tries {
+        target: target(Which::Instance(2)),
+        seen_by: SeenBy::Proxy,
+        per: Per::Total,
+        phase: Phase::Whole,
+    };
+    let some = ClaimKind::Total { quantity: tries, bound: Bound { low: Some(10_000), high: None } };
+    assert_eq!(likely(&scene, some.clone()), "nothing");
+    scene.told(2, Condition::Unhealthy, true, 0);
+    insta::assert_snapshot!(likely(&scene, some), @r#"held_out: instance 2 of "reviews" was out: for 40 of 40 the caller's proxy held it for unhealthy"#);
+}
+
+#[test]
+fn users_that_nothing_leads() {
+    let mut scene = Scene::new(plan());
+    scene.calls(0, 5, 60, |n| [Hop::Ok(n as u32 / 4 % 3 + 1)]);
+    scene.seen.calls.iter_mut().for_each(|call| call.user = call.seq as u32 % 4 + 1);
+    let users = Population { unit: Unit::User, ..calls(Phase::Whole) };
+    insta::assert_snapshot!(likely(&scene, every(users, Outcome::ReachOnlyOne(Stick::Instance))), @"no_policy: no policy makes them stick: 4 of 4 were led to several");
+}
+
+#[test]
+fn nobody_checks() {
+    let mut scene = scene(40, &[Hop::Ok(1)]);
+    scene.seen.tells_states = true;
+    let state = State { is: Condition::Unhealthy, of: target(Which::Instance(2)) };
+    insta::assert_snapshot!(likely(&scene, ClaimKind::State { what: state, ever: true, phase: Phase::Whole }), @r#"unchecked: nothing checks instances of "reviews": no health check is configured"#);
 }
 
 #[test]
@@ -221,9 +260,9 @@ fn versions_get_what_the_route_says() {
         outcome: Outcome::Reach(v2.clone()),
         bound: ShareBound::AtMost(Fraction::percent(5)),
     };
-    insta::assert_snapshot!(likely(&scene, share.clone()), @r#"as_routed: no route chooses among the instances: version "v2" of "reviews" is 33.3% of them, and 100 of 300 calls went there"#);
+    insta::assert_snapshot!(likely(&scene, share.clone()), @r#"as_routed: no route chooses among the instances: version "v2" of "reviews" is 33.3% of them, and 100 of 300 went there"#);
     let to = vec![Destination { share: Fraction::percent(35), target: v2 }];
-    insta::assert_snapshot!(likely(&with_policy(scene, PolicyKind::Route { of: Calls::default(), to }), share), @r#"as_routed: the route says so: it leads 35% of the calls to version "v2" of "reviews", and 100 of 300 went there"#);
+    insta::assert_snapshot!(likely(&with_policy(scene, PolicyKind::Route { of: Calls::default(), to }), share), @r#"as_routed: the route says so: it leads 35% to version "v2" of "reviews", and 100 of 300 went there"#);
 }
 
 #[test]
