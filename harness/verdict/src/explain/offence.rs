@@ -33,6 +33,8 @@ impl<'a> One<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Offence<'a> {
     pub(super) unit: Unit,
+    /// Those offend that do what the claim speaks of; else those that do not.
+    pub(super) by_doing: bool,
     pub(super) all: Vec<One<'a>>,
 }
 
@@ -82,7 +84,7 @@ fn counted<'a>(
         let offends = against.contains(&(s.story, s.attempt));
         Some(One { story: stories.get(s.story)?, attempt: s.attempt, offends })
     };
-    Some(Offence { unit: of.unit, all: all.iter().filter_map(one).collect() })
+    Some(Offence { unit: of.unit, by_doing: offends, all: all.iter().filter_map(one).collect() })
 }
 
 /// What a call's tries may number.
@@ -121,7 +123,8 @@ fn tried<'a>(case: Case<'a>, target: &Target, seen_by: SeenBy, allowed: Allowed,
         };
         One { story, attempt: 0, offends }
     };
-    Offence { unit: Unit::Call, all: evidence.settled().iter().filter(member).map(one).collect() }
+    let by_doing = matches!(allowed, Allowed::AtMost(_));
+    Offence { unit: Unit::Call, by_doing, all: evidence.settled().iter().filter(member).map(one).collect() }
 }
 
 /// The calls that should recover, over the whole time.
@@ -129,5 +132,5 @@ fn failed<'a>(case: Case<'a>, calls: &Calls) -> Offence<'a> {
     let matcher = CallMatcher::new(case.plan, calls);
     let meant = case.evidence.settled().iter().filter(|s| matcher.means(case.evidence, s));
     let one = |story: &'a CallStory| One { story, attempt: 0, offends: story.outcome != CallOutcome::Succeeded };
-    Offence { unit: Unit::Call, all: meant.map(one).collect() }
+    Offence { unit: Unit::Call, by_doing: false, all: meant.map(one).collect() }
 }

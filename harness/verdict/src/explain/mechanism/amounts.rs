@@ -75,7 +75,17 @@ pub(super) fn as_routed(facts: &Facts<'_>) -> Said {
 /// They should have failed, and a retry saved them.
 pub(super) fn saved_by_retry(facts: &Facts<'_>) -> Said {
     let covers = facts.most(|o| !o.is_try && o.outcome == CallOutcome::Succeeded && o.tries.len() > 1)?;
-    Some((format!("a retry saved them: {} failed at first and succeeded when tried again", of(covers)), covers))
+    let text = format!("a retry saved them: {} failed at first and succeeded when tried again", of(covers));
+    is_about_the_end(facts).then_some((text, covers))
+}
+
+/// The claim is about how calls end. Of where they go, or how long they take, success says nothing.
+fn is_about_the_end(facts: &Facts<'_>) -> bool {
+    match facts.outcome() {
+        Some((Outcome::Reach(_) | Outcome::ReachOnlyOne(_) | Outcome::TriedTwiceOnOneInstance, _)) => false,
+        Some((Outcome::FinishWithin(_) | Outcome::Succeed(Some(_)), _)) | None => false,
+        Some(_) => true,
+    }
 }
 
 /// They should have been ended, or turned away, or tried again, and no policy says so.
@@ -116,14 +126,6 @@ pub(super) fn undisturbed(facts: &Facts<'_>) -> Said {
     let good = |o: &Offender<'_>| o.outcome == CallOutcome::Succeeded && (o.is_try || o.tries.len() == 1);
     let touched = |o: &Offender<'_>| o.flagged("FI") || o.flagged("DI");
     let covers = facts.most(|o| good(o) && !touched(o))?;
-    // Where they were reached, or how long they took, success says nothing of it.
-    let about_the_end = match facts.outcome()?.0 {
-        Outcome::Reach(_) | Outcome::ReachOnlyOne(_) | Outcome::TriedTwiceOnOneInstance | Outcome::FinishWithin(_) => {
-            false
-        }
-        Outcome::Succeed(limit) => limit.is_none(),
-        _ => true,
-    };
     let text = format!("nothing was in their way: {} succeeded on their first try", of(covers));
-    about_the_end.then_some((text, covers))
+    is_about_the_end(facts).then_some((text, covers))
 }

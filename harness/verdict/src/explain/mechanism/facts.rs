@@ -4,8 +4,8 @@ use super::{
     super::offence::{Offence, One},
     policies::Policies,
 };
-use crate::{ruling::Case, share::offends};
-use squall_evidence::{CallOutcome, CallStory, Flags, TryView, window_of};
+use crate::ruling::Case;
+use squall_evidence::{CallMatcher, CallOutcome, CallStory, Fit, Flags, TryView, targets, window_of};
 use squall_model::{
     AccessRecord, AnswerCode, Claim, ClaimKind, Fault, FaultKind, Level, Outcome, Quantity, Shedder, Tally, Touch,
 };
@@ -18,6 +18,8 @@ const NEARLY_ALL: f64 = 0.9;
 pub(super) struct Facts<'a> {
     pub(super) case: Case<'a>,
     pub(super) claim: &'a Claim,
+    /// Those offend that do what the claim speaks of; else those that do not.
+    by_doing: bool,
     pub(super) offenders: Vec<Offender<'a>>,
     pub(super) policies: Policies<'a>,
 }
@@ -85,7 +87,8 @@ impl<'a> Facts<'a> {
                 named.iter().filter_map(|n| stories.get(*n)).map(|story| Offender::new(case, story, 0)).collect()
             }
         };
-        Facts { case, claim, offenders, policies: Policies::of(case) }
+        let by_doing = offence.is_some_and(|offence| offence.by_doing);
+        Facts { case, claim, by_doing, offenders, policies: Policies::of(case) }
     }
 
     /// How many offenders are so, if it is nearly all of them.
@@ -108,14 +111,12 @@ impl<'a> Facts<'a> {
         (count as f64 >= NEARLY_ALL * self.offenders.len() as f64).then_some(value)
     }
 
-    /// What the claim says of a unit, and what of it offends: to do it, or not to do it.
+    /// What the claim says of a unit; and true if those offend that do it, false if those do that do not.
     pub(super) fn outcome(&self) -> Option<(&'a Outcome, bool)> {
         match &self.claim.kind {
-            ClaimKind::Every { outcome, all, .. } => Some((outcome, !all)),
-            ClaimKind::Share { outcome, bound, .. } => Some((outcome, offends(*bound, 1, 1))),
-            ClaimKind::Total { quantity: Quantity::Count { outcome, .. }, bound } => {
-                Some((outcome, bound.high.is_some()))
-            }
+            ClaimKind::Every { outcome, .. }
+            | ClaimKind::Share { outcome, .. }
+            | ClaimKind::Total { quantity: Quantity::Count { outcome, .. }, .. } => Some((outcome, self.by_doing)),
             _ => None,
         }
     }
@@ -130,12 +131,22 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// The fault that aborts nearly all of them, at this level.
+    /// The fault that touched nearly all of them: drawn for their calls or tries, and in place.
+    pub(super) fn touching(&self, is: impl Fn(Level, Touch) -> bool) -> Option<&'a Fault> {
+        self.common(|o| {
+            self.faults_during(o).find(|fault| {
+                let FaultKind::Touch { on, touch } = &fault.does else { return false };
+                let matcher = CallMatcher::new(self.case.plan, &on.of);
+                let there = || o.tries.iter().filter_map(|t| t.instance()).any(|id| matcher.names(id));
+                is(on.level, *touch) && matcher.fits(o.story) == Fit::Yes && (on.level == Level::Calls || there())
+            })
+        })
+    }
+
+    /// The fault that aborted nearly all of them, at this level.
     pub(super) fn abort(&self, level: Level) -> Option<&'a Fault> {
-        let aborts =
-            |kind: &FaultKind| matches!(kind, FaultKind::Touch { on, touch: Touch::Abort(_) } if on.level == level);
-        let aborted = |o: &&Offender<'_>| o.outcome == CallOutcome::Aborted;
-        self.common(|o| Some(o).filter(aborted).and_then(|o| self.faults_during(o).find(|fault| aborts(&fault.does))))
+        self.most(|o| o.outcome == CallOutcome::Aborted)?;
+        self.touching(|at, touch| at == level && matches!(touch, Touch::Abort(_)))
     }
 
     /// The fault in place, of a kind that is asked for, to whose instances or wires nearly all offenders went last.
@@ -146,7 +157,7 @@ impl<'a> Facts<'a> {
             let concerns = |fault: &&Fault| match &fault.does {
                 FaultKind::Down { of, .. } | FaultKind::Restarted { of, .. } => of.instances(topology).contains(to),
                 FaultKind::Wire { of, .. } => of.means(topology, &o.story.caller, to),
-                FaultKind::Answers { of, .. } => squall_evidence::targets(topology, of, to),
+                FaultKind::Answers { of, .. } => targets(topology, of, to),
                 FaultKind::Outage { of } => of.to.as_ref().is_none_or(|to| to.service == o.story.edge.to),
                 FaultKind::Touch { .. } | FaultKind::ControlPlaneKilled | FaultKind::Resized { .. } => false,
             };

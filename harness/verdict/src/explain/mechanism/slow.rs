@@ -26,13 +26,9 @@ pub(super) fn held(facts: &Facts<'_>) -> Option<Held> {
 /// By a delay that was injected (DI).
 fn delayed(facts: &Facts<'_>) -> Option<Held> {
     facts.most(is_delayed)?;
-    let (by, fault) = facts.common(|o| {
-        facts.faults_during(o).find_map(|fault| match fault.does {
-            FaultKind::Touch { touch: Touch::Delay(by), .. } => Some((by, &fault.does)),
-            _ => None,
-        })
-    })?;
-    Some(Held { by: Some(by), why: format!("{fault} (DI)") })
+    let fault = facts.touching(|_, touch| matches!(touch, Touch::Delay(_)))?;
+    let FaultKind::Touch { touch: Touch::Delay(by), .. } = fault.does else { return None };
+    Some(Held { by: Some(by), why: format!("{} (DI)", fault.does) })
 }
 
 fn is_delayed(o: &Offender<'_>) -> bool {
@@ -57,11 +53,11 @@ fn at_callee(facts: &Facts<'_>) -> Option<Held> {
     Some(Held { by, why: fault.does.to_string() })
 }
 
-/// Nearly all of the time was the workload's, and by the topology it takes about that long.
+/// The workload had them, and by the topology it takes at least half of the time that they took.
 fn by_topology(facts: &Facts<'_>) -> Option<Held> {
     let to = facts.common(|o| Some(&o.story.edge.to))?;
     let Latency::Fixed(by) = facts.case.plan.topology.service(to)?.latency else { return None };
-    facts.most(|o| o.tries.iter().any(|t| t.served.is_some()) && u128::from(o.took()) * 2 >= by.as_nanos())?;
+    facts.most(|o| o.tries.iter().any(|t| t.served.is_some()) && by.as_nanos() * 2 >= u128::from(o.took()))?;
     (by >= Duration::from_millis(1))
         .then(|| Held { by: Some(by), why: format!("\"{to}\" takes {} to answer", duration(by)) })
 }

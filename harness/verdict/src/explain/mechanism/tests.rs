@@ -127,6 +127,20 @@ fn a_timeout_that_is_shorter_than_what_holds_them() {
 }
 
 #[test]
+fn a_fault_is_named_only_where_it_was_aimed() {
+    let elsewhere = touch(Level::Tries, 100, Which::Instance(2), Touch::Abort(AnswerCode::Status(503)));
+    let mut scene = standing(20, &[Hop::Aborted(1, 503)], elsewhere);
+    assert!(!likely(&scene, succeed()).contains("while"), "it was aimed at another instance");
+    let here = touch(Level::Tries, 100, Which::Instance(1), Touch::Abort(AnswerCode::Status(503)));
+    scene.plan = faulty(scene.plan, here, When::Standing);
+    scene.stood(1);
+    insta::assert_snapshot!(likely(&scene, succeed()), @r#"never_retried: nothing retries them: 20 of 20 were aborted with 503 on their only try, while tries reaching instance 1 of "reviews" are aborted with status 503"#);
+    // Nor is a workload that takes 4 ms what a timeout of 100 ms waited for.
+    let quick = with_policy(self::scene(20, &[Hop::TimedOut(1, 100)]), timeout(Level::Tries, 100));
+    assert!(!likely(&quick, succeed()).contains("while"));
+}
+
+#[test]
 fn the_clients_own_deadline() {
     let mut scene = scene(10, &[Hop::Nobody(1, 10_000)]);
     scene.seen.calls.iter_mut().for_each(|call| call.end = ClientEnd::Deadline);
