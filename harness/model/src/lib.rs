@@ -8,6 +8,7 @@ mod behaviour;
 mod claim;
 mod code;
 mod event;
+mod explanation;
 mod fault;
 mod name;
 mod origin;
@@ -35,6 +36,9 @@ pub use code::{AnswerCode, GrpcStatus};
 pub use event::{
     Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, Judged, Progress, Queued,
     RunEvent, RunOf, RunStarted,
+};
+pub use explanation::{
+    Attribute, Explanation, Mechanism, Moment, Onset, PercentileOf, Reading, Since, Split, Tally, Times,
 };
 pub use fault::{Answers, Down, Fault, FaultId, FaultKind, Part, Touch, When};
 pub use name::{Edge, InstanceId, PlaceName, ServiceName, VersionName};

@@ -1,6 +1,6 @@
 //! What came of a claim.
 
-use crate::{ClaimId, ClientEnd, Edge, FaultId, GrpcStatus, InstanceId};
+use crate::{ClaimId, ClientEnd, Edge, Explanation, FaultId, GrpcStatus, InstanceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -158,6 +158,9 @@ pub struct Finding {
     pub measured: Measured,
     /// Up to five calls that show it.
     pub exemplars: Vec<Exemplar>,
+    /// What explains it, if it is violated.
+    #[serde(default, skip_serializing_if = "Explanation::is_empty")]
+    pub explanation: Explanation,
 }
 
 /// One call with all its tries, for people to read.

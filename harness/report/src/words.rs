@@ -1,6 +1,6 @@
 //! Numbers as sentences.
 
-use squall_model::{Measured, Verdict};
+use squall_model::{Measured, Unit, Verdict};
 use std::time::Duration;
 
 /// A proportion as people read it: enough digits to tell it from its neighbours, no more.
@@ -13,7 +13,7 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// The complement of an error rate, with as many digits as it takes: 1e-7 is 99.99999%.
-fn sureness(alpha: f64) -> String {
+pub(crate) fn sureness(alpha: f64) -> String {
     let digits = (-alpha.log10()).ceil().clamp(2.0, 14.0) as usize - 2;
     format!("{:.digits$}%", (1.0 - alpha) * 100.0)
 }
@@ -58,6 +58,17 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
         None => format!("{noun}s"),
     };
     format!("{n} {}", if n == 1 { noun.to_owned() } else { plural })
+}
+
+/// What units are called, where there are many.
+pub(crate) fn units(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Call => "calls",
+        Unit::Try => "tries",
+        Unit::Retry => "retries",
+        Unit::User => "users",
+        Unit::Connection => "connections",
+    }
 }
 
 /// `1st`, `2nd`, `3rd`, `4th`, `11th`, `21st`.

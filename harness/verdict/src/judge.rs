@@ -2,13 +2,14 @@
 
 use crate::{
     every, exemplar,
+    explain::explain,
     gates::{self, Gates},
     moment,
     ruling::{Case, Ruling, Settings, Standing},
     share, state, total,
 };
 use squall_evidence::Evidence;
-use squall_model::{Claim, ClaimKind, Finding, Plan, Verdict};
+use squall_model::{Claim, ClaimKind, Explanation, Finding, Plan, Verdict};
 
 /// What came of each claim, in order. Pure and total: the same plan, evidence and settings give the same findings.
 ///
@@ -23,7 +24,12 @@ pub fn judge(plan: &Plan, evidence: &Evidence, settings: &Settings) -> Vec<Findi
             Verdict::Holds => Vec::new(),
             _ => exemplar::spread(evidence, &offenders),
         };
-        Finding { claim: claim.id, verdict: gates.pass(claim, verdict), measured, exemplars }
+        let verdict = gates.pass(claim, verdict);
+        let explanation = match verdict {
+            Verdict::Violated => explain(case, claim, &offenders),
+            _ => Explanation::default(),
+        };
+        Finding { claim: claim.id, verdict, measured, exemplars, explanation }
     };
     plan.claims.iter().map(finding).collect()
 }
@@ -57,7 +63,7 @@ pub fn violated_already(plan: &Plan, evidence: &Evidence, settings: &Settings) -
     violated.any(|claim| doses.iter().all(|d| gates::stays_violated(claim, &d.dose)))
 }
 
-fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
+pub(crate) fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
     match &claim.kind {
         ClaimKind::Every { of, all, outcome } => every::rule(case, of, *all, outcome),
         ClaimKind::Total { quantity, bound } => total::rule(case, quantity, *bound),

@@ -4,6 +4,7 @@
 //! claim ── population ── units ──► ruling          every · total · moment · share
 //!                                     │
 //! doses, balances, health ── gates ───┴──► finding   holds · violated · inconclusive
+//!                                            └── explain   since when · carried by what · which mechanism
 //! ```
 //!
 //! [`judge`] is pure and total: the same plan and evidence give the same findings, whenever and however often. Only a share is
@@ -15,6 +16,7 @@ mod bearing;
 mod control;
 mod every;
 mod exemplar;
+mod explain;
 mod gates;
 mod judge;
 mod moment;

@@ -98,14 +98,19 @@ fn measured(case: Case<'_>, test: &ShareTest, verdict: &Verdict) -> Measured {
     Measured::Share { hits: seen.hits, n: seen.n, low, high, alpha }
 }
 
-/// Of a lower bound the misses, of an upper one the hits, of a range whatever there is too much of.
 fn against(bound: ShareBound, test: &ShareTest, samples: &[Sample]) -> Vec<usize> {
-    let offends = match bound {
+    let offends = offends(bound, test.hits(), test.n());
+    samples.iter().filter(|s| s.does == offends).map(|s| s.story).collect()
+}
+
+/// What a unit does that speaks against the bound: of a lower bound the misses do, of an upper one the hits, of a range
+/// whatever there is too much of.
+pub(crate) fn offends(bound: ShareBound, hits: u64, n: u64) -> bool {
+    match bound {
         ShareBound::AtLeast(_) | ShareBound::MoreThan(_) => false,
         ShareBound::AtMost(_) => true,
-        ShareBound::Between(low, high) => test.hits() as f64 > (low.as_f64() + high.as_f64()) / 2.0 * test.n() as f64,
-    };
-    samples.iter().filter(|s| s.does == offends).map(|s| s.story).collect()
+        ShareBound::Between(low, high) => hits as f64 > (low.as_f64() + high.as_f64()) / 2.0 * n as f64,
+    }
 }
 
 #[cfg(test)]
