@@ -26,8 +26,8 @@ mod wire;
 
 pub use behaviour::{Answer, Behaviour, Capacity};
 pub use claim::{
-    Anchor, Bound, Claim, ClaimId, ClaimKind, Condition, Happening, MomentRef, Only, Outcome, Per, Phase, Population,
-    Quantity, SeenBy, ShareBound, Shedder, State, Unit,
+    Anchor, Bound, Claim, ClaimId, ClaimKind, Condition, Happening, Margin, MomentRef, Only, Outcome, Per, Phase,
+    Population, Quantity, Reference, SeenBy, ShareBound, Shedder, State, Unit,
 };
 pub use code::{AnswerCode, GrpcStatus};
 pub use event::{
@@ -51,8 +51,8 @@ pub use record::{
 };
 pub use selector::{Calls, Filter, Level, Target, Traffic, Which};
 pub use stamp::Stamp;
-pub use timeline::{Act, Arrivals, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
+pub use timeline::{Act, Arrivals, Blocks, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
 pub use topology::{Instance, Protocol, Service, Topology};
 pub use vary::{controls, vary};
-pub use verdict::{Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
+pub use verdict::{Compared, Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
 pub use wire::{Damage, Wire, Wires};

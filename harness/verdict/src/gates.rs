@@ -77,6 +77,7 @@ fn promises_no_harm(kind: &ClaimKind) -> bool {
         // What becomes so, or lasts so long, has to come first: that is for the fault to bring about. Also *is healthy again*.
         ClaimKind::Total { .. } | ClaimKind::Lasts { .. } => false,
         ClaimKind::Moment { what, .. } => matches!(what, Happening::Recover(_)),
+        ClaimKind::Paired { .. } => true,
     }
 }
 

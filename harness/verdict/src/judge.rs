@@ -3,7 +3,7 @@
 use crate::{
     every, exemplar,
     gates::{self, Gates},
-    moment,
+    moment, paired,
     ruling::{Case, Ruling, Settings, Standing},
     share, state, total,
 };
@@ -65,6 +65,7 @@ fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
         ClaimKind::State { what, ever, phase } => state::ever(case, what, *ever, *phase),
         ClaimKind::Lasts { what, least, most } => state::lasts(case, what, *least, *most),
         ClaimKind::Share { of, outcome, bound } => share::rule(case, of, outcome, *bound),
+        ClaimKind::Paired { calls, reference, margin } => paired::rule(case, calls, *reference, *margin),
     }
 }
 

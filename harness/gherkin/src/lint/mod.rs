@@ -11,6 +11,8 @@ mod exchangeable;
 mod grpc;
 mod health;
 mod nobody;
+mod paired;
+mod pairs;
 mod phases;
 mod populations;
 mod predict;
@@ -42,11 +44,13 @@ pub(crate) fn feature(document: &Document, built: &[Built<'_>], sink: &mut Sink<
         states::check(&mut view);
         populations::check(&mut view);
         exchangeable::check(&mut view);
+        paired::check(&mut view);
         envoy::check(&mut view);
         health::check(&mut view);
         sticky::check(&mut view);
         grpc::check(&mut view);
         control::check(&mut view);
         decide::check(&mut view);
+        pairs::check(&mut view);
     }
 }
