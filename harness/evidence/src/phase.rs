@@ -227,12 +227,7 @@ fn ends(of: Subject, act: Act) -> bool {
 }
 
 /// The next observed end, planned or not (what has none ends when the scenario is cleared away), else the next planned one.
-fn end_of(
-    observed: &Observed,
-    meant: impl Iterator<Item = Border>,
-    of: Subject,
-    start: Border,
-) -> Option<Border> {
+fn end_of(observed: &Observed, meant: impl Iterator<Item = Border>, of: Subject, start: Border) -> Option<Border> {
     let seen = observed.effects.iter().filter(|e| ends(of, e.act)).map(|e| Border::from(e.effect));
     seen.chain(meant).find(|end| end.asked >= start.asked)
 }
@@ -241,7 +236,8 @@ fn end_of(
 pub(crate) fn pending_from(plan: &Plan, observed: &Observed) -> Option<Stamp> {
     let own = planned(plan);
     let waiting = counted(&own).filter(|(p, nth)| seen(observed, p, *nth).is_none());
-    let when = |(p, _): (&Planned, usize)| Some(observed.stages.get(p.stage as usize)?.origin + p.at.unwrap_or_default());
+    let when =
+        |(p, _): (&Planned, usize)| Some(observed.stages.get(p.stage as usize)?.origin + p.at.unwrap_or_default());
     waiting.filter_map(when).min()
 }
 

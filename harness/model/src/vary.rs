@@ -128,15 +128,15 @@ fn cut_claimed_calls(plan: &mut Plan) {
         Act::End(_) | Act::Change(_) | Act::Revert(_) => None,
     };
     let stages = plan.timeline.stages.iter().enumerate();
-    let begun = stages.flat_map(|(n, stage)| stage.acts().filter_map(fault).map(move |f| (n, f)));
-    let mut windows: Vec<(usize, FaultId, When)> = Vec::new();
-    for (stage, f) in begun {
-        // One that is switched on and off begins many times, and is one fault all the same.
-        if !windows.iter().any(|(there, id, _)| (*there, *id) == (stage, f.id)) {
-            windows.push((stage, f.id, f.when));
+    let begun = stages.flat_map(|(n, stage)| stage.acts().filter_map(fault).map(move |f| (n, f.when)));
+    let mut windows: Vec<(usize, When)> = Vec::new();
+    for window in begun {
+        // One that is switched on and off begins many times, and of two at the same time one outage is enough.
+        if !windows.contains(&window) {
+            windows.push(window);
         }
     }
-    for (stage, _, when) in windows {
+    for (stage, when) in windows {
         for of in claimed_calls(plan) {
             let outage = Fault { id: next_fault(plan), does: FaultKind::Outage { of }, when };
             place(plan, stage, outage);

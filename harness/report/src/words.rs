@@ -94,7 +94,9 @@ pub fn measured(measured: &Measured, verdict: &Verdict) -> String {
         Measured::Pairs { half, n, treated, baseline, low, high, alpha } => {
             let (with, without) = pairs(*half, (*treated, *baseline), *n);
             let (low, high, sure) = (points(*low), points(*high), sureness(*alpha));
-            format!("{with}, of the others {without}; the true difference lies between {low} and {high} points ({sure} sure)")
+            format!(
+                "{with}, of the others {without}; the true difference lies between {low} and {high} points ({sure} sure)"
+            )
         }
         Measured::Time(None) if matches!(verdict, Verdict::Violated) => "it never happened".to_owned(),
         Measured::Time(None) => "it was not seen".to_owned(),

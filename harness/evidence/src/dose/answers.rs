@@ -2,9 +2,7 @@
 
 use super::{ERROR, counted, draw::Armed, windows::Windows};
 use crate::{Evidence, targets};
-use squall_model::{
-    AnswerCode, Answers, Dose, DoseCount, Fault, FaultKind, Latency, LedgerRecord, Plan, Target,
-};
+use squall_model::{AnswerCode, Answers, Dose, DoseCount, Fault, FaultKind, Latency, LedgerRecord, Plan, Target};
 use squall_stats::{bounds, share::Look};
 use std::time::Duration;
 

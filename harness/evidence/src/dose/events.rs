@@ -29,7 +29,8 @@ pub(super) fn resized(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service
 
 /// How many instances the service had before: the topology's, or what an earlier event made of it.
 fn size_before(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service: &ServiceName) -> u32 {
-    let earlier = sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked < own.windows.first().start.asked);
+    let earlier =
+        sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked < own.windows.first().start.asked);
     let at_first = || plan.topology.service(service).map_or(0, |s| s.instances.len() as u32);
     earlier.max_by_key(|(at, _)| at.asked).map_or_else(at_first, |(_, to)| to)
 }

@@ -28,7 +28,7 @@ impl Evidence {
 mod tests {
     use crate::testing::{Hop, Scene, at, blocked, plan, touch};
     use proptest::prelude::*;
-    use squall_model::{AnswerCode, Anchor, Blocks, FaultId, Level, Phase, Touch, Which};
+    use squall_model::{Anchor, AnswerCode, Blocks, FaultId, Level, Phase, Touch, Which};
     use squall_stats::paired::Arm;
     use std::time::Duration;
 
@@ -92,7 +92,11 @@ mod tests {
         scene.seen.effects.clear();
         let (evidence, blocks) = (scene.evidence(), scene.plan.timeline.stages[0].blocks.unwrap());
         let of = |story: &crate::CallStory| evidence.block_of(0, blocks, story.into());
-        assert_eq!(evidence.stories().iter().filter(|s| of(s).is_none()).count(), 4, "the very moments of the switches");
+        assert_eq!(
+            evidence.stories().iter().filter(|s| of(s).is_none()).count(),
+            4,
+            "the very moments of the switches"
+        );
     }
 
     proptest! {

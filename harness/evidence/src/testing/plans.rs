@@ -2,9 +2,9 @@
 
 use super::WORK;
 use squall_model::{
-    Act, Blocks, Calls, Claim, ClaimId, ClaimKind, ControlRule, Cue, Damage, Fault, FaultId, FaultKind, Fraction, Instance,
-    Latency, Level, Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Protocol, Rate, Service, ServiceName, Shape, Stage,
-    Target, Timeline, Title, Topology, Touch, Traffic, TrafficLine, Variation, When, Which, Wires,
+    Act, Blocks, Calls, Claim, ClaimId, ClaimKind, ControlRule, Cue, Damage, Fault, FaultId, FaultKind, Fraction,
+    Instance, Latency, Level, Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Protocol, Rate, Service, ServiceName,
+    Shape, Stage, Target, Timeline, Title, Topology, Touch, Traffic, TrafficLine, Variation, When, Which, Wires,
 };
 use std::time::Duration;
 

@@ -29,8 +29,8 @@ use crate::matcher::language;
 use crate::sentences::Kind;
 use crate::source::{Defaults, Mistake};
 use squall_model::{
-    Claim, ClaimId, ClaimKind, Diagnostic, FaultId, Need, OriginMap, PLAN_SCHEMA, Plan, Policy, PolicyId, PolicyKind, Reference,
-    Title, Topology, Variation, When,
+    Claim, ClaimId, ClaimKind, Diagnostic, FaultId, Need, OriginMap, PLAN_SCHEMA, Plan, Policy, PolicyId, PolicyKind,
+    Reference, Title, Topology, Variation, When,
 };
 use timeline::{Change, Story};
 

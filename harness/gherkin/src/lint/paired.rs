@@ -74,11 +74,13 @@ fn can_be_switched(view: &mut View<'_, '_, '_>, fault: &Fault, stands: bool) -> 
         return true;
     }
     view.tell(line, |line| match (steady, timed) {
-        (false, _) => {
-            Mistake::error("not-in-blocks", line.whole(), "this cannot be switched on and off from one block to the next")
-                .label("what happens to processes and connections is one event, however many calls it hits")
-                .hint(format!("write {INSTEAD}"))
-        }
+        (false, _) => Mistake::error(
+            "not-in-blocks",
+            line.whole(),
+            "this cannot be switched on and off from one block to the next",
+        )
+        .label("what happens to processes and connections is one event, however many calls it hits")
+        .hint(format!("write {INSTEAD}")),
         (true, true) => Mistake::error("not-in-blocks", line.clause("when"), "this fault has times of its own")
             .label("`as good as without the fault` switches faults on and off itself")
             .hint("take the time away; or compare with `before the fault`"),
@@ -97,9 +99,13 @@ fn nothing_changes(view: &mut View<'_, '_, '_>) -> bool {
     for id in &changes {
         let line = view.policy_line(*id);
         view.tell(line, |line| {
-            Mistake::error("not-in-blocks", line.whole(), "a policy changes while calls are compared with those without the fault")
-                .label("the calls behind it are not those before it")
-                .hint("take the change out, or compare with `before the change`")
+            Mistake::error(
+                "not-in-blocks",
+                line.whole(),
+                "a policy changes while calls are compared with those without the fault",
+            )
+            .label("the calls behind it are not those before it")
+            .hint("take the change out, or compare with `before the change`")
         });
     }
     changes.is_empty()
@@ -115,9 +121,13 @@ fn control_stands(view: &mut View<'_, '_, '_>) -> bool {
     if !all.iter().any(timed) {
         return true;
     }
-    let mistake = Mistake::error("not-in-blocks", 0..0, "the control run replaces a fault by one that cannot be switched on and off")
-        .label("calls are compared with those without the fault")
-        .hint("let it be without a time, and of a kind that touches each call by itself");
+    let mistake = Mistake::error(
+        "not-in-blocks",
+        0..0,
+        "the control run replaces a fault by one that cannot be switched on and off",
+    )
+    .label("calls are compared with those without the fault")
+    .hint("let it be without a time, and of a kind that touches each call by itself");
     view.tell_scenario(mistake);
     false
 }
@@ -147,9 +157,13 @@ fn has_room(view: &mut View<'_, '_, '_>, claim: &Claim) -> bool {
         view.tell(line, |line| {
             let each = duration(blocks.length);
             let wanted = (PILOT / blocks.length.as_secs_f64()).ceil();
-            Mistake::error("no-room", line.clause("reference"), format!("only {calls:.0} calls are made in a block of {each}"))
-                .label("what is slow is learned from the first of them")
-                .hint(format!("make at least {wanted} calls per second"))
+            Mistake::error(
+                "no-room",
+                line.clause("reference"),
+                format!("only {calls:.0} calls are made in a block of {each}"),
+            )
+            .label("what is slow is learned from the first of them")
+            .hint(format!("make at least {wanted} calls per second"))
         });
         return false;
     }
@@ -170,7 +184,9 @@ pub(super) fn hertz(shape: Shape) -> Option<f64> {
 fn taken_out(view: &mut View<'_, '_, '_>, claim: &Claim) {
     let plan = view.plan();
     let Some(stage) = plan.timeline.stages.last() else { return };
-    let (Some(blocks), Some(length)) = (stage.blocks, view.stage_length(plan.timeline.stages.len() - 1)) else { return };
+    let (Some(blocks), Some(length)) = (stage.blocks, view.stage_length(plan.timeline.stages.len() - 1)) else {
+        return;
+    };
     let rate: f64 = stage.lines.iter().filter_map(|line| hertz(line.shape)).sum();
     let mut trouble = None;
     for policy in &plan.policies {
@@ -184,7 +200,13 @@ fn taken_out(view: &mut View<'_, '_, '_>, claim: &Claim) {
                 if hits.clone().all(|fault| fails_at_once(&fault.does)) && in_pilot && *lasts >= length {
                     continue;
                 }
-                (of, format!("let the fault fail every try to the instance, and eject it for {} at least", duration(length)))
+                (
+                    of,
+                    format!(
+                        "let the fault fail every try to the instance, and eject it for {} at least",
+                        duration(length)
+                    ),
+                )
             }
             PolicyKind::Check { of, .. } => (of, "take the check out, or let an ejection find the instance".to_owned()),
             _ => continue,
@@ -198,8 +220,12 @@ fn taken_out(view: &mut View<'_, '_, '_>, claim: &Claim) {
     let what = view.text(view.fault_line(fault));
     let line = view.claim_line(claim);
     view.tell(line, |line| {
-        Mistake::error("share-over-event", line.clause("reference"), "an instance goes and comes back among the calls that are compared")
-            .label(format!("because {what}"))
-            .hint(format!("{hint};\nor write {INSTEAD}"))
+        Mistake::error(
+            "share-over-event",
+            line.clause("reference"),
+            "an instance goes and comes back among the calls that are compared",
+        )
+        .label(format!("because {what}"))
+        .hint(format!("{hint};\nor write {INSTEAD}"))
     });
 }

@@ -41,7 +41,10 @@ fn no_block_is_left_over() {
 fn without_the_claim_they_stand() {
     let plan = plan(&lines(&[RETRIED, ABORTED, TRAFFIC, "Then at least 90% of the calls succeed"]));
     let stage = &plan.timeline.stages[0];
-    assert_eq!((stage.standing.as_slice(), stage.cues.len(), stage.blocks), ([Act::Arm(FaultId(0))].as_slice(), 0, None));
+    assert_eq!(
+        (stage.standing.as_slice(), stage.cues.len(), stage.blocks),
+        ([Act::Arm(FaultId(0))].as_slice(), 0, None)
+    );
 }
 
 #[test]
@@ -88,7 +91,8 @@ fn faults_that_cannot_be_switched() {
     insta::assert_snapshot!(each(&[
         &[RETRIED, &ABORTED.replace("503", "503 from 1 s to 2 s"), TRAFFIC, CLAIM].concat(),
         &[RETRIED, "When instance 2 of \"reviews\" is killed\n", TRAFFIC, CLAIM].concat(),
-        &[RETRIED, ABORTED, TRAFFIC, "And \"web\" makes 300 calls per second to \"reviews\" for 2 seconds\n", CLAIM].concat(),
+        &[RETRIED, ABORTED, TRAFFIC, "And \"web\" makes 300 calls per second to \"reviews\" for 2 seconds\n", CLAIM]
+            .concat(),
         &[RETRIED, ABORTED, "And calls to \"reviews\" time out after 1 s at 1 s\n", TRAFFIC, CLAIM].concat(),
         &[RETRIED, ABORTED, "And in the control run instance 2 of \"reviews\" is killed\n", TRAFFIC, CLAIM].concat(),
         &[RETRIED, "When \"web\" makes 300 calls per second to \"reviews\" for 3 seconds\n", CLAIM].concat(),
@@ -107,7 +111,8 @@ fn stages_without_room_for_blocks() {
 
 #[test]
 fn whoever_is_taken_out_stays_out() {
-    let ejected = |lasts: &str| format!("Given an instance of \"reviews\" is ejected for {lasts} after 5 failures in a row\n");
+    let ejected =
+        |lasts: &str| format!("Given an instance of \"reviews\" is ejected for {lasts} after 5 failures in a row\n");
     let bad = "When instance 2 of \"reviews\" answers with status 503\n";
     assert_eq!(codes(&lines(&[&ejected("10 s"), bad, TRAFFIC, CLAIM])), [""; 0]);
     let checked = "Given each instance of \"reviews\" is checked every 100 ms by http on path \"/health\"\n";
@@ -142,7 +147,12 @@ fn comparisons_with_what_was_before() {
     insta::assert_snapshot!(each(&[
         &[RETRIED, ABORTED, TRAFFIC, "Then calls to \"reviews\" are as good as before the fault, within 5%"].concat(),
         &[RETRIED, ABORTED, TRAFFIC, after].concat(),
-        &["When instance 2 of \"reviews\" is killed from 1 s to 2 s\n", TRAFFIC, "Then calls to \"reviews\" are as good as before the fault, within 5%\nAnd at least 1 call fails"].concat(),
+        &[
+            "When instance 2 of \"reviews\" is killed from 1 s to 2 s\n",
+            TRAFFIC,
+            "Then calls to \"reviews\" are as good as before the fault, within 5%\nAnd at least 1 call fails"
+        ]
+        .concat(),
     ]));
 }
 
@@ -155,6 +165,7 @@ fn other_lines_speak_of_the_times_with_the_fault() {
 
 #[test]
 fn a_comparison_promises_no_harm() {
-    let text = told(&format!("{BACKGROUND}  Scenario: S\n    {ABORTED}    {TRAFFIC}    {}\n", CLAIM.replace("5%", "50%")));
+    let text =
+        told(&format!("{BACKGROUND}  Scenario: S\n    {ABORTED}    {TRAFFIC}    {}\n", CLAIM.replace("5%", "50%")));
     assert!(text.contains("no-harm") && text.contains("@control(outage)"), "{text}");
 }

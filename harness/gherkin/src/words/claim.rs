@@ -2,8 +2,8 @@
 
 use crate::clauses::time::ordinal;
 use squall_model::{
-    Anchor, Bound, ClaimKind, Happening, Margin, MomentRef, Only, Outcome, Per, Phase, Population, Quantity,
-    Reference, SeenBy, ShareBound, Shedder, Stick, Unit, duration,
+    Anchor, Bound, ClaimKind, Happening, Margin, MomentRef, Only, Outcome, Per, Phase, Population, Quantity, Reference,
+    SeenBy, ShareBound, Shedder, Stick, Unit, duration,
 };
 use std::time::Duration;
 

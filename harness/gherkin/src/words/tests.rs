@@ -224,8 +224,11 @@ fn any_claim() -> BoxedStrategy<ClaimKind> {
             of
         }),
         (state(), any::<bool>(), any_phase()).prop_map(|(what, ever, phase)| ClaimKind::State { what, ever, phase }),
-        (any_calls(), any_reference(), any_margin())
-            .prop_map(|(calls, reference, margin)| ClaimKind::Paired { calls, reference, margin }),
+        (any_calls(), any_reference(), any_margin()).prop_map(|(calls, reference, margin)| ClaimKind::Paired {
+            calls,
+            reference,
+            margin
+        }),
         (state(), span).prop_map(|(what, (least, most))| ClaimKind::Lasts { what, least, most }),
         (service(), any::<bool>(), any_phase()).prop_map(|(service, version, phase)| {
             let calls = squall_model::Calls { to: Some(Target::service(service)), ..squall_model::Calls::default() };

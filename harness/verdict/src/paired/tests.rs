@@ -101,13 +101,23 @@ fn as_bad_without_the_fault_is_as_good_with_it() {
     let found = finding(&scene, without(15));
     assert_eq!(found.verdict, Verdict::Holds, "{found:?}");
     // More than one in twenty of the pilot failed: nobody is slower than for ever, and who fails is bad in both halves.
-    assert_eq!(verdict(&scene_of(1000, |n| if on(2 * n) == Some(true) { Hop::Status(1, 503) } else { one_in(10)(n) }), without(15)), Verdict::Violated);
+    assert_eq!(
+        verdict(
+            &scene_of(1000, |n| if on(2 * n) == Some(true) { Hop::Status(1, 503) } else { one_in(10)(n) }),
+            without(15)
+        ),
+        Verdict::Violated
+    );
 }
 
 #[test]
 fn the_pilot_counts_for_neither() {
     let first = |n: u64| if n < 250 { Hop::Status(1, 503) } else { Hop::Ok(1) };
-    assert_eq!(verdict(&scene(first), without(5)), Verdict::Holds, "whoever is found out in the first block of the fault");
+    assert_eq!(
+        verdict(&scene(first), without(5)),
+        Verdict::Holds,
+        "whoever is found out in the first block of the fault"
+    );
     let later = |n: u64| if n >= 250 { Hop::Status(1, 503) } else { Hop::Ok(1) };
     assert_eq!(verdict(&scene(later), without(5)), Verdict::Violated);
     let little = Scene::new(scene(|_| Hop::Ok(1)).plan);

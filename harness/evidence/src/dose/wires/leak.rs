@@ -60,8 +60,7 @@ fn owns(plan: &Plan, own: &Armed<'_>, wire: &Wire, hurt: &Hurt) -> bool {
     let began = own.windows.possibly_at(hurt.first, Duration::ZERO);
     // A link notes of each damage to a connection the first moment and the last: of one in blocks they lie in different ones.
     let until = |window: &Window| {
-        window.start.asked <= hurt.last
-            && window.end.is_none_or(|end| hurt.last <= end.settled + aftermath(hurt.by))
+        window.start.asked <= hurt.last && window.end.is_none_or(|end| hurt.last <= end.settled + aftermath(hurt.by))
     };
     meant && began && own.windows.all().any(until) && does(&own.fault.does, hurt.by)
 }
