@@ -50,9 +50,12 @@ pub(crate) fn unconfirmed(plan: &Plan, evidence: &Evidence) -> Vec<DoseCount> {
 }
 
 /// A promise that no harm comes of the fault, and is broken by less than the fault, is broken by all of it. A promise that
-/// the fault is felt is not: there the fault itself may be missing.
+/// the fault is felt is not: there the fault itself may be missing. Nor is a difference that a fault which touched nothing
+/// cannot have made.
 pub(crate) fn stays_violated(claim: &Claim, dose: &Dose) -> bool {
-    matches!(dose, Dose::Weaker | Dose::Absent) && promises_no_harm(&claim.kind)
+    let compares = matches!(claim.kind, ClaimKind::Paired { .. });
+    let less = matches!(dose, Dose::Weaker) || matches!(dose, Dose::Absent) && !compares;
+    less && promises_no_harm(&claim.kind)
 }
 
 fn promises_no_harm(kind: &ClaimKind) -> bool {
