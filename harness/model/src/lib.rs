@@ -7,6 +7,7 @@
 mod behaviour;
 mod claim;
 mod code;
+mod comparison;
 mod event;
 mod fault;
 mod name;
@@ -26,10 +27,11 @@ mod wire;
 
 pub use behaviour::{Answer, Behaviour, Capacity};
 pub use claim::{
-    Anchor, Bound, Claim, ClaimId, ClaimKind, Condition, Happening, Margin, MomentRef, Only, Outcome, Per, Phase,
-    Population, Quantity, Reference, SeenBy, ShareBound, Shedder, State, Unit,
+    Anchor, Bound, Claim, ClaimId, ClaimKind, Condition, Happening, MomentRef, Only, Outcome, Per, Phase, Population,
+    Quantity, SeenBy, ShareBound, Shedder, State, Unit,
 };
 pub use code::{AnswerCode, GrpcStatus};
+pub use comparison::{Margin, Reference};
 pub use event::{
     Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Judged, Progress, Queued, RunEvent,
     RunOf, RunStarted, Totals,

@@ -20,7 +20,7 @@ pub(super) struct Call {
     /// From its intended send to its end, nanoseconds.
     pub(super) took: u64,
     /// Something came or went before it was over: a verdict must not depend on it.
-    crossing: bool,
+    pub(super) crossing: bool,
 }
 
 /// Calls in order of their intended send, by what they stand for.

@@ -246,3 +246,51 @@ proptest! {
         }
     }
 }
+
+/// Numbers from 0 to 1, the same each time (SplitMix64; Steele, Lea & Flood 2014).
+struct Numbers(u64);
+
+impl Numbers {
+    fn draw(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Calls as good as allowed and not better: with the fault one in ten more fails, or all are so much slower that one in ten
+/// more is slow. Both halves together err as seldom as the settings say, whatever the pilots came out as.
+#[test]
+fn halves_err_no_more_often_than_they_may() {
+    let risk = Risk { alpha: 0.1 / 2.0, beta: 0.1 };
+    let design = PairedDesign::new(0.1, risk).unwrap();
+    let margin = Margin { points: None, later: Some(Duration::ZERO) };
+    for (fails, slower) in [(0.1, 0), (0.0, 100)] {
+        let mut numbers = Numbers(7);
+        let (mut violated, mut holds, runs) = (0, 0, 300);
+        for _ in 0..runs {
+            let mut calls = |count: usize, arm| -> Vec<Call> {
+                let call = |index| {
+                    let treated = arm == Arm::Treated;
+                    let took = (numbers.draw() * 1000.0) as u64 + if treated { slower } else { 0 };
+                    Call { index, failed: treated && numbers.draw() < fails, took, crossing: false }
+                };
+                (0..count).map(call).collect()
+            };
+            let pilot = calls(30, Arm::Baseline);
+            let blocks = (0..8).map(|block| (Arm::in_turn(block), calls(40, Arm::in_turn(block)))).collect();
+            let sides = Sides { pilot, blocks, left_out: 0 };
+            let (success, latency) = halves(&design, &sides, margin);
+            match together(&success, latency.as_ref()) {
+                Decision::Violated => violated += 1,
+                Decision::Holds => holds += 1,
+                Decision::Undecided | Decision::Contradicted => {}
+            }
+        }
+        // Three deviations above what may be.
+        let most = 0.1 * f64::from(runs) + 3.0 * (0.1 * 0.9 * f64::from(runs)).sqrt();
+        assert!(f64::from(violated) <= most && f64::from(holds) <= most, "{violated} violated, {holds} hold of {runs}");
+    }
+}
