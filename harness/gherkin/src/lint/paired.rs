@@ -3,10 +3,12 @@
 
 use super::breaks::{fails_at_once, struck};
 use super::exchangeable::is_one_draw;
+use super::taking::sees;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Act, Blocks, Claim, ClaimKind, ControlRule, Fault, FaultId, Outcome, PolicyKind, Replacement, Shape, When, duration,
+    Act, Blocks, Claim, ClaimKind, ControlRule, Fault, FaultId, Outcome, PolicyKind, Replacement, ServiceName, Shape,
+    When, duration,
 };
 use std::time::Duration;
 
@@ -179,43 +181,17 @@ pub(super) fn hertz(shape: Shape) -> Option<f64> {
     }
 }
 
-/// Whoever is ejected must be found out in the pilot and stay out to the end: then it is no event among the calls that are
-/// compared. A check would find the same instance out again in each block.
+/// Somebody goes or comes back among the calls that are compared: which fault does it, and what to do about it.
 fn taken_out(view: &mut View<'_, '_, '_>, claim: &Claim) {
-    let plan = view.plan();
-    let Some(stage) = plan.timeline.stages.last() else { return };
-    let (Some(blocks), Some(length)) = (stage.blocks, view.stage_length(plan.timeline.stages.len() - 1)) else {
-        return;
-    };
-    let rate: f64 = stage.lines.iter().filter_map(|line| hertz(line.shape)).sum();
-    let mut trouble = None;
-    for policy in &plan.policies {
-        let (of, hint) = match &policy.says {
-            PolicyKind::Ejection { of, lasts, after, .. } => {
-                let hits = plan.faults.iter().filter(|fault| !struck(plan, &fault.does, of).is_empty());
-                let instances = plan.topology.service(of).map_or(1, |s| s.instances.len());
-                let callers = plan.topology.callers(of).map(|s| s.instances.len()).sum::<usize>().max(1);
-                let takes = f64::from(*after) * (instances * callers) as f64 / rate.max(1.0);
-                let in_pilot = takes <= blocks.length.as_secs_f64() / 2.0;
-                if hits.clone().all(|fault| fails_at_once(&fault.does)) && in_pilot && *lasts >= length {
-                    continue;
-                }
-                (
-                    of,
-                    format!(
-                        "let the fault fail every try to the instance, and eject it for {} at least",
-                        duration(length)
-                    ),
-                )
-            }
-            PolicyKind::Check { of, .. } => (of, "take the check out, or let an ejection find the instance".to_owned()),
-            _ => continue,
-        };
-        if let Some(fault) = plan.faults.iter().find(|fault| !struck(plan, &fault.does, of).is_empty()) {
-            trouble = Some((fault.id, hint));
-            break;
+    let trouble = view.plan().policies.iter().find_map(|policy| match &policy.says {
+        PolicyKind::Ejection { of, lasts, after, .. } => ejected(view, of, *lasts, *after),
+        // A check finds the same instance out again in each block.
+        PolicyKind::Check { of, by, .. } => {
+            let fault = hitting(view, of).find(|fault| sees(by, &fault.does))?;
+            Some((fault.id, "take the check out, or let an ejection find the instance".to_owned()))
         }
-    }
+        _ => None,
+    });
     let Some((fault, hint)) = trouble else { return };
     let what = view.text(view.fault_line(fault));
     let line = view.claim_line(claim);
@@ -228,4 +204,26 @@ fn taken_out(view: &mut View<'_, '_, '_>, claim: &Claim) {
         .label(format!("because {what}"))
         .hint(format!("{hint};\nor write {INSTEAD}"))
     });
+}
+
+/// The faults that make tries to instances of a service fail.
+fn hitting<'v>(view: &'v View<'_, '_, '_>, of: &'v ServiceName) -> impl Iterator<Item = &'v Fault> + 'v {
+    view.plan().faults.iter().filter(|fault| !struck(view.plan(), &fault.does, of).is_empty())
+}
+
+/// Whoever is ejected must be found out within the pilot, and stay out to the end: then it is no event among the calls that are
+/// compared.
+fn ejected(view: &View<'_, '_, '_>, of: &ServiceName, lasts: Duration, after: u32) -> Option<(FaultId, String)> {
+    let plan = view.plan();
+    let stage = plan.timeline.stages.last()?;
+    let (blocks, length) = (stage.blocks?, view.stage_length(plan.timeline.stages.len() - 1)?);
+    let rate: f64 = stage.lines.iter().filter_map(|line| hertz(line.shape)).sum();
+    let instances = plan.topology.service(of).map_or(1, |s| s.instances.len());
+    let callers = plan.topology.callers(of).map(|s| s.instances.len()).sum::<usize>().max(1);
+    // Each caller's proxy counts for itself; in turn, each instance gets its part of the tries.
+    let takes = f64::from(after) * (instances * callers) as f64 / rate.max(1.0);
+    let in_pilot = takes <= blocks.length.as_secs_f64() / 2.0;
+    let settles = in_pilot && lasts >= length && hitting(view, of).all(|fault| fails_at_once(&fault.does));
+    let hint = format!("let the fault fail every try to the instance, and eject it for {} at least", duration(length));
+    hitting(view, of).next().filter(|_| !settles).map(|fault| (fault.id, hint))
 }

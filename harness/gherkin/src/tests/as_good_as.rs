@@ -115,6 +115,10 @@ fn whoever_is_taken_out_stays_out() {
         |lasts: &str| format!("Given an instance of \"reviews\" is ejected for {lasts} after 5 failures in a row\n");
     let bad = "When instance 2 of \"reviews\" answers with status 503\n";
     assert_eq!(codes(&lines(&[&ejected("10 s"), bad, TRAFFIC, CLAIM])), [""; 0]);
+    // Whoever accepts a connection is well, whatever it answers.
+    let asked = "Given each instance of \"reviews\" is checked every 100 ms by tcp\n";
+    let retried = RETRIED.replace("Given", "And").replace("\"5xx\"", "\"5xx\", each on another instance");
+    assert_eq!(codes(&lines(&[asked, &retried, bad, TRAFFIC, CLAIM])), ["blind-check"]);
     let checked = "Given each instance of \"reviews\" is checked every 100 ms by http on path \"/health\"\n";
     let often = "When 50% of the tries reaching instance 2 of \"reviews\" are aborted with status 503\n";
     insta::assert_snapshot!(each(&[
