@@ -143,6 +143,11 @@ fn a_difference_that_no_fault_made_is_no_harm_of_it() {
     assert_eq!(dosed(100, |_| Hop::Aborted(1, 503)), Verdict::Violated);
     let weaker = dosed(100, |n| if n % 2 == 0 { Hop::Aborted(1, 503) } else { Hop::Ok(1) });
     assert_eq!(weaker, Verdict::Violated, "broken by less than the fault");
+    // A fault beside it that met nobody is no reason to doubt the one that did.
+    let mut beside = scene(|_| Hop::Aborted(1, 503));
+    beside.plan = blocked(plan(), touch(Level::Tries, 100, Which::Service, ABORT));
+    beside.plan = faulty(beside.plan, touch(Level::Tries, 100, Which::Instance(3), ABORT), span(300, 400));
+    assert_eq!(verdict(&beside, without(5)), Verdict::Violated);
     let absent = dosed(100, |n| one_in(2)(n));
     assert!(matches!(absent, Verdict::Inconclusive(Why::Dose { dose: squall_model::Dose::Absent, .. })), "{absent:?}");
 }
