@@ -283,4 +283,28 @@ pub(crate) const ALL: &[Weakened] = &[
         red: "between 32% and 68% of the calls take at least 75 ms",
         measured: "the truth lies between",
     },
+    Weakened {
+        feature: "as-good-as/as-good-as.feature",
+        scenario: "Retries make aborted tries as good as none",
+        from: "up to 3 times on \"5xx\"",
+        to: "up to 3 times on \"reset\"",
+        red: "are as good as without the fault",
+        measured: "in success",
+    },
+    Weakened {
+        feature: "as-good-as/as-good-as.feature",
+        scenario: "Without a bad instance the others are as good",
+        from: "after 5 failures in a row",
+        to: "after 5 failures in a row, at most 30% at a time",
+        red: "are as good as without the fault",
+        measured: "in success",
+    },
+    Weakened {
+        feature: "as-good-as/as-good-as.feature",
+        scenario: "A slow instance costs a second try, and no more",
+        from: "time out after 50 ms",
+        to: "time out after 400 ms",
+        red: "are as good as before the fault",
+        measured: "in latency",
+    },
 ];

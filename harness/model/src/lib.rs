@@ -7,6 +7,7 @@
 mod behaviour;
 mod claim;
 mod code;
+mod comparison;
 mod event;
 mod explanation;
 mod fault;
@@ -33,6 +34,7 @@ pub use claim::{
     Quantity, SeenBy, ShareBound, Shedder, State, Unit,
 };
 pub use code::{AnswerCode, GrpcStatus};
+pub use comparison::{Margin, Reference};
 pub use event::{
     Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, Judged, Progress, Queued,
     RunEvent, RunOf, RunStarted,
@@ -58,9 +60,9 @@ pub use record::{
 pub use selector::{Calls, Filter, Level, Target, Traffic, Which};
 pub use stamp::Stamp;
 pub use terms::{ErrorRates, Quarantine, Terms};
-pub use timeline::{Act, Arrivals, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
+pub use timeline::{Act, Arrivals, Blocks, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
 pub use topology::{Instance, Protocol, Service, Topology};
 pub use totals::Totals;
 pub use vary::{controls, vary};
-pub use verdict::{Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
+pub use verdict::{Compared, Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
 pub use wire::{Damage, PACKET, Wire, Wires, burst};

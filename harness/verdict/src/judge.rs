@@ -3,8 +3,8 @@
 use crate::{
     every, exemplar,
     explain::explain,
-    gates::{self, Gates},
-    moment,
+    gates::{Doubts, Gates},
+    moment, paired,
     ruling::{Case, Ruling, Settings, Standing},
     share, state, total,
 };
@@ -42,7 +42,7 @@ pub fn judge(plan: &Plan, evidence: &Evidence, settings: &Settings) -> Vec<Findi
 pub fn decided(plan: &Plan, evidence: &Evidence, settings: &Settings) -> bool {
     let case = Case { plan, evidence, settings };
     let closed = plan.claims.iter().all(|claim| rule(case, claim).standing != Standing::Open);
-    closed && gates::unconfirmed(plan, evidence).is_empty()
+    closed && Doubts::of(plan, evidence).first().is_none()
 }
 
 /// Is a claim violated, whatever else may be observed? Then a control run has shown what it was made for.
@@ -59,8 +59,8 @@ pub fn violated_already(plan: &Plan, evidence: &Evidence, settings: &Settings) -
     if violated.peek().is_none() {
         return false;
     }
-    let doses = gates::unconfirmed(plan, evidence);
-    violated.any(|claim| doses.iter().all(|d| gates::stays_violated(claim, &d.dose)))
+    let doubts = Doubts::of(plan, evidence);
+    violated.any(|claim| doubts.against_violated(claim).is_none())
 }
 
 pub(crate) fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
@@ -71,6 +71,7 @@ pub(crate) fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
         ClaimKind::State { what, ever, phase } => state::ever(case, what, *ever, *phase),
         ClaimKind::Lasts { what, least, most } => state::lasts(case, what, *least, *most),
         ClaimKind::Share { of, outcome, bound } => share::rule(case, of, outcome, *bound),
+        ClaimKind::Paired { calls, reference, margin } => paired::rule(case, calls, *reference, *margin),
     }
 }
 

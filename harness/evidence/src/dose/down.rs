@@ -7,14 +7,14 @@ use std::{collections::BTreeSet, time::Duration};
 
 /// Instances whose processes ended when they were asked to, while there was traffic that could miss them.
 pub(super) fn killed(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
-    let in_time = |life: &LifeEnd| life.asked.is_some_and(|asked| own.window.possibly_at(asked, Duration::ZERO));
+    let in_time = |life: &LifeEnd| life.asked.is_some_and(|asked| own.windows.possibly_at(asked, Duration::ZERO));
     ended(plan, evidence, own, of, part, in_time)
 }
 
 /// Instances whose processes ended when they were asked to. That others came is what the effect says: it is not settled
 /// before they are up.
 pub(super) fn restarted(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
-    let start = own.window.start;
+    let start = own.windows.first().start;
     let in_time = |life: &LifeEnd| {
         life.asked.is_some_and(|asked| start.asked <= asked && asked <= start.settled) && life.at <= start.settled
     };
@@ -39,7 +39,7 @@ fn ended(
             && (!(part.has_workload() && hosts) || of_it(id, Process::Workload))
     };
     let concerns = |s: &CallStory| meant.iter().any(|id| id.service == s.edge.to || *id == s.caller);
-    let traffic = evidence.stories().iter().any(|s| own.window.possibly_at(s.intended, Duration::ZERO) && concerns(s));
+    let traffic = evidence.stories().iter().any(|s| own.windows.possibly_at(s.intended, Duration::ZERO) && concerns(s));
     let touched = if traffic { meant.iter().filter(is_down).count() as u64 } else { 0 };
     counted(own, touched, meant.len() as u64)
 }
@@ -48,7 +48,7 @@ fn ended(
 /// if it was not there.
 fn instances(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members) -> BTreeSet<InstanceId> {
     let mut instances: BTreeSet<InstanceId> =
-        members_at(plan, evidence, of, own.window.start.asked).into_iter().collect();
+        members_at(plan, evidence, of, own.windows.first().start.asked).into_iter().collect();
     if let Members::Of(Target { service, which: Which::Instance(number), .. }) = of {
         instances.insert(InstanceId { service: service.clone(), number: *number });
     }
@@ -91,23 +91,23 @@ struct Still<'a> {
 
 impl Still<'_> {
     fn surely(&self, t: &TryView<'_>) -> bool {
-        self.own.window.surely_at(t.began(), self.error)
+        self.own.windows.surely_at(t.began(), self.error)
     }
 
     /// Behind a workload that stands still its proxy goes on answering: only what the workload answered counts.
     fn answered_try(&self, t: &TryView<'_>) -> bool {
         let by_it = self.part.has_proxy() || t.arrived.is_some_and(is_from_workload);
-        t.status() != 0 && by_it && self.own.window.surely_at(t.ended(), self.error)
+        t.status() != 0 && by_it && self.own.windows.surely_throughout(t.began(), t.ended(), self.error)
     }
 
     /// A call that the caller's own proxy should have carried meanwhile.
     fn holds_call(&self, story: &CallStory) -> bool {
-        self.part.has_proxy() && story.is_clients() && self.own.window.surely_at(story.intended, Duration::ZERO)
+        self.part.has_proxy() && story.is_clients() && self.own.windows.surely_at(story.intended, Duration::ZERO)
     }
 
     fn answered_call(&self, story: &CallStory) -> bool {
         let answered = matches!(story.end, ClientEnd::Answered(_) | ClientEnd::Grpc(_) | ClientEnd::Cut(_));
-        answered && self.own.window.surely_at(story.done, Duration::ZERO)
+        answered && self.own.windows.surely_throughout(story.intended, story.done, Duration::ZERO)
     }
 }
 

@@ -32,27 +32,29 @@ pub(super) fn resized(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service
 
 /// How many instances the service had before: the topology's, or what an earlier event made of it.
 fn size_before(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service: &ServiceName) -> u32 {
-    let earlier = sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked < own.window.start.asked);
+    let earlier =
+        sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked < own.windows.first().start.asked);
     earlier.max_by_key(|(at, _)| at.asked).map_or_else(|| at_first(plan, service), |(_, to)| to)
 }
 
 /// Its time, until the next event of its kind takes over.
 fn until_resized_again(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service: &ServiceName) -> Window {
-    let later = sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked > own.window.start.asked);
+    let later = sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked > own.windows.first().start.asked);
     let next = later.map(|(at, _)| at).min_by_key(|at| at.asked);
-    Window { end: own.window.end.or(next), ..own.window }
+    let own = own.windows.first();
+    Window { end: own.end.or(next), ..own }
 }
 
 /// The control plane was away while there was traffic.
 pub(super) fn control_plane(evidence: &Evidence, own: &Armed<'_>) -> DoseCount {
-    let traffic = evidence.stories().iter().any(|s| own.window.possibly_at(s.intended, Duration::ZERO));
+    let traffic = evidence.stories().iter().any(|s| own.windows.possibly_at(s.intended, Duration::ZERO));
     counted(own, u64::from(traffic), 1)
 }
 
 /// Calls that were cut off: at least one that was sent meanwhile failed.
 pub(super) fn outage(evidence: &Evidence, own: &Armed<'_>) -> DoseCount {
     let Some(matcher) = &own.matcher else { return counted(own, 0, 0) };
-    let meanwhile = |s: &&CallStory| own.window.surely_at(s.intended, Duration::ZERO);
+    let meanwhile = |s: &&CallStory| own.windows.surely_at(s.intended, Duration::ZERO);
     let (mut failed, mut all) = (0, 0);
     for story in evidence.stories().iter().filter(meanwhile).filter(|s| matcher.fits(s) == Fit::Yes) {
         all += 1;

@@ -88,11 +88,11 @@ impl<'a> Wired<'a> {
         let mut tries = Vec::new();
         for story in evidence.stories() {
             let sent = evidence.tries(story).filter(TryView::was_sent);
-            let meanwhile = sent.filter(|t| own.window.surely_at(t.began(), error));
+            let meanwhile = sent.filter(|t| own.windows.surely_at(t.began(), error));
             tries.extend(meanwhile.filter_map(|t| Some((meant(&story.caller, t.instance()?)?, t))));
         }
         let noticed = evidence.observed.states.iter().any(|s| {
-            let found = s.what == Condition::Unhealthy && s.begins && own.window.possibly_at(s.at, error);
+            let found = s.what == Condition::Unhealthy && s.begins && own.windows.possibly_at(s.at, error);
             found && meant(&s.by, &s.of).is_some()
         });
         let connections = evidence.observed.wires.iter().filter(|r| means(&plan.topology, of, &r.wire)).collect();
@@ -110,32 +110,30 @@ impl<'a> Wired<'a> {
 
     /// What the damage did to this connection. The same damage may be ordered twice, one after the other.
     fn harm(&self, r: &'a WireRecord) -> Option<&'a Hurt> {
-        let window = self.own.window;
-        let meanwhile = |h: &Hurt| h.last >= window.start.asked && window.end.is_none_or(|end| h.first <= end.settled);
+        let meanwhile = |h: &Hurt| self.own.windows.meeting(h.first, h.last).is_some();
         r.hurt.iter().find(|h| h.by == self.damage && meanwhile(h))
     }
 
     /// Connections that were open at some time of the damage.
-    fn open(&self) -> impl Iterator<Item = &'a WireRecord> {
-        let window = self.own.window;
-        let open = move |r: &&&WireRecord| {
-            r.ended.is_none_or(|end| end >= window.start.asked) && window.end.is_none_or(|end| r.opened <= end.settled)
-        };
+    fn open(&self) -> impl Iterator<Item = &'a WireRecord> + use<'_, 'a> {
+        let end = |r: &WireRecord| r.ended.unwrap_or(Stamp(u64::MAX));
+        let open = move |r: &&&WireRecord| self.own.windows.meeting(r.opened, end(r)).is_some();
         self.connections.iter().filter(open).copied()
     }
 
     /// Connections that came to be, or wanted to, while the damage was surely in place.
     fn new_ones(&self) -> impl Iterator<Item = &'a WireRecord> {
-        self.connections.iter().filter(|r| self.own.window.surely_at(r.opened, Duration::ZERO)).copied()
+        self.connections.iter().filter(|r| self.own.windows.surely_at(r.opened, Duration::ZERO)).copied()
     }
 
-    fn surely(&self, at: Stamp) -> bool {
-        self.own.window.surely_at(at, self.error)
+    /// The damage was surely in place all the time since the try began.
+    fn surely(&self, t: &TryView<'_>, until: Stamp) -> bool {
+        self.own.windows.surely_throughout(t.began(), until, self.error)
     }
 
     /// It began and was answered while the damage was surely in place.
     fn is_answered(&self, t: &TryView<'_>) -> bool {
-        t.status() != 0 && self.surely(t.ended())
+        t.status() != 0 && self.surely(t, t.ended())
     }
 
     /// It got no further than the caller's end of the wire: no connection came to be for it, or none was there during it.
@@ -149,7 +147,7 @@ impl<'a> Wired<'a> {
 
     /// Nothing comes back; of a cut and of swallowed requests, nothing arrives either.
     fn silent(&self) -> Count {
-        let arrived = |t: &TryView<'_>| t.arrived.is_some_and(|line| self.surely(line.began));
+        let arrived = |t: &TryView<'_>| t.arrived.is_some_and(|line| self.surely(t, line.began));
         let passed = |t: &TryView<'_>| self.is_answered(t) || (self.damage != Damage::SwallowAnswers && arrived(t));
         let held = || self.tries.iter().filter(|(_, t)| !passed(t));
         let hurt = self.hurt().count() as u64;
@@ -177,7 +175,8 @@ impl<'a> Wired<'a> {
     /// No wire carries more than so, over all its connections together.
     fn limited(&self, bytes_per_second: u64) -> Count {
         // The whole of a connection's bytes passed meanwhile only if its whole life lies within.
-        let whole = |r: &&WireRecord| r.ended.is_some_and(|ended| self.own.window.surely_at(ended, Duration::ZERO));
+        let throughout = |from, to| self.own.windows.surely_throughout(from, to, Duration::ZERO);
+        let whole = |r: &&WireRecord| r.ended.is_some_and(|ended| throughout(r.opened, ended));
         let mut wires: BTreeMap<&Wire, (Stamp, Stamp, u64, u64)> = BTreeMap::new();
         for r in self.new_ones().filter(whole) {
             let ended = r.ended.unwrap_or(r.opened);
@@ -199,8 +198,8 @@ impl<'a> Wired<'a> {
         // A link may refuse by not listening: then there is no record, only a caller who found nobody.
         let turned_away = || self.tries.iter().filter(|(wire, t)| t.status() == 0 && self.found_nobody(wire, t));
         let touched = if refused > 0 { refused } else { turned_away().count() as u64 };
-        let before = |r: &WireRecord| r.opened < self.own.window.start.asked;
-        let excess = self.hurt().any(|(r, _)| before(r));
+        let start = |h: &Hurt| self.own.windows.meeting(h.first, h.last).map(|window| window.start);
+        let excess = self.hurt().any(|(r, h)| start(h).is_some_and(|start| r.opened < start.asked));
         Count { touched, of: touched + came_to_be, spared: came_to_be > 0, excess }
     }
 
@@ -220,7 +219,7 @@ impl<'a> Wired<'a> {
 
     /// Whatever goes over a connection that was open is lost; new ones are good.
     fn half_open(&self) -> Count {
-        let start = self.own.window.start;
+        let start = self.own.windows.first().start;
         let was_open = |r: &&WireRecord| r.opened < start.asked;
         let old = self.open().filter(was_open).count() as u64;
         let hurt = self.hurt().count() as u64;
@@ -238,7 +237,7 @@ impl<'a> Wired<'a> {
     /// Connections that ended meanwhile, and those whose end was told late.
     fn closing(&self) -> Count {
         let touched = self.hurt().count() as u64;
-        let ended = self.open().filter(|r| r.ended.is_some_and(|at| self.own.window.possibly_at(at, Duration::ZERO)));
+        let ended = self.open().filter(|r| r.ended.is_some_and(|at| self.own.windows.possibly_at(at, Duration::ZERO)));
         Count { touched, of: (ended.count() as u64).max(touched), ..Count::default() }
     }
 }

@@ -55,7 +55,10 @@ const FORMS: &[(&str, &str)] = &[
     ("further", "nothing, or `, then zone \"c\"`"),
     ("key", "`user`, `header \"x\"`, `cookie \"x\"` or `source address`"),
     ("limit", "nothing, or `, at most 50% at a time`"),
-    ("margin", "nothing, or `, within 1% and 5 ms`"),
+    (
+        "margin",
+        "nothing, `, within 1%`, `, within 1% and 5 ms` or `, within 5 ms`: so many more of a hundred may fail or be slow, and so much later is slow; 1%, and the larger of a quarter of the time and 5 ms, where nothing is said",
+    ),
     ("mode", "`let through` or `turned away`"),
     (
         "moment",
@@ -76,7 +79,7 @@ const FORMS: &[(&str, &str)] = &[
     ("phase", "nothing, ` before the fault`, ` during the fault`, ` after the change`, ` from 3 s to 5 s`"),
     ("place", "a place: `zone \"east\"` or `site \"edge\"`; not run yet: `cluster \"a\"`, `node \"n\"`"),
     ("rate", "a rate: `200 calls per second`, `30 calls per minute`"),
-    ("reference", "`without the fault`, `before the fault`, `before the change` or `without the proxy`"),
+    ("reference", "`without the fault`, `before the fault`, `before the change`; not run yet: `without the proxy`"),
     ("rest", "nothing, or ` and 10% to version \"v2\"`"),
     ("retrying", "nothing, or `, each on another instance`; not run yet: `, waiting at least 100 ms`"),
     ("service", "a service in quotes: `\"reviews\"`"),

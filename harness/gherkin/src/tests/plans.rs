@@ -236,7 +236,7 @@ fn what_cannot_be_run_is_a_need_with_its_own_words() {
         And every call conforms to "contract.json"
         And the change is rejected
         And the proxy of "reviews" is healthy within 1 s of the fault
-        And calls to "reviews" are as good as before the fault
+        And calls to "reviews" are as good as without the proxy
         "#,
     ));
     let needs: Vec<String> = plan.needs.iter().map(|n| format!("{}: {}", n.origin, n.what)).collect();

@@ -52,7 +52,9 @@ impl<'a> Offence<'a> {
             ClaimKind::Total { quantity: Quantity::Tries { target, seen_by, per, phase }, bound } => {
                 Some(tried(case, target, *seen_by, allowed(*per, *bound), *phase))
             }
-            ClaimKind::Moment { what: Happening::Recover(calls), .. } => Some(failed(case, calls)),
+            ClaimKind::Moment { what: Happening::Recover(calls), .. } | ClaimKind::Paired { calls, .. } => {
+                Some(failed(case, calls))
+            }
             ClaimKind::Moment { .. } | ClaimKind::State { .. } | ClaimKind::Lasts { .. } => None,
         }
     }
@@ -127,7 +129,7 @@ fn tried<'a>(case: Case<'a>, target: &Target, seen_by: SeenBy, allowed: Allowed,
     Offence { unit: Unit::Call, by_doing, all: evidence.settled().iter().filter(member).map(one).collect() }
 }
 
-/// The calls that should recover, over the whole time.
+/// The calls that should recover, or be as good as others, over the whole time.
 fn failed<'a>(case: Case<'a>, calls: &Calls) -> Offence<'a> {
     let matcher = CallMatcher::new(case.plan, calls);
     let meant = case.evidence.settled().iter().filter(|s| matcher.means(case.evidence, s));
