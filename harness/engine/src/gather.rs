@@ -134,7 +134,7 @@ impl Gatherer {
         let Gatherer { link, marked, wires, unreadable, .. } = self;
         let Some((path, tail)) = link else { return Ok(()) };
         tail.read(|line| match squall_link::parse_line(line) {
-            Ok(LinkLine::Connection(record)) => wires.push(record),
+            Ok(LinkLine::Record(record)) => wires.push(record),
             Ok(LinkLine::Marker(marker)) => drop(marked.insert((path.clone(), marker))),
             Err(why) => note(unreadable, why, line),
         })
@@ -145,10 +145,10 @@ impl Gatherer {
         let Gatherer { prefix, ledgers, marked, ledger, unreadable, .. } = self;
         for (path, (instance, tail)) in ledgers {
             tail.read(|line| match squall_workload::parse_line(line) {
-                Ok(LedgerLine::Try(record)) if record.id.starts_with(prefix.as_str()) => {
+                Ok(LedgerLine::Record(record)) if record.id.starts_with(prefix.as_str()) => {
                     ledger.push((instance.clone(), record));
                 }
-                Ok(LedgerLine::Try(_)) => {}
+                Ok(LedgerLine::Record(_)) => {}
                 Ok(LedgerLine::Marker(marker)) => drop(marked.insert((path.clone(), marker))),
                 Err(why) => note(unreadable, why, line),
             })

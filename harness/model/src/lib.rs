@@ -33,7 +33,7 @@ pub use claim::{
     Anchor, Bound, Claim, ClaimId, ClaimKind, Condition, Happening, MomentRef, Only, Outcome, Per, Phase, Population,
     Quantity, SeenBy, ShareBound, Shedder, State, Unit,
 };
-pub use code::{AnswerCode, GrpcStatus};
+pub use code::{AnswerCode, GRPC_METHOD, GrpcStatus};
 pub use comparison::{Margin, Reference};
 pub use event::{
     Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, Judged, Progress, Queued,

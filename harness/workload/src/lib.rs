@@ -53,9 +53,10 @@ mod tests;
 
 pub use conduct::BehaviourError;
 pub use config::{ConfigError, Endpoint, Onward, WorkloadConfig};
-pub use control::{Control, ControlError, Ready, State};
-pub use ledger::{LedgerError, LedgerLine, parse_line};
+pub use control::{Control, Ready, State};
+pub use ledger::{LedgerLine, parse_line};
 pub use run::{WorkloadArgs, WorkloadError, workload_main};
+pub use squall_child::{ControlError, Line, LineError, UnreadConfig};
 
 /// Answer header: the instance that answered, `reviews-2`.
 pub const INSTANCE: &str = "x-squall-instance";

@@ -131,7 +131,7 @@ impl Workload {
         let tries: Vec<LedgerRecord> = text
             .lines()
             .map(|line| match parse_line(line).unwrap() {
-                LedgerLine::Try(record) => record,
+                LedgerLine::Record(record) => record,
                 LedgerLine::Marker(text) => panic!("marker {text}"),
             })
             .collect();

@@ -107,7 +107,7 @@ impl Process {
     fn statuses(&self) -> Vec<u16> {
         let text = std::fs::read_to_string(&self.config.ledger).unwrap();
         let status = |line| match parse_line(line).unwrap() {
-            LedgerLine::Try(record) => record.status,
+            LedgerLine::Record(record) => record.status,
             LedgerLine::Marker(text) => panic!("marker {text}"),
         };
         text.lines().map(status).collect()

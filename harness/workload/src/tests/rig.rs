@@ -118,7 +118,7 @@ impl Rig {
     /// The tries of the ledger, once it has `n` lines.
     pub(super) async fn tries(&self, n: usize) -> Vec<LedgerRecord> {
         let tries = self.lines(n).await.into_iter().filter_map(|line| match line {
-            LedgerLine::Try(record) => Some(record),
+            LedgerLine::Record(record) => Some(record),
             LedgerLine::Marker(_) => None,
         });
         tries.collect()
