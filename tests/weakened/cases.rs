@@ -292,7 +292,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "up to 3 times on \"5xx\"",
         to: "up to 3 times on \"reset\"",
         red: "are as good as without the fault",
-        measured: Measured::Reads("in success"),
+        measured: Reads("in success: … fail, of the others …"),
     },
     Weakened {
         feature: "as-good-as/as-good-as.feature",
@@ -300,7 +300,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "after 5 failures in a row",
         to: "after 5 failures in a row, at most 30% at a time",
         red: "are as good as without the fault",
-        measured: Measured::Reads("in success"),
+        measured: Reads("in success: … fail, of the others …"),
     },
     Weakened {
         feature: "as-good-as/as-good-as.feature",
@@ -308,6 +308,6 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 50 ms",
         to: "time out after 400 ms",
         red: "are as good as before the fault",
-        measured: Measured::Reads("in latency"),
+        measured: Reads("in latency: …"),
     },
 ];
