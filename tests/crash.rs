@@ -19,7 +19,7 @@ use std::{
     process::{Child, Stdio},
     time::{Duration, Instant},
 };
-use support::{Squall, envoy_to_be_had};
+use support::{Squall, before_the_next_look, envoy_to_be_had};
 
 /// Who is killed.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +88,7 @@ fn crash(victim: Victim, what: &str, after: Duration) -> Vec<String> {
     let mut keeper = None;
     while Instant::now() < at && child.try_wait().unwrap().is_none() {
         keeper = keeper.or_else(|| keeper_of(runner));
-        std::thread::yield_now();
+        before_the_next_look();
     }
     if matches!(victim, Victim::Keeper | Victim::Both) {
         keeper.into_iter().for_each(|pid| kill(pid, Signal::SIGKILL).unwrap_or_default());
