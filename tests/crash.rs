@@ -86,7 +86,9 @@ fn crash(victim: Victim, what: &str, after: Duration) -> Vec<String> {
     let at = Instant::now() + after;
     let runner = Pid::from_raw(child.id() as i32);
     let mut keeper = None;
-    while Instant::now() < at && child.try_wait().unwrap().is_none() {
+    // Who is to be killed must be there: without a keeper to kill the run would go on to its end.
+    let wanted = matches!(victim, Victim::Keeper | Victim::Both);
+    while (Instant::now() < at || (wanted && keeper.is_none())) && child.try_wait().unwrap().is_none() {
         keeper = keeper.or_else(|| keeper_of(runner));
         before_the_next_look();
     }
