@@ -9,7 +9,7 @@ mod wires;
 
 use crate::{Evidence, Fit, Flags, Window};
 use draw::{Armed, Leak, leaks, units};
-use squall_model::{Condition, Dose, DoseCount, Down, Fault, FaultId, FaultKind, InstanceId, Plan};
+use squall_model::{Condition, Dose, DoseCount, Down, Fault, FaultId, FaultKind, InstanceId, Plan, StateRecord};
 use squall_stats::{bounds, share::Look};
 use std::{collections::BTreeSet, time::Duration};
 use windows::Windows;
@@ -67,10 +67,14 @@ fn counted(own: &Armed<'_>, touched: u64, of: u64) -> DoseCount {
 
 /// Instances among these that some caller's proxy found unhealthy by its checks while the fault was in place.
 fn noticed(evidence: &Evidence, own: &Armed<'_>, meant: impl Fn(&InstanceId) -> bool) -> u64 {
+    failed_checks(evidence, own).map(|s| &s.of).filter(|of| meant(of)).collect::<BTreeSet<_>>().len() as u64
+}
+
+/// What callers' proxies told of instances that they found unhealthy by their checks while the fault was in place.
+fn failed_checks<'a>(evidence: &'a Evidence, own: &'a Armed<'_>) -> impl Iterator<Item = &'a StateRecord> {
     let error = Duration::from_nanos(evidence.observed.health.clock_error);
     let begun = evidence.observed.states.iter().filter(|s| s.what == Condition::Unhealthy && s.begins);
-    let meanwhile = begun.filter(|s| own.windows.possibly_at(s.at, error) && meant(&s.of));
-    meanwhile.map(|s| &s.of).collect::<BTreeSet<_>>().len() as u64
+    begun.filter(move |s| own.windows.possibly_at(s.at, error))
 }
 
 /// Lines with FI or DI, and how many of them no fault of the plan can have caused though it draws none at all: those of

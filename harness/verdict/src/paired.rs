@@ -12,9 +12,9 @@
 
 mod sides;
 
-use crate::ruling::{Case, Ruling, Standing};
+use crate::ruling::{Case, Ruling, Standing, statistical};
 use sides::{Call, Sides, sides};
-use squall_model::{Calls, Compared, Margin, Measured, Reference, Verdict, Why};
+use squall_model::{Calls, Compared, Margin, Measured, Reference, Verdict};
 use squall_stats::{
     paired::{Arm, Block, MarginError, PairedDesign, PairedTest, matched},
     plan::{Arms, pairs_to_decide},
@@ -40,28 +40,12 @@ pub(crate) fn rule(case: Case<'_>, calls: &Calls, reference: Reference, margin: 
     }
     let (success, latency) = halves(&design, &sides, margin);
     let with = together(&success, latency.as_ref());
-    let decision = match sides.any_crosses() {
-        false => Some(with),
-        true => {
-            let (success, latency) = halves(&design, &sides.without_crossing(), margin);
-            match (with, together(&success, latency.as_ref())) {
-                (one, other) if one == other => Some(one),
-                (Decision::Undecided, _) | (_, Decision::Undecided) => Some(Decision::Undecided),
-                _ => None,
-            }
-        }
-    };
-    let verdict = match decision {
-        Some(Decision::Holds) => Verdict::Holds,
-        Some(Decision::Violated) => Verdict::Violated,
-        Some(Decision::Undecided) => {
-            Verdict::Inconclusive(Why::Undecided { needed: needed(case, &sides, &success, latency.as_ref()) })
-        }
-        Some(Decision::Contradicted) => Verdict::Inconclusive(Why::Books(
-            "the pairs had no common difference: both sides of the margin were excluded in turn".into(),
-        )),
-        None => Verdict::Inconclusive(Why::Border),
-    };
+    let without = sides.any_crosses().then(|| {
+        let (success, latency) = halves(&design, &sides.without_crossing(), margin);
+        together(&success, latency.as_ref())
+    });
+    let contradiction = "the pairs had no common difference: both sides of the margin were excluded in turn";
+    let verdict = statistical(with, without, || needed(case, &sides, &success, latency.as_ref()), contradiction);
     let standing = match verdict {
         Verdict::Holds | Verdict::Violated => Standing::Final,
         _ => Standing::Open,

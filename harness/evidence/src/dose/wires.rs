@@ -8,11 +8,11 @@ mod leak;
 pub(crate) use leak::unowned_damages;
 pub(super) use leak::{WireLeak, wire_leak_of, wire_leaks};
 
-use super::{ERROR, draw::Armed};
+use super::{ERROR, draw::Armed, failed_checks};
 use crate::{Evidence, Flags, TryView, select::known, targets};
 use squall_model::{
-    Condition, Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Place, Plan, Stamp, Topology, Wire, WireEnd,
-    WireRecord, Wires, burst,
+    Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Place, Plan, Stamp, Topology, Wire, WireEnd, WireRecord,
+    Wires, burst,
 };
 use squall_stats::{bounds, share::Look};
 use std::{collections::BTreeMap, time::Duration};
@@ -91,10 +91,7 @@ impl<'a> Wired<'a> {
             let meanwhile = sent.filter(|t| own.windows.surely_at(t.began(), error));
             tries.extend(meanwhile.filter_map(|t| Some((meant(&story.caller, t.instance()?)?, t))));
         }
-        let noticed = evidence.observed.states.iter().any(|s| {
-            let found = s.what == Condition::Unhealthy && s.begins && own.windows.possibly_at(s.at, error);
-            found && meant(&s.by, &s.of).is_some()
-        });
+        let noticed = failed_checks(evidence, own).any(|s| meant(&s.by, &s.of).is_some());
         let connections = evidence.observed.wires.iter().filter(|r| means(&plan.topology, of, &r.wire)).collect();
         Wired { damage, own, error, connections, tries, noticed }
     }

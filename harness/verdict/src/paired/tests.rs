@@ -6,7 +6,7 @@ use crate::{
 };
 use proptest::prelude::*;
 use squall_evidence::testing::{Hop, Scene, blocked, claiming, faulty, plan, span, touch};
-use squall_model::{Act, AnswerCode, ClaimKind, FaultId, Fraction, Level, Touch, Which};
+use squall_model::{Act, AnswerCode, ClaimKind, FaultId, Fraction, Level, Touch, Which, Why};
 
 const ABORT: Touch = Touch::Abort(AnswerCode::Status(503));
 
