@@ -7,6 +7,8 @@
 mod behaviour;
 mod claim;
 mod code;
+mod discord;
+mod dose;
 mod event;
 mod fault;
 mod name;
@@ -30,6 +32,8 @@ pub use claim::{
     Quantity, SeenBy, ShareBound, Shedder, State, Unit,
 };
 pub use code::{AnswerCode, GrpcStatus};
+pub use discord::{Discord, Foreign, Lost, Restart, Source, Witness};
+pub use dose::{Dose, DoseCount, DoseLeak, DosePart, Meant};
 pub use event::{
     Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Judged, Progress, Queued, RunEvent,
     RunOf, RunStarted, Totals,
@@ -54,5 +58,5 @@ pub use stamp::Stamp;
 pub use timeline::{Act, Arrivals, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
 pub use topology::{Instance, Protocol, Service, Topology};
 pub use vary::{controls, vary};
-pub use verdict::{Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
+pub use verdict::{Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
 pub use wire::{Damage, Wire, Wires};
