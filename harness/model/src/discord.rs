@@ -1,6 +1,6 @@
 //! Why observers disagree: what all the laws that are broken come to together, classified by evidence.
 
-use crate::{DoseLeak, DosePart, InstanceId, Side, duration};
+use crate::{Dose, DoseLeak, DosePart, InstanceId, Side, duration};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{fmt, time::Duration};
 
@@ -255,7 +255,8 @@ fn foreign(
 }
 
 fn partial(f: &mut fmt::Formatter<'_>, parts: &[DosePart]) -> fmt::Result {
-    let (good, bad): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part.is_as_meant());
+    let (good, other): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part.is_as_meant());
+    let bad: Vec<_> = other.into_iter().filter(|part| part.dose != Dose::Confirmed).collect();
     listed(f, &bad, |part| format!("{} at {} ({} of {})", part.dose.word(), part.at, part.touched, part.of))?;
     if !good.is_empty() {
         f.write_str(", as meant at ")?;

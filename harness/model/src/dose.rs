@@ -100,18 +100,18 @@ impl DoseCount {
         DoseCount { meant: Some(meant), ..self }
     }
 
-    /// Is it weaker at some of its proxies or instances, and not at others?
+    /// Is it weaker at some of its proxies or instances, and seen not to be at others?
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        self.parts.iter().any(DosePart::is_short) && self.parts.iter().any(|part| !part.is_short())
+        self.parts.iter().any(DosePart::is_short) && self.parts.iter().any(|part| !part.is_short() && part.touched > 0)
     }
 }
 
 impl DosePart {
-    /// It was there what it was meant to be.
+    /// It was there what it was meant to be, and that was seen: where it had hardly anything to touch, nothing is.
     #[must_use]
     pub fn is_as_meant(&self) -> bool {
-        self.dose == Dose::Confirmed
+        self.dose == Dose::Confirmed && self.touched > 0
     }
 
     /// It was less there than it was meant to be.

@@ -11,6 +11,7 @@ mod discord;
 mod dose;
 mod event;
 mod fault;
+mod hang;
 mod name;
 mod origin;
 mod place;

@@ -5,6 +5,7 @@
 
 mod absence;
 mod block;
+mod dose;
 mod junit;
 mod matrix;
 mod record;

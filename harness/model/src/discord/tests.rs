@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Dose, Edge, FaultId, Verdict, Why};
+use crate::{Edge, FaultId, Verdict, Why};
 
 fn reviews(number: u32) -> InstanceId {
     InstanceId { service: "reviews".into(), number }
