@@ -74,7 +74,8 @@ fn whole(touched: u64, of: u64) -> Dose {
 
 /// What a fault was at each of several instances, each of which must be touched as a whole: touched, of how many.
 fn parts_of<'a>(all: impl IntoIterator<Item = (&'a InstanceId, (u64, u64))>) -> Vec<DosePart> {
-    let part = |(at, (touched, of)): (&InstanceId, _)| DosePart { at: at.clone(), dose: whole(touched, of), touched, of };
+    let part =
+        |(at, (touched, of)): (&InstanceId, _)| DosePart { at: at.clone(), dose: whole(touched, of), touched, of };
     all.into_iter().map(part).collect()
 }
 

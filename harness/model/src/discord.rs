@@ -233,13 +233,7 @@ impl Witness {
     }
 }
 
-fn foreign(
-    f: &mut fmt::Formatter<'_>,
-    what: Foreign,
-    at: Option<&InstanceId>,
-    extra: u64,
-    of: u64,
-) -> fmt::Result {
+fn foreign(f: &mut fmt::Formatter<'_>, what: Foreign, at: Option<&InstanceId>, extra: u64, of: u64) -> fmt::Result {
     let whose = at.map(|at| format!(" of the proxy of {at}")).unwrap_or_default();
     match what {
         Foreign::Requests(side) => {
@@ -250,7 +244,9 @@ fn foreign(
             let whose = at.map(|at| format!(" of {at}")).unwrap_or_default();
             write!(f, "{extra} of {of} ledger lines{whose} carry ids of ours and belong to no call")
         }
-        Foreign::Records(source) => write!(f, "{extra} of {of} {source}{whose} carry ids of ours and belong to no call"),
+        Foreign::Records(source) => {
+            write!(f, "{extra} of {of} {source}{whose} carry ids of ours and belong to no call")
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Calls that hang together: what becomes of one is decided with what becomes of others.
 
-use crate::{Balancer, Calls, FaultKind, HashKey, Members, Outcome, Plan, PolicyKind, ServiceName, Target, Which, Wires};
+use crate::{
+    Balancer, Calls, FaultKind, HashKey, Members, Outcome, Plan, PolicyKind, ServiceName, Target, Which, Wires,
+};
 
 impl Plan {
     /// What the way of these calls is drawn by, where that decides whether they do this: all calls with the same key are one

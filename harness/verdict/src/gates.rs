@@ -3,8 +3,8 @@
 
 use squall_evidence::{Evidence, discords, doses};
 use squall_model::{
-    Bound, Claim, ClaimKind, Condition, Discord, Dose, DoseCount, Happening, Outcome, Plan, Quantity, ShareBound, Verdict,
-    Why,
+    Bound, Claim, ClaimKind, Condition, Discord, Dose, DoseCount, Happening, Outcome, Plan, Quantity, ShareBound,
+    Verdict, Why,
 };
 
 /// What stands between a ruling and a verdict.

@@ -58,14 +58,13 @@ fn trap_18_a_broken_split_does_not_pass_by_being_run_until_it_does() {
         (share - 0.7).abs() <= 0.05
     };
     assert!((0..10).any(passes_once), "the practice passes it");
-    let goes: Vec<Verdict> =
-        (0..10).map(|seed| verdict(&split(500, 0.64, seed), between(67, 73, reach(1)))).collect();
+    let goes: Vec<Verdict> = (0..10).map(|seed| verdict(&split(500, 0.64, seed), between(67, 73, reach(1)))).collect();
     assert!(goes.iter().all(|v| is_undecided(v) || *v == Verdict::Violated), "{goes:?}");
     assert_eq!(verdict(&split(20_000, 0.64, 1), between(67, 73, reach(1))), Verdict::Violated);
     assert_eq!(verdict(&split(12_000, 0.70, 1), between(67, 73, reach(1))), Verdict::Holds);
 }
 
-/// 50 users with 40 calls each; the first so many are led to instance 3, the others to instance 1, by hash or by accident.
+/// 50 users with 40 calls each; so many are led to instance 3, the others to instance 1, by hash or by accident.
 fn users(led: u64, sticky: bool) -> Scene {
     let mut plan = plan();
     plan.timeline.stages[0].lines[0].users = Some(50);
@@ -74,7 +73,8 @@ fn users(led: u64, sticky: bool) -> Scene {
         plan.policies.push(Policy { id: PolicyId(0), says, own: true });
     }
     let mut scene = Scene::new(plan);
-    scene.calls(0, 1, 2_000, |n| [Hop::Ok(if n % 50 < led { 3 } else { 1 })]);
+    // In an order that has nothing to do with where they are led.
+    scene.calls(0, 1, 2_000, |n| [Hop::Ok(if n % 50 * 17 % 50 < led { 3 } else { 1 })]);
     scene.seen.calls.iter_mut().for_each(|call| call.user = 1 + (call.seq % 50) as u32);
     scene
 }
@@ -102,7 +102,10 @@ fn trap_19_only_what_the_way_decides_hangs_together() {
     let mut scene = users(5, true);
     let ninety = |scene: &Scene| {
         let bound = ShareBound::AtLeast(Fraction::percent(90));
-        finding(scene, ClaimKind::Share { of: units(Unit::Call, Which::Service), outcome: Outcome::Succeed(None), bound })
+        finding(
+            scene,
+            ClaimKind::Share { of: units(Unit::Call, Which::Service), outcome: Outcome::Succeed(None), bound },
+        )
     };
     assert!(matches!(ninety(&scene).measured, Measured::Share { .. }));
     let broken = touch(Level::Tries, 100, Which::Instance(3), Touch::Delay(Duration::from_millis(1)));
@@ -195,9 +198,9 @@ fn trap_22_a_fault_that_is_silently_suppressed_proves_nothing() {
 
 #[test]
 fn trap_a_burst_of_failures_is_one_draw() {
-    // Four calls fail at one kill, 996 succeed: as a share of calls that is an impossible thing, as an event it is one.
+    // Eight calls fail at one kill, 992 succeed: as a share of calls that is an impossible thing, as an event it is one.
     let mut scene = Scene::new(plan());
-    scene.calls(0, 1, 1_000, |n| if n < 4 { [Hop::Status(1, 503)] } else { [Hop::Ok(1)] });
+    scene.calls(0, 1, 1_000, |n| if n < 8 { [Hop::Status(1, 503)] } else { [Hop::Ok(1)] });
     let share = ClaimKind::Share {
         of: calls(Phase::Whole),
         outcome: Outcome::Succeed(None),

@@ -52,7 +52,8 @@ impl<'a> Counted<'a> {
 
     pub(super) fn balances(&self, evidence: &Evidence) -> Vec<Balance> {
         let sent = self.sent(evidence);
-        let mut all: Vec<Balance> = [Side::Outbound, Side::Inbound].iter().filter_map(|s| self.requests(evidence, *s)).collect();
+        let mut all: Vec<Balance> =
+            [Side::Outbound, Side::Inbound].iter().filter_map(|s| self.requests(evidence, *s)).collect();
         all.extend(self.served(evidence));
         for (service, sent) in &sent {
             let total = self.rise(service, &["upstream_rq_total"]);
@@ -94,7 +95,8 @@ impl<'a> Counted<'a> {
             Side::Outbound => (LawId::CallsCounted, Checks::default()),
             Side::Inbound => (LawId::ArrivalsCounted, self.checks(evidence)?),
         };
-        let unlogged = if self.was_killed(evidence) { self.unlogged(evidence, side) } else { self.broken_off(evidence, side) };
+        let unlogged =
+            if self.was_killed(evidence) { self.unlogged(evidence, side) } else { self.broken_off(evidence, side) };
         let slack = Slack {
             fewer: self.uncounted(evidence, lines + checks.all).max(checks.at_the_ends),
             more: unlogged + checks.at_the_ends,
@@ -108,18 +110,26 @@ impl<'a> Counted<'a> {
         let lines = evidence.observed.ledger.iter().filter(own).count() as u64;
         let checks = self.checks(evidence)?;
         // Passed on, and perhaps not read, or given up before an answer: the ledger need not have it.
-        let passed_on = |line: &AccessRecord| line.status == 0 || Flags(&line.flags).has_any(&["DC", "UC", "UT", "UF", "UPE", "UR"]);
+        let passed_on = |line: &AccessRecord| {
+            line.status == 0 || Flags(&line.flags).has_any(&["DC", "UC", "UT", "UF", "UPE", "UR"])
+        };
         let unserved = |t: &TryView<'_>| {
             let lost = || evidence.may_be_lost(t, Process::Workload);
             let here = t.served.is_none() && t.instance() == Some(self.proxy);
             self.may_have_had(t) || (here && t.arrived.is_some_and(|line| passed_on(line) || lost()))
         };
-        let more = evidence.stories.iter().map(|story| evidence.tries(story).filter(unserved).count() as u64).sum::<u64>();
+        let more =
+            evidence.stories.iter().map(|story| evidence.tries(story).filter(unserved).count() as u64).sum::<u64>();
         let slack = Slack {
             fewer: self.uncounted(evidence, lines + checks.all).max(checks.at_the_ends),
             more: more + checks.at_the_ends,
         };
-        Some(self.balance(LawId::ServedCounted, lines + checks.all, self.counter("cluster.local.upstream_rq_total"), slack))
+        Some(self.balance(
+            LawId::ServedCounted,
+            lines + checks.all,
+            self.counter("cluster.local.upstream_rq_total"),
+            slack,
+        ))
     }
 
     /// Health checks of this instance. `None` where callers' proxies counted some and nobody read a line of them: a recording
@@ -140,12 +150,10 @@ impl<'a> Counted<'a> {
     fn broken_off(&self, evidence: &Evidence, side: Side) -> u64 {
         let gave_up = |s: &CallStory| matches!(s.end, ClientEnd::Reset | ClientEnd::Deadline | ClientEnd::Unfinished);
         let without_line = |story: &CallStory| match side {
-            Side::Outbound => {
-                u64::from(story.caller == *self.proxy && story.access.is_none() && gave_up(story) && story.tries.is_empty())
-            }
-            Side::Inbound => {
-                evidence.tries(story).filter(|t| self.may_have_had(t)).count() as u64
-            }
+            Side::Outbound => u64::from(
+                story.caller == *self.proxy && story.access.is_none() && gave_up(story) && story.tries.is_empty(),
+            ),
+            Side::Inbound => evidence.tries(story).filter(|t| self.may_have_had(t)).count() as u64,
         };
         evidence.stories.iter().map(without_line).sum()
     }

@@ -73,9 +73,15 @@ impl<'a> Asked<'a> {
                 (Witness::Ledger, any(|t| t.served.is_some())),
             ])
         };
-        tell(self.due(LawId::CallLogged, Source::CallersLog, Some(&story.caller), 0, story.intended, || {
-            state(story.access.is_some(), never_arrived)
-        }, known_to));
+        tell(self.due(
+            LawId::CallLogged,
+            Source::CallersLog,
+            Some(&story.caller),
+            0,
+            story.intended,
+            || state(story.access.is_some(), never_arrived),
+            known_to,
+        ));
     }
 
     /// A line of the upstream log for each try that the line at the caller's proxy counts, and no more.

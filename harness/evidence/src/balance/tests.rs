@@ -1,12 +1,12 @@
 use super::*;
 use crate::{
     Observed, join,
-    testing::{Hop, PREFIX, Scene, recount, at, faulty, plan, reviews, span, target, touch, web},
+    testing::{Hop, PREFIX, Scene, at, faulty, plan, recount, reviews, span, target, touch, web},
 };
 use proptest::prelude::*;
 use squall_model::{
-    Act, AnswerCode, ClientEnd, CounterRecord, Down, FaultId, FaultKind, LedgerRecord, Level, Members, Part, Side, Touch, When,
-    Which,
+    Act, AnswerCode, ClientEnd, CounterRecord, Down, FaultId, FaultKind, LedgerRecord, Level, Members, Part, Side,
+    Touch, When, Which,
 };
 
 /// A bit of everything: retries, aborts, a refused connection, time-outs, calls shed by the breaker.
@@ -287,7 +287,11 @@ fn what_a_paused_proxy_writes_late_is_believed() {
         late(seen);
         seen.access.retain(|l| l.flags != "DC");
     };
-    assert_eq!(broken(&scene, without_lines), [(LawId::ServedLogged, -5), (LawId::ArrivalsCounted, 10)], "whom the workload saw its proxy saw");
+    assert_eq!(
+        broken(&scene, without_lines),
+        [(LawId::ServedLogged, -5), (LawId::ArrivalsCounted, 10)],
+        "whom the workload saw its proxy saw"
+    );
 }
 
 #[test]

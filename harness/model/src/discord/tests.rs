@@ -18,12 +18,7 @@ fn each_cause_reads_as_a_sentence() {
         lost(Source::CalleesLog, 31, None, &[Witness::Counters, Witness::Ledger]),
         lost(Source::Ledger, 1, Some(1_250_000_000), &[Witness::CalleesLog]),
         lost(Source::UpstreamLog, 2, Some(0), &[Witness::Counters, Witness::CallersLog, Witness::CalleesLog]),
-        Discord::ForeignTraffic {
-            what: Foreign::Requests(Side::Inbound),
-            at: Some(reviews(1)),
-            extra: 14,
-            of: 626,
-        },
+        Discord::ForeignTraffic { what: Foreign::Requests(Side::Inbound), at: Some(reviews(1)), extra: 14, of: 626 },
         Discord::ForeignTraffic { what: Foreign::Records(Source::Ledger), at: Some(reviews(1)), extra: 1, of: 9 },
         Discord::ProxyRestarted { at: reviews(1), by: Restart::CountersWentBack, short: 200 },
         Discord::ProxyRestarted { at: reviews(1), by: Restart::Unasked("was killed by SIGKILL".into()), short: 3 },
@@ -59,10 +54,7 @@ fn causes_are_read_as_they_were_written() {
 fn a_recording_that_knew_no_causes_is_read() {
     let old = r#"{"inconclusive":{"books":"420 answers passed on by callees' proxies, 419 in a ledger"}}"#;
     let Verdict::Inconclusive(why) = serde_json::from_str(old).unwrap() else { panic!("{old}") };
-    assert_eq!(
-        why.to_string(),
-        "the books do not balance: 420 answers passed on by callees' proxies, 419 in a ledger"
-    );
+    assert_eq!(why.to_string(), "the books do not balance: 420 answers passed on by callees' proxies, 419 in a ledger");
     let old = r#"{"inconclusive":{"dose":{"fault":0,"dose":"weaker"}}}"#;
     let Verdict::Inconclusive(why) = serde_json::from_str(old).unwrap() else { panic!("{old}") };
     assert_eq!(why, Why::Dose { fault: FaultId(0), dose: Dose::Weaker, discord: None });

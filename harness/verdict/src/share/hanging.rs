@@ -35,7 +35,8 @@ pub(super) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: Share
     // A key is known only when all of its calls are.
     let is_decided = matches!(verdict, Verdict::Holds | Verdict::Violated);
     let standing = if is_decided && case.evidence.is_complete() { Standing::Final } else { Standing::Open };
-    let measured = if case.evidence.is_complete() { measured(case, &test, &groups, &verdict) } else { Measured::Nothing };
+    let measured =
+        if case.evidence.is_complete() { measured(case, &test, &groups, &verdict) } else { Measured::Nothing };
     Ruling { measured, verdict, standing, offenders: groups.iter().map(|group| group.story).collect() }
 }
 
@@ -47,9 +48,11 @@ fn run(design: &Design, shares: impl Iterator<Item = f64>) -> MeanTest {
 }
 
 fn measured(case: Case<'_>, test: &MeanTest, groups: &[Group], verdict: &Verdict) -> Measured {
-    let looks: Vec<_> = groups.iter().map(|group| group.all.look()).collect();
-    let (hits, n) = looks.iter().fold((0, 0), |(hits, n), look| (hits + look.hits, n + look.n));
     let bounds = test.interval();
+    // The numbers at the first crossing, as of any share.
+    let decisive = groups.iter().take(usize::try_from(bounds.n).unwrap_or(usize::MAX));
+    let looks: Vec<_> = decisive.map(|group| group.all.look()).collect();
+    let (hits, n) = looks.iter().fold((0, 0), |(hits, n), look| (hits + look.hits, n + look.n));
     let (low, high, alpha) = match verdict {
         Verdict::Violated => (bounds.sure.low, bounds.sure.high, case.settings.alpha),
         _ => {

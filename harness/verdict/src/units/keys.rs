@@ -70,12 +70,7 @@ pub(crate) fn groups(case: Case<'_>, of: &Population, what: &Outcome, by: &HashK
     groups
 }
 
-fn key<'a>(
-    plan: &'a Plan,
-    lines: &BTreeMap<u16, User<'a>>,
-    story: &'a CallStory,
-    by: &HashKey,
-) -> Option<Key<'a>> {
+fn key<'a>(plan: &'a Plan, lines: &BTreeMap<u16, User<'a>>, story: &'a CallStory, by: &HashKey) -> Option<Key<'a>> {
     match by {
         HashKey::Header(name) if name != "x-squall-user" => {
             let line = plan.lines().find(|line| Some(line.number) == story.line)?;

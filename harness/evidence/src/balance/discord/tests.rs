@@ -68,7 +68,9 @@ fn lost_lines_are_told_by_source_and_proxy_with_who_has_them() {
         told(&scene, |seen| seen.access.retain(every(20, of_callee))),
         told(&scene, |seen| seen.access.retain(every(20, |l: &AccessRecord| l.side == Side::Outbound))),
         told(&scene, |seen| seen.tries.retain(every(20, |_| true))),
-        told(&scene, |seen| seen.ledger.retain(every(20, |(id, l): &(InstanceId, LedgerRecord)| *id == reviews(1) && l.status == 200))),
+        told(&scene, |seen| {
+            seen.ledger.retain(every(20, |(id, l): &(InstanceId, LedgerRecord)| *id == reviews(1) && l.status == 200))
+        }),
     ];
     insta::assert_snapshot!(texts.join("\n"), @"
     lost telemetry: 9 of 186 access-log lines of the proxy of reviews-2 are missing (its counters have them)
@@ -154,8 +156,13 @@ fn somebody_else_is_seen_by_counters_and_by_ids() {
         seen.ledger.push((reviews(3), line));
         seen.access.push(other);
     };
-    let texts =
-        [told(&scene, inbound), told(&scene, outbound), told(&scene, again), told(&scene, numbered), told(&scene, unsent)];
+    let texts = [
+        told(&scene, inbound),
+        told(&scene, outbound),
+        told(&scene, again),
+        told(&scene, numbered),
+        told(&scene, unsent),
+    ];
     insta::assert_snapshot!(texts.join("\n"), @"
     foreign traffic: 14 of 201 requests at the inbound listener of the proxy of reviews-1 are none of ours
     foreign traffic: 3 of 403 requests at the outbound listener of the proxy of web-1 are none of ours

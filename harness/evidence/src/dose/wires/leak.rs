@@ -2,7 +2,9 @@
 
 use super::{super::draw::Armed, means};
 use crate::{Evidence, targets};
-use squall_model::{Calls, Damage, Edge, FaultKind, Fraction, Hurt, InstanceId, Plan, Topology, Wire, WireEnd, WireRecord};
+use squall_model::{
+    Calls, Damage, Edge, FaultKind, Fraction, Hurt, InstanceId, Plan, Topology, Wire, WireEnd, WireRecord,
+};
 use std::time::Duration;
 
 /// A damage where no fault of the plan meant it.
@@ -18,7 +20,10 @@ pub(in super::super) fn wire_leaks(plan: &Plan, evidence: &Evidence, armed: &[Ar
     let foreign = |r: &WireRecord, hurt: &Hurt| !armed.iter().any(|a| owns(plan, a, &r.wire, hurt));
     let edge = |wire: &Wire| Edge { from: wire.from.service.clone(), to: wire.to.service.clone() };
     let leaks = evidence.observed.wires.iter().flat_map(|r| r.hurt.iter().map(move |hurt| (r, hurt)));
-    leaks.filter(|(r, h)| foreign(r, h)).map(|(r, h)| WireLeak { by: h.by, edge: edge(&r.wire), at: r.wire.to.clone() }).collect()
+    leaks
+        .filter(|(r, h)| foreign(r, h))
+        .map(|(r, h)| WireLeak { by: h.by, edge: edge(&r.wire), at: r.wire.to.clone() })
+        .collect()
 }
 
 /// The leaks that this fault has to answer for: of its own damage; where no fault does that damage, all.
