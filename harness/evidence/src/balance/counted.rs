@@ -118,18 +118,11 @@ impl<'a> Counted<'a> {
             let here = t.served.is_none() && t.instance() == Some(self.proxy);
             self.may_have_had(t) || (here && t.arrived.is_some_and(|line| passed_on(line) || lost()))
         };
-        let more =
-            evidence.stories.iter().map(|story| evidence.tries(story).filter(unserved).count() as u64).sum::<u64>();
-        let slack = Slack {
-            fewer: self.uncounted(evidence, lines + checks.all).max(checks.at_the_ends),
-            more: more + checks.at_the_ends,
-        };
-        Some(self.balance(
-            LawId::ServedCounted,
-            lines + checks.all,
-            self.counter("cluster.local.upstream_rq_total"),
-            slack,
-        ))
+        let unserved: usize = evidence.stories.iter().map(|story| evidence.tries(story).filter(unserved).count()).sum();
+        // A check comes to the workload, too, unless that is dead.
+        let slack =
+            Slack { fewer: self.uncounted(evidence, lines), more: unserved as u64 + checks.all + checks.at_the_ends };
+        Some(self.balance(LawId::ServedCounted, lines, self.counter("cluster.local.upstream_rq_total"), slack))
     }
 
     /// Health checks of this instance. `None` where callers' proxies counted some and nobody read a line of them: a recording

@@ -277,13 +277,13 @@ fn trap_19_users_that_stick_must_be_enough_to_decide() {
             "Given calls to \"reviews\" stay on one instance by user\nWhen \"web\" makes 2000 calls per second to \"reviews\"{users} for 4 seconds\nThen between 23% and 43% of the calls reach instance 1 of \"reviews\"\nAnd each user reaches only one instance of \"reviews\""
         ))
     };
-    insta::assert_snapshot!(told(&text(" as 50 users")), @"
+    insta::assert_snapshot!(told(&text(" as 50 users")), @r#"
     error[undecided]: 50 users hardly ever show this
       --> t.feature:8:10
     8 |     Then between 23% and 43% of the calls reach instance 1 of "reviews"
       |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ even from the middle of this range
       = ask for 1,100 users
-    ");
+    "#);
     assert_eq!(codes(&text(" as 1500 users")), [""; 0]);
 }
 

@@ -69,7 +69,7 @@ fn lost_lines_are_told_by_source_and_proxy_with_who_has_them() {
         told(&scene, |seen| seen.access.retain(every(20, |l: &AccessRecord| l.side == Side::Outbound))),
         told(&scene, |seen| seen.tries.retain(every(20, |_| true))),
         told(&scene, |seen| {
-            seen.ledger.retain(every(20, |(id, l): &(InstanceId, LedgerRecord)| *id == reviews(1) && l.status == 200))
+            seen.ledger.retain(every(20, |(id, l): &(InstanceId, LedgerRecord)| *id == reviews(1) && l.status == 200));
         }),
     ];
     insta::assert_snapshot!(texts.join("\n"), @"
@@ -260,6 +260,8 @@ fn checks_are_nobodys_traffic() {
     };
     assert_eq!([with(40), with(41), with(38)], [const { Vec::new() }; 3], "one may be on its way at the ends");
     assert!(matches!(with(60).as_slice(), [Discord::ForeignTraffic { .. }]), "{:?}", with(60));
+    let dead = causes(&scene, |seen| counter(seen, &reviews(1), "http.in.downstream_rq_total", 40));
+    assert_eq!(dead, [], "behind the proxy nobody was there to be asked");
 }
 
 #[test]
