@@ -14,7 +14,7 @@ mod sides;
 
 use crate::ruling::{Case, Ruling, Standing};
 use sides::{Call, Sides, sides};
-use squall_model::{Calls, Compared, Margin, Measured, Reference, Verdict, Why};
+use squall_model::{Calls, Compared, Discord, Margin, Measured, Reference, Verdict, Why};
 use squall_stats::{
     paired::{Arm, Block, MarginError, PairedDesign, PairedTest, matched},
     plan::{Arms, pairs_to_decide},
@@ -57,9 +57,9 @@ pub(crate) fn rule(case: Case<'_>, calls: &Calls, reference: Reference, margin: 
         Some(Decision::Undecided) => {
             Verdict::Inconclusive(Why::Undecided { needed: needed(case, &sides, &success, latency.as_ref()) })
         }
-        Some(Decision::Contradicted) => Verdict::Inconclusive(Why::Books(
+        Some(Decision::Contradicted) => Verdict::Inconclusive(Why::Books(vec![Discord::Unexplained(
             "the pairs had no common difference: both sides of the margin were excluded in turn".into(),
-        )),
+        )])),
         None => Verdict::Inconclusive(Why::Border),
     };
     let standing = match verdict {

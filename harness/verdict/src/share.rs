@@ -2,13 +2,17 @@
 //!
 //! The test is `squall_stats`' likelihood-ratio martingale, fed in order of intended start, up to the oldest unresolved unit:
 //! in order of completion fast answers would come first, and slow failures never get in before the stop.
+//!
+//! Calls that hang together (a user's, where users stick) are no units: `hanging` tests the mean over what they hang on.
+
+mod hanging;
 
 use crate::{
     every::unobserved,
     ruling::{Case, Ruling, Standing},
     units::{Sample, samples},
 };
-use squall_model::{Measured, Outcome, Population, ShareBound, Unit, Verdict, Why};
+use squall_model::{Discord, Measured, Outcome, Population, ShareBound, Unit, Verdict, Why};
 use squall_stats::{
     bounds::anytime,
     plan::calls_to_decide,
@@ -16,13 +20,13 @@ use squall_stats::{
 };
 
 pub(crate) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: ShareBound) -> Ruling {
+    if let Some(key) = case.plan.drawn_by(&of.calls, what).filter(|_| of.unit == Unit::Call) {
+        return hanging::rule(case, of, what, bound, &key);
+    }
     let Some(samples) = samples(case, of, what) else { return unobserved() };
     let design = match design(case, bound) {
         Ok(design) => design,
-        Err(error) => {
-            let verdict = Verdict::Error(format!("the claim cannot be tested: {error}"));
-            return Ruling { verdict, measured: Measured::Nothing, standing: Standing::Final, offenders: Vec::new() };
-        }
+        Err(error) => return untestable(&error),
     };
     if samples.all.is_empty() {
         return Ruling::empty();
@@ -34,26 +38,41 @@ pub(crate) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: Share
         false => Some(test.decision()),
         true => {
             let without = run(case, &design, samples.all.iter().filter(|s| !s.crossing));
-            match (test.decision(), without.decision()) {
-                (one, other) if one == other => Some(one),
-                (Decision::Undecided, _) | (_, Decision::Undecided) => Some(Decision::Undecided),
-                _ => None,
-            }
+            alike(test.decision(), without.decision())
         }
     };
-    let verdict = match decision {
-        Some(Decision::Holds) => Verdict::Holds,
-        Some(Decision::Violated) => Verdict::Violated,
-        Some(Decision::Undecided) => Verdict::Inconclusive(Why::Undecided { needed: needed(case, &test) }),
-        Some(Decision::Contradicted) => Verdict::Inconclusive(Why::Books(
-            "the calls had no common chance: both sides of the bound were excluded in turn".into(),
-        )),
-        None => Verdict::Inconclusive(Why::Border),
-    };
+    let verdict = verdict(decision, || needed(case, &test));
     let is_decided = matches!(verdict, Verdict::Holds | Verdict::Violated);
     let standing = if is_decided && !under_way { Standing::Final } else { Standing::Open };
     let offenders = against(bound, &test, &samples.all);
     Ruling { measured: measured(case, &test, &verdict), verdict, standing, offenders }
+}
+
+/// What a test came to; `None`: it hangs on what crosses the border of the phase.
+fn verdict(decision: Option<Decision>, needed: impl FnOnce() -> Option<u64>) -> Verdict {
+    match decision {
+        Some(Decision::Holds) => Verdict::Holds,
+        Some(Decision::Violated) => Verdict::Violated,
+        Some(Decision::Undecided) => Verdict::Inconclusive(Why::Undecided { needed: needed() }),
+        Some(Decision::Contradicted) => Verdict::Inconclusive(Why::Books(vec![Discord::Unexplained(
+            "the calls had no common chance: both sides of the bound were excluded in turn".into(),
+        )])),
+        None => Verdict::Inconclusive(Why::Border),
+    }
+}
+
+/// With and without what crosses the border it must come out alike; open where either is.
+fn alike(whole: Decision, without: Decision) -> Option<Decision> {
+    match (whole, without) {
+        (one, other) if one == other => Some(one),
+        (Decision::Undecided, _) | (_, Decision::Undecided) => Some(Decision::Undecided),
+        _ => None,
+    }
+}
+
+fn untestable(error: &DesignError) -> Ruling {
+    let verdict = Verdict::Error(format!("the claim cannot be tested: {error}"));
+    Ruling { verdict, measured: Measured::Nothing, standing: Standing::Final, offenders: Vec::new() }
 }
 
 fn design(case: Case<'_>, bound: ShareBound) -> Result<Design, DesignError> {
