@@ -44,7 +44,7 @@ pub(crate) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: Share
     let verdict = verdict(decision, || needed(case, &test));
     let is_decided = matches!(verdict, Verdict::Holds | Verdict::Violated);
     let standing = if is_decided && !under_way { Standing::Final } else { Standing::Open };
-    let offenders = against(bound, &test, &samples.all);
+    let offenders = against(bound, &samples.all);
     Ruling { measured: measured(case, &test, &verdict), verdict, standing, offenders }
 }
 
@@ -117,8 +117,9 @@ fn measured(case: Case<'_>, test: &ShareTest, verdict: &Verdict) -> Measured {
     Measured::Share { hits: seen.hits, n: seen.n, low, high, alpha }
 }
 
-fn against(bound: ShareBound, test: &ShareTest, samples: &[Sample]) -> Vec<usize> {
-    let offends = offends(bound, test.hits(), test.n());
+fn against(bound: ShareBound, samples: &[Sample]) -> Vec<usize> {
+    let hits = samples.iter().filter(|s| s.does).count() as u64;
+    let offends = offends(bound, hits, samples.len() as u64);
     samples.iter().filter(|s| s.does == offends).map(|s| s.story).collect()
 }
 

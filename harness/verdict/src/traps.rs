@@ -3,8 +3,8 @@
 use crate::testing::{calls, finding, units, verdict};
 use squall_evidence::testing::{Hop, Scene, calls_to, faulty, plan, target, touch};
 use squall_model::{
-    AnswerCode, Bound, ClaimKind, Dose, Fraction, HashKey, Level, Measured, Outcome, Per, Phase, Policy, PolicyId,
-    PolicyKind, Quantity, SeenBy, ShareBound, Stick, Touch, Unit, Verdict, When, Which, Why,
+    AnswerCode, Bound, ClaimKind, Dose, Exemplar, Fraction, HashKey, Level, Measured, Outcome, Per, Phase, Policy,
+    PolicyId, PolicyKind, Quantity, SeenBy, ShareBound, Stick, Touch, Unit, Verdict, When, Which, Why,
 };
 use squall_stats::{balance, share::Look};
 use std::time::Duration;
@@ -92,8 +92,12 @@ fn trap_19_users_that_stick_are_the_draws_and_their_calls_are_not() {
         assert_eq!((units, hits, n, effective), (50, led * 40, 2_000, Some(49)));
         assert!((mean - led as f64 / 50.0).abs() < 1e-9);
     }
-    // What no chance explains is seen all the same.
-    assert_eq!(verdict(&users(45, true), tenth()), Verdict::Violated);
+    // What no chance explains is seen all the same, and what is shown of it are calls that reached where too many did.
+    let found = finding(&users(45, true), tenth());
+    assert_eq!(found.verdict, Verdict::Violated);
+    let at = |shown: &Exemplar| shown.tries[0].instance.as_ref().map(|id| id.number);
+    assert!(found.exemplars.iter().all(|shown| at(shown) == Some(3)), "{:?}", found.exemplars);
+    assert!(!found.exemplars.is_empty());
 }
 
 #[test]

@@ -5,10 +5,10 @@
 //! ([`squall_stats::mean`]). The mean is over keys: where they make different numbers of calls, and that goes with the outcome,
 //! it is not the share of calls.
 
-use super::{alike, design, untestable, verdict};
+use super::{against, alike, design, untestable, verdict};
 use crate::{
     ruling::{Case, Ruling, Standing},
-    units::{Group, groups},
+    units::{Group, groups, samples},
 };
 use squall_model::{HashKey, Measured, Outcome, Population, ShareBound, Verdict};
 use squall_stats::{mean::MeanTest, sample::design_effect, share::Design};
@@ -37,7 +37,9 @@ pub(super) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: Share
     let standing = if is_decided && case.evidence.is_complete() { Standing::Final } else { Standing::Open };
     let measured =
         if case.evidence.is_complete() { measured(case, &test, &groups, &verdict) } else { Measured::Nothing };
-    Ruling { measured, verdict, standing, offenders: groups.iter().map(|group| group.story).collect() }
+    // What explains a red speaks of calls, whatever they hang on.
+    let offenders = samples(case, of, what).map_or_else(Vec::new, |samples| against(bound, &samples.all));
+    Ruling { measured, verdict, standing, offenders }
 }
 
 fn run(design: &Design, shares: impl Iterator<Item = f64>) -> MeanTest {
