@@ -179,6 +179,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         self.done("traffic");
 
         let last = self.stages.last().map_or(begin, |stage| stage.last_intended);
+        world.check_lives(self.engine.events, self.of);
         world.rest(last + lines::CLIENT_DEADLINE).await?;
         let late = world.end_faults().await?;
         watch.effects.extend(happened(self.stages.len().saturating_sub(1), &late));
@@ -287,6 +288,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
             ledger: gatherer.ledger,
             tells_states,
             states: gatherer.states,
+            checks: gatherer.checks.into_iter().collect(),
             wires: gatherer.wires,
             unreadable: gatherer.unreadable,
             effects: watch.effects,

@@ -21,6 +21,8 @@ pub struct Observed {
     pub tries: Vec<TryRecord>,
     /// Ledgers of all workloads, each line with its instance, in any order.
     pub ledger: Vec<(InstanceId, LedgerRecord)>,
+    /// Health checks that reached each instance, by the access log of its proxy.
+    pub checks: Vec<(InstanceId, u64)>,
     /// Counters of each life of each proxy; empty while a run is under way.
     pub counters: Vec<CounterRecord>,
     /// What took effect, and when. Standing faults too.

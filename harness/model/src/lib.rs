@@ -8,9 +8,12 @@ mod behaviour;
 mod claim;
 mod code;
 mod comparison;
+mod discord;
+mod dose;
 mod event;
 mod explanation;
 mod fault;
+mod hang;
 mod name;
 mod origin;
 mod place;
@@ -35,6 +38,8 @@ pub use claim::{
 };
 pub use code::{AnswerCode, GRPC_METHOD, GrpcStatus};
 pub use comparison::{Margin, Reference};
+pub use discord::{Discord, Foreign, Lost, Restart, Source, Witness};
+pub use dose::{Dose, DoseCount, DoseLeak, DosePart, Meant};
 pub use event::{
     Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, Judged, Progress, Queued,
     RunEvent, RunOf, RunStarted,
@@ -64,5 +69,5 @@ pub use timeline::{Act, Arrivals, Blocks, Cue, Effect, Shape, Stage, Timeline, T
 pub use topology::{Instance, Protocol, Service, Topology};
 pub use totals::Totals;
 pub use vary::{controls, vary};
-pub use verdict::{Compared, Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
+pub use verdict::{Compared, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
 pub use wire::{Damage, PACKET, Wire, Wires, burst};

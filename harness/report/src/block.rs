@@ -6,7 +6,7 @@
 use crate::{
     explain,
     style::{Colour, Style},
-    words::{measured, percent, time},
+    words::{measured, time},
 };
 use squall_model::{ClientEnd, Dose, DoseCount, Exemplar, ExemplarTry, Judged, Origin, Verdict};
 use std::fmt::Write;
@@ -46,12 +46,7 @@ pub(crate) fn claim(judged: &Judged, style: Style) -> String {
 
 /// One line on a fault that was not as meant.
 pub(crate) fn dose(what: &str, origin: &Origin, count: &DoseCount, style: Style) -> String {
-    let of = format!("touched {} of {}", count.touched, count.of);
-    let says = match &count.dose {
-        Dose::Confirmed => of,
-        Dose::Absent if count.of == 0 => "it touched nothing: no traffic came its way".to_owned(),
-        other => format!("{other}: {of} ({})", percent(count.touched as f64 / count.of.max(1) as f64)),
-    };
+    let says = crate::dose::says(count);
     let mark = match count.dose {
         Dose::Confirmed => style.paint(Colour::Green, "✓"),
         _ => style.paint(Colour::Yellow, "?"),

@@ -5,6 +5,7 @@
 
 mod absence;
 mod block;
+mod dose;
 mod explain;
 mod junit;
 mod matrix;

@@ -98,6 +98,16 @@ pub fn measured(measured: &Measured, verdict: &Verdict) -> String {
                 percent(*high)
             )
         }
+        Measured::Units { units, hits, n, effective, mean, low, high, alpha } => {
+            let worth = effective.map(|m| format!(" (≈ {} independent)", thousands(m))).unwrap_or_default();
+            format!(
+                "{} on average over {units} units: {hits} of {n} calls{worth}; the truth lies between {} and {} ({} sure)",
+                percent(*mean),
+                percent(*low),
+                percent(*high),
+                sureness(*alpha)
+            )
+        }
         Measured::Every { against: 0, n } => format!("all of {n} agree"),
         Measured::Every { against, n } => format!("{against} of {n} break it"),
         Measured::Number { low, high } if low == high => milli(*low),
@@ -146,6 +156,14 @@ pub(crate) fn seconds(ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_that_hang_together_say_what_they_are_worth() {
+        let (low, high) = (0.03, 0.21);
+        let seen =
+            Measured::Units { units: 50, hits: 100, n: 1_000, effective: Some(49), mean: 0.1, low, high, alpha: 1e-3 };
+        insta::assert_snapshot!(measured(&seen, &Verdict::Holds), @"10% on average over 50 units: 100 of 1000 calls (≈ 49 independent); the truth lies between 3% and 21% (99.9% sure)");
+    }
 
     #[test]
     fn numbers_read_well() {

@@ -1,7 +1,7 @@
 //! What evidence says of one claim, before anybody asks whether the evidence can be trusted.
 
 use squall_evidence::Evidence;
-use squall_model::{ErrorRates, Measured, Plan, Verdict, Why};
+use squall_model::{Discord, ErrorRates, Measured, Plan, Verdict, Why};
 use squall_stats::share::{Decision, Risk};
 
 /// How sure one wants to be.
@@ -98,7 +98,7 @@ pub(crate) fn statistical(
         Decision::Holds => Verdict::Holds,
         Decision::Violated => Verdict::Violated,
         Decision::Undecided => Verdict::Inconclusive(Why::Undecided { needed: needed() }),
-        Decision::Contradicted => Verdict::Inconclusive(Why::Books(contradiction.into())),
+        Decision::Contradicted => Verdict::Inconclusive(Why::Books(vec![Discord::Unexplained(contradiction.into())])),
     }
 }
 

@@ -1,11 +1,13 @@
 //! The units that a claim speaks of, and what each of them does.
 
+mod keys;
 mod users;
 
 use crate::{
     outcome::{call_does, shed_by, try_does},
     ruling::Case,
 };
+pub(crate) use keys::{Group, groups};
 use squall_evidence::{CallMatcher, CallOutcome, CallStory, Fit, Life, Membership, TryView};
 use squall_model::{Only, Outcome, Population, Unit};
 

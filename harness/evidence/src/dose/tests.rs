@@ -13,7 +13,7 @@ const DELAY: Touch = Touch::Delay(Duration::from_millis(50));
 fn aborted(percent: u32, calls: u64, touched: u64) -> Scene {
     let mut scene = Scene::new(faulty(plan(), touch(Level::Tries, percent, Which::Service, ABORT), When::Standing));
     scene.stood(0);
-    scene.calls(0, 1, calls, |n| if n < touched { [Hop::Aborted(1, 503)] } else { [Hop::Ok(2)] });
+    scene.calls(0, 1, calls, |n| if n < touched { [Hop::Aborted(1, 503)] } else { [Hop::Ok(1)] });
     scene
 }
 

@@ -5,8 +5,8 @@ use super::predict::truth;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Anchor, Claim, ClaimKind, ErrorRates, Fraction, Phase, Population, Rate, Shape, ShareBound, TrafficLine, Unit,
-    duration,
+    Anchor, Claim, ClaimKind, ErrorRates, Fraction, HashKey, Phase, Population, Rate, Shape, ShareBound, TrafficLine,
+    Unit, duration,
 };
 use squall_stats::plan::{calls_to_decide, chance_to_decide, tightest};
 use squall_stats::share::{Design, Promise, Risk};
@@ -26,8 +26,16 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     }
     for claim in &view.built.plan.claims.clone() {
         if let ClaimKind::Share { of, outcome, bound } = &claim.kind {
-            let Some(calls) = planned(view, of) else { continue };
-            let units = Units { count: calls, noun: if of.unit == Unit::User { "users" } else { "calls" } };
+            // Calls that hang together are no draws of their own: users are, where it is by user that they stick.
+            let hang = view.plan().drawn_by(&of.calls, outcome).filter(|_| of.unit == Unit::Call);
+            let units = match hang {
+                None => planned(view, of).map(|count| (count, if of.unit == Unit::User { "users" } else { "calls" })),
+                Some(HashKey::User | HashKey::Cookie(_)) => {
+                    planned(view, &Population { unit: Unit::User, ..of.clone() }).map(|count| (count, "users"))
+                }
+                Some(HashKey::Header(_) | HashKey::SourceAddress) => None,
+            };
+            let Some(units) = units.map(|(count, noun)| Units { count, noun }) else { continue };
             decides(view, claim, units, *bound, truth(view, of, outcome));
         }
     }

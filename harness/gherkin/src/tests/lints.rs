@@ -284,3 +284,34 @@ fn what_cannot_be_done_at_one_time() {
         assert!(!codes(&scenario(&with(faults))).contains(&"overlap".to_owned()), "{faults}");
     }
 }
+
+#[test]
+fn trap_a_burst_of_failures_is_no_share_and_a_count_is_offered() {
+    let kill = "When instance 2 of \"reviews\" is killed at 1 s\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen";
+    let share = told(&scenario(&format!("{kill} at least 99% of the calls succeed\nAnd at least 1 call fails")));
+    assert!(share.contains("share-over-event") && share.contains("at most 10 calls fail"), "{share}");
+    assert_eq!(codes(&scenario(&format!("{kill} at most 10 calls fail\nAnd at least 1 call fails"))), [""; 0]);
+}
+
+#[test]
+fn trap_19_users_that_stick_must_be_enough_to_decide() {
+    let text = |users: &str| {
+        scenario(&format!(
+            "Given calls to \"reviews\" stay on one instance by user\nWhen \"web\" makes 2000 calls per second to \"reviews\"{users} for 4 seconds\nThen between 23% and 43% of the calls reach instance 1 of \"reviews\"\nAnd each user reaches only one instance of \"reviews\""
+        ))
+    };
+    insta::assert_snapshot!(told(&text(" as 50 users")), @r#"
+    error[undecided]: 50 users hardly ever show this
+      --> t.feature:8:10
+    8 |     Then between 23% and 43% of the calls reach instance 1 of "reviews"
+      |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ even from the middle of this range
+      = ask for 1,100 users
+    "#);
+    assert_eq!(codes(&text(" as 1500 users")), [""; 0]);
+}
+
+#[test]
+fn trap_20_a_percentage_says_how_many_calls_it_takes() {
+    let text = "When 10% of the tries reaching \"reviews\" are aborted with status 503\nAnd \"web\" makes 100 calls to \"reviews\"\nThen between 8% and 12% of the calls fail";
+    assert_eq!(codes(&scenario(text)), ["undecided"]);
+}

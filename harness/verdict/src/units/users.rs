@@ -11,14 +11,14 @@ const ENOUGH: u64 = 5;
 
 /// One user, the same over all traffic lines: known by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum User<'a> {
+pub(super) enum User<'a> {
     Numbered(u32),
     Named(&'a str),
 }
 
 impl<'a> User<'a> {
     /// The users of a plan's lines, by number of the line, where each of a line's calls is one user's.
-    fn of_lines(plan: &'a Plan) -> BTreeMap<u16, User<'a>> {
+    pub(super) fn of_lines(plan: &'a Plan) -> BTreeMap<u16, User<'a>> {
         let named = plan.lines().filter_map(|line| Some((line.number, line.with.user.as_deref()?)));
         let numbered = |name: &'a str| match name.strip_prefix("user-").and_then(|n| n.parse().ok()) {
             Some(number) => User::Numbered(number),
@@ -27,7 +27,7 @@ impl<'a> User<'a> {
         named.map(|(line, name)| (line, numbered(name))).collect()
     }
 
-    fn of(lines: &BTreeMap<u16, User<'a>>, story: &CallStory) -> Option<User<'a>> {
+    pub(super) fn of(lines: &BTreeMap<u16, User<'a>>, story: &CallStory) -> Option<User<'a>> {
         match story.user {
             0 => lines.get(&story.line?).copied(),
             number => Some(User::Numbered(number)),
