@@ -13,6 +13,7 @@
 mod balance;
 mod dose;
 mod flags;
+mod hold;
 mod join;
 mod observed;
 mod outcome;

@@ -1,8 +1,8 @@
 //! What came of a claim.
 
-use crate::{ClaimId, ClientEnd, Discord, Dose, Explanation, FaultId, GrpcStatus, InstanceId};
+use crate::{ClaimId, ClientEnd, Discord, Dose, Explanation, FaultId, GrpcStatus, InstanceId, duration};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// What came of a claim, a scenario or a run. Only `Holds` is green.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,13 @@ pub enum Why {
     Empty,
     /// The answer depends on calls that crossed the border of a phase.
     Border,
+    /// The answer depends on calls that the machine held up between the client and its proxy, where no mesh does anything.
+    HeldUp {
+        /// How many.
+        calls: u64,
+        /// For how long the longest of them, in nanoseconds.
+        longest: u64,
+    },
     /// The control run decided nothing.
     ControlUndecided,
 }
@@ -244,6 +251,14 @@ impl fmt::Display for Why {
             Why::Environment(text) => write!(f, "the run proves nothing: {text}"),
             Why::Empty => f.write_str("there was nothing to judge"),
             Why::Border => f.write_str("it depends on calls that crossed the border of the phase"),
+            Why::HeldUp { calls, longest } => {
+                let calls = if *calls == 1 { "a call".to_owned() } else { format!("{calls} calls") };
+                let longest = duration(Duration::from_millis(longest / 1_000_000));
+                write!(
+                    f,
+                    "it depends on {calls} that lay {longest} between the client and its proxy, and that is the machine's"
+                )
+            }
             Why::ControlUndecided => f.write_str("the control run decided nothing"),
         }
     }

@@ -10,7 +10,7 @@ mod hanging;
 use crate::{
     every::unobserved,
     ruling::{Case, Ruling, Standing, statistical},
-    units::{Sample, samples},
+    units::{Sample, samples, why},
 };
 use squall_model::{Measured, Outcome, Population, ShareBound, Unit, Verdict};
 use squall_stats::{
@@ -36,12 +36,13 @@ pub(crate) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: Share
     }
     // A user is known only when all of its calls are.
     let under_way = of.unit == Unit::User && !case.evidence.is_complete();
-    let test = run(case, &design, samples.all.iter());
-    let without = samples.all.iter().any(|s| s.crossing).then(|| {
-        let test = run(case, &design, samples.all.iter().filter(|s| !s.crossing));
-        test.decision()
+    let test = run(case, &design, samples.all.iter().map(|s| s.does));
+    let doubtful = || samples.all.iter().filter(|s| s.doubt.is_some());
+    let otherwise = doubtful().next().is_some().then(|| {
+        let test = run(case, &design, samples.all.iter().filter_map(Sample::otherwise));
+        (test.decision(), why(doubtful()))
     });
-    let verdict = statistical(test.decision(), without, || needed(case, &test), CONTRADICTION);
+    let verdict = statistical(test.decision(), otherwise, || needed(case, &test), CONTRADICTION);
     let is_decided = matches!(verdict, Verdict::Holds | Verdict::Violated);
     let standing = if is_decided && !under_way { Standing::Final } else { Standing::Open };
     let offenders = against(bound, &samples.all);
@@ -62,9 +63,9 @@ fn design(case: Case<'_>, bound: ShareBound) -> Result<Design, DesignError> {
     }
 }
 
-fn run<'a>(case: Case<'_>, design: &Design, samples: impl Iterator<Item = &'a Sample>) -> ShareTest {
+fn run(case: Case<'_>, design: &Design, samples: impl Iterator<Item = bool>) -> ShareTest {
     let mut test = ShareTest::new(design.clone());
-    test.extend(samples.map(|s| s.does));
+    test.extend(samples);
     if case.evidence.is_complete() {
         test.conclude();
     }

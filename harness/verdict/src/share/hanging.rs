@@ -10,7 +10,7 @@ use crate::{
     ruling::{Case, Ruling, Standing, statistical},
     units::{Group, groups, samples},
 };
-use squall_model::{HashKey, Measured, Outcome, Population, ShareBound, Verdict};
+use squall_model::{HashKey, Measured, Outcome, Population, ShareBound, Verdict, Why};
 use squall_stats::{mean::MeanTest, sample::design_effect, share::Design};
 
 pub(super) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: ShareBound, key: &HashKey) -> Ruling {
@@ -26,7 +26,7 @@ pub(super) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: Share
     let crosses = groups.iter().any(|group| group.all != group.inner);
     let without = crosses.then(|| {
         let inner = groups.iter().map(|group| group.inner).filter(|calls| calls.n > 0);
-        run(&design, inner.map(|calls| calls.share())).decision()
+        (run(&design, inner.map(|calls| calls.share())).decision(), Why::Border)
     });
     let verdict = statistical(test.decision(), without, || None, CONTRADICTION);
     // A key is known only when all of its calls are.
