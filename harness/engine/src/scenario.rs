@@ -8,6 +8,7 @@ use crate::{
     lag::LagWatch,
     lines,
     pool::{Placed, Pool, within},
+    run_queue::RunQueueWatch,
     stage::{Cast, Playing, StageRecord},
     watch::{Patience, Watch, happened},
     world::World,
@@ -173,7 +174,11 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let plan = self.plan;
         let mut watch = Watch::new(plan, self.settings, patience, &self.prefix, self.planned.clone());
         let (begin, lag) = (clock::now(), LagWatch::start());
-        self.stages(world, &mut gatherer, &mut watch).await?;
+        let (mut queue, keeper) = (RunQueueWatch::default(), world.keeper());
+        tokio::select! {
+            done = self.stages(world, &mut gatherer, &mut watch) => done?,
+            never = queue.watch(keeper) => match never {},
+        }
         self.traffic = clock::now().since(begin).as_nanos() as u64;
         let lag = lag.worst();
         self.done("traffic");
@@ -197,6 +202,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         observed.health.unwritten = mesh.unwritten().as_nanos() as u64;
         observed.health.slept = clock::suspended() > asleep;
         observed.health.loop_lag = self.load_lag(begin).max(lag);
+        observed.health.queued = queue.worst().as_nanos() as u64;
         Ok((observed, Logs::of(mesh, world.seats())))
     }
 

@@ -22,6 +22,7 @@ use squall_mesh::{Bindings, Desired, Mesh};
 use squall_model::{
     Act, Behaviour, Down, Effect, Fault, FaultId, FaultKind, InstanceId, Plan, PolicyId, ServiceName, Stamp, Topology,
 };
+use squall_place::Keeper;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -105,6 +106,11 @@ impl<'a, M: Mesh> World<'a, M> {
                 Err(error)
             }
         }
+    }
+
+    /// Who is the parent of its processes.
+    pub(crate) fn keeper(&self) -> &'a Keeper {
+        self.pool.keeper
     }
 
     /// Services and instances as they are now.

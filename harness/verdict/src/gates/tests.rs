@@ -172,6 +172,7 @@ fn a_machine_in_trouble_proves_nothing() {
         because(|s| s.seen.health.late_p99 = 12_000_000),
         because(|s| s.seen.health.starved = 3),
         because(|s| s.seen.health.loop_lag = 400_000_000),
+        because(|s| s.seen.health.queued = 80_000_000),
         because(|s| s.seen.health.slept = true),
         because(|s| {
             let how = "was killed by SIGSEGV".into();
@@ -183,6 +184,7 @@ fn a_machine_in_trouble_proves_nothing() {
     1% of the sends were more than 12 ms late, 10 ms is allowed
     3 calls found no free connection
     the engine was held up for 400 ms, 250 ms is allowed
+    a process of the mesh waited 80 ms of a tenth of a second for a processor, 75 ms is allowed
     the machine was suspended
     the proxy of reviews-1 died by itself: it was killed by SIGSEGV
     ");
