@@ -5,8 +5,8 @@ use super::predict::truth;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Anchor, Claim, ClaimKind, ErrorRates, Fraction, Phase, Population, Rate, Shape, ShareBound, TrafficLine, Unit,
-    duration,
+    Anchor, Claim, ClaimKind, ErrorRates, FaultKind, Fraction, Level, Phase, Plan, PolicyKind, Population, Rate, Shape,
+    ShareBound, Touch, TrafficLine, Unit, duration,
 };
 use squall_stats::plan::{calls_to_decide, chance_to_decide, tightest};
 use squall_stats::share::{Design, Promise, Risk};
@@ -26,6 +26,10 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     }
     for claim in &view.built.plan.claims.clone() {
         if let ClaimKind::Share { of, outcome, bound } = &claim.kind {
+            if view.was_told(view.claim_line(claim), "share-over-event") {
+                // More calls would not help: the line is to be written otherwise.
+                continue;
+            }
             let Some(calls) = planned(view, of) else { continue };
             let units = Units { count: calls, noun: if of.unit == Unit::User { "users" } else { "calls" } };
             decides(view, claim, units, *bound, truth(view, of, outcome));
@@ -54,7 +58,8 @@ fn decides(view: &mut View<'_, '_, '_>, claim: &Claim, units: Units, bound: Shar
     let best = known.unwrap_or_else(|| best(promise));
     let line = view.claim_line(claim);
     if !design.is_kept_by(best) {
-        view.tell(line, |line| broken(line.clause("claim"), best));
+        let why = multiplied(view.plan());
+        view.tell(line, |line| broken(line.clause("claim"), best).maybe_hint(why));
         return;
     }
     let Ok(chance) = chance_to_decide(&design, units.count, best) else { return };
@@ -87,7 +92,41 @@ fn broken(span: std::ops::Range<usize>, truth: f64) -> Mistake {
         format!("the mechanism gives {}: this promise is not kept", percent(truth)),
     )
     .label("expected to be violated")
-    .hint("retries multiply: of 30% aborted tries and 2 retries, 0.3 × 0.3 × 0.3 = 2.7% of the calls fail")
+}
+
+/// What aborts and retries come to: a try that is aborted is tried again, a call is not.
+fn multiplied(plan: &Plan) -> Option<String> {
+    let aborts = plan.faults.iter().find_map(|fault| match &fault.does {
+        FaultKind::Touch { on, touch: Touch::Abort(_) } => Some(on),
+        _ => None,
+    })?;
+    let retries = plan.policies.iter().find_map(|policy| match &policy.says {
+        PolicyKind::Retries { up_to, .. } => Some(*up_to),
+        _ => None,
+    });
+    let share = aborts.share;
+    Some(match (aborts.level, retries) {
+        (Level::Calls, Some(_)) => format!(
+            "aborted calls are not retried: {share} of the calls fail;\nretries meet what hits tries: `{share} of the tries reaching … are aborted`"
+        ),
+        (Level::Calls, None) => format!("{share} of the calls are aborted, and fail"),
+        (Level::Tries, None) => format!("nothing retries: with {share} of the tries, {share} of the calls fail"),
+        (Level::Tries, Some(up_to)) => {
+            let tries = up_to.saturating_add(1).min(9) as usize;
+            let one = decimal(share.as_f64());
+            let all = percent(share.as_f64().powi(i32::try_from(up_to).unwrap_or(i32::MAX).saturating_add(1)));
+            let times = if up_to == 1 { "1 retry".to_owned() } else { format!("{up_to} retries") };
+            format!(
+                "retries multiply: of {share} aborted tries and {times}, {} = {all} of the calls fail",
+                vec![one; tries].join(" × ")
+            )
+        }
+    })
+}
+
+/// `0.3`.
+fn decimal(share: f64) -> String {
+    format!("{share:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn undecided(units: Units, chance: f64) -> String {

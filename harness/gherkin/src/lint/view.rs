@@ -40,6 +40,19 @@ impl<'b> View<'_, 'b, '_> {
         self.sink.tell(line.step, mistake(line));
     }
 
+    /// Where a line stands in the file, from 1.
+    pub(crate) fn place(&self, number: Option<usize>) -> Option<u32> {
+        let line = self.line(number.as_ref())?;
+        Some(self.sink.origin(line.step, line.whole()).line)
+    }
+
+    /// Whether a mistake of this kind was told about a line.
+    pub(crate) fn was_told(&self, number: Option<usize>, code: &str) -> bool {
+        let Some(line) = number.and_then(|n| self.built.lines.get(n)) else { return false };
+        let origin = self.sink.origin(line.step, line.whole());
+        self.sink.out.iter().any(|d| d.code == code && d.origin.file == origin.file && d.origin.line == origin.line)
+    }
+
     /// Tells a mistake about the scenario as a whole.
     pub(crate) fn tell_scenario(&mut self, mistake: Mistake) {
         self.sink.out.push(mistake.at(self.built.case.origin.clone()));

@@ -124,3 +124,17 @@ fn overlap(a: &[String], b: &[String]) -> f64 {
     let both = a.len() + b.len();
     if both == 0 { 0.0 } else { 2.0 * row[b.len()] as f64 / both as f64 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::language;
+
+    #[test]
+    fn behind_a_clause_the_next_word_is_due() {
+        let form = language().forms.iter().find(|form| form.sentence.number == 57).unwrap();
+        let progress = progress(language(), form, "calls to \"a\" recover within 1 s");
+        assert_eq!(progress.at, "calls to \"a\" recover within 1 s".len());
+        assert!(matches!(progress.due, Some(Due::Word(word)) if word == "of"));
+    }
+}

@@ -198,6 +198,11 @@ pub(super) const PHRASES: &[Phrase] = &[
         r"^(?:every |each |all |the )?calls?\b(.*?) recovers? (?:within|in) TIME of\b",
         &["calls$1 recover within $2 of"],
     ),
+    either(
+        r"\b(gets traffic(?: again)?|is (?:ejected|healthy|unhealthy)) (?:within|in) TIME$",
+        &["$1 within $2 of the fault", "$1 within $2 of the end of the fault"],
+        "say of what moment",
+    ),
     // Who times out.
     told(
         r#"^("[^"]*") (?:times? out|timeouts?|has a timeout|have a timeout)(?: after| in| of)?\b"#,

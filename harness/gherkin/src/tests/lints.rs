@@ -36,6 +36,19 @@ fn shares_over_events() {
 }
 
 #[test]
+fn what_is_one_draw_is_not_asked_for_more_calls() {
+    let text = "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd \"web\" makes 50 calls per second to \"reviews\" for 3 s\nThen at least 99% of the calls succeed\nAnd at least 1 call fails";
+    assert_eq!(codes(&scenario(text)), ["share-over-event"]);
+}
+
+#[test]
+fn whoever_is_back_by_the_line_that_took_him_down() {
+    let text = "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd instance 2 of \"reviews\" comes back at 3 s\nAnd \"web\" makes 200 calls per second to \"reviews\" for 4 s\nThen at least 1 call fails";
+    let told = told(&scenario(text));
+    assert!(told.contains("leave this line out; or say only the start above, ` from …` without ` to 2 s`"), "{told}");
+}
+
+#[test]
 fn the_edges_of_a_phase_belong_to_no_phase() {
     let text = "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen at least 80% of the calls succeed from 0 s to 1 s\nAnd at least 80% of the calls succeed from 2 s\nAnd at least 10 calls fail during the fault";
     assert_eq!(codes(&scenario(text)), [""; 0]);
@@ -259,6 +272,10 @@ fn claims_that_the_traffic_cannot_decide() {
         retried("between 25% and 35% of the calls reach instance 1 of \"reviews\"", 40),
     ];
     insta::assert_snapshot!(each(&texts.each_ref().map(String::as_str)));
+    let aborted =
+        retried("at least 90% of the calls succeed", 200).replace("30% of the tries reaching", "30% of the calls to");
+    let unretried = "When 30% of the tries reaching \"reviews\" are aborted with status 503\nAnd \"web\" makes 200 calls per second to \"reviews\" for 5 s\nThen at least 90% of the calls succeed\nAnd at least 1 call fails";
+    insta::assert_snapshot!("what_aborts_and_retries_come_to", each(&[&aborted, unretried]));
     assert_eq!(codes(&scenario(&retried("at least 90% of the calls succeed", 200))), [""; 0]);
 }
 
