@@ -184,7 +184,7 @@ fn best(promise: Promise) -> f64 {
 }
 
 /// Units that the traffic lines plan for a population; `None` where that cannot be known.
-fn planned(view: &View<'_, '_, '_>, of: &Population) -> Option<u64> {
+pub(super) fn planned(view: &View<'_, '_, '_>, of: &Population) -> Option<u64> {
     if of.only.is_some() || of.calls.from.as_ref().is_some_and(|from| !view.traffic().iter().any(|l| l.caller == *from))
     {
         return None;

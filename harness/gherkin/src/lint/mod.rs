@@ -4,12 +4,14 @@
 //! side by side.
 
 mod breaks;
+mod contradiction;
 mod control;
 mod decide;
 mod envoy;
 mod exchangeable;
 mod grpc;
 mod health;
+mod impossible;
 mod nobody;
 mod overlap;
 mod paired;
@@ -51,6 +53,8 @@ pub(crate) fn feature(document: &Document, built: &[Built<'_>], sink: &mut Sink<
         health::check(&mut view);
         sticky::check(&mut view);
         grpc::check(&mut view);
+        impossible::check(&mut view);
+        contradiction::check(&mut view);
         control::check(&mut view);
         decide::check(&mut view);
         pairs::check(&mut view);

@@ -29,17 +29,33 @@ fn phase(view: &mut View<'_, '_, '_>, claim: &Claim, phase: Phase) {
         Phase::Before(anchor) => before(view, line, anchor, "phase"),
         Phase::During(_) => {}
         Phase::After(anchor) => after(view, line, anchor, "phase"),
-        Phase::Clock { from, .. } => {
-            let longest = (0..view.plan().timeline.stages.len()).filter_map(|stage| view.stage_length(stage)).max();
-            if let Some(length) = longest.filter(|length| from >= *length) {
-                view.tell(line, |line| {
-                    let lasts = duration(length);
-                    Mistake::error("empty-phase", line.clause("phase"), format!("the traffic is over after {lasts}"))
-                        .label("no call lies in this part of the time")
-                });
-            }
-        }
+        Phase::Clock { from, to } => by_the_clock(view, line, from, to),
     }
+}
+
+/// A part of the time by the clock of a stage: some stage must be as long.
+fn by_the_clock(view: &mut View<'_, '_, '_>, line: Option<usize>, from: Duration, to: Option<Duration>) {
+    let stages = &view.plan().timeline.stages;
+    let longest = (0..stages.len()).filter_map(|stage| view.stage_length(stage)).max();
+    let none_has_a_length = longest.is_none() && !stages.is_empty();
+    let over = |length: Duration| format!("the traffic is over after {}", duration(length));
+    view.tell_maybe(line, |line| match longest {
+        Some(length) if from >= length => Some(
+            Mistake::error("empty-phase", line.clause("phase"), over(length))
+                .label("no call lies in this part of the time"),
+        ),
+        Some(length) if to.is_some_and(|to| to > length) => Some(
+            Mistake::warning("empty-phase", line.clause("phase"), over(length))
+                .label("nobody calls in what comes behind that")
+                .hint(format!("let the traffic last longer, or write ` from {}`", duration(from))),
+        ),
+        None if none_has_a_length && from > Duration::ZERO => Some(
+            Mistake::warning("no-clock", line.clause("phase"), "calls one after another have no length of their own")
+                .label("they may all be over by then")
+                .hint("say a rate and a time: `makes 100 calls per second to … for 5 seconds`"),
+        ),
+        _ => None,
+    });
 }
 
 /// What is compared with must be there, and come after something.

@@ -53,6 +53,14 @@ impl<'b> View<'_, 'b, '_> {
         self.sink.out.iter().any(|d| d.code == code && d.origin.file == origin.file && d.origin.line == origin.line)
     }
 
+    /// Tells a mistake about a line, if there is one.
+    pub(crate) fn tell_maybe(&mut self, number: Option<usize>, mistake: impl FnOnce(&Line<'_>) -> Option<Mistake>) {
+        let Some(line) = number.and_then(|n| self.built.lines.get(n)) else { return };
+        if let Some(mistake) = mistake(line) {
+            self.sink.tell(line.step, mistake);
+        }
+    }
+
     /// Tells a mistake about the scenario as a whole.
     pub(crate) fn tell_scenario(&mut self, mistake: Mistake) {
         self.sink.out.push(mistake.at(self.built.case.origin.clone()));
