@@ -150,7 +150,7 @@ pub struct StepsArgs {
     /// As docs/vocabulary.md has it.
     #[arg(long)]
     pub markdown: bool,
-    /// Only sentences with this word.
+    /// Only sentences about this word, ours or that of other tools: `killed`, `timeout`, `p99`.
     pub word: Option<String>,
 }
 

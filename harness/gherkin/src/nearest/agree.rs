@@ -33,7 +33,7 @@ const VERBS: [(&str, &str); 12] = [
 ];
 
 /// The line with its claim in the right number; as it is where it has none.
-pub(super) fn agree(line: &str, is: &Match) -> String {
+pub(crate) fn agree(line: &str, is: &Match) -> String {
     let clause = |name: &str| is.clauses.iter().find(|(clause, _)| *clause == name).map(|(_, span)| span.clone());
     let (Some(claim), Some(outcome)) = (clause("claim"), clause("outcome")) else { return line.to_owned() };
     let one = is_one(&line[claim.clone()]);

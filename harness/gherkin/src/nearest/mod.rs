@@ -7,7 +7,9 @@ mod reckon;
 mod repair;
 mod vocabulary;
 
+pub(crate) use agree::agree;
 pub(crate) use repair::{denies, repair};
+pub(crate) use vocabulary::near_words as words_near;
 
 use crate::matcher::{Form, Language, Part, language};
 use gherkin::StepType;

@@ -115,7 +115,7 @@ pub(super) fn likely_words(word: &str) -> Vec<String> {
 }
 
 /// Words of the language that are spelt much like this one, nearest first.
-fn near_words(word: &str) -> Vec<String> {
+pub(crate) fn near_words(word: &str) -> Vec<String> {
     let lower = word.to_lowercase();
     let allowed = if word.len() > 4 { 2 } else { 1 };
     let mut near: Vec<(usize, f64, &String)> = VOCABULARY
