@@ -6,7 +6,7 @@ use crate::{
     term::Out,
 };
 use squall_gherkin::FoundStep;
-use squall_report::Colour;
+use squall_report::{Colour, Style};
 use std::fmt::Write;
 
 /// What stands around the sentences.
@@ -34,7 +34,7 @@ pub fn steps(args: &StepsArgs, out: Out) -> Result<Exit, Failure> {
         out.print(&format!("{json}\n"));
         return Ok(Exit::Holds);
     }
-    let mut text: String = all.iter().map(|found| describe(found, out)).collect();
+    let mut text: String = all.iter().map(|found| describe(found, out.style)).collect();
     if word.is_empty() {
         let _ = writeln!(text, "{}", out.style.paint(Colour::Bold, "Around every line"));
         text.push_str(AROUND);
@@ -43,17 +43,17 @@ pub fn steps(args: &StepsArgs, out: Out) -> Result<Exit, Failure> {
     Ok(Exit::Holds)
 }
 
-fn describe(found: &FoundStep, out: Out) -> String {
+fn describe(found: &FoundStep, style: Style) -> String {
     const NOT_RUN: &str = "  (not run by this version)";
     let step = &found.step;
     let keyword = step.kind.keyword();
-    let note = |runs: bool| out.style.paint(Colour::Yellow, if runs { "" } else { NOT_RUN });
+    let note = |runs: bool| style.paint(Colour::Yellow, if runs { "" } else { NOT_RUN });
     let mut text = String::new();
-    let sentence = out.style.paint(Colour::Bold, format!("{keyword} {}", step.sentence));
+    let sentence = style.paint(Colour::Bold, format!("{keyword} {}", step.sentence));
     let _ = writeln!(text, "{sentence}{}", note(step.supported));
     let _ = writeln!(text, "    {}", step.meaning);
     for line in &found.lines {
-        let shown = out.style.paint(Colour::Faint, format!("{keyword} {}", line.line));
+        let shown = style.paint(Colour::Faint, format!("{keyword} {}", line.line));
         let _ = writeln!(text, "    {shown}{}", note(line.runs || !step.supported));
     }
     text
@@ -75,4 +75,24 @@ pub fn schema(out: Out) -> Result<Exit, Failure> {
         serde_json::to_string_pretty(&squall_gherkin::schema()).map_err(|e| Failure::environment(e.to_string()))?;
     out.print(&format!("{json}\n"));
     Ok(Exit::Holds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_shown_with_the_word() {
+        let style = Style { colour: false, width: 110 };
+        let told: Vec<String> = ["timeout", "killed", "mTLS"]
+            .map(|word| squall_gherkin::find_steps(word).iter().map(|found| describe(found, style)).collect())
+            .to_vec();
+        insta::assert_snapshot!(told.join("----\n"));
+    }
+
+    #[test]
+    fn where_none_is_found_others_are_named() {
+        let told = ["kil an instance", "xyzzy"].map(|word| nothing(word).to_string());
+        insta::assert_snapshot!(told.join("\n"));
+    }
 }

@@ -22,6 +22,7 @@ mod source;
 mod words;
 mod yaml;
 
+pub use lint::rests_on;
 pub use select::{Selection, TagExpression, TagExpressionError};
 pub use sentences::{
     ClauseDoc, FoundLine, FoundStep, Kind, SentenceDoc, find_steps, near_steps, steps, vocabulary_markdown,

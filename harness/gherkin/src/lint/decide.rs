@@ -1,16 +1,15 @@
 //! Whether the traffic can decide the claims: how many of the runs would end with a verdict, and which numbers would do.
 
-use super::populations::is_meant;
+use super::planned::planned;
 use super::predict::truth;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Anchor, Claim, ClaimKind, ErrorRates, FaultKind, Fraction, Level, Phase, Plan, PolicyKind, Population, Rate, Shape,
-    ShareBound, Touch, TrafficLine, Unit, duration,
+    Claim, ClaimKind, ErrorRates, FaultKind, Fraction, Level, Plan, PolicyKind, Shape, ShareBound, Touch, TrafficLine,
+    Unit, duration,
 };
 use squall_stats::plan::{calls_to_decide, chance_to_decide, tightest};
 use squall_stats::share::{Design, Promise, Risk};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A claim should be decided in this share of its runs…
@@ -30,7 +29,7 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
                 // More calls would not help: the line is to be written otherwise.
                 continue;
             }
-            let Some(calls) = planned(view, of) else { continue };
+            let Some(calls) = planned(view.plan(), of) else { continue };
             let units = Units { count: calls, noun: if of.unit == Unit::User { "users" } else { "calls" } };
             decides(view, claim, units, *bound, truth(view, of, outcome));
         }
@@ -181,65 +180,6 @@ fn best(promise: Promise) -> f64 {
         Promise::AtMost(_) => 0.0,
         Promise::Between(low, high) => f64::midpoint(low, high),
     }
-}
-
-/// Units that the traffic lines plan for a population; `None` where that cannot be known.
-pub(super) fn planned(view: &View<'_, '_, '_>, of: &Population) -> Option<u64> {
-    if of.only.is_some() || of.calls.from.as_ref().is_some_and(|from| !view.traffic().iter().any(|l| l.caller == *from))
-    {
-        return None;
-    }
-    let mut sum = 0.0;
-    for (stage, it) in view.plan().timeline.stages.iter().enumerate() {
-        let meant = it.lines.iter().filter(|line| is_meant(&of.calls, line, &view.plan().topology));
-        for line in meant {
-            sum += match of.unit {
-                Unit::Call => calls_in(view, stage, line, of.phase)?,
-                Unit::User => f64::from(line.users?),
-                Unit::Try | Unit::Retry | Unit::Connection => return None,
-            };
-        }
-    }
-    Some(sum as u64)
-}
-
-/// The calls of a line that lie in a phase.
-pub(super) fn calls_in(view: &View<'_, '_, '_>, stage: usize, line: &TrafficLine, phase: Phase) -> Option<f64> {
-    let rate = match line.shape {
-        Shape::Open { rate, .. } | Shape::Decide { rate, .. } => Rate::hertz(rate),
-        _ if phase == Phase::Whole => return line.shape.calls().map(|calls| calls as f64),
-        _ => return None,
-    };
-    let length = line.shape.length()?;
-    if let (Phase::During(Anchor::Fault), Some(blocks)) = (phase, view.plan().timeline.stages.get(stage)?.blocks) {
-        return Some(rate * blocks.time_with_faults().as_secs_f64());
-    }
-    let part = part(view, stage, length, phase)?;
-    Some(rate * part.end().saturating_sub(*part.start()).as_secs_f64())
-}
-
-/// The part of a stage that a phase takes.
-fn part(view: &View<'_, '_, '_>, stage: usize, length: Duration, phase: Phase) -> Option<RangeInclusive<Duration>> {
-    let clip = |from: Duration, to: Duration| from.min(length)..=to.clamp(from.min(length), length);
-    let nothing = Duration::ZERO..=Duration::ZERO;
-    if let Phase::Clock { from, to } = phase {
-        return Some(clip(from, to.unwrap_or(length)));
-    }
-    if phase == Phase::Whole {
-        return Some(Duration::ZERO..=length);
-    }
-    let (start, end) = super::exchangeable::span(view, phase)?;
-    let at = |(there, time): (usize, Duration)| match there.cmp(&stage) {
-        std::cmp::Ordering::Less => Duration::ZERO,
-        std::cmp::Ordering::Equal => time,
-        std::cmp::Ordering::Greater => length,
-    };
-    Some(match phase {
-        Phase::Before(_) => clip(Duration::ZERO, at(start)),
-        Phase::During(_) => clip(at(start), end.map_or(length, at)),
-        Phase::After(_) => end.map_or(nothing, |end| clip(at(end), length)),
-        Phase::Whole | Phase::Clock { .. } => nothing,
-    })
 }
 
 /// Calls per second of all lines together, where each has a rate.

@@ -1,8 +1,8 @@
 //! What no run can show, whatever the mesh does: more calls than are made, answers sooner than anybody gives them. And what
 //! every run shows, so that nothing is claimed.
 
-use super::decide::planned;
 use super::envoy::callee;
+use super::planned::planned;
 use super::populations::is_meant;
 use super::predict::only_callee;
 use super::view::View;
@@ -75,7 +75,7 @@ fn most(view: &View<'_, '_, '_>, of: &Population) -> Option<u64> {
         return meant.map(|line| line.shape.calls()).sum();
     }
     // An edge may cut between two calls on either side.
-    planned(view, &Population { only: None, ..of.clone() }).map(|units| units + 1)
+    planned(plan, &Population { only: None, ..of.clone() }).map(|units| units + 1)
 }
 
 /// What a claim says that some or all of its units do.

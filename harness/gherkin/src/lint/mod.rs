@@ -12,11 +12,13 @@ mod exchangeable;
 mod grpc;
 mod health;
 mod impossible;
+mod moments;
 mod nobody;
 mod overlap;
 mod paired;
 mod pairs;
 mod phases;
+mod planned;
 mod populations;
 mod predict;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod view;
 
 use crate::compile::{Built, Sink};
 use crate::document::Document;
+pub use planned::rests_on;
 use view::View;
 
 /// Looks at the compiled scenarios of a feature.

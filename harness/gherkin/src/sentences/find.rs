@@ -90,7 +90,7 @@ fn lines(step: &SentenceDoc, words: &[&str]) -> Vec<FoundLine> {
         let put = forms.filter(|form| !form.is_empty()).filter_map(|form| put(step, clause.name, form));
         put.for_each(|line| {
             if !lines.contains(&line) {
-                lines.push(line)
+                lines.push(line);
             }
         });
     }
