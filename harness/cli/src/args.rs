@@ -10,7 +10,7 @@ use std::{path::PathBuf, time::Duration};
     version,
     max_term_width = 110,
     after_help = "\
-Exit status: 0 all hold · 1 something is violated or vacuous · 2 usage, syntax, lint · 3 environment, or an error
+Exit status: 0 all hold · 1 something is violated or vacuous · 2 usage, syntax, lint · 3 environment, an error, interrupted
              4 nothing ran · 5 nothing violated, but something inconclusive or unsupported"
 )]
 pub struct Cli {
