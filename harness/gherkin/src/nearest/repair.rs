@@ -9,13 +9,17 @@ use super::vocabulary::{is_filling, is_foreign, likely_words};
 use super::{Due, Progress, progress};
 use crate::matcher::{Match, language};
 use gherkin::StepType;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Phrases that may be wrong in one line.
 const PHRASES_IN_A_LINE: usize = 3;
+/// Lines that are tried for one that is no sentence: who writes a whole story in a line gets no repair, and soon.
+const TRIED: usize = 2_000;
 
 /// Lines that are sentences, near one that is not, and what was done to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Repair {
     /// The line that reads; or several.
     pub(crate) lines: Vec<String>,
@@ -28,35 +32,63 @@ pub(crate) struct Repair {
 }
 
 /// What is put forward: a sentence under this keyword that this version can run.
-pub(super) struct Wanted {
-    pub(super) step: StepType,
-    pub(super) runs: fn(&str, &Match) -> bool,
+struct Wanted {
+    step: StepType,
+    runs: fn(&str, &Match) -> bool,
+    /// Lines that were looked at, and what they read as.
+    read: RefCell<HashMap<String, Option<String>>>,
+    /// Lines that were looked at for what is wrong in them, with how many phrases, and what came of it.
+    mended: RefCell<HashMap<String, (usize, Option<Repair>)>>,
 }
 
 impl Wanted {
     /// The line as a sentence, its claim in the right number.
     fn read(&self, line: &str) -> Option<String> {
-        let found = language().find(self.step, line)?;
-        (self.runs)(line, &found).then(|| agree(line, &found))
+        if let Some(known) = self.read.borrow().get(line) {
+            return known.clone();
+        }
+        if !self.may_go_on() {
+            return None;
+        }
+        let found =
+            language().find(self.step, line).filter(|found| (self.runs)(line, found)).map(|found| agree(line, &found));
+        self.read.borrow_mut().insert(line.to_owned(), found.clone());
+        found
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.read.borrow().len() < TRIED
     }
 
     /// The change, if all of its lines are sentences.
     fn reads(&self, change: &Repair) -> Option<Repair> {
         let lines = change.lines.iter().map(|line| self.read(line)).collect::<Option<Vec<_>>>()?;
-        Some(Repair { lines, together: change.together, span: change.span.clone(), hint: change.hint.clone() })
+        Some(Repair { lines, ..change.clone() })
     }
 }
 
 /// Changes after which the line is a sentence that `runs`.
 pub(crate) fn repair(step: StepType, line: &str, runs: fn(&str, &Match) -> bool) -> Option<Repair> {
-    let wanted = Wanted { step, runs };
+    let wanted = Wanted { step, runs, read: RefCell::default(), mended: RefCell::default() };
     if let Some(quotes) = double_quotes(line) {
         return wanted.reads(&quotes).or_else(|| go_on(&wanted, &quotes, PHRASES_IN_A_LINE));
     }
     within(&wanted, line, PHRASES_IN_A_LINE)
 }
 
+/// What is wrong within a line. Phrases are found in any order: what comes of a line is looked up the second time.
 fn within(wanted: &Wanted, line: &str, phrases_left: usize) -> Option<Repair> {
+    if let Some((with, known)) = wanted.mended.borrow().get(line)
+        && *with >= phrases_left
+    {
+        return known.clone();
+    }
+    let mended = wanted.may_go_on().then(|| mend(wanted, line, phrases_left)).flatten();
+    wanted.mended.borrow_mut().insert(line.to_owned(), (phrases_left, mended.clone()));
+    mended
+}
+
+fn mend(wanted: &Wanted, line: &str, phrases_left: usize) -> Option<Repair> {
     let changes = if phrases_left > 0 { phrases(line) } else { Vec::new() };
     changes
         .iter()

@@ -117,3 +117,14 @@ fn words_that_mean_something_are_not_left_out() {
     assert_eq!(lines(StepType::Then, "every call succeeds quickly"), [""; 0]);
     assert_eq!(lines(StepType::Then, "every single call succeeds"), ["every call succeeds"]);
 }
+
+#[test]
+fn a_story_in_a_line_is_given_up_on_soon() {
+    let story = "all requests and each of the calls in 5 secs fail with 503 while one instance of \"a\" is slow for 2 s or more \
+                 than 5 of 10% of calls to two of the pods time out after 3 s and never recover within 5 s, up to max one in half \
+                 of the requests between 3 and 5 calls per call over 5 s";
+    let wanted =
+        Wanted { step: StepType::Then, runs: |_, _| true, read: RefCell::default(), mended: RefCell::default() };
+    assert!(within(&wanted, story, PHRASES_IN_A_LINE).is_none());
+    assert_eq!(wanted.read.borrow().len(), TRIED, "without a bound it takes hours");
+}
