@@ -118,6 +118,9 @@ fn once(
         let exit = if status == 1 { Exit::Violated } else { failure.exit() };
         return Ok(Ended { exit, stories });
     }
+    if stories.interrupted.is_some() {
+        out.note("all that was started has been ended, and nothing is left behind");
+    }
     out.note(&format!("recorded in {}", record.folder.display()));
     let interrupted = stories.interrupted.as_deref().is_some_and(|why| why != FAIL_FAST);
     let exit = match (interrupted, status) {

@@ -62,7 +62,7 @@ impl<M: Mesh> Engine<'_, M> {
         if self.stopper.is_stopped() {
             return;
         }
-        let outcome = scenario::run(self, pool, plan, plan).await;
+        let Some(outcome) = scenario::run(self, pool, plan, plan).await else { return };
         totals.alpha += plan.terms.rates.alpha * statistical_claims(plan);
         let controlled = match self.controls {
             true => Some(control::run(self, pool, plan, &outcome.verdict).await),

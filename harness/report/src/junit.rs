@@ -17,7 +17,7 @@ pub fn junit(stories: &Stories) -> Result<String, quick_junit::SerializeError> {
     let mut suites: Vec<TestSuite> = Vec::new();
     for (_, story) in &stories.scenarios {
         let title = &story.queued.title;
-        let mut case = TestCase::new(title.scenario.clone(), status(story));
+        let mut case = TestCase::new(title.scenario.clone(), status(story, stories.stopped_by().as_deref()));
         case.set_classname(title.feature.clone());
         if let Some(finished) = &story.finished {
             case.set_time(Duration::from_nanos(finished.took));
@@ -39,7 +39,7 @@ pub fn junit(stories: &Stories) -> Result<String, quick_junit::SerializeError> {
     report.to_string()
 }
 
-fn status(story: &crate::ScenarioStory) -> TestCaseStatus {
+fn status(story: &crate::ScenarioStory, stopped_by: Option<&str>) -> TestCaseStatus {
     let vacuous = matches!(&story.controlled, Some(c) if c.result == ControlResult::Vacuous);
     let undecided = matches!(&story.controlled, Some(c) if c.result == ControlResult::Undecided);
     let not_green = |kind, message: String| {
@@ -60,6 +60,9 @@ fn status(story: &crate::ScenarioStory) -> TestCaseStatus {
         let mut status = TestCaseStatus::skipped();
         status.set_message(format!("{}, {quarantine}", story.verdict().word()));
         return status;
+    }
+    if let (None, Some(by)) = (&story.finished, stopped_by) {
+        return not_green(NonSuccessKind::Error, format!("not run to its end: the run was {by}"));
     }
     let first = story.judged.iter().find(|j| j.finding.verdict == Verdict::Violated);
     match story.verdict() {

@@ -158,6 +158,10 @@ fn difference(each: &[(&str, &ScenarioStory)], style: Style) -> String {
         style.paint(Colour::Blue, &one.queued.origin)
     );
     for (release, story) in each {
+        if came(story) == Came::NotRun {
+            let _ = writeln!(text, "    {release:<10} not run to its end");
+            continue;
+        }
         let verdict = story.verdict();
         let vacuous = if came(story) == Came::Vacuous { ", vacuous" } else { "" };
         let _ = writeln!(text, "  {} {release:<10} {}{vacuous}", block::mark(&verdict, style), verdict.word());

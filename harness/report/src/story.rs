@@ -73,6 +73,16 @@ impl Stories {
         self.index.get(key).and_then(|n| self.scenarios.get(*n)).map(|(_, story)| story)
     }
 
+    /// Who stopped it, in words: `interrupted by SIGINT`.
+    #[must_use]
+    pub fn stopped_by(&self) -> Option<String> {
+        self.interrupted.as_deref().map(|why| match why {
+            "SIGINT" => "interrupted by Ctrl-C (SIGINT)".to_owned(),
+            signal if signal.starts_with("SIG") => format!("interrupted by {signal}"),
+            option => format!("stopped by {option}"),
+        })
+    }
+
     /// What it came to: the run's own totals, or as far as it got.
     #[must_use]
     pub fn totals(&self) -> Totals {

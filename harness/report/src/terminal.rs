@@ -51,7 +51,7 @@ impl Terminal {
             }
             Body::Finished(_) if main && !self.controls_follow() => self.scenario(event),
             Body::Controlled(_) => self.scenario(event),
-            Body::Interrupted { why } => format!("\n{}\n", self.style.paint(Colour::Yellow, format!("stopped: {why}"))),
+            Body::Interrupted { .. } => self.interrupted(),
             Body::RunFinished(totals) => {
                 self.current = None;
                 format!("\n{}", closing(totals, self.style))
@@ -79,6 +79,16 @@ impl Terminal {
         }
         let cut: String = line.chars().take(self.style.width.saturating_sub(1)).collect();
         Some(self.style.paint(Colour::Faint, cut))
+    }
+
+    /// Who stopped the run, and what was under way: that has no verdict, and is nobody's fault.
+    fn interrupted(&self) -> String {
+        let by = self.stories.stopped_by().unwrap_or_default();
+        let under_way = self.current.as_ref().and_then(|(key, _)| self.stories.scenario(key));
+        let during = under_way.map_or(String::new(), |story| {
+            format!(" during \"{}\", which has no verdict", story.queued.title.scenario)
+        });
+        format!("\n{}\n", self.style.paint(Colour::Yellow, format!("{by}{during}")))
     }
 
     fn controls_follow(&self) -> bool {
@@ -195,7 +205,7 @@ fn control(story: &ScenarioStory, style: Style) -> String {
 pub fn closing(totals: &Totals, style: Style) -> String {
     let part = |n: u32, word: &str, colour| (n > 0).then(|| style.paint(colour, format!("{n} {word}")));
     let verdicts: Vec<String> = [
-        part(totals.holds, "hold", Colour::Green),
+        part(totals.holds, if totals.holds == 1 { "holds" } else { "hold" }, Colour::Green),
         part(totals.violated, "violated", Colour::Red),
         part(totals.vacuous, "vacuous", Colour::Red),
         part(totals.error, "in error", Colour::Red),
