@@ -20,17 +20,11 @@ pub(crate) fn claim(judged: &Judged, style: Style) -> String {
     let verdict = &judged.finding.verdict;
     let mark = mark(verdict, style);
     let _ = writeln!(text, "    {mark} {}", style.paint(Colour::Blue, &judged.origin));
-    let mut row = |label: &str, value: &str| {
-        let _ = writeln!(text, "      {} {value}", style.paint(Colour::Faint, format!("{label:<LABEL$}")));
-    };
+    let mut row = |label: &str, value: &str| text.push_str(&self::row(label, value, style));
     row("promised", &style.paint(Colour::Bold, &judged.text));
     row("measured", &measured(&judged.finding.measured, verdict));
-    match verdict {
-        Verdict::Inconclusive(why) => row("so", &format!("inconclusive: {why}")),
-        Verdict::Unsupported(why) => row("so", &format!("unsupported: {why}")),
-        Verdict::Error(why) => row("so", &format!("error: {why}")),
-        Verdict::Violated => row("so", "violated"),
-        Verdict::Holds => {}
+    if *verdict != Verdict::Holds {
+        row("so", &self::verdict(verdict));
     }
     explain::rows(&judged.finding.explanation).iter().for_each(|(label, value)| row(label, value));
     for (n, exemplar) in judged.finding.exemplars.iter().enumerate() {
@@ -42,6 +36,21 @@ pub(crate) fn claim(judged: &Judged, style: Style) -> String {
     }
     judged.log.iter().enumerate().for_each(|(n, line)| row(if n == 0 { "log" } else { "" }, line));
     text
+}
+
+/// A label with what it says, in the columns that all blocks have.
+pub(crate) fn row(label: &str, value: &str, style: Style) -> String {
+    format!("      {} {value}\n", style.paint(Colour::Faint, format!("{label:<LABEL$}")))
+}
+
+/// A verdict with its cause: `inconclusive: too few calls to decide`.
+pub(crate) fn verdict(verdict: &Verdict) -> String {
+    let word = verdict.word();
+    match verdict {
+        Verdict::Inconclusive(why) => format!("{word}: {why}"),
+        Verdict::Unsupported(why) | Verdict::Error(why) => format!("{word}: {why}"),
+        Verdict::Holds | Verdict::Violated => word.to_owned(),
+    }
 }
 
 /// One line on a fault that was not as meant.

@@ -5,6 +5,7 @@
 
 mod absence;
 mod block;
+mod control;
 mod dose;
 mod explain;
 mod junit;

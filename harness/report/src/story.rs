@@ -39,8 +39,21 @@ pub struct ScenarioStory {
     pub finished: Option<Finished>,
     /// Why the main run was made twice; its first time is not in the fields above.
     pub rerun: Option<String>,
-    /// The control runs, once they are over.
+    /// What the control runs came to, once they are over.
     pub controlled: Option<Controlled>,
+    /// Each control run, in their order.
+    pub controls: Vec<ControlStory>,
+}
+
+/// What is known of one control run.
+#[derive(Debug, Clone)]
+pub struct ControlStory {
+    /// Which one.
+    pub variation: Variation,
+    /// Its claims, judged.
+    pub judged: Vec<Judged>,
+    /// Its faults, counted: text, place, count.
+    pub doses: Vec<(String, Origin, DoseCount)>,
 }
 
 impl Stories {
@@ -62,6 +75,8 @@ impl Stories {
                     story.1.controlled = Some(controlled.clone());
                 } else if of.variation == Variation::Main {
                     story.1.read(body);
+                } else {
+                    story.1.read_control(of.variation, body);
                 }
             }
         }
@@ -114,6 +129,7 @@ impl ScenarioStory {
             finished: None,
             rerun: None,
             controlled: None,
+            controls: Vec::new(),
         }
     }
 
@@ -133,6 +149,23 @@ impl ScenarioStory {
             Body::Rerun { why } => {
                 *self = ScenarioStory { rerun: Some(why.clone()), ..ScenarioStory::new(self.queued.clone()) };
             }
+            _ => {}
+        }
+    }
+
+    fn read_control(&mut self, variation: Variation, body: &Body) {
+        match body {
+            // Also the second time, if the first does not count.
+            Body::Started | Body::Rerun { .. } => {
+                self.controls.retain(|c| c.variation != variation);
+                self.controls.push(ControlStory { variation, judged: Vec::new(), doses: Vec::new() });
+            }
+            _ => {}
+        }
+        let Some(run) = self.controls.iter_mut().find(|c| c.variation == variation) else { return };
+        match body {
+            Body::Judged(judged) => run.judged.push(judged.clone()),
+            Body::Dosed { text, origin, count, .. } => run.doses.push((text.clone(), origin.clone(), count.clone())),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! The run as a person at a terminal reads it.
 
 use crate::{
-    absence, block,
+    absence, block, control,
     story::{ScenarioStory, Stories},
     style::{Colour, Style},
     words::{count, seconds, thousands},
@@ -128,7 +128,7 @@ fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
     let pad = 62usize.saturating_sub(story.queued.title.scenario.chars().count());
     let (calls, took) = story.finished.as_ref().map_or((0, 0), |f| (f.calls, f.took));
     let facts = format!("{:pad$}{:>11}  {:>6}", "", count(calls, "call"), seconds(took));
-    let _ = writeln!(text, "{}{}", style.paint(Colour::Faint, facts), control(story, style));
+    let _ = writeln!(text, "{}{}", style.paint(Colour::Faint, facts), control::in_short(story, style));
     if let Some(quarantine) = &story.queued.quarantine {
         let _ = writeln!(text, "    {}", style.paint(Colour::Yellow, quarantine));
     }
@@ -155,39 +155,16 @@ fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
     for judged in shown {
         text.push_str(&block::claim(judged, style));
     }
-    text
+    text + &control::block(story, style)
 }
 
 /// The scenario's verdict where it is not green, with its place and cause.
 fn why(story: &ScenarioStory, verdict: &Verdict, style: Style) -> String {
     let colour = if matches!(verdict, Verdict::Violated | Verdict::Error(_)) { Colour::Red } else { Colour::Yellow };
-    let reason = match verdict {
-        Verdict::Inconclusive(why) => format!(": {why}"),
-        Verdict::Unsupported(why) | Verdict::Error(why) => format!(": {why}"),
-        Verdict::Holds | Verdict::Violated => String::new(),
-    };
+    let told = block::verdict(verdict);
+    let reason = told.strip_prefix(verdict.word()).unwrap_or_default();
     let word = style.paint(colour, verdict.word());
     format!("    {word}{reason}  {}\n", style.paint(Colour::Blue, &story.queued.origin))
-}
-
-/// What the control runs came to, in a few words.
-fn control(story: &ScenarioStory, style: Style) -> String {
-    let Some(controlled) = &story.controlled else { return String::new() };
-    match &controlled.result {
-        ControlResult::Red => {
-            let line = |id| story.queued.claims.iter().find(|(claim, ..)| *claim == id).map(|(_, _, o)| o.line);
-            let first = controlled.runs.iter().flat_map(|(_, _, violated)| violated).find_map(|id| line(*id));
-            let at = first.map(|line| format!(" at line {line}")).unwrap_or_default();
-            style.paint(Colour::Faint, format!("  control red{at}"))
-        }
-        ControlResult::Vacuous => {
-            style.paint(Colour::Red, "  vacuous: it holds without what it tests, so it tests nothing")
-        }
-        ControlResult::Undecided => style.paint(Colour::Yellow, "  control undecided"),
-        ControlResult::Error(why) => style.paint(Colour::Red, format!("  control in error: {why}")),
-        ControlResult::None(why) => style.paint(Colour::Yellow, format!("  no control: {why}")),
-        ControlResult::Skipped => String::new(),
-    }
 }
 
 /// The last lines of a run.

@@ -14,6 +14,7 @@ fn shown_in(quarantine: Option<Quarantine>, verdict: &Verdict, verbose: bool) ->
         title: Title { feature: "Ejection".into(), scenario: "It is out".into(), tags: Vec::new() },
         origin: Origin { file: "e.feature".into(), line: 3, column: 1, length: 1 },
         claims: Vec::new(),
+        policies: Vec::new(),
         no_control: None,
         quarantine,
     };
