@@ -86,6 +86,24 @@ fn retries_that_were_exhausted() {
     insta::assert_snapshot!(likely(&mixed, succeed()), @"retries_exhausted: retries were exhausted: 5 of 5 failed on all of their 3 tries (up to 2 retries are allowed)");
 }
 
+/// Calls whose retries all went where the first try had gone, while instance 2 was killed.
+fn stubborn(elsewhere: bool, to: impl Fn(u64) -> u32) -> String {
+    let mut scene = Scene::new(plan());
+    scene.calls(0, 5, 40, |n| vec![Hop::Refused(to(n)), Hop::Refused(to(n))]);
+    let of = Members::Of(target(Which::Instance(2)));
+    scene.plan = faulty(scene.plan, FaultKind::Down { how: Down::Killed, part: Part::Instance, of }, When::Standing);
+    scene.stood(0);
+    let on = vec![RetryOn::ConnectFailure];
+    likely(&with_policy(scene, PolicyKind::Retries { of: Calls::default(), up_to: 1, on, elsewhere }), succeed())
+}
+
+#[test]
+fn retries_that_all_went_to_the_instance_that_had_failed() {
+    insta::assert_snapshot!(stubborn(false, |_| 2), @r#"retries_exhausted: retries were exhausted: 40 of 40 were refused a connection on all of their 2 tries (up to 1 retry is allowed); every try of 40 of 40 went to reviews-2, while instance 2 of "reviews" is killed; with `, each on another instance` a retry goes to one that was not tried yet"#);
+    insta::assert_snapshot!(stubborn(true, |_| 2), @r#"retries_exhausted: retries were exhausted: 40 of 40 were refused a connection on all of their 2 tries (up to 1 retry is allowed); every try of 40 of 40 went to reviews-2, while instance 2 of "reviews" is killed"#);
+    insta::assert_snapshot!(stubborn(false, |n| 1 + (n % 3) as u32), @"retries_exhausted: retries were exhausted: 40 of 40 were refused a connection on all of their 2 tries (up to 1 retry is allowed); every try of 40 of 40 went to one and the same instance; with `, each on another instance` a retry goes to one that was not tried yet");
+}
+
 #[test]
 fn what_is_not_retried() {
     let broken = scene(30, &[Hop::Status(1, 500)]);
