@@ -6,6 +6,9 @@ use squall_model::{
 };
 use std::collections::BTreeMap;
 
+/// The reason of a run that was stopped by its first scenario that is not green.
+pub const FAIL_FAST: &str = "--fail-fast";
+
 /// A run, read so far.
 #[derive(Debug, Clone, Default)]
 pub struct Stories {
@@ -86,6 +89,16 @@ impl Stories {
     #[must_use]
     pub fn scenario(&self, key: &PlanKey) -> Option<&ScenarioStory> {
         self.index.get(key).and_then(|n| self.scenarios.get(*n)).map(|(_, story)| story)
+    }
+
+    /// The exit status of the run. What was stopped, unless by its first red, has not been shown to hold.
+    #[must_use]
+    pub fn exit_status(&self, allow_unsupported: bool) -> u8 {
+        let interrupted = self.interrupted.as_deref().is_some_and(|why| why != FAIL_FAST);
+        match (interrupted, self.totals().exit_status(allow_unsupported)) {
+            (true, 0 | 4 | 5) => 3,
+            (_, status) => status,
+        }
     }
 
     /// What it came to: the run's own totals, or as far as it got.
