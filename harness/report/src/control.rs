@@ -2,7 +2,7 @@
 
 use crate::{
     block::{self, row},
-    dose,
+    dose, help,
     story::{ControlStory, ScenarioStory},
     style::{Colour, Style},
     words::{count, measured},
@@ -91,30 +91,10 @@ fn line(judged: &Judged, run: &ControlStory, style: Style) -> String {
             text.push_str(&row("fault", &format!("{what}: {says}"), style));
         }
     }
-    if let Some(help) = help(verdict) {
+    if let Some(help) = help::of_control(verdict) {
         text.push_str(&row("help", help, style));
     }
     text
-}
-
-/// What would decide it.
-fn help(verdict: &Verdict) -> Option<&'static str> {
-    let Verdict::Inconclusive(why) = verdict else { return None };
-    Some(match why {
-        Why::Undecided { .. } => {
-            "more calls, or a stronger effect: a fault that hits more of them, or a bound that is further from what comes \
-             without what is tested"
-        }
-        Why::Dose { .. } => {
-            "see that the fault is felt in the control run too: more traffic that it can hit, or more of it hit"
-        }
-        Why::Books(_) | Why::Environment(_) => "run it again, with less beside it on this machine",
-        Why::Empty => "a line about calls that are there without what is tested, too",
-        Why::Border => {
-            "a stronger effect, or less in flight at the borders: a longer phase, fewer calls at a time, shorter answers"
-        }
-        Why::ControlUndecided => return None,
-    })
 }
 
 fn undecided(story: &ScenarioStory) -> Option<()> {

@@ -2,7 +2,7 @@
 
 use crate::{absence, block, control, story::Stories, style::Style};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use squall_model::{ControlResult, Verdict};
+use squall_model::{ControlResult, Dose, Verdict};
 use std::time::Duration;
 
 /// The report of a run.
@@ -44,11 +44,13 @@ fn status(story: &crate::ScenarioStory) -> TestCaseStatus {
     let not_green = |kind, message: String| {
         let mut status = TestCaseStatus::non_success(kind);
         status.set_message(message);
+        let otherwise = story.doses.iter().filter(|(_, _, count)| count.dose != Dose::Confirmed);
         let blocks: String = story
             .judged
             .iter()
             .filter(|j| j.finding.verdict != Verdict::Holds)
-            .map(|j| block::claim(j, Style::PLAIN))
+            .map(|j| block::claim(j, &[], true, Style::PLAIN))
+            .chain(otherwise.map(|(what, origin, count)| block::dose(what, origin, count, Style::PLAIN)))
             .chain(story.accidents.iter().map(|a| format!("{a}\n")))
             .chain([absence::lines(&story.absences, Style::PLAIN), control::block(story, Style::PLAIN)])
             .collect();

@@ -169,8 +169,8 @@ fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
         .filter(|(_, _, count)| verbose || count.dose != Dose::Confirmed)
         .for_each(|(what, origin, count)| text.push_str(&block::dose(what, origin, count, style)));
     let shown: Vec<_> = story.judged.iter().filter(|j| worth(&j.finding.verdict)).collect();
-    for judged in shown {
-        text.push_str(&block::claim(judged, style));
+    for (n, judged) in shown.iter().enumerate() {
+        text.push_str(&block::claim(judged, &shown[..n], verbose, style));
     }
     text + &control::block(story, style)
 }

@@ -36,6 +36,7 @@ const RULES: &[Rule] = &[
     ("held_out", connections::held_out),
     ("panic_routing", connections::panic_routing),
     ("no_policy", amounts::no_policy),
+    ("timeout_too_long", timeouts::too_long),
     ("retries_allowed", amounts::retries_allowed),
     ("same_instance_allowed", retries::same_instance_allowed),
     ("retries_exhausted", retries::exhausted),

@@ -126,6 +126,25 @@ fn aborted_where_no_retry_can_help() {
 }
 
 #[test]
+fn a_timeout_that_is_longer_than_what_holds_them() {
+    let delay = || touch(Level::Tries, 100, Which::Service, Touch::Delay(ms(300)));
+    let mut held = standing(20, &[Hop::Slow(1, 300)], delay());
+    held.seen.access.iter_mut().filter(|line| line.proxy != web()).for_each(|line| line.flags = "DI".into());
+    let late = || every(calls(Phase::Whole), Outcome::FinishWithin(ms(200)));
+    let time_out = || every(calls(Phase::Whole), Outcome::TimeOut);
+    insta::assert_snapshot!(likely(&held, late()), @r#"held_by_fault: the fault held them up: 20 of 20 took 300 ms or longer, while tries reaching "reviews" are delayed by 300 ms (DI); no timeout is set for them"#);
+    insta::assert_snapshot!(likely(&held, time_out()), @"no_policy: no timeout is set for them: 20 of 20 ended otherwise");
+    let slack = with_policy(held, timeout(Level::Calls, 800));
+    insta::assert_snapshot!(likely(&slack, late()), @r#"held_by_fault: the fault held them up: 20 of 20 took 300 ms or longer, while tries reaching "reviews" are delayed by 300 ms (DI); their timeout of 800 ms for a call is longer than they took"#);
+    let beside = with_policy(slack.clone(), timeout(Level::Calls, 100));
+    assert!(
+        likely(&beside, late()).ends_with("by 300 ms (DI)"),
+        "a timeout that did not end them is not what they lack"
+    );
+    insta::assert_snapshot!(likely(&slack, time_out()), @r#"timeout_too_long: the timeout of 800 ms for a call is longer than they took: 20 of 20 were over before, while tries reaching "reviews" are delayed by 300 ms (DI)"#);
+}
+
+#[test]
 fn a_timeout_that_is_shorter_than_what_holds_them() {
     let delay = touch(Level::Tries, 100, Which::Service, Touch::Delay(ms(300)));
     let mut held = with_policy(standing(20, &[Hop::TimedOut(1, 100)], delay), timeout(Level::Tries, 100));
@@ -207,7 +226,7 @@ fn nowhere_to_go_or_nothing_to_look_for() {
 fn too_slow_for_a_fault_for_retries_or_by_itself() {
     let within = || every(calls(Phase::Whole), Outcome::FinishWithin(ms(50)));
     let delay = touch(Level::Tries, 100, Which::Service, Touch::Delay(ms(300)));
-    insta::assert_snapshot!(likely(&standing(20, &[Hop::Delayed(1, 300)], delay), within()), @r#"held_by_fault: the fault held them up: 20 of 20 took 300 ms or longer, while tries reaching "reviews" are delayed by 300 ms (DI)"#);
+    insta::assert_snapshot!(likely(&standing(20, &[Hop::Delayed(1, 300)], delay), within()), @r#"held_by_fault: the fault held them up: 20 of 20 took 300 ms or longer, while tries reaching "reviews" are delayed by 300 ms (DI); no timeout is set for them"#);
     insta::assert_snapshot!(likely(&scene(20, &[Hop::TimedOut(1, 100), Hop::Ok(2)]), within()), @"slowed_by_retries: retries took the time: 20 of 20 spent most of it before their last try began");
     insta::assert_snapshot!(likely(&scene(20, &[Hop::Slow(1, 80)]), within()), @r#"workload_took_long: "reviews" itself took that long: 20 of 20 spent most of their time in its workload"#);
 }
