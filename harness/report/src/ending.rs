@@ -23,7 +23,7 @@ pub fn closing(stories: &Stories, allow_unsupported: bool, style: Style) -> Stri
     // A run that did not end by itself had no exit status of ours.
     let status = stories.totals.map_or(0, |_| stories.exit_status(allow_unsupported));
     if status != 0 {
-        text.push_str(&culprits(stories, status, style));
+        text.push_str(&culprits(stories, status, allow_unsupported, style));
         let colour = if matches!(status, 1 | 3) { Colour::Red } else { Colour::Yellow };
         let means = format!("exit status {status}: {}", meaning(stories, &totals, status));
         let _ = writeln!(text, "{}", style.paint(colour, means));
@@ -94,8 +94,9 @@ fn meaning(stories: &Stories, totals: &Totals, status: u8) -> &'static str {
 }
 
 /// The first scenarios that made the status what it is, a line each.
-fn culprits(stories: &Stories, status: u8, style: Style) -> String {
-    let all: Vec<Culprit<'_>> = Culprit::all(stories).filter(|culprit| culprit.status == status).collect();
+fn culprits(stories: &Stories, status: u8, allow_unsupported: bool, style: Style) -> String {
+    let counts = |c: &Culprit<'_>| !(allow_unsupported && matches!(c.story.verdict(), Verdict::Unsupported(_)));
+    let all: Vec<Culprit<'_>> = Culprit::all(stories).filter(|c| c.status == status && counts(c)).collect();
     let mut text = String::new();
     for Culprit { story, at, came, .. } in all.iter().take(NAMED) {
         let colour = if matches!(status, 1 | 3) { Colour::Red } else { Colour::Yellow };

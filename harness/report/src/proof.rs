@@ -9,8 +9,7 @@ const LONG: usize = 40;
 
 /// Labels with what they say, in order. `before`: the claims above, whose evidence is not told again.
 pub(crate) fn rows(judged: &Judged, before: &[&Judged], verbose: bool) -> Vec<(&'static str, String)> {
-    // That more calls are needed, no call of them shows.
-    if matches!(judged.finding.verdict, Verdict::Inconclusive(Why::Undecided { .. })) && !verbose {
+    if !is_shown_by_calls(&judged.finding.verdict) && !verbose {
         return Vec::new();
     }
     let is_the_same = |other: &&&Judged| {
@@ -27,6 +26,11 @@ pub(crate) fn rows(judged: &Judged, before: &[&Judged], verbose: bool) -> Vec<(&
         labelled("log", log),
     ]
     .concat()
+}
+
+/// That there were too few calls, that a fault was not as meant, or that the machine was in trouble, no call shows.
+fn is_shown_by_calls(verdict: &Verdict) -> bool {
+    !matches!(verdict, Verdict::Inconclusive(Why::Undecided { .. } | Why::Dose { .. } | Why::Environment(_)))
 }
 
 /// The label stands before the first of them.
@@ -199,6 +203,7 @@ mod tests {
         let open = judged(7, Verdict::Inconclusive(Why::Undecided { needed: None }));
         assert_eq!(rows(&open, &[], false), []);
         assert!(!rows(&open, &[], true).is_empty());
+        assert_eq!(rows(&judged(7, Verdict::Inconclusive(Why::Environment("a stall".into()))), &[], false), []);
         assert!(!rows(&judged(7, Verdict::Inconclusive(Why::Border)), &[], false).is_empty());
     }
 }

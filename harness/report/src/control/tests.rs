@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Stories, junit};
+use crate::{Column, Stories, junit, matrix};
 use squall_model::{
     Body, ClaimId, Controlled, DoseCount, EVENT_VERSION, FaultId, Finding, Finished, Measured, Origin, PlanKey, Queued,
     RunEvent, RunOf, Stamp, Title,
@@ -157,4 +157,13 @@ fn junit_says_it_too() {
         "control undecided: without its policies, line 7 is inconclusive: too few calls to decide: about 1200 would";
     assert!(xml.contains(&format!("<error message=\"{why}\">")), "{xml}");
     assert!(xml.contains("help      more calls"), "{xml}");
+}
+
+#[test]
+fn releases_that_differ_in_it_are_told_apart() {
+    let open = undecided(vec![Body::Judged(too_few())]);
+    let red = run(Verdict::Holds, ControlResult::Red, Vec::new());
+    let columns = [Column { release: "1.39.0", stories: &red }, Column { release: "1.40.0", stories: &open }];
+    let told = matrix(&columns, Style::PLAIN);
+    assert!(told.contains("    control undecided: without its policies, line 7 is inconclusive: too few"), "{told}");
 }

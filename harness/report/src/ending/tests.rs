@@ -133,6 +133,8 @@ fn a_run_that_decided_too_little_says_what_is_open() {
     1 scenario: 1 in quarantine · 1.0 s
     exit status 5: nothing that counts was shown: all of it is in quarantine
     ");
+    let allowed = closing(&run(&[unsupported(), came(border(), 24)], None), true, Style::PLAIN);
+    assert!(allowed.contains("r.feature:24") && !allowed.contains("r.feature:10"), "{allowed}");
     assert!(!closing(&run(&[unsupported()], None), true, Style::PLAIN).contains("exit status"), "it was allowed");
 }
 
