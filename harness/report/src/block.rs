@@ -25,7 +25,10 @@ pub(crate) fn claim(judged: &Judged, before: &[&Judged], verbose: bool, style: S
     row("promised", &style.paint(Colour::Bold, &judged.text));
     row("measured", &measured(&judged.finding.measured, verdict));
     if *verdict != Verdict::Holds {
-        row("so", &format!("{}{}", self::verdict(verdict), decided_by(judged)));
+        row("so", &self::verdict(verdict));
+    }
+    if let Some(first) = decided_by(judged) {
+        row("decided", &first);
     }
     explain::rows(&judged.finding.explanation).iter().for_each(|(label, value)| row(label, value));
     if let Some(help) = help::of(verdict) {
@@ -36,14 +39,14 @@ pub(crate) fn claim(judged: &Judged, before: &[&Judged], verbose: bool, style: S
 }
 
 /// How many of the units decided, where there were more: a sequential test stops at the first moment at which it can.
-fn decided_by(judged: &Judged) -> String {
-    let Measured::Share { n, .. } = judged.finding.measured else { return String::new() };
+fn decided_by(judged: &Judged) -> Option<String> {
+    let Measured::Share { n, .. } = judged.finding.measured else { return None };
     let (all, unit) = match &judged.finding.explanation.since {
         Some(Since::First { all, unit, .. }) => (all.n, *unit),
         Some(Since::Stretch { within, without, unit, .. }) => (within.n + without.n, *unit),
-        _ => return String::new(),
+        _ => return None,
     };
-    if n < all { format!(": the first {n} of {all} {} decided it", units(unit)) } else { String::new() }
+    (n < all).then(|| format!("by the first {n} of {all} {}", units(unit)))
 }
 
 /// A label with what it says, in the columns that all blocks have.
@@ -171,7 +174,11 @@ mod tests {
             let text = "at least 99% of the calls succeed".into();
             claim(&Judged { text, origin, finding, counters: vec![], log: vec![] }, &[], false, Style::PLAIN)
         };
-        assert!(so(400).contains("so        violated: the first 200 of 400 calls decided it\n"), "{}", so(400));
-        assert!(so(200).contains("so        violated\n"), "{}", so(200));
+        assert!(
+            so(400).contains("      so        violated\n      decided   by the first 200 of 400 calls\n"),
+            "{}",
+            so(400)
+        );
+        assert!(!so(200).contains("decided"), "{}", so(200));
     }
 }
