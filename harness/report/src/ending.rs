@@ -79,8 +79,9 @@ fn meaning(stories: &Stories, totals: &Totals, status: u8) -> &'static str {
         1 if totals.vacuous == 0 => "something is violated",
         1 if totals.violated == 0 => "something holds without what it tests (vacuous)",
         1 => "something is violated, or holds without what it tests (vacuous)",
+        // What was under way then is told as an error.
+        3 if stories.was_stopped() => "the run was stopped before all of it was judged",
         3 if totals.error + totals.controls_error > 0 => "an error kept something from being judged",
-        3 if stories.interrupted.is_some() => "the run was stopped before all of it was judged",
         4 => "nothing ran",
         5 if totals.inconclusive + totals.controls_undecided > 0 => {
             "nothing is violated, but not everything was decided"

@@ -94,11 +94,15 @@ impl Stories {
     /// The exit status of the run. What was stopped, unless by its first red, has not been shown to hold.
     #[must_use]
     pub fn exit_status(&self, allow_unsupported: bool) -> u8 {
-        let interrupted = self.interrupted.as_deref().is_some_and(|why| why != FAIL_FAST);
-        match (interrupted, self.totals().exit_status(allow_unsupported)) {
+        match (self.was_stopped(), self.totals().exit_status(allow_unsupported)) {
             (true, 0 | 4 | 5) => 3,
             (_, status) => status,
         }
+    }
+
+    /// Somebody stopped it, or its time was over.
+    pub(crate) fn was_stopped(&self) -> bool {
+        self.interrupted.as_deref().is_some_and(|why| why != FAIL_FAST)
     }
 
     /// What it came to: the run's own totals, or as far as it got.

@@ -154,6 +154,10 @@ fn what_was_stopped_has_not_been_shown_to_hold() {
     2 scenarios: 1 hold, 1 not run · 1 control: 1 red · 1.0 s
     exit status 3: the run was stopped before all of it was judged
     ");
+    let under_way = run(&[green(), came(Verdict::Error("stopped".into()), 0)], Some("SIGINT"));
+    assert!(closing(&under_way, false, Style::PLAIN).ends_with("3: the run was stopped before all of it was judged\n"));
+    let first_error = run(&[came(Verdict::Error("no proxy".into()), 0), Came::default()], Some(FAIL_FAST));
+    assert!(closing(&first_error, false, Style::PLAIN).ends_with("3: an error kept something from being judged\n"));
     let status = |came: Came, why| run(&[came, Came::default()], Some(why)).exit_status(false);
     assert_eq!([status(green(), "SIGINT"), status(green(), FAIL_FAST)], [3, 0]);
     assert_eq!(status(came(Verdict::Violated, 4), "SIGINT"), 1, "a red never hides behind an error");

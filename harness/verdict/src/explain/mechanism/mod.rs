@@ -41,6 +41,7 @@ const RULES: &[Rule] = &[
     ("same_instance_allowed", retries::same_instance_allowed),
     ("retries_exhausted", retries::exhausted),
     ("timeout_too_short", timeouts::too_short),
+    ("timeout_too_late", timeouts::too_late),
     ("client_deadline", timeouts::client_deadline),
     ("not_retriable", retries::not_retriable),
     ("connection_failed", connections::failed),

@@ -126,6 +126,16 @@ fn aborted_where_no_retry_can_help() {
 }
 
 #[test]
+fn a_timeout_of_another_kind_that_ends_them_too_late() {
+    let mut idle = scene(20, &[Hop::TimedOut(1, 900)]);
+    idle.seen.access.iter_mut().filter(|line| line.proxy == web()).for_each(|line| {
+        (line.flags, line.details) = ("SI".into(), "stream_idle_timeout".into());
+    });
+    insta::assert_snapshot!(likely(&idle, every(calls(Phase::Whole), Outcome::FinishWithin(ms(450)))), @"timeout_too_late: a timeout ended them too late: 20 of 20 were given up on after 900 ms or longer (stream_idle_timeout)");
+    assert!(likely(&idle, succeed()).starts_with("never_retried"), "of success its time is not the matter");
+}
+
+#[test]
 fn a_timeout_that_is_longer_than_what_holds_them() {
     let delay = || touch(Level::Tries, 100, Which::Service, Touch::Delay(ms(300)));
     let mut held = standing(20, &[Hop::Slow(1, 300)], delay());

@@ -42,6 +42,22 @@ pub(super) fn too_long(facts: &Facts<'_>) -> Said {
     Some((text, covers))
 }
 
+/// They should have been over sooner, and what ended them was a timeout: which, by the details that the caller's proxy gives.
+pub(super) fn too_late(facts: &Facts<'_>) -> Said {
+    let (Outcome::FinishWithin(_), false) = facts.outcome()? else { return None };
+    let details = facts.common(|o| Some(o.details()).filter(|details| details.ends_with("_timeout")))?;
+    let ended = |o: &Offender<'_>| o.outcome == CallOutcome::TimedOut && o.details() == details;
+    let covers = facts.most(ended)?;
+    let least = facts.offenders.iter().filter(|o| ended(o)).map(Offender::took).min()?;
+    let text = format!(
+        "a timeout ended them too late: {} were given up on after {} or longer ({details}){}",
+        of(covers),
+        duration(Duration::from_millis(least / 1_000_000)),
+        held(facts).map_or(String::new(), |held| format!(", while {}", held.why)),
+    );
+    Some((text, covers))
+}
+
 /// The timeout that is set for an offender: that of a call, else that of a try.
 pub(super) fn set(facts: &Facts<'_>, o: &Offender<'_>) -> Option<(Level, Duration)> {
     let of = |level| Some((level, facts.policies.timeout(o.story, level)?));
