@@ -110,14 +110,16 @@ impl<'a> Wired<'a> {
     /// Why it touched nothing, of a damage that needs more than traffic to be felt.
     fn why_spared(&self, count: Count) -> Option<Spared> {
         let open = self.open().count() as u64;
-        if count.touched > 0 || self.tries.is_empty() || open == 0 {
+        if self.tries.is_empty() || open == 0 {
             return None;
         }
         match self.damage {
             Damage::Refuse if count.of == 0 => Some(Spared::NoNewConnection { open }),
             Damage::HalfOpen if count.of == 0 => Some(Spared::NoneWasOpen),
             Damage::SlowClose(_) if count.of == 0 => Some(Spared::NoneClosed { open }),
-            Damage::Reset(share) => none_drawn(Unit::Connection, share.as_f64(), Look { n: count.of, hits: 0 }),
+            Damage::Reset(share) => {
+                none_drawn(Unit::Connection, share.as_f64(), Look { n: count.of, hits: count.touched })
+            }
             _ => None,
         }
     }

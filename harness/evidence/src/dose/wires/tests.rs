@@ -189,6 +189,10 @@ fn of_few_connections_a_share_may_take_none() {
     let by_chance = |ppm| Some(Spared::NoneDrawn { unit: Unit::Connection, chance: Fraction::from_ppm(ppm).unwrap() });
     assert_eq!(of(reset(20), 3), by_chance(512_000));
     assert_eq!(of(reset(20), 1), by_chance(800_000));
+    let mut taken = unconnected(reset(20), meanwhile(Hop::Ok(1)));
+    (0..2).for_each(|_| taken.connection(1, 0, None, WireEnd::Open, &[]));
+    taken.connection(1, 0, Some(151), WireEnd::Damage, &[(reset(20), 151, 151)]);
+    assert_eq!(spared(&taken), None, "one was taken");
     assert_eq!(of(reset(20), 60), None, "no chance: it was not in place");
     assert_eq!(of(reset(100), 3), None, "each is taken");
 }
