@@ -10,8 +10,8 @@ mod wires;
 use crate::{Evidence, Fit, Flags, Window};
 use draw::{Armed, Leak, leaks, units};
 use squall_model::{
-    Condition, Dose, DoseCount, DoseLeak, DosePart, Down, Edge, Fault, FaultId, FaultKind, Fraction, InstanceId, Meant,
-    Plan, StateRecord,
+    Condition, Dose, DoseCount, DoseLeak, DosePart, Down, Edge, Fault, FaultId, FaultKind, Fraction, InstanceId, Level,
+    Meant, Plan, Spared, StateRecord, Unit,
 };
 use squall_stats::{bounds, share::Look};
 use std::{
@@ -162,8 +162,19 @@ impl<'a> Drawn<'a> {
 
 /// Each was drawn with this chance, and what was counted bounds it so.
 fn drawn_at(chance: f64, bounds: bounds::Interval) -> Meant {
-    let share = |x: f64| Fraction::from_ppm((x * 1e6).round().clamp(0.0, 1e6) as u32).unwrap_or_default();
-    Meant::Share { of: share(chance), low: share(bounds.low), high: share(bounds.high), error: share(ERROR) }
+    let (low, high) = (fraction(bounds.low), fraction(bounds.high));
+    Meant::Share { of: fraction(chance), low, high, error: fraction(ERROR) }
+}
+
+fn fraction(x: f64) -> Fraction {
+    Fraction::from_ppm((x * 1e6).round().clamp(0.0, 1e6) as u32).unwrap_or_default()
+}
+
+/// Nobody of those that were drawn was taken, as is to be expected now and then: of so few, or with so small a chance.
+fn none_drawn(unit: Unit, chance: f64, seen: Look) -> Option<Spared> {
+    let none = (1.0 - chance).powf(seen.n as f64);
+    let by_chance = seen.hits == 0 && seen.n > 0 && none >= ERROR;
+    by_chance.then(|| Spared::NoneDrawn { unit, chance: fraction(none) })
 }
 
 fn drawn(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
@@ -172,7 +183,8 @@ fn drawn(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount
     let count = DoseCount::new(own.fault.id, drawn.dose(&parts), drawn.all.hits, drawn.all.n);
     // One proxy alone is the whole.
     let parts = if parts.len() > 1 { parts } else { Vec::new() };
-    DoseCount { meant: drawn.meant(), parts, ..count }
+    let unit = own.draw().map_or(Unit::Call, |(level, ..)| if level == Level::Tries { Unit::Try } else { Unit::Call });
+    DoseCount { meant: drawn.meant(), parts, spared: none_drawn(unit, drawn.chance, drawn.all), ..count }
 }
 
 /// Touches where no fault was aimed.

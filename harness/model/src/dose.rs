@@ -1,6 +1,6 @@
 //! What a fault was, against what it was meant to be.
 
-use crate::{Edge, FaultId, Fraction, InstanceId};
+use crate::{Edge, FaultId, Fraction, InstanceId, Unit};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -37,6 +37,9 @@ pub struct DoseCount {
     /// The same for each proxy or instance that it was aimed at and that traffic came to; empty where it is not told apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<DosePart>,
+    /// Why it touched nothing, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spared: Option<Spared>,
     /// What it touched beyond its target, by edge and proxy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leaks: Vec<DoseLeak>,
@@ -61,6 +64,31 @@ pub enum Meant {
     Each,
     /// At least one of them.
     Some,
+}
+
+/// Why a fault touched nothing although it was in place and there was traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spared {
+    /// It hits new connections, and none was made meanwhile: the tries went over so many that were open.
+    NoNewConnection {
+        /// So many.
+        open: u64,
+    },
+    /// It hits connections that are open when it begins, and none was.
+    NoneWasOpen,
+    /// It is felt when a connection closes, and none of so many did.
+    NoneClosed {
+        /// So many.
+        open: u64,
+    },
+    /// Each was drawn once, and none was taken.
+    NoneDrawn {
+        /// What was drawn for.
+        unit: Unit,
+        /// The chance of that, of a fault that is as meant.
+        chance: Fraction,
+    },
 }
 
 /// What was counted of a fault at one proxy or instance.
@@ -91,7 +119,7 @@ impl DoseCount {
     /// A count that is not told apart by proxies.
     #[must_use]
     pub fn new(fault: FaultId, dose: Dose, touched: u64, of: u64) -> DoseCount {
-        DoseCount { fault, dose, touched, of, meant: None, parts: Vec::new(), leaks: Vec::new() }
+        DoseCount { fault, dose, touched, of, meant: None, parts: Vec::new(), spared: None, leaks: Vec::new() }
     }
 
     /// With what it was meant to touch.

@@ -39,7 +39,7 @@ pub use claim::{
 pub use code::{AnswerCode, GRPC_METHOD, GrpcStatus};
 pub use comparison::{Margin, Reference};
 pub use discord::{Discord, Foreign, Lost, Restart, Source, Witness};
-pub use dose::{Dose, DoseCount, DoseLeak, DosePart, Meant};
+pub use dose::{Dose, DoseCount, DoseLeak, DosePart, Meant, Spared};
 pub use event::{
     Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, Judged, Progress, Queued,
     RunEvent, RunOf, RunStarted,

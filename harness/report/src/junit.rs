@@ -1,8 +1,8 @@
 //! JUnit XML: a suite a feature, a case a scenario. What is not green is a failure, an error or a skip, never a pass.
 
-use crate::{absence, block, story::Stories, style::Style};
+use crate::{absence, block, control, story::Stories, style::Style};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use squall_model::{ControlResult, Verdict};
+use squall_model::{ControlResult, Dose, Verdict};
 use std::time::Duration;
 
 /// The report of a run.
@@ -41,17 +41,18 @@ pub fn junit(stories: &Stories) -> Result<String, quick_junit::SerializeError> {
 
 fn status(story: &crate::ScenarioStory, stopped_by: Option<&str>) -> TestCaseStatus {
     let vacuous = matches!(&story.controlled, Some(c) if c.result == ControlResult::Vacuous);
-    let undecided = matches!(&story.controlled, Some(c) if c.result == ControlResult::Undecided);
     let not_green = |kind, message: String| {
         let mut status = TestCaseStatus::non_success(kind);
         status.set_message(message);
+        let otherwise = story.doses.iter().filter(|(_, _, count)| count.dose != Dose::Confirmed);
         let blocks: String = story
             .judged
             .iter()
             .filter(|j| j.finding.verdict != Verdict::Holds)
-            .map(|j| block::claim(j, Style::PLAIN))
+            .map(|j| block::claim(j, &[], true, Style::PLAIN))
+            .chain(otherwise.map(|(what, origin, count)| block::dose(what, origin, count, Style::PLAIN)))
             .chain(story.accidents.iter().map(|a| format!("{a}\n")))
-            .chain([absence::lines(&story.absences, Style::PLAIN)])
+            .chain([absence::lines(&story.absences, Style::PLAIN), control::block(story, Style::PLAIN)])
             .collect();
         status.set_description(blocks);
         status
@@ -83,7 +84,9 @@ fn status(story: &crate::ScenarioStory, stopped_by: Option<&str>) -> TestCaseSta
         Verdict::Holds if matches!(&story.controlled, Some(c) if matches!(c.result, ControlResult::Error(_))) => {
             not_green(NonSuccessKind::Error, "its control run is in error".into())
         }
-        Verdict::Holds if undecided => not_green(NonSuccessKind::Error, "its control run decided nothing".into()),
-        Verdict::Holds => TestCaseStatus::success(),
+        Verdict::Holds => match control::why(story) {
+            Some(why) => not_green(NonSuccessKind::Error, format!("control undecided: {why}")),
+            None => TestCaseStatus::success(),
+        },
     }
 }

@@ -1,7 +1,7 @@
 //! Several runs of the same features side by side: features × releases, and below it what differs.
 
 use crate::{
-    block,
+    block, control,
     story::{ScenarioStory, Stories},
     style::{Colour, Style},
     words::measured,
@@ -168,6 +168,9 @@ fn difference(each: &[(&str, &ScenarioStory)], style: Style) -> String {
         for judged in story.judged.iter().filter(|j| j.finding.verdict != Verdict::Holds) {
             let _ = writeln!(text, "    line {}: {}", judged.origin.line, judged.text);
             let _ = writeln!(text, "      measured {}", measured(&judged.finding.measured, &judged.finding.verdict));
+        }
+        if let Some(why) = control::why(story) {
+            let _ = writeln!(text, "    control undecided: {why}");
         }
         let why = match &verdict {
             Verdict::Error(why) | Verdict::Unsupported(why) => why.clone(),

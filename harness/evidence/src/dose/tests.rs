@@ -47,6 +47,18 @@ fn a_percentage_is_confirmed_within_what_chance_allows() {
 }
 
 #[test]
+fn of_few_tries_a_share_may_take_none() {
+    let spared = |percent, calls, touched| {
+        let scene = aborted(percent, calls, touched);
+        doses(&scene.plan, &scene.evidence()).remove(0).spared
+    };
+    let chance = Fraction::from_ppm(343_000).unwrap();
+    assert_eq!(spared(30, 3, 0), Some(Spared::NoneDrawn { unit: Unit::Try, chance }));
+    assert_eq!(spared(30, 3, 1), None);
+    assert_eq!(spared(30, 100, 0), None, "no chance: it was not in place");
+}
+
+#[test]
 fn calls_are_counted_at_the_callers_proxy() {
     let mut scene = Scene::new(faulty(plan(), touch(Level::Calls, 50, Which::Service, ABORT), When::Standing));
     scene.stood(0);

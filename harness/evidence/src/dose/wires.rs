@@ -8,11 +8,11 @@ mod leak;
 pub(crate) use leak::unowned_damages;
 pub(super) use leak::{WireLeak, wire_leaks, wire_leaks_of};
 
-use super::{ERROR, draw::Armed, failed_checks};
+use super::{ERROR, draw::Armed, failed_checks, none_drawn};
 use crate::{Evidence, Flags, TryView, select::known, targets};
 use squall_model::{
-    Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Meant, Place, Plan, Stamp, Topology, Wire, WireEnd,
-    WireRecord, Wires, burst,
+    Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Meant, Place, Plan, Spared, Stamp, Topology, Unit, Wire,
+    WireEnd, WireRecord, Wires, burst,
 };
 use squall_stats::{bounds, share::Look};
 use std::{collections::BTreeMap, time::Duration};
@@ -56,7 +56,8 @@ pub(super) fn damaged(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Wi
         Damage::Rate { .. } | Damage::SlowClose(_) | Damage::Reset(_) => Some(Meant::Some),
         _ => Some(Meant::Each),
     });
-    DoseCount { meant, ..DoseCount::new(own.fault.id, dose, count.touched, count.of) }
+    let spared = seen.why_spared(count);
+    DoseCount { meant, spared, ..DoseCount::new(own.fault.id, dose, count.touched, count.of) }
 }
 
 /// Is this wire one of those?
@@ -104,6 +105,23 @@ impl<'a> Wired<'a> {
 
     fn is_tried(&self) -> bool {
         !self.tries.is_empty() || self.noticed
+    }
+
+    /// Why it touched nothing, of a damage that needs more than traffic to be felt.
+    fn why_spared(&self, count: Count) -> Option<Spared> {
+        let open = self.open().count() as u64;
+        if self.tries.is_empty() || open == 0 {
+            return None;
+        }
+        match self.damage {
+            Damage::Refuse if count.of == 0 => Some(Spared::NoNewConnection { open }),
+            Damage::HalfOpen if count.of == 0 => Some(Spared::NoneWasOpen),
+            Damage::SlowClose(_) if count.of == 0 => Some(Spared::NoneClosed { open }),
+            Damage::Reset(share) => {
+                none_drawn(Unit::Connection, share.as_f64(), Look { n: count.of, hits: count.touched })
+            }
+            _ => None,
+        }
     }
 
     /// Connections that the damage did something to while it was in place.

@@ -1,6 +1,7 @@
 use super::*;
 use squall_model::{
-    Absence, Condition, EVENT_VERSION, Finished, InstanceId, Origin, Quarantine, Queued, RunOf, Stamp, Title, Why,
+    Absence, Condition, EVENT_VERSION, Finished, InstanceId, Origin, Quarantine, Queued, RunOf, Stamp, Title, Totals,
+    Why,
 };
 
 /// What is shown of a scenario that came to this, with one ejection.
@@ -14,6 +15,7 @@ fn shown_in(quarantine: Option<Quarantine>, verdict: &Verdict, verbose: bool) ->
         title: Title { feature: "Ejection".into(), scenario: "It is out".into(), tags: Vec::new() },
         origin: Origin { file: "e.feature".into(), line: 3, column: 1, length: 1 },
         claims: Vec::new(),
+        policies: Vec::new(),
         no_control: None,
         quarantine,
     };
@@ -59,6 +61,7 @@ fn a_run_that_is_interrupted_is_no_error() {
         title: Title { feature: "Ejection".into(), scenario: format!("Number {n}"), tags: Vec::new() },
         origin: Origin { file: "e.feature".into(), line: 3, column: 1, length: 1 },
         claims: Vec::new(),
+        policies: Vec::new(),
         no_control: None,
         quarantine: None,
     };
