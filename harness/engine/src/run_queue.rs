@@ -4,16 +4,17 @@
 //! slowness of the mesh. The client's own lateness shows it only where the client is hit as well.
 
 use crate::clock;
+use squall_model::Stamp;
 use squall_place::Keeper;
 use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
 /// Between two looks. What is spread over more than that is a slow machine, and no stall.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The most that a thread of any process waited from one look to the next.
+/// The most that a thread of any process waited from one look to the next, of a time as long as [`LOOK`].
 #[derive(Debug, Default)]
 pub(crate) struct RunQueueWatch {
-    before: BTreeMap<u32, u64>,
+    before: Option<(Stamp, BTreeMap<u32, u64>)>,
     worst: Duration,
 }
 
@@ -21,17 +22,21 @@ impl RunQueueWatch {
     /// Looks for ever; [`RunQueueWatch::worst`] says what was seen meanwhile.
     pub(crate) async fn watch(&mut self, keeper: &Keeper) -> Infallible {
         loop {
-            self.look(keeper.waits());
+            self.look(clock::now(), keeper.waits());
             clock::until(clock::now() + LOOK).await;
         }
     }
 
-    fn look(&mut self, now: BTreeMap<u32, u64>) {
-        // A thread that was not there before has waited since its begin, and nobody called it then.
-        let rise = |(thread, waited): (&u32, &u64)| Some(waited.saturating_sub(*self.before.get(thread)?));
-        let worst = now.iter().filter_map(rise).max().unwrap_or(0);
-        self.worst = self.worst.max(Duration::from_nanos(worst));
-        self.before = now;
+    fn look(&mut self, now: Stamp, waits: BTreeMap<u32, u64>) {
+        if let Some((then, before)) = &self.before {
+            // A thread that was not there before has waited since its begin, and nobody called it then.
+            let rise = |(thread, waited): (&u32, &u64)| Some(waited.saturating_sub(*before.get(thread)?));
+            let worst = waits.iter().filter_map(rise).max().unwrap_or(0);
+            // A look may come late, too.
+            let longer = now.since(*then).as_secs_f64() / LOOK.as_secs_f64();
+            self.worst = self.worst.max(Duration::from_nanos(worst).div_f64(longer.max(1.0)));
+        }
+        self.before = Some((now, waits));
     }
 
     pub(crate) fn worst(&self) -> Duration {
@@ -46,13 +51,14 @@ mod tests {
     #[test]
     fn the_longest_wait_between_two_looks_counts() {
         let mut watch = RunQueueWatch::default();
-        let mut look = |waits: &[(u32, u64)]| {
-            watch.look(waits.iter().copied().collect());
+        let mut look = |ms: u64, waits: &[(u32, u64)]| {
+            watch.look(Stamp(ms * 1_000_000), waits.iter().copied().collect());
             watch.worst().as_nanos()
         };
-        assert_eq!(look(&[(1, 500), (2, 900)]), 0, "what was before the first look is nobody's");
-        assert_eq!(look(&[(1, 530), (2, 910)]), 30);
-        assert_eq!(look(&[(1, 540), (2, 920), (3, 700)]), 30);
-        assert_eq!(look(&[(1, 540), (3, 790)]), 90);
+        assert_eq!(look(0, &[(1, 500), (2, 900)]), 0, "what was before the first look is nobody's");
+        assert_eq!(look(100, &[(1, 530), (2, 910)]), 30);
+        assert_eq!(look(200, &[(1, 540), (2, 920), (3, 700)]), 30);
+        assert_eq!(look(300, &[(1, 540), (3, 790)]), 90);
+        assert_eq!(look(600, &[(1, 540), (3, 1_150)]), 120, "360 in three times as long");
     }
 }

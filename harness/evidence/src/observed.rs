@@ -154,7 +154,7 @@ pub struct Health {
     pub loop_lag: u64,
     /// What that may be.
     pub loop_lag_limit: u64,
-    /// The longest that a thread of a proxy, a workload or a link was ready to run without a processor, within a tenth of a second.
+    /// The longest that a thread of a proxy, a workload or a link was ready to run without a processor, for a tenth of a second.
     pub queued: u64,
     /// What that may be.
     pub queued_limit: u64,
@@ -266,8 +266,9 @@ impl fmt::Display for Trouble {
 impl Observed {
     /// What went wrong with the machine or the harness, worst first; empty if the run can be trusted in this respect.
     #[must_use]
-    pub fn troubles(&self) -> Vec<Trouble> {
+    pub fn troubles(&self, plan: &Plan) -> Vec<Trouble> {
         let h = &self.health;
+        let queued = h.queued > h.queued_limit && plan.is_about_time();
         let died = self.lives.iter().filter(|l| l.asked.is_none()).cloned().map(Trouble::Died);
         died.chain(self.lapses.iter().cloned().map(Trouble::Lapsed))
             .chain(self.unreadable.first().cloned().map(Trouble::Unreadable))
@@ -284,7 +285,7 @@ impl Observed {
                 limit: h.late_p99_limit,
             }))
             .chain((h.loop_lag > h.loop_lag_limit).then_some(Trouble::Lag { by: h.loop_lag, limit: h.loop_lag_limit }))
-            .chain((h.queued > h.queued_limit).then_some(Trouble::Queued { by: h.queued, limit: h.queued_limit }))
+            .chain(queued.then_some(Trouble::Queued { by: h.queued, limit: h.queued_limit }))
             .collect()
     }
 }

@@ -25,6 +25,7 @@ mod selector;
 mod stamp;
 mod terms;
 mod timeline;
+mod timing;
 mod topology;
 mod totals;
 mod vary;

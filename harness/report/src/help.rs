@@ -12,9 +12,9 @@ pub(crate) fn of(verdict: &Verdict) -> Option<&'static str> {
         Why::Border => {
             Some("less in flight at the borders of the phase: a longer phase, fewer calls at a time, shorter answers")
         }
-        Why::Environment(_) | Why::HeldUp { .. } => Some(AGAIN),
+        Why::HeldUp { .. } => Some(AGAIN),
         // The fault, or the books, say what they lack themselves.
-        Why::Dose { .. } | Why::Books(_) | Why::ControlUndecided => None,
+        Why::Dose { .. } | Why::Books(_) | Why::Environment(_) | Why::ControlUndecided => None,
     }
 }
 

@@ -19,7 +19,7 @@ impl Gates {
     pub(crate) fn of(plan: &Plan, evidence: &Evidence) -> Gates {
         let discords = discords(plan, evidence);
         let doses = Doubts::of(plan, evidence);
-        let trouble = evidence.observed().troubles().first().map(ToString::to_string);
+        let trouble = evidence.observed().troubles(plan).first().map(ToString::to_string);
         Gates { trouble, discords, doses }
     }
 
