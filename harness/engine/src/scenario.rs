@@ -323,8 +323,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
     /// Joins, judges, and tells of every claim and fault.
     fn judge(&mut self, observed: Observed, logs: &Logs) -> Outcome {
         let evidence: Evidence = join(self.plan, observed);
-        let machine =
-            evidence.observed().troubles(self.plan).iter().find(|t| t.is_of_the_machine()).map(ToString::to_string);
+        let machine = evidence.observed().troubles().iter().find(|t| t.is_of_the_machine()).map(ToString::to_string);
         let findings = squall_verdict::judge(self.plan, &evidence, &self.settings);
         let verdict = squall_verdict::scenario(&findings);
         let doses = squall_evidence::doses(self.plan, &evidence);

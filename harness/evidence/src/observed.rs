@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use squall_model::{
     AccessRecord, Act, CallRecord, CounterRecord, Effect, Holder, InstanceId, LedgerRecord, Plan, Stamp, StateRecord,
-    TryRecord, WireRecord, duration,
+    TryRecord, Variation, WireRecord, duration,
 };
 use std::{fmt, time::Duration};
 
@@ -228,12 +228,9 @@ impl Trouble {
     #[must_use]
     pub fn is_of_the_machine(&self) -> bool {
         match self {
-            Trouble::Late { .. }
-            | Trouble::Starved(_)
-            | Trouble::Lag { .. }
-            | Trouble::Queued { .. }
-            | Trouble::Slept => true,
-            Trouble::Died(_) | Trouble::Lapsed(_) | Trouble::Unreadable(_) => false,
+            Trouble::Late { .. } | Trouble::Starved(_) | Trouble::Lag { .. } | Trouble::Slept => true,
+            // It makes no run be made once more: only a red would ask for it.
+            Trouble::Queued { .. } | Trouble::Died(_) | Trouble::Lapsed(_) | Trouble::Unreadable(_) => false,
         }
     }
 }
@@ -266,9 +263,8 @@ impl fmt::Display for Trouble {
 impl Observed {
     /// What went wrong with the machine or the harness, worst first; empty if the run can be trusted in this respect.
     #[must_use]
-    pub fn troubles(&self, plan: &Plan) -> Vec<Trouble> {
+    pub fn troubles(&self) -> Vec<Trouble> {
         let h = &self.health;
-        let queued = h.queued > h.queued_limit && plan.is_about_time();
         let died = self.lives.iter().filter(|l| l.asked.is_none()).cloned().map(Trouble::Died);
         died.chain(self.lapses.iter().cloned().map(Trouble::Lapsed))
             .chain(self.unreadable.first().cloned().map(Trouble::Unreadable))
@@ -285,8 +281,16 @@ impl Observed {
                 limit: h.late_p99_limit,
             }))
             .chain((h.loop_lag > h.loop_lag_limit).then_some(Trouble::Lag { by: h.loop_lag, limit: h.loop_lag_limit }))
-            .chain(queued.then_some(Trouble::Queued { by: h.queued, limit: h.queued_limit }))
             .collect()
+    }
+
+    /// A machine that kept the mesh from working, where that can have decided anything: it makes calls slower and never faster, so it
+    /// speaks against a red and not against a green, and a control run that it makes red has noticed something all the same.
+    #[must_use]
+    pub fn slowed(&self, plan: &Plan) -> Option<Trouble> {
+        let h = &self.health;
+        let counts = plan.variation == Variation::Main && plan.is_about_time();
+        (counts && h.queued > h.queued_limit).then_some(Trouble::Queued { by: h.queued, limit: h.queued_limit })
     }
 }
 

@@ -11,6 +11,8 @@ use squall_model::{
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gates {
     trouble: Option<String>,
+    /// What can have made a red of a good mesh.
+    slowed: Option<String>,
     discords: Vec<Discord>,
     doses: Doubts,
 }
@@ -19,8 +21,9 @@ impl Gates {
     pub(crate) fn of(plan: &Plan, evidence: &Evidence) -> Gates {
         let discords = discords(plan, evidence);
         let doses = Doubts::of(plan, evidence);
-        let trouble = evidence.observed().troubles(plan).first().map(ToString::to_string);
-        Gates { trouble, discords, doses }
+        let trouble = evidence.observed().troubles().first().map(ToString::to_string);
+        let slowed = evidence.observed().slowed(plan).map(|trouble| trouble.to_string());
+        Gates { trouble, slowed, discords, doses }
     }
 
     /// The verdict that is left of a ruling's. Only holds and violated have something to lose.
@@ -30,7 +33,8 @@ impl Gates {
             Verdict::Violated => true,
             other => return other,
         };
-        if let Some(trouble) = &self.trouble {
+        let slowed = self.slowed.as_ref().filter(|_| violated);
+        if let Some(trouble) = self.trouble.as_ref().or(slowed) {
             return Verdict::Inconclusive(Why::Environment(trouble.clone()));
         }
         if !self.discords.is_empty() {
