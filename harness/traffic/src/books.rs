@@ -210,7 +210,7 @@ impl Source {
         summary.sent += 1;
         summary.last_intended = summary.last_intended.max(record.intended);
         summary.next_seq = summary.next_seq.max(record.seq + 1);
-        Some(Ticket { books: Arc::clone(&self.books), record, dispatched: false, starved: false })
+        Some(Ticket { books: Arc::clone(&self.books), record, dispatched: false, starved: false, held_since: None })
     }
 
     /// The next call will not be for an earlier moment than this.
@@ -234,6 +234,8 @@ pub(crate) struct Ticket {
     record: CallRecord,
     dispatched: bool,
     starved: bool,
+    /// Since when the cap has held it back.
+    held_since: Option<Stamp>,
 }
 
 impl Ticket {
@@ -249,7 +251,22 @@ impl Ticket {
     pub(crate) fn dispatched(&mut self, at: Stamp) {
         self.record.sent = at;
         self.dispatched = true;
-        self.books.entries().lateness.record(at.since(self.record.intended));
+        let lateness = &mut self.books.entries().lateness;
+        match self.held_since {
+            Some(since) => lateness.held_for(at.since(since)),
+            None => lateness.record(at.since(self.record.intended)),
+        }
+    }
+
+    /// The engine has turned to the call, and the cap on what may be in flight lets it wait.
+    pub(crate) fn held(&mut self, at: Stamp) {
+        if self.held_since.is_none() {
+            self.held_since = Some(at);
+            let lateness = &mut self.books.entries().lateness;
+            lateness.record(at.since(self.record.intended));
+            lateness.held();
+            self.starved = true;
+        }
     }
 
     /// Its first byte is about to go out.
@@ -282,6 +299,9 @@ impl Drop for Ticket {
         }
         let mut entries = self.books.entries();
         entries.in_flight.remove(&(record.intended, record.seq));
+        if let (false, Some(since)) = (self.dispatched, self.held_since) {
+            entries.lateness.held_for(record.done.since(since));
+        }
         entries.summary.unfinished += u64::from(record.end == ClientEnd::Unfinished);
         entries.done.push(record.clone());
         if entries.in_flight.is_empty() {

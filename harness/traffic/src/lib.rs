@@ -52,5 +52,5 @@ pub use health::{LoopLag, ScheduleBound, ScheduleHealth, ScheduleMiss};
 pub use line::{Endpoint, Line, LineError, Shape, Start};
 pub use request::{Request, RequestError};
 pub use run::Run;
-pub use schedule::{Arrivals, Schedule};
+pub use schedule::{Arrivals, Piece, Schedule};
 pub use thread::{LoadError, LoadThread};

@@ -2,10 +2,10 @@
 
 use crate::{
     request::{self, Request, RequestError},
-    schedule::{Arrivals, Schedule},
+    schedule::{Arrivals, Piece, Schedule},
 };
 use squall_model::{Protocol, Stamp};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 
 /// Room for a path in `sockaddr_un` with its closing zero: 108 bytes on Linux, 104 on macOS.
@@ -21,7 +21,7 @@ pub enum Endpoint {
 }
 
 /// How the calls of a line follow each other.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
     /// Open loop: calls are due by schedule, whatever became of those before.
     Open {
@@ -39,6 +39,29 @@ pub enum Shape {
         /// Calls per second at the end.
         to_hz: f64,
         /// How long the change takes.
+        length: Duration,
+    },
+    /// Open loop with a rate that is one piece after another.
+    Profile {
+        /// Rates and lengths.
+        pieces: Arc<[Piece]>,
+        /// How the calls are spread.
+        arrivals: Arrivals,
+    },
+    /// Open loop in bursts: so many calls are due at one moment.
+    Bursts {
+        /// Calls of one burst.
+        size: u32,
+        /// From one burst to the next.
+        every: Duration,
+        /// Until when bursts are due.
+        length: Duration,
+    },
+    /// Open loop at moments that were recorded.
+    Replay {
+        /// Offsets from the origin, ascending.
+        offsets: Arc<[Duration]>,
+        /// Until when calls are due.
         length: Duration,
     },
     /// One call after another, one in flight: each is due at the moment the one before has ended.
@@ -64,9 +87,12 @@ impl Shape {
     /// The offsets of all calls from the origin; `None` where they depend on the answers.
     #[must_use]
     pub fn schedule(&self) -> Option<Schedule> {
-        match *self {
-            Shape::Open { rate_hz, length, arrivals } => Some(Schedule::open(rate_hz, length, arrivals)),
-            Shape::Ramp { from_hz, to_hz, length } => Some(Schedule::ramp(from_hz, to_hz, length)),
+        match self {
+            Shape::Open { rate_hz, length, arrivals } => Some(Schedule::open(*rate_hz, *length, *arrivals)),
+            Shape::Ramp { from_hz, to_hz, length } => Some(Schedule::ramp(*from_hz, *to_hz, *length)),
+            Shape::Profile { pieces, arrivals } => Some(Schedule::of(pieces, *arrivals)),
+            Shape::Bursts { size, every, length } => Some(Schedule::bursts(*size, *every, *length)),
+            Shape::Replay { offsets, length } => Some(Schedule::replay(Arc::clone(offsets), *length)),
             Shape::Serial { .. } | Shape::Closed { .. } => None,
         }
     }
@@ -140,18 +166,28 @@ impl Line {
 impl Shape {
     fn check(&self) -> Result<(), LineError> {
         let rate = |hz: f64| if hz.is_finite() && hz >= 0.0 { Ok(()) } else { Err(LineError::Rate(hz)) };
-        let calls = match *self {
+        let calls = match self {
             Shape::Open { rate_hz, length, .. } => {
-                rate(rate_hz)?;
-                rate_hz > 0.0 && !length.is_zero()
+                rate(*rate_hz)?;
+                *rate_hz > 0.0 && !length.is_zero()
             }
             Shape::Ramp { from_hz, to_hz, length } => {
-                rate(from_hz)?;
-                rate(to_hz)?;
+                rate(*from_hz)?;
+                rate(*to_hz)?;
                 from_hz + to_hz > 0.0 && !length.is_zero()
             }
-            Shape::Serial { calls } => calls > 0,
-            Shape::Closed { users, length, .. } => users > 0 && !length.is_zero(),
+            Shape::Profile { pieces, .. } => {
+                for piece in pieces.iter() {
+                    rate(piece.from_hz)?;
+                    rate(piece.to_hz)?;
+                }
+                pieces.iter().any(|piece| piece.calls() > 0.0)
+            }
+            Shape::Bursts { size, every, length } => *size > 0 && !every.is_zero() && !length.is_zero(),
+            Shape::Replay { offsets, .. } if !offsets.is_sorted() => return Err(LineError::Unsorted),
+            Shape::Replay { offsets, length } => offsets.first().is_some_and(|first| first < length),
+            Shape::Serial { calls } => *calls > 0,
+            Shape::Closed { users, length, .. } => *users > 0 && !length.is_zero(),
         };
         if calls { Ok(()) } else { Err(LineError::NoCalls) }
     }
@@ -169,6 +205,9 @@ pub enum LineError {
     /// Negative, infinite or no number.
     #[error("{0} calls per second is no rate")]
     Rate(f64),
+    /// Recorded moments that do not ascend.
+    #[error("the moments to replay do not ascend")]
+    Unsorted,
     /// Longer than the address of a Unix socket can be.
     #[error("socket path {} is longer than {MAX_SOCKET_PATH} bytes", .0.display())]
     LongPath(PathBuf),
@@ -178,9 +217,12 @@ pub enum LineError {
     /// Bytes over TCP are no calls.
     #[error("calls are made over HTTP/1.1, HTTP/2 or gRPC, and not over plain TCP")]
     NoHttp,
-    /// Plain HTTP sends no body.
+    /// Plain HTTP has a body instead.
     #[error("only a call of gRPC has a message")]
     Message,
+    /// gRPC frames messages, and knows no body without that.
+    #[error("a call of gRPC has a message, and no other body")]
+    Body,
     /// Longer than four bytes can say.
     #[error("a message of {0} bytes is longer than gRPC can say")]
     LongMessage(usize),

@@ -32,7 +32,8 @@ pub enum RequestError {
     OfConnection(String),
 }
 
-/// A request, known to be well-formed: nothing in it can end a line or the head. It has no body, unless it is a call of gRPC.
+/// A request, known to be well-formed: nothing in it can end a line or the head. It has a body, or as a call of gRPC a message,
+/// only where it is given one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub(crate) method: String,
@@ -40,6 +41,7 @@ pub struct Request {
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     message: Option<Bytes>,
+    body: Option<Bytes>,
 }
 
 impl Request {
@@ -57,7 +59,14 @@ impl Request {
         if !is_visible(path) || !path.starts_with('/') {
             return Err(RequestError::Path(path.into()));
         }
-        Ok(Request { method: method.into(), host: host.into(), path: path.into(), headers: Vec::new(), message: None })
+        Ok(Request {
+            method: method.into(),
+            host: host.into(),
+            path: path.into(),
+            headers: Vec::new(),
+            message: None,
+            body: None,
+        })
     }
 
     /// With one more header; the same name twice sends it twice.
@@ -81,6 +90,18 @@ impl Request {
         self
     }
 
+    /// With this body, which a call of gRPC has not: the same bytes each time, their length said before them.
+    #[must_use]
+    pub fn with_body(mut self, body: Bytes) -> Request {
+        self.body = Some(body);
+        self
+    }
+
+    /// The body that was given.
+    pub(crate) fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
     /// The message that was given.
     pub(crate) fn message(&self) -> Option<&[u8]> {
         self.message.as_deref()
@@ -91,9 +112,12 @@ impl Request {
         self.method == "HEAD"
     }
 
-    /// Methods that mean a body say that theirs is empty (RFC 9110 section 8.6).
-    pub(crate) fn wants_length(&self) -> bool {
-        matches!(&*self.method, "POST" | "PUT" | "PATCH")
+    /// The length that the head says. Methods that mean a body say that theirs is empty (RFC 9110 section 8.6).
+    pub(crate) fn length(&self) -> Option<usize> {
+        match &self.body {
+            Some(body) => Some(body.len()),
+            None => matches!(&*self.method, "POST" | "PUT" | "PATCH").then_some(0),
+        }
     }
 }
 

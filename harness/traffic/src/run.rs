@@ -109,9 +109,9 @@ pub(crate) fn enter(
     for (line, first) in lines.iter().zip(first_seq..) {
         let client = pools.client(line).map_err(|error| LoadError::Line { number: line.number, error })?;
         let active = Arc::new(ActiveLine::new(line, client, Numbers { first, step: lines.len() as u64 }));
-        match (line.shape.schedule(), line.shape) {
+        match (line.shape.schedule(), &line.shape) {
             (Some(schedule), _) => planned.extend(Planned::new(active, t0, schedule, |at| books.source(at))),
-            (None, Shape::Serial { calls }) => looped.push(Looped {
+            (None, &Shape::Serial { calls }) => looped.push(Looped {
                 line: active,
                 source: books.source(t0),
                 user: None,
@@ -120,7 +120,7 @@ pub(crate) fn enter(
                 calls,
                 until: None,
             }),
-            (None, Shape::Closed { users, length, thinking }) => looped.extend((0..users).map(|user| {
+            (None, &Shape::Closed { users, length, thinking }) => looped.extend((0..users).map(|user| {
                 let first = t0 + thinking * user / users;
                 Looped {
                     line: Arc::clone(&active),
@@ -132,7 +132,8 @@ pub(crate) fn enter(
                     until: Some(t0 + length),
                 }
             })),
-            (None, Shape::Open { .. } | Shape::Ramp { .. }) => {}
+            // Those have a schedule.
+            (None, _) => {}
         }
     }
     Ok(Command::Begin { planned, looped })

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 /// From the call of [`LoadThread::begin`] to the first intended send: the thread has to wake up and enter the lines.
 const LEAD: Duration = Duration::from_millis(5);
-/// Sends closer together than this share a wake-up, which costs several times what a send does.
+/// Sends closer together than this share a wake-up, which costs several times what a send does; unless asked otherwise.
 const TICK: Duration = Duration::from_millis(1);
 /// Between two looks at the lag of the loop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -98,6 +98,15 @@ impl LoadThread {
     /// # Errors
     /// [`LoadError::Start`].
     pub fn start() -> Result<LoadThread, LoadError> {
+        LoadThread::start_with_tick(TICK)
+    }
+
+    /// The same with another tick: calls that are due within one tick are sent together, which is cheap, and up to a tick late, which
+    /// their latency has in it. [`LoadThread::start`] takes one of 1 ms; zero sends each call in its own time.
+    ///
+    /// # Errors
+    /// [`LoadError::Start`].
+    pub fn start_with_tick(tick: Duration) -> Result<LoadThread, LoadError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LoadError::Start)?;
         let alarm = {
             let _context = runtime.enter();
@@ -111,7 +120,7 @@ impl LoadThread {
             .name("squall-load".into())
             .spawn(move || {
                 let _life = life;
-                runtime.block_on(serve(inbox, alarm, &log));
+                runtime.block_on(serve(inbox, alarm, tick, &log));
             })
             .map_err(LoadError::Start)?;
         let max_connections = open_files().saturating_sub(SPARE_FILES).clamp(1, MAX_CONNECTIONS) as usize;
@@ -152,7 +161,7 @@ impl LoadThread {
 }
 
 /// The thread's own task: begins what is due and does as it is told. Answers are the business of the calls' tasks.
-async fn serve(mut inbox: mpsc::UnboundedReceiver<Command>, mut alarm: Alarm, lags: &LagLog) {
+async fn serve(mut inbox: mpsc::UnboundedReceiver<Command>, mut alarm: Alarm, tick: Duration, lags: &LagLog) {
     let mut agenda = Agenda::default();
     let mut last_sent = Stamp::default();
     let mut look = clock::now() + LOOK;
@@ -160,7 +169,7 @@ async fn serve(mut inbox: mpsc::UnboundedReceiver<Command>, mut alarm: Alarm, la
     // entered that is earlier than all others. With this one always there, a deadline hardly ever is.
     let mut look_timer = std::pin::pin!(tokio::time::sleep_until(clock::instant(look)));
     loop {
-        let send = agenda.next().map(|at| at.max(last_sent + TICK));
+        let send = agenda.next().map(|at| at.max(last_sent + tick));
         tokio::select! {
             biased;
             command = inbox.recv() => match command {

@@ -6,6 +6,7 @@
 use super::connection::Connection;
 use crate::{
     books::Ticket,
+    clock,
     dial::{Dialer, Refused},
     line::Endpoint,
 };
@@ -31,7 +32,7 @@ impl Pool {
         if let Ok(permit) = self.room.try_acquire() {
             return Some(permit);
         }
-        ticket.starved();
+        ticket.held(clock::now());
         self.room.acquire().await.ok()
     }
 
@@ -63,7 +64,7 @@ mod tests {
         books::Books,
         call::{ActiveLine, Numbers},
         client::Client,
-        clock, http1,
+        http1,
         line::{Line, Shape},
         request::Request,
         socket::Socket,

@@ -1,6 +1,7 @@
 //! A request as HTTP/1.1 writes it.
 
 use crate::request::Request;
+use bytes::Bytes;
 
 /// A request written out once, with two places left open.
 #[derive(Debug)]
@@ -9,6 +10,7 @@ pub(crate) struct Template {
     before_seq: Vec<u8>,
     /// From the end of the id up to and with `user-`.
     before_user: Vec<u8>,
+    body: Bytes,
 }
 
 impl Template {
@@ -21,16 +23,20 @@ impl Template {
         for (name, value) in headers {
             head.extend([name, ": ", value, "\r\n"]);
         }
-        if request.wants_length() {
-            head += "content-length: 0\r\n";
+        if let Some(length) = request.length() {
+            head += &format!("content-length: {length}\r\n");
         }
         head.extend(["x-request-id: ", id_prefix]);
-        Template { before_seq: head.into_bytes(), before_user: format!("\r\n{user_header}: user-").into_bytes() }
+        Template {
+            before_seq: head.into_bytes(),
+            before_user: format!("\r\n{user_header}: user-").into_bytes(),
+            body: request.body().cloned().unwrap_or_default(),
+        }
     }
 
     /// The whole request; user 0 is nobody.
     pub(crate) fn render(&self, seq: u64, user: u32) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.before_seq.len() + self.before_user.len() + 40);
+        let mut bytes = Vec::with_capacity(self.before_seq.len() + self.before_user.len() + 40 + self.body.len());
         bytes.extend_from_slice(&self.before_seq);
         push_decimal(&mut bytes, seq);
         if user > 0 {
@@ -38,6 +44,7 @@ impl Template {
             push_decimal(&mut bytes, u64::from(user));
         }
         bytes.extend_from_slice(b"\r\n\r\n");
+        bytes.extend_from_slice(&self.body);
         bytes
     }
 }
@@ -76,6 +83,15 @@ mod tests {
             rendered(&request, 7),
             "POST / HTTP/1.1\r\nhost: reviews\r\nUser-Agent: curl\r\ncontent-length: 0\r\n\
              x-request-id: r1.120\r\nx-squall-user: user-7\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_body_follows_the_head_that_tells_its_length() {
+        let request = Request::new("POST", "reviews", "/").unwrap().with_body(Bytes::from_static(b"five!"));
+        assert_eq!(
+            rendered(&request, 0),
+            "POST / HTTP/1.1\r\nhost: reviews\r\nuser-agent: squall\r\ncontent-length: 5\r\nx-request-id: r1.120\r\n\r\nfive!"
         );
     }
 

@@ -5,7 +5,7 @@
 //! being opened wait for that, and no longer than they would for one of their own.
 
 use super::connection::{Link, MAX_STREAMS};
-use crate::{books::Ticket, dial::Dialer, line::Endpoint};
+use crate::{books::Ticket, clock, dial::Dialer, line::Endpoint};
 use squall_model::ClientEnd;
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -63,7 +63,7 @@ impl Pool {
             if let Some(place) = self.free_place() {
                 return place;
             }
-            ticket.starved();
+            ticket.held(clock::now());
             self.freed.notified().await;
         }
     }

@@ -27,9 +27,12 @@ impl Template {
     /// Of a line that speaks HTTP/2 or gRPC.
     pub(crate) fn new(line: &Line) -> Result<Template, LineError> {
         let grpc = line.protocol == Protocol::Grpc;
+        if grpc && line.request.body().is_some() {
+            return Err(LineError::Body);
+        }
         let (request, message) = match (grpc, line.request.message()) {
             (true, message) => (call(&line.request)?, Some(framed(message.unwrap_or_default())?)),
-            (false, None) => (plain(&line.request)?, None),
+            (false, None) => (plain(&line.request)?, line.request.body().cloned()),
             (false, Some(_)) => return Err(LineError::Message),
         };
         let user_header = header_name(&line.user_header)?;
@@ -57,13 +60,13 @@ fn framed(message: &[u8]) -> Result<Bytes, LineError> {
     grpc::framed(message).ok_or(LineError::LongMessage(message.len()))
 }
 
-/// A request without a body.
+/// A request that is no call of gRPC.
 fn plain(request: &Request) -> Result<http::Request<()>, RequestError> {
     let method = Method::from_bytes(request.method.as_bytes());
     let method = method.map_err(|_| RequestError::Method(request.method.clone()))?;
     let mut made = head(method, request, &request.path)?;
-    if request.wants_length() {
-        made.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+    if let Some(length) = request.length() {
+        made.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     Ok(made)
 }
@@ -154,6 +157,16 @@ mod tests {
             rendered(Protocol::Http2, request("POST", "/").with_header("User-Agent", "curl").unwrap(), 7),
             "POST http://reviews/\nuser-agent: curl\ncontent-length: 0\nx-request-id: r1.120\nx-squall-user: user-7\n"
         );
+    }
+
+    #[test]
+    fn a_request_with_a_body() {
+        assert_eq!(
+            rendered(Protocol::Http2, request("PUT", "/").with_body(Bytes::from_static(b"hi")), 0),
+            "PUT http://reviews/\nuser-agent: squall\ncontent-length: 2\nx-request-id: r1.120\nb\"hi\""
+        );
+        let body = request("POST", "/").with_body(Bytes::from_static(b"hi"));
+        assert_eq!(Template::new(&line(Protocol::Grpc, body)).unwrap_err(), LineError::Body);
     }
 
     #[test]
