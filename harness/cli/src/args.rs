@@ -1,5 +1,6 @@
 //! The command line, as clap reads it.
 
+use crate::load::LoadArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, time::Duration};
 
@@ -39,6 +40,8 @@ pub enum Command {
     Lint(Paths),
     /// What would be started, changed and sent, and for how long.
     Plan(PlanArgs),
+    /// Calls to any server, without a mesh: open loop, exact percentiles, thresholds.
+    Load(Box<LoadArgs>),
     /// The vocabulary, with examples.
     Steps(StepsArgs),
     /// The JSON Schema of topologies and experiments in YAML, for editors.

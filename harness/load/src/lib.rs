@@ -40,7 +40,7 @@ pub use latencies::{Bucket, Latencies, Sparse};
 pub use outcome::{Class, Outcome};
 pub use recorder::{Counts, Recorder, Tally, Window};
 pub use report::{About, Generator, Mode, Report};
-pub use text::{live, text};
+pub use text::{live, text, told};
 pub use threshold::{Judged, Threshold, ThresholdError, Undecided, Verdict};
 
 /// How often a bound that is shown, or a threshold that is judged, may be wrong on either side: once in so many runs, calls

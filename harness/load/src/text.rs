@@ -241,7 +241,7 @@ fn thresholds(judged: &[Judged], page: &mut Page) {
 
 /// What came of a threshold, in a few words.
 #[must_use]
-pub(crate) fn told(one: &Judged) -> String {
+pub fn told(one: &Judged) -> String {
     let value = |v: f64| match one.is_share {
         true => share(v.clamp(0.0, 1.0)),
         false if v.is_infinite() => "no answer".to_owned(),

@@ -92,8 +92,8 @@ impl Request {
 
     /// With this body, which a call of gRPC has not: the same bytes each time, their length said before them.
     #[must_use]
-    pub fn with_body(mut self, body: Bytes) -> Request {
-        self.body = Some(body);
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Request {
+        self.body = Some(body.into());
         self
     }
 

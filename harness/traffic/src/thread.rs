@@ -133,6 +133,19 @@ impl LoadThread {
         LoadThread { max_connections, ..self }
     }
 
+    /// With this cap, where that is fewer than the machine allows; `None`: as it is.
+    #[must_use]
+    pub fn with_fewer_connections(self, most: Option<usize>) -> LoadThread {
+        let allowed = self.max_connections;
+        self.with_max_connections(most.map_or(allowed, |most| most.min(allowed)))
+    }
+
+    /// The cap on the connections of one run to one proxy.
+    #[must_use]
+    pub fn max_connections(&self) -> usize {
+        self.max_connections
+    }
+
     /// Begins a run: all its lines count their time from one origin, which is a few milliseconds ahead unless it is given.
     /// Returns at once. The k-th call of the i-th of n lines (all from 0) has number `first_seq + k·n + i`.
     ///

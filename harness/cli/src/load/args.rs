@@ -1,0 +1,112 @@
+//! The arguments of `load`, as clap reads them.
+
+use super::{
+    body::Body,
+    pace::{Bursts, RateRange, Steps},
+};
+use clap::{ArgGroup, Args, ValueEnum};
+use squall_load::Threshold;
+use std::{path::PathBuf, time::Duration};
+
+/// Arguments of `load`.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("pace").required(true).args(["rate", "steps", "bursts", "replay", "users"]),
+    after_help = "\
+Exit status: 0 fine · 1 a threshold is shown to be broken · 2 usage · 3 nobody answers there
+             5 a threshold is undecided, the generator was saturated, or the run was stopped"
+)]
+pub struct LoadArgs {
+    /// Where to: `http://host:port/path`, or `unix:/path/of.sock` (`unix:/path/of.sock:/path` asks for a path).
+    pub url: String,
+    /// Open loop: calls per second, `2000`, `30/min`, or from one rate to another, `100..2000`.
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<RateRange>,
+    /// Open loop: rates one after the other, each with its time: `100:10s,200..400:10s,0:5s`.
+    #[arg(long, value_name = "RATE:TIME,…", conflicts_with = "duration")]
+    pub steps: Option<Steps>,
+    /// Open loop: so many calls at one moment, again and again: `50 every 1s`.
+    #[arg(long, value_name = "N every TIME")]
+    pub bursts: Option<Bursts>,
+    /// Open loop: calls at recorded moments: a file with an offset a line, seconds (`0.25`) or with a unit (`250ms`), ascending.
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<PathBuf>,
+    /// Closed loop: so many users, each of which waits for its answer before it calls again.
+    #[arg(long, value_name = "N")]
+    pub users: Option<u32>,
+    /// From an answer to the same user's next call.
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "users")]
+    pub thinking: Option<Duration>,
+    /// How long calls are sent: 10 s unless given; a recording's own length.
+    #[arg(long, short, value_name = "TIME", value_parser = time)]
+    pub duration: Option<Duration>,
+    /// How calls are spread: evenly, each somewhere in its own slot, or as a Poisson process.
+    #[arg(long, value_enum, default_value_t = Spread::Even, conflicts_with_all = ["bursts", "replay", "users"])]
+    pub arrivals: Spread,
+    /// The seed of jitter and Poisson; random unless given.
+    #[arg(long, env = "SQUALL_SEED")]
+    pub seed: Option<u64>,
+    /// At most so many connections (over HTTP/1.1: calls in flight). What that holds back is counted, not dropped.
+    #[arg(long, short, value_name = "N")]
+    pub connections: Option<usize>,
+    /// The method: GET, with a body POST.
+    #[arg(long, short = 'X', value_name = "METHOD")]
+    pub method: Option<String>,
+    /// A header, `name: value`; may be given again.
+    #[arg(long, short = 'H', value_name = "HEADER")]
+    pub header: Vec<String>,
+    /// The body of each call, or the message of gRPC: a text, `@FILE`, or `N-bytes` for so many generated ones.
+    #[arg(long, value_name = "TEXT|@FILE|N-bytes")]
+    pub body: Option<Body>,
+    /// HTTP/2 with prior knowledge.
+    #[arg(long, conflicts_with = "grpc")]
+    pub http2: bool,
+    /// Unary calls of gRPC: the path is the method, `/package.Service/Method`.
+    #[arg(long)]
+    pub grpc: bool,
+    /// How long a call may take, from its intended start.
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
+    pub timeout: Duration,
+    /// How long answers are waited for after the last call was sent.
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "2s")]
+    pub drain: Duration,
+    /// What makes the run fail, once it is shown: `p99 > 250ms`, `service p50 > 5ms`, `max > 1s`, `success < 99%`, `errors > 0`.
+    /// May be given again.
+    #[arg(long, value_name = "CONDITION")]
+    pub fail_if: Vec<Threshold>,
+    /// As what the result is written.
+    #[arg(long, value_enum, default_value_t = LoadFormat::Text)]
+    pub format: LoadFormat,
+    /// Calls due within one tick are sent together: cheaper, and up to a tick late. By default each is sent in its own time.
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "0ms")]
+    pub tick: Duration,
+    /// How late 99 of 100 calls may be sent before the generator counts as saturated.
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10ms")]
+    pub late: Duration,
+    /// More than 1,000 calls per second to another machine than this one.
+    #[arg(long)]
+    pub lift_ceiling: bool,
+}
+
+/// How calls are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Spread {
+    Even,
+    Jitter,
+    Poisson,
+}
+
+/// What a load run is told as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LoadFormat {
+    /// For people.
+    Text,
+    /// In fortio's shape.
+    Json,
+    /// A line for each second.
+    Csv,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    squall_model::parse_duration(text).map_err(|e| e.to_string())
+}

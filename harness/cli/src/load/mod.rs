@@ -1,0 +1,87 @@
+//! `load`: calls to any server, recorded and judged, without a mesh.
+
+mod args;
+mod body;
+mod drive;
+mod pace;
+mod plan;
+mod target;
+
+pub use args::LoadArgs;
+
+use crate::{
+    date,
+    outcome::{Exit, Failure},
+    term::Out,
+};
+use args::LoadFormat;
+use drive::Driven;
+use plan::Planned;
+use squall_load::{About, Judged, Mode, Report, Verdict, csv, json, text, told};
+use squall_model::Protocol;
+use squall_traffic::Shape;
+
+/// Sends, counts, judges and tells.
+pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
+    let planned = Planned::of(args)?;
+    let about = about(args, &planned);
+    let shown = args.format == LoadFormat::Text && out.live;
+    if !shown {
+        out.note(&format!("{} · {} · {}", about.url, about.protocol, about.schedule));
+    }
+    let Driven { calls, generator, took, interrupted } = drive::drive(&planned, shown.then_some(out))?;
+    let judged: Vec<Judged> = args.fail_if.iter().map(|t| t.judge(&calls, generator.is_saturated())).collect();
+    let report = Report { about, calls: &calls, took, generator, judged, interrupted };
+    let written = match args.format {
+        LoadFormat::Text => text(&report, out.style),
+        LoadFormat::Json => json(&report),
+        LoadFormat::Csv => csv(&report),
+    };
+    out.print(&written);
+    if args.format != LoadFormat::Text {
+        report.judged.iter().for_each(|one| out.note(&format!("fail if {}: {}", one.text, told(one))));
+        if generator.is_saturated() {
+            out.note("generator saturated: the schedule was not kept, so these times are the generator's too");
+        }
+    }
+    exit(&report)
+}
+
+fn about(args: &LoadArgs, planned: &Planned) -> About {
+    let (shape, users) = (&planned.pace.shape, args.users);
+    About {
+        url: args.url.clone(),
+        address: planned.address.clone(),
+        protocol: match planned.line.protocol {
+            Protocol::Grpc => "gRPC",
+            Protocol::Http2 => "HTTP/2",
+            Protocol::Http | Protocol::Tcp => "HTTP/1.1",
+        },
+        mode: if matches!(shape, Shape::Closed { .. }) { Mode::Closed } else { Mode::Open },
+        schedule: planned.pace.words.clone(),
+        rate: planned.pace.rate,
+        length: planned.pace.length,
+        meant: shape.schedule().map(|schedule| schedule.count() as u64),
+        users,
+        seed: planned.pace.seed,
+        timeout: args.timeout,
+        started: date::now(),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+/// A threshold that is broken is red whatever else; else a run that shows nothing is none.
+fn exit(report: &Report<'_>) -> Result<Exit, Failure> {
+    let counts = report.calls.counts();
+    if report.judged.iter().any(|one| one.verdict == Verdict::Broken) {
+        return Ok(Exit::Violated);
+    }
+    if counts.calls > 0 && counts.answered == 0 {
+        let message = format!("none of {} calls to {} was answered", counts.calls, report.about.address);
+        return Err(Failure::environment(message));
+    }
+    let undecided = report.judged.iter().any(|one| !one.verdict.is_fine());
+    let shows_nothing =
+        undecided || report.generator.is_saturated() || report.interrupted.is_some() || counts.calls == 0;
+    Ok(if shows_nothing { Exit::Inconclusive } else { Exit::Holds })
+}

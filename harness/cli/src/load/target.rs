@@ -1,0 +1,179 @@
+//! Where calls go: what was typed, taken apart, then found.
+
+use crate::outcome::Failure;
+use squall_traffic::Endpoint;
+use std::{
+    io,
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    time::Duration,
+};
+
+/// A connection that is not there after this time is not to be had.
+const KNOCK: Duration = Duration::from_secs(5);
+
+/// A URL, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    place: Place,
+    /// What `host` says.
+    pub host: String,
+    /// With its query.
+    pub path: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Unix(PathBuf),
+    Tcp { host: String, port: u16 },
+}
+
+impl Target {
+    /// Takes a URL apart; one without a scheme is one of HTTP.
+    ///
+    /// # Errors
+    /// Exit 2 where it is none, or one of something that is not spoken here.
+    pub fn parse(url: &str) -> Result<Target, Failure> {
+        if let Some(rest) = url.strip_prefix("unix:") {
+            let (socket, path) = match rest.rfind(":/") {
+                Some(at) if at > 0 => (&rest[..at], &rest[at + 1..]),
+                _ => (rest, "/"),
+            };
+            if socket.is_empty() {
+                return Err(
+                    Failure::usage("`unix:` names no socket").help("unix:/run/web.sock, or unix:/run/web.sock:/path")
+                );
+            }
+            let place = Place::Unix(PathBuf::from(socket));
+            return Ok(Target { place, host: "localhost".into(), path: checked(path)? });
+        }
+        let rest = match url.split_once("://") {
+            Some(("http", rest)) => rest,
+            Some(("https", _)) => {
+                return Err(Failure::usage(format!("`{url}`: TLS is not supported yet")).help(
+                    "load speaks HTTP/1.1, HTTP/2 with prior knowledge (--http2) and gRPC (--grpc), each without TLS",
+                ));
+            }
+            Some((scheme, _)) => {
+                return Err(Failure::usage(format!("`{scheme}` is no scheme that load knows"))
+                    .help("http://host:port/path, or unix:PATH"));
+            }
+            None => url,
+        };
+        let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(at);
+        let path = if path.starts_with('?') { format!("/{path}") } else { path.to_owned() };
+        let path = if path.is_empty() { "/".to_owned() } else { path };
+        let place = self::authority(authority)
+            .ok_or_else(|| Failure::usage(format!("`{url}` names no host that could be called")))?;
+        Ok(Target { place, host: authority.to_owned(), path: checked(&path)? })
+    }
+
+    /// Looks the host up and connects once, so that nobody waits for a run that cannot be. That connection carries no call.
+    ///
+    /// # Errors
+    /// Exit 3 where there is no such host, or nobody takes the connection.
+    pub fn find(&self, within: Duration) -> Result<Endpoint, Failure> {
+        let within = within.min(KNOCK);
+        match &self.place {
+            Place::Unix(path) => {
+                let refused = |e: io::Error| Failure::environment(format!("nobody answers at {}: {e}", path.display()));
+                UnixStream::connect(path).map_err(refused)?;
+                Ok(Endpoint::Unix(path.clone()))
+            }
+            Place::Tcp { host, port } => {
+                let unknown = |e: String| Failure::environment(format!("failed to look up `{host}`: {e}"));
+                let addresses = (host.as_str(), *port).to_socket_addrs().map_err(|e| unknown(e.to_string()))?;
+                let mut last = unknown("it has no address".to_owned());
+                for address in addresses {
+                    match TcpStream::connect_timeout(&address, within) {
+                        Ok(_) => return Ok(Endpoint::Tcp(address)),
+                        Err(e) => last = Failure::environment(format!("nobody answers at {address}: {e}")),
+                    }
+                }
+                Err(last)
+            }
+        }
+    }
+}
+
+/// True where calls do not leave this machine.
+pub fn is_local(endpoint: &Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Unix(_) => true,
+        Endpoint::Tcp(address) => address.ip().to_canonical().is_loopback(),
+    }
+}
+
+/// An address or a path, for people.
+pub fn shown(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Unix(path) => path.display().to_string(),
+        Endpoint::Tcp(address) => SocketAddr::to_string(address),
+    }
+}
+
+/// Host and port, 80 unless given.
+fn authority(text: &str) -> Option<Place> {
+    if text.contains('@') {
+        return None;
+    }
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']')?;
+            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+        }
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let port = port.map_or(Some(80), |port| port.parse().ok().filter(|port| *port > 0))?;
+    (!host.is_empty()).then(|| Place::Tcp { host: host.to_owned(), port })
+}
+
+/// A path that can be asked for as it is. Braces are kept for templates, and no path has them (RFC 3986 section 3.3).
+fn checked(path: &str) -> Result<String, Failure> {
+    if path.contains('#') {
+        return Err(Failure::usage(format!("`{path}`: what stands behind # is never sent")));
+    }
+    if path.contains(['{', '}']) {
+        return Err(
+            Failure::usage(format!("`{path}`: templates are not supported yet")).help("a brace itself is %7B or %7D")
+        );
+    }
+    Ok(path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        let tcp = |host: &str, port| Place::Tcp { host: host.into(), port };
+        for (url, place, host, path) in [
+            ("http://a", tcp("a", 80), "a", "/"),
+            ("http://a:8080/b?c=d", tcp("a", 8080), "a:8080", "/b?c=d"),
+            ("a:8080?c", tcp("a", 8080), "a:8080", "/?c"),
+            ("http://[::1]:5/x", tcp("::1", 5), "[::1]:5", "/x"),
+            ("unix:/run/a.sock", Place::Unix("/run/a.sock".into()), "localhost", "/"),
+            ("unix:/run/a.sock:/b?c", Place::Unix("/run/a.sock".into()), "localhost", "/b?c"),
+        ] {
+            let expected = Target { place, host: host.into(), path: path.into() };
+            assert_eq!(Target::parse(url).unwrap(), expected, "{url}");
+        }
+        for bad in [
+            "ftp://a",
+            "https://a",
+            "http://",
+            "http://:80",
+            "http://a:0",
+            "http://a:x",
+            "http://u@a",
+            "unix:",
+            "a/#b",
+            "a/{seq}",
+        ] {
+            assert!(Target::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
