@@ -128,7 +128,8 @@ fn distribution(latency: &Latencies, page: &mut Page) {
     }
     let most = bars.iter().map(|(_, calls)| *calls).max().unwrap_or(0).max(1);
     for (at, (end, calls)) in bars.iter().enumerate() {
-        let eighths = (*calls as f64 / most as f64 * BAR * 8.0).round() as usize;
+        // A single call is seen, too.
+        let eighths = (*calls as f64 / most as f64 * BAR * 8.0).ceil() as usize;
         let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
         let bar = page.style.paint(Colour::Blue, format!("{}{part}", "█".repeat(eighths / 8)));
         let name = if at == 0 { "spread" } else { "" };
