@@ -46,7 +46,7 @@ impl Server {
         let server = Server { url, seen: Arc::default() };
         let serve = server.serve(answer);
         std::thread::spawn(move || {
-            listener.incoming().flatten().for_each(|stream| serve(stream.try_clone().unwrap(), stream))
+            listener.incoming().flatten().for_each(|stream| serve(stream.try_clone().unwrap(), stream));
         });
         server
     }
@@ -182,7 +182,7 @@ fn over_a_unix_socket() {
     let server = Server { url: format!("unix:{}:/there", path.display()), seen: Arc::default() };
     let serve = server.serve(prompt);
     std::thread::spawn(move || {
-        listener.incoming().flatten().for_each(|stream| serve(stream.try_clone().unwrap(), stream))
+        listener.incoming().flatten().for_each(|stream| serve(stream.try_clone().unwrap(), stream));
     });
     let ran = server.load(&["--users", "3", "--thinking", "50ms", "--duration", "500ms"]);
     ran.expect(0).says(&["closed loop", "3 users"]);

@@ -163,6 +163,10 @@ impl Books {
         self.aborting.notify_waiters();
     }
 
+    fn is_aborted(&self) -> bool {
+        self.entries().aborted
+    }
+
     /// Returns once the run is aborted.
     pub(crate) async fn aborted(&self) {
         let notified = self.aborting.notified();
@@ -267,6 +271,11 @@ impl Ticket {
             lateness.held();
             self.starved = true;
         }
+    }
+
+    /// It has been held back until the run was aborted: it is not sent any more, though there would be room now.
+    pub(crate) fn came_too_late(&self) -> bool {
+        self.held_since.is_some() && self.books.is_aborted()
     }
 
     /// Its first byte is about to go out.

@@ -127,6 +127,6 @@ fn generator(summary: &Summary, planned: &Planned, cap: usize, cpu: Duration) ->
 
 /// Processor time of this process so far.
 fn cpu() -> Duration {
-    let time = |t: TimeVal| Duration::from_micros((t.tv_sec() * 1_000_000 + i64::from(t.tv_usec())).unsigned_abs());
+    let time = |t: TimeVal| Duration::from_micros(nix::sys::time::TimeValLike::num_microseconds(&t).unsigned_abs());
     getrusage(UsageWho::RUSAGE_SELF).map_or(Duration::ZERO, |usage| time(usage.user_time()) + time(usage.system_time()))
 }

@@ -27,13 +27,14 @@ impl Pool {
         Pool { dialer: Dialer::new(endpoint), idle: Mutex::default(), room }
     }
 
-    /// Leave to be in flight. Where the cap is reached the call waits, and the schedule has failed.
+    /// Leave to be in flight; `None` where the run was aborted meanwhile. Where the cap is reached the call waits, and the schedule has failed.
     pub(crate) async fn room(&self, ticket: &mut Ticket) -> Option<SemaphorePermit<'_>> {
         if let Ok(permit) = self.room.try_acquire() {
             return Some(permit);
         }
         ticket.held(clock::now());
-        self.room.acquire().await.ok()
+        let permit = self.room.acquire().await.ok()?;
+        (!ticket.came_too_late()).then_some(permit)
     }
 
     /// An idle connection that the proxy has not closed in the meantime.

@@ -55,6 +55,9 @@ impl Client {
     async fn send(&self, ticket: &mut Ticket) -> Result<(Place<'_>, ResponseFuture), ClientEnd> {
         let pool = &self.pools[ticket.record().caller as usize - 1];
         let mut place = pool.place(ticket).await;
+        if ticket.came_too_late() {
+            return Err(ClientEnd::Unfinished);
+        }
         ticket.dispatched(clock::now());
         loop {
             let link = place.link(ticket).await?;
