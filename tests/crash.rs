@@ -19,7 +19,7 @@ use std::{
     process::{Child, Stdio},
     time::{Duration, Instant},
 };
-use support::{Squall, envoy_to_be_had};
+use support::{Squall, before_the_next_look, envoy_to_be_had};
 
 /// Who is killed.
 #[derive(Debug, Clone, Copy)]
@@ -86,9 +86,11 @@ fn crash(victim: Victim, what: &str, after: Duration) -> Vec<String> {
     let at = Instant::now() + after;
     let runner = Pid::from_raw(child.id() as i32);
     let mut keeper = None;
-    while Instant::now() < at && child.try_wait().unwrap().is_none() {
+    // Who is to be killed must be there: without a keeper to kill the run would go on to its end.
+    let wanted = matches!(victim, Victim::Keeper | Victim::Both);
+    while (Instant::now() < at || (wanted && keeper.is_none())) && child.try_wait().unwrap().is_none() {
         keeper = keeper.or_else(|| keeper_of(runner));
-        std::thread::yield_now();
+        before_the_next_look();
     }
     if matches!(victim, Victim::Keeper | Victim::Both) {
         keeper.into_iter().for_each(|pid| kill(pid, Signal::SIGKILL).unwrap_or_default());

@@ -28,7 +28,7 @@ const OUTAGE: &str = r#"Feature: F
   @control(outage)
   Scenario: An outage comes to wires that are damaged already
     Given calls to "reviews" are retried up to 5 times on "reset,connect-failure"
-    When the wire from "web" to "reviews" resets 20% of its connections from 500 ms to 1 s
+    When the wire from "web" to "reviews" is slowed by 20 ms from 500 ms to 1 s
     And "web" makes 100 calls per second to "reviews" on path "/a" for 2 seconds
     And meanwhile "web" makes 100 calls per second to "reviews" on path "/b" for 2 seconds
     Then every call to "reviews" on path "/a" finishes within 3 s

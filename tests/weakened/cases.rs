@@ -1,6 +1,9 @@
 //! Every policy of the catalogue that has a number or a word to weaken, what it is weakened to, and the line that must notice.
 
-use crate::Weakened;
+use crate::{
+    Measured::{AtLeast, Reads},
+    Weakened,
+};
 
 pub(crate) const ALL: &[Weakened] = &[
     Weakened {
@@ -9,7 +12,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "are retried up to 2 times on \"5xx\"\n    When 30%",
         to: "are retried up to 1 time on \"5xx\"\n    When 30%",
         red: "every failed call is tried more than 2 times",
-        measured: "break it",
+        measured: Reads("… of … break it"),
     },
     Weakened {
         feature: "retry/retry.feature",
@@ -17,7 +20,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "Given calls from \"web\" to \"reviews\" are retried up to 2 times on \"5xx\"\n    When 30%",
         to: "When 30%",
         red: "at least 85% of the calls succeed",
-        measured: "the truth lies between",
+        measured: Reads("… the truth lies between 0% and 8…% (99.99999% sure)"),
     },
     Weakened {
         feature: "retry-budget/retry-budget.feature",
@@ -25,7 +28,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "stay within 20% of",
         to: "stay within 60% of",
         red: "\"reviews\" receives at most 1.35 tries for each call",
-        measured: "2.",
+        measured: AtLeast(1.8),
     },
     Weakened {
         feature: "timeout/timeout.feature",
@@ -33,7 +36,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 300 ms\n    When every",
         to: "time out after 900 ms\n    When every",
         red: "every call finishes within 400 ms",
-        measured: "break it",
+        measured: Reads("100 of 100 break it"),
     },
     Weakened {
         feature: "timeout/timeout.feature",
@@ -41,7 +44,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 100 ms",
         to: "time out after 900 ms",
         red: "at least 97% of the calls succeed within 250 ms",
-        measured: "the truth lies between",
+        measured: Reads("… the truth lies between 0% and …% (99.99999% sure)"),
     },
     Weakened {
         feature: "timeout/timeout.feature",
@@ -49,7 +52,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "idle for 300 ms",
         to: "idle for 900 ms",
         red: "every call finishes within 450 ms",
-        measured: "break it",
+        measured: Reads("100 of 100 break it"),
     },
     Weakened {
         feature: "timeout/timeout.feature",
@@ -57,7 +60,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 300 ms\n    And calls to \"web\" keep",
         to: "time out after 900 ms\n    And calls to \"web\" keep",
         red: "every call from \"web\" to \"reviews\" finishes within 400 ms",
-        measured: "break it",
+        measured: Reads("100 of 100 break it"),
     },
     Weakened {
         feature: "circuit-breaker/circuit-breaker.feature",
@@ -65,7 +68,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "at most 10 tries to",
         to: "at most 160 tries to",
         red: "at least 50% of the calls are shed by the circuit breaker during the fault",
-        measured: "the truth lies between",
+        measured: Reads("0% (0 of …); the truth lies between 0% and 3…"),
     },
     Weakened {
         feature: "circuit-breaker/circuit-breaker.feature",
@@ -73,7 +76,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "at most 3 retries to",
         to: "at most 300 retries to",
         red: "\"reviews\" receives at most 1.5 tries for each call",
-        measured: "4",
+        measured: Reads("4"),
     },
     Weakened {
         feature: "circuit-breaker/circuit-breaker.feature",
@@ -81,7 +84,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "5 connections to \"reviews\" and 5 calls",
         to: "60 connections to \"reviews\" and 60 calls",
         red: "at least 50% of the calls are shed by the circuit breaker during the fault",
-        measured: "the truth lies between",
+        measured: Reads("0% (0 of …); the truth lies between 0% and 3…"),
     },
     Weakened {
         feature: "bulkhead/bulkhead.feature",
@@ -89,7 +92,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "at most 10 tries to",
         to: "at most 60 tries to",
         red: "at least 95% of the calls from \"phone\" to \"web\" on path \"/ratings\" succeed within 100 ms during the fault",
-        measured: "the truth lies between",
+        measured: Reads("… the truth lies between 0% and 9…% (99.99999% sure)"),
     },
     Weakened {
         feature: "bulkhead/bulkhead.feature",
@@ -97,7 +100,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 100 ms",
         to: "time out after 800 ms",
         red: "at least 95% of the calls from \"phone\" to \"web\" on path \"/ratings\" succeed within 100 ms during the fault",
-        measured: "the truth lies between",
+        measured: Reads("… the truth lies between 0% and 9…% (99.99999% sure)"),
     },
     Weakened {
         feature: "health-checking/passive.feature",
@@ -105,7 +108,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "after 5 failures in a row",
         to: "after 5 failures in a row, at most 30% at a time",
         red: "is ejected within 500 ms of its 5th failure",
-        measured: "",
+        measured: Reads("it never happened"),
     },
     Weakened {
         feature: "health-checking/passive.feature",
@@ -113,7 +116,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "after 5 failures",
         to: "after 25 failures",
         red: "at most 30 calls fail",
-        measured: "",
+        measured: AtLeast(80.0),
     },
     Weakened {
         feature: "health-checking/active.feature",
@@ -121,7 +124,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "checked every 100 ms by tcp, out after 2",
         to: "checked every 2 s by tcp, out after 2",
         red: "is unhealthy within 500 ms of the fault",
-        measured: "",
+        measured: Reads("it never happened"),
     },
     Weakened {
         feature: "health-checking/active.feature",
@@ -129,7 +132,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "checked every 100 ms by http on path \"/healthz\", out after 1 failure, back after 2",
         to: "checked every 900 ms by http on path \"/healthz\", out after 1 failure, back after 2",
         red: "gets traffic again within 800 ms of the end of the fault",
-        measured: "",
+        measured: Reads("between 1.… s and 1.… s"),
     },
     Weakened {
         feature: "health-checking/active.feature",
@@ -137,7 +140,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "checked every 100 ms by grpc",
         to: "checked every 2 s by grpc",
         red: "is unhealthy within 400 ms of the fault",
-        measured: "",
+        measured: Reads("it never happened"),
     },
     Weakened {
         feature: "health-checking/active.feature",
@@ -145,7 +148,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "fewer than 50% are",
         to: "fewer than 30% are",
         red: "instance 1 of \"reviews\" receives at least 100 tries from 1 s to 3 s",
-        measured: "0",
+        measured: Reads("0"),
     },
     Weakened {
         feature: "failover/failover.feature",
@@ -153,7 +156,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "after 3 failures in a row\n    When every instance",
         to: "after 60 failures in a row\n    When every instance",
         red: "at most 12 calls fail",
-        measured: "",
+        measured: AtLeast(100.0),
     },
     Weakened {
         feature: "failover/failover.feature",
@@ -161,7 +164,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "zone \"east\", then zone \"west\"",
         to: "zone \"west\", then zone \"east\"",
         red: "every call reaches \"reviews\" in zone \"east\" from 3 s to 4 s",
-        measured: "break it",
+        measured: Reads("… of 200 break it"),
     },
     Weakened {
         feature: "failover/failover.feature",
@@ -169,7 +172,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "prefer zone \"east\", then zone \"west\"\n    And each instance of \"reviews\" is checked every 100 ms by tcp, out after 1 failure",
         to: "prefer zone \"east\", then zone \"west\"\n    And each instance of \"reviews\" is checked every 100 ms by tcp, out after 99 failures",
         red: "between 60% and 80% of the calls reach",
-        measured: "the truth lies between",
+        measured: Reads("50% (…); the truth lies between …% and 60% (99.99999% sure)"),
     },
     Weakened {
         feature: "failover/failover.feature",
@@ -177,7 +180,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "Given 80% of the calls to \"reviews\" go to \"reviews\" in zone \"east\" and 20%",
         to: "Given 60% of the calls to \"reviews\" go to \"reviews\" in zone \"east\" and 40%",
         red: "between 72% and 88% of the calls reach",
-        measured: "the truth lies between",
+        measured: Reads("60% (…); the truth lies between …% and 72% (99.99999% sure)"),
     },
     Weakened {
         feature: "failover/failover.feature",
@@ -185,7 +188,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 300 ms",
         to: "time out after 700 ms",
         red: "every call finishes within 400 ms",
-        measured: "break it",
+        measured: Reads("… of 800 break it"),
     },
     Weakened {
         feature: "load-balancing/load-balancing.feature",
@@ -193,7 +196,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "balanced by \"least request\"",
         to: "balanced by \"round robin\"",
         red: "instance 3 of \"reviews\" receives at most 22% of the tries",
-        measured: "the truth lies between",
+        measured: Reads("33.…; the truth lies between 22…% and 100% (99.99999% sure)"),
     },
     Weakened {
         feature: "load-balancing/load-balancing.feature",
@@ -201,7 +204,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "by user",
         to: "by header \"x-nobody\"",
         red: "each user reaches only one instance of \"reviews\"",
-        measured: "",
+        measured: Reads("… of 20 break it"),
     },
     Weakened {
         feature: "load-balancing/load-balancing.feature",
@@ -209,7 +212,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "warms up for 3 s",
         to: "warms up for 200 ms",
         red: "instance 4 of \"reviews\" receives at most 40 tries from 700 ms to 1500 ms",
-        measured: "",
+        measured: AtLeast(50.0),
     },
     Weakened {
         feature: "protocols/grpc.feature",
@@ -217,7 +220,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "are retried up to 2 times on \"unavailable\"\n    When 30%",
         to: "are retried up to 1 time on \"unavailable\"\n    When 30%",
         red: "every failed call is tried more than 2 times",
-        measured: "break it",
+        measured: Reads("… of … break it"),
     },
     Weakened {
         feature: "protocols/grpc.feature",
@@ -225,7 +228,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 200 ms",
         to: "time out after 900 ms",
         red: "every call finishes within 300 ms",
-        measured: "break it",
+        measured: Reads("100 of 100 break it"),
     },
     Weakened {
         feature: "sidecar/sidecar.feature",
@@ -233,7 +236,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "are retried up to 1 time on \"connect-failure, reset\", each",
         to: "are retried up to 1 time on \"503\", each",
         red: "every call succeeds",
-        measured: "break it",
+        measured: Reads("… of 600 break it"),
     },
     Weakened {
         feature: "sidecar/sidecar.feature",
@@ -241,7 +244,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 100 ms",
         to: "time out after 700 ms",
         red: "every call finishes within 400 ms",
-        measured: "break it",
+        measured: Reads("… of 300 break it"),
     },
     Weakened {
         feature: "canary/canary.feature",
@@ -249,7 +252,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "Given 90% of the calls to \"reviews\" go to version \"v1\" and 10% to",
         to: "Given 50% of the calls to \"reviews\" go to version \"v1\" and 50% to",
         red: "between 5% and 15% of the calls reach version \"v2\" of \"reviews\"",
-        measured: "the truth lies between",
+        measured: Reads("…; the truth lies between …% and …% (99.99999% sure)"),
     },
     Weakened {
         feature: "chaos/chaos.feature",
@@ -257,7 +260,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "are delayed by 100 ms\n    And \"web\"",
         to: "are delayed by 20 ms\n    And \"web\"",
         red: "between 15% and 45% of the calls take at least 90 ms",
-        measured: "the truth lies between",
+        measured: Reads("0% (0 of …); the truth lies between 0% and 14.…% (99.99999% sure)"),
     },
     Weakened {
         feature: "chaos/wire.feature",
@@ -265,7 +268,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 250 ms\n    When the wire from \"web\" to instance 2 of \"reviews\" is cut",
         to: "time out after 900 ms\n    When the wire from \"web\" to instance 2 of \"reviews\" is cut",
         red: "every call finishes within 350 ms",
-        measured: "break it",
+        measured: Reads("… of 600 break it"),
     },
     Weakened {
         feature: "chaos/wire.feature",
@@ -273,7 +276,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "1 time on \"reset\", each",
         to: "1 time on \"connect-failure\", each",
         red: "every call succeeds",
-        measured: "break it",
+        measured: Reads("… of 400 break it"),
     },
     Weakened {
         feature: "chaos/wire.feature",
@@ -281,6 +284,30 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "is slowed by 100 ms, give or take 20 ms",
         to: "is slowed by 30 ms, give or take 5 ms",
         red: "between 32% and 68% of the calls take at least 75 ms",
-        measured: "the truth lies between",
+        measured: Reads("0% (0 of …); the truth lies between 0% and 2…% (99.99999% sure)"),
+    },
+    Weakened {
+        feature: "as-good-as/as-good-as.feature",
+        scenario: "Retries make aborted tries as good as none",
+        from: "up to 3 times on \"5xx\"",
+        to: "up to 3 times on \"reset\"",
+        red: "are as good as without the fault",
+        measured: Reads("in success: … fail, of the others …"),
+    },
+    Weakened {
+        feature: "as-good-as/as-good-as.feature",
+        scenario: "Without a bad instance the others are as good",
+        from: "after 5 failures in a row",
+        to: "after 5 failures in a row, at most 30% at a time",
+        red: "are as good as without the fault",
+        measured: Reads("in success: … fail, of the others …"),
+    },
+    Weakened {
+        feature: "as-good-as/as-good-as.feature",
+        scenario: "A slow instance costs a second try, and no more",
+        from: "time out after 50 ms",
+        to: "time out after 400 ms",
+        red: "are as good as before the fault",
+        measured: Reads("in latency: …"),
     },
 ];

@@ -1,5 +1,5 @@
-//! A policy that is weaker than its promise goes red, with the line and both numbers. `SQUALL_WEAKENED=failover` tries those
-//! features alone.
+//! A policy that is weaker than its promise goes red, with the line and both numbers in the block of that line.
+//! `SQUALL_WEAKENED=failover` tries those features alone.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,9 +20,70 @@ struct Weakened {
     scenario: &'static str,
     from: &'static str,
     to: &'static str,
-    /// The line that goes red, as written, and a word of what was measured.
+    /// The line that goes red, as written, and what is measured for it.
     red: &'static str,
-    measured: &'static str,
+    measured: Measured,
+}
+
+/// What is measured for a line.
+enum Measured {
+    /// These words, where `…` stands for what chance and the clock decide.
+    Reads(&'static str),
+    /// A number, and no smaller one: far beyond what was promised.
+    AtLeast(f64),
+}
+
+impl Measured {
+    fn is(&self, row: &str) -> bool {
+        match self {
+            Measured::Reads(words) => reads(row, words),
+            Measured::AtLeast(least) => row.parse().is_ok_and(|number: f64| number >= *least),
+        }
+    }
+}
+
+/// Whether a row is these words, with something in place of each `…`.
+fn reads(row: &str, words: &str) -> bool {
+    let Some((first, rest)) = words.split_once('…') else { return row == words };
+    let Some(row) = row.strip_prefix(first) else { return false };
+    row.char_indices().skip(1).any(|(at, _)| reads(&row[at..], rest)) || (rest.is_empty() && !row.is_empty())
+}
+
+/// What the program says of the line at this place: from its mark to the next.
+fn block(out: &str, place: &str) -> Option<String> {
+    let is_mark = |line: &str| line.trim_start().starts_with(['✓', '✗', '?', '–', '!']);
+    let mut lines = out.lines().skip_while(|line| !(is_mark(line) && line.contains(place)));
+    let first = lines.next()?;
+    let rest = lines.take_while(|line| !line.is_empty() && !is_mark(line));
+    Some(std::iter::once(first).chain(rest).collect::<Vec<_>>().join("\n"))
+}
+
+/// What a block's row with this label says.
+fn row<'a>(block: &'a str, label: &str) -> Option<&'a str> {
+    block.lines().find_map(|line| line.trim_start().strip_prefix(label)).map(str::trim)
+}
+
+#[test]
+fn only_the_rows_of_its_own_line_are_looked_at() {
+    let out = "    ✗ a.feature:7:5\n      promised  x\n      measured  52 of 52 break it\n      so        violated\n    \
+               ✓ a.feature:8:5\n      measured  all of 9 agree\n";
+    let rows = |place| {
+        let block = block(out, place).unwrap();
+        ["promised", "measured", "so"].map(|label| row(&block, label).map(str::to_owned).unwrap_or_default())
+    };
+    assert_eq!(rows("a.feature:7:"), ["x", "52 of 52 break it", "violated"]);
+    assert_eq!(rows("a.feature:8:"), ["", "all of 9 agree", ""]);
+    assert_eq!(block(out, "a.feature:9:"), None);
+}
+
+#[test]
+fn what_is_measured_is_told_from_anything_else() {
+    let is = |measured: &Measured, rows: &[&str]| rows.iter().map(|row| measured.is(row)).collect::<Vec<_>>();
+    let rows = ["52 of 600 break it", "52 of 60 break it", "all of 600 agree", "60", "", "… of 600 break it!"];
+    assert_eq!(is(&Measured::Reads("… of 600 break it"), &rows), [true, false, false, false, false, false]);
+    assert_eq!(is(&Measured::Reads("6…"), &["60", "6", "16", ""]), [true, false, false, false]);
+    assert_eq!(is(&Measured::Reads("0"), &["0", "10", ""]), [true, false, false]);
+    assert_eq!(is(&Measured::AtLeast(1.8), &["2.063", "1.8", "1.35", "it never happened"]), [true, true, false, false]);
 }
 
 #[test]
@@ -45,9 +106,12 @@ fn every_weakened_policy_goes_red_with_its_line_and_both_numbers() {
         let scenario = line(weak.scenario);
         let ran = squall.run_when_the_machine_allows(&["run", "--no-controls", &format!("{path}:{scenario}")]);
         let place = format!("weak.feature:{}:", line(weak.red));
-        let says_so = [weak.red, &place, weak.measured, "violated"].iter().all(|words| ran.out.contains(words));
+        let block = block(&ran.out, &place).unwrap_or_default();
+        let says_so = row(&block, "promised").is_some_and(|row| row.contains(weak.red))
+            && row(&block, "measured").is_some_and(|row| weak.measured.is(row))
+            && row(&block, "so") == Some("violated");
         if ran.status == Some(1) && says_so {
-            eprintln!("{}: `{}` is red at line {}", weak.scenario, weak.red, line(weak.red));
+            eprintln!("{}, line {}: {block}\n", weak.scenario, line(weak.red));
         } else {
             missed.push(format!("{} with `{}`: `{}`\n{}", weak.scenario, weak.to, weak.red, ran.all()));
         }

@@ -58,7 +58,15 @@ fn describe_stage(text: &mut String, plan: &Plan, number: usize, stage: &Stage) 
     for act in &stage.standing {
         let _ = writeln!(text, "  before   {}{stage_name}", happens(plan, *act));
     }
-    for cue in &stage.cues {
+    if let Some(blocks) = stage.blocks {
+        let (count, length) = (blocks.count, duration(blocks.length));
+        let _ = writeln!(text, "  in turn  {count} blocks of {length}, without and with{stage_name}");
+        let begins = stage.cues.iter().take_while(|cue| cue.at == blocks.begin(1));
+        for cue in begins {
+            let _ = writeln!(text, "           {}", happens(plan, cue.act));
+        }
+    }
+    for cue in stage.cues.iter().filter(|_| stage.blocks.is_none()) {
         let _ = writeln!(text, "  at {:>7} {}{stage_name}", duration(cue.at), happens(plan, cue.act));
     }
     for line in &stage.lines {

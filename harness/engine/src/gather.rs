@@ -7,8 +7,12 @@ use squall_model::{AccessRecord, InstanceId, LedgerRecord, Side, StateRecord, Tr
 use squall_workload::LedgerLine;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Display,
     path::{Path, PathBuf},
 };
+
+/// So many lines that cannot be read are kept: the first tells what is wrong.
+const UNREADABLE: usize = 5;
 
 /// What was written down so far, of calls whose id begins with the run's prefix.
 #[derive(Debug)]
@@ -94,21 +98,11 @@ impl Gatherer {
 
     /// Reads what was written since the last time.
     pub(crate) fn pump<M: Mesh>(&mut self, mesh: &M) -> Result<(), EngineError> {
-        let Gatherer {
-            prefix,
-            clock,
-            proxies,
-            ledgers,
-            link,
-            addresses,
-            marked,
-            access,
-            tries,
-            ledger,
-            states,
-            wires,
-            unreadable,
-        } = self;
+        self.pump_proxies(mesh).and_then(|()| self.pump_link()).and_then(|()| self.pump_ledgers())
+    }
+
+    fn pump_proxies<M: Mesh>(&mut self, mesh: &M) -> Result<(), EngineError> {
+        let Gatherer { prefix, clock, proxies, addresses, marked, access, tries, states, unreadable, .. } = self;
         let (clock, at) = (*clock, &*addresses);
         let mut take = |path: &Path, line: &str, read: Result<LogLine, String>| match read {
             Ok(LogLine::Access(record)) if record.id.starts_with(prefix.as_str()) => access.push(record),
@@ -116,8 +110,7 @@ impl Gatherer {
             Ok(LogLine::State(record)) => states.push(record),
             Ok(LogLine::Marker(marker)) => drop(marked.insert((path.to_owned(), marker))),
             Ok(LogLine::Access(_) | LogLine::Try(_) | LogLine::Probe) => {}
-            Err(why) if unreadable.len() < 5 => unreadable.push(format!("{why}: {line}")),
-            Err(_) => {}
+            Err(why) => note(unreadable, why, line),
         };
         for proxy in proxies.values_mut() {
             let instance = &proxy.instance;
@@ -134,24 +127,30 @@ impl Gatherer {
                     .map_err(EngineError::io("read an access log"))?;
             }
         }
-        if let Some((path, tail)) = link {
-            tail.read(|line| match squall_link::parse_line(line) {
-                Ok(LinkLine::Connection(record)) => wires.push(record),
-                Ok(LinkLine::Marker(marker)) => drop(marked.insert((path.clone(), marker))),
-                Err(why) if unreadable.len() < 5 => unreadable.push(format!("{why}: {line}")),
-                Err(_) => {}
-            })
-            .map_err(EngineError::io("read the records of a link"))?;
-        }
+        Ok(())
+    }
+
+    fn pump_link(&mut self) -> Result<(), EngineError> {
+        let Gatherer { link, marked, wires, unreadable, .. } = self;
+        let Some((path, tail)) = link else { return Ok(()) };
+        tail.read(|line| match squall_link::parse_line(line) {
+            Ok(LinkLine::Record(record)) => wires.push(record),
+            Ok(LinkLine::Marker(marker)) => drop(marked.insert((path.clone(), marker))),
+            Err(why) => note(unreadable, why, line),
+        })
+        .map_err(EngineError::io("read the records of a link"))
+    }
+
+    fn pump_ledgers(&mut self) -> Result<(), EngineError> {
+        let Gatherer { prefix, ledgers, marked, ledger, unreadable, .. } = self;
         for (path, (instance, tail)) in ledgers {
             tail.read(|line| match squall_workload::parse_line(line) {
-                Ok(LedgerLine::Try(record)) if record.id.starts_with(prefix.as_str()) => {
+                Ok(LedgerLine::Record(record)) if record.id.starts_with(prefix.as_str()) => {
                     ledger.push((instance.clone(), record));
                 }
-                Ok(LedgerLine::Try(_)) => {}
+                Ok(LedgerLine::Record(_)) => {}
                 Ok(LedgerLine::Marker(marker)) => drop(marked.insert((path.clone(), marker))),
-                Err(why) if unreadable.len() < 5 => unreadable.push(format!("{why}: {line}")),
-                Err(_) => {}
+                Err(why) => note(unreadable, why, line),
             })
             .map_err(EngineError::io("read a ledger"))?;
         }
@@ -202,5 +201,11 @@ impl Gatherer {
             // A file has no way to say that it grew but to be looked at: this is the interval of looking, not a wait for luck.
             clock::until(clock::now() + std::time::Duration::from_micros(500)).await;
         }
+    }
+}
+
+fn note(unreadable: &mut Vec<String>, why: impl Display, line: &str) {
+    if unreadable.len() < UNREADABLE {
+        unreadable.push(format!("{why}: {line}"));
     }
 }

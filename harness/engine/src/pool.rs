@@ -318,7 +318,6 @@ impl<'a, M: Mesh> Pool<'a, M> {
             ledger: ledger.clone(),
             behaviour: squall_model::Behaviour::default(),
             onward: role.onward.iter().map(onward).collect(),
-            onward_log: None,
             seed: self.seed ^ u64::from(role.instance.number),
         };
         let path = home.file("config.json");

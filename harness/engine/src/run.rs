@@ -77,7 +77,7 @@ impl<M: Mesh> Engine<'_, M> {
 }
 
 fn statistical_claims(plan: &Plan) -> f64 {
-    plan.claims.iter().filter(|c| matches!(c.kind, ClaimKind::Share { .. })).count() as f64
+    plan.claims.iter().filter(|c| matches!(c.kind, ClaimKind::Share { .. } | ClaimKind::Paired { .. })).count() as f64
 }
 
 fn main_run(plan: &Plan) -> RunOf {

@@ -34,13 +34,6 @@ pub(crate) struct Outcome {
     machine: Option<String>,
 }
 
-impl Outcome {
-    /// The machine's trouble, where that is why the run proves nothing.
-    fn trouble(&self) -> Option<String> {
-        self.machine.clone()
-    }
-}
-
 /// How late sends may be: 99 of 100, and each. Far less than any time that a feature speaks of, far more than a healthy
 /// machine needs (0.1 to 1 ms).
 const SCHEDULE: ScheduleBound = ScheduleBound { p99: Duration::from_millis(20), any: Duration::from_millis(100) };
@@ -52,7 +45,7 @@ pub(crate) async fn run<M: Mesh>(engine: &Engine<'_, M>, pool: &Pool<'_, M>, pla
     engine.events.emit(Some(&of), Body::Started);
     let mut act = Performance::new(engine, pool, plan, main, &of);
     let mut outcome = act.attempt().await;
-    if let Some(why) = outcome.trouble() {
+    if let Some(why) = outcome.machine.take() {
         // The machine's fault, by its own health record and blind to outcomes: once more, and both are recorded.
         engine.events.emit(Some(&of), Body::Rerun { why });
         act = Performance::new(engine, pool, plan, main, &of);

@@ -94,7 +94,8 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
         self.stage.lines.iter().map(made).collect()
     }
 
-    /// Cues at their moments, looks in between, until the last call is sent and the last cue has come.
+    /// Cues at their moments, looks in between, until the last call is sent and the last cue has come. A stage in blocks may end
+    /// before that: all of its cues are switches, and pairs come in an order that does not depend on when it ends.
     async fn follow(&mut self, run: &Run) -> Result<(), EngineError> {
         let mut cues = self.stage.cues.iter().peekable();
         let mut look = run.t0() + LOOK;
@@ -112,7 +113,10 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
                 }
                 () = clock::until(look) => {
                     look = clock::now() + LOOK;
-                    if self.look(run)? && cues.peek().is_none() {
+                    let stops = self.look(run)? && (cues.peek().is_none() || self.stage.blocks.is_some());
+                    if stops {
+                        // What is left of blocks is more of the same: pairs that nobody needs any more.
+                        cues = self.stage.cues[self.stage.cues.len()..].iter().peekable();
                         run.stop_sending();
                     }
                 }

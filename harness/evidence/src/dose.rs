@@ -4,26 +4,25 @@ mod answers;
 mod down;
 mod draw;
 mod events;
+mod windows;
 mod wires;
 
-use crate::{Border, Evidence, Fit, Flags, Window};
+use crate::{Evidence, Fit, Flags, Window};
 use draw::{Armed, Leak, leaks, units};
-use squall_model::{Act, Condition, Dose, DoseCount, Down, Fault, FaultId, FaultKind, InstanceId, Plan};
+use squall_model::{Condition, Dose, DoseCount, Down, Fault, FaultId, FaultKind, InstanceId, Plan, StateRecord};
 use squall_stats::{bounds, share::Look};
 use std::{collections::BTreeSet, time::Duration};
+use windows::Windows;
 pub(crate) use wires::unowned_damages;
 use wires::{WireLeak, wire_leak_of, wire_leaks};
 
 /// Error rate of a dose that is found too weak or too strong: it makes a verdict inconclusive, never green or red.
 const ERROR: f64 = 1e-5;
 
-/// When a fault was in place, as observed; `None` if it never took effect.
+/// When a fault was first in place, as observed; `None` if it never took effect.
 #[must_use]
 pub fn window_of(evidence: &Evidence, fault: FaultId) -> Option<Window> {
-    let seen = |act| evidence.observed().effects.iter().filter(move |e| e.act == act).map(|e| Border::from(e.effect));
-    let start = seen(Act::Arm(fault)).next()?;
-    let end = seen(Act::End(fault)).find(|end| end.asked >= start.asked);
-    Some(Window { start, end })
+    Windows::of(evidence, fault).map(|windows| windows.first())
 }
 
 /// The dose of every fault and event of the plan.
@@ -68,10 +67,14 @@ fn counted(own: &Armed<'_>, touched: u64, of: u64) -> DoseCount {
 
 /// Instances among these that some caller's proxy found unhealthy by its checks while the fault was in place.
 fn noticed(evidence: &Evidence, own: &Armed<'_>, meant: impl Fn(&InstanceId) -> bool) -> u64 {
+    failed_checks(evidence, own).map(|s| &s.of).filter(|of| meant(of)).collect::<BTreeSet<_>>().len() as u64
+}
+
+/// What callers' proxies told of instances that they found unhealthy by their checks while the fault was in place.
+fn failed_checks<'a>(evidence: &'a Evidence, own: &'a Armed<'_>) -> impl Iterator<Item = &'a StateRecord> {
     let error = Duration::from_nanos(evidence.observed.health.clock_error);
     let begun = evidence.observed.states.iter().filter(|s| s.what == Condition::Unhealthy && s.begins);
-    let meanwhile = begun.filter(|s| own.window.possibly_at(s.at, error) && meant(&s.of));
-    meanwhile.map(|s| &s.of).collect::<BTreeSet<_>>().len() as u64
+    begun.filter(move |s| own.windows.possibly_at(s.at, error))
 }
 
 /// Lines with FI or DI, and how many of them no fault of the plan can have caused though it draws none at all: those of
@@ -140,10 +143,10 @@ fn draws(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> Drawn {
     let mut alone = Drawn { chance: share, ..Drawn::default() };
     let mut together = Drawn::default();
     for unit in units(evidence).filter(|u| u.level == level) {
-        if !own.window.surely_at(unit.line.began, error) || own.fits(&unit) != Fit::Yes {
+        if !own.windows.surely_at(unit.line.began, error) || own.fits(&unit) != Fit::Yes {
             continue;
         }
-        let over = |a: &&Armed<'_>| a.window.possibly_at(unit.line.began, error) && a.fits(&unit) != Fit::No;
+        let over = |a: &&Armed<'_>| a.windows.possibly_at(unit.line.began, error) && a.fits(&unit) != Fit::No;
         let others = armed.iter().filter(|a| a.fault.id != own.fault.id).filter(over).filter_map(Armed::draw);
         let (same, other): (Vec<_>, Vec<_>) = others.filter(|d| d.0 == level).partition(|d| d.1 == flag);
         // What another fault aborted may never have come to this one.

@@ -18,6 +18,7 @@ mod observed;
 mod outcome;
 mod phase;
 mod select;
+mod sizes;
 mod spell;
 mod story;
 #[cfg(any(test, feature = "testing"))]

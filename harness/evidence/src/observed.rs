@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use squall_model::{
-    AccessRecord, Act, CallRecord, CounterRecord, Effect, InstanceId, LedgerRecord, Plan, Stamp, StateRecord,
+    AccessRecord, Act, CallRecord, CounterRecord, Effect, Holder, InstanceId, LedgerRecord, Plan, Stamp, StateRecord,
     TryRecord, WireRecord, duration,
 };
 use std::{fmt, time::Duration};
@@ -32,8 +32,8 @@ pub struct Observed {
     pub stages: Vec<StageTimes>,
     /// Processes that ended, asked to or not.
     pub lives: Vec<LifeEnd>,
-    /// Instances at whose proxy a fault's lease ran out before its time.
-    pub lapses: Vec<InstanceId>,
+    /// Whose lease ran out before its time.
+    pub lapses: Vec<Holder>,
     /// Lines of logs and ledgers that could not be read: the first few.
     pub unreadable: Vec<String>,
     /// Ejections, failed health checks and their ends, where the mesh tells of them, in any order.
@@ -203,7 +203,7 @@ pub enum Trouble {
     /// A process ended that nobody had asked to.
     Died(LifeEnd),
     /// A fault's lease ran out under us.
-    Lapsed(InstanceId),
+    Lapsed(Holder),
     /// A line that an observer wrote cannot be read.
     Unreadable(String),
 }
@@ -231,7 +231,7 @@ impl fmt::Display for Trouble {
                 write!(f, "the engine was held up for {}, {} is allowed", time(*by), time(*limit))
             }
             Trouble::Slept => f.write_str("the machine was suspended"),
-            Trouble::Lapsed(instance) => write!(f, "the lease of the faults at {instance} ran out before its time"),
+            Trouble::Lapsed(holder) => write!(f, "{holder} ran out before its time"),
             Trouble::Unreadable(line) => write!(f, "a line of a log cannot be read: {line}"),
             Trouble::Died(life) => life.fmt(f),
         }

@@ -3,9 +3,10 @@
 //! Phases are cut by what was observed ([`Effect`]), never by the plan; only what a control run took away, and so was never
 //! observed, keeps its planned time. Calls that were sent while something came or went belong to no phase.
 
+mod blocks;
 mod time;
 
-use crate::{CallStory, Evidence, Observed, Planned, TryView, planned};
+use crate::{CallStory, Evidence, Happened, Observed, Planned, TryView, planned};
 use squall_model::{Act, Anchor, Effect, FaultId, Phase, Plan, PolicyId, Stamp};
 use std::time::Duration;
 
@@ -88,7 +89,7 @@ impl Window {
         self.start.asked <= at + around && self.end.is_none_or(|end| at <= end.settled + around)
     }
 
-    fn borders(&self) -> impl Iterator<Item = Border> + Clone + use<> {
+    pub(crate) fn borders(&self) -> impl Iterator<Item = Border> + Clone + use<> {
         std::iter::once(self.start).chain(self.end)
     }
 }
@@ -187,39 +188,57 @@ pub(crate) fn windows(plan: &Plan, observed: &Observed) -> [Vec<Window>; 2] {
     };
     let is_fault = |p: &Planned| matches!(p.act, Act::Arm(_) | Act::End(_));
     let any_fault = own.iter().any(|p| is_fault(p) && !p.event);
-    let chosen = |p: &&Planned| !(is_fault(p) && any_fault && p.event);
+    let chosen = |p: &Planned| !(is_fault(p) && any_fault && p.event);
     let mut all = [Vec::new(), Vec::new()];
-    for p in own.iter().filter(chosen) {
+    let borders: Vec<Option<Border>> = counted(&own).map(|(p, nth)| border(observed, p, nth)).collect();
+    for (p, start) in own.iter().zip(&borders).filter(|(p, _)| chosen(p)) {
         let (subject, begins) = subject(p.act);
-        let Some(start) = begins.then(|| border(observed, p)).flatten() else { continue };
-        let window = Window { start, end: end_of(observed, &own, subject, start) };
+        let Some(start) = start.filter(|_| begins) else { continue };
+        let meant = own.iter().zip(&borders).filter(|(p, _)| ends(subject, p.act)).filter_map(|(_, border)| *border);
+        let window = Window { start, end: end_of(observed, meant, subject, start) };
         all[usize::from(matches!(subject, Subject::Change(_)))].push(window);
     }
     all
 }
 
-fn border(observed: &Observed, p: &Planned) -> Option<Border> {
-    let seen = observed.effects.iter().find(|e| e.act == p.act && e.stage == p.stage);
-    match (seen, p.at) {
+/// What is planned, each with its number among those of its very act in its stage: a fault in blocks comes and goes often.
+fn counted(planned: &[Planned]) -> impl Iterator<Item = (&Planned, usize)> {
+    planned.iter().enumerate().map(|(at, p)| {
+        let before = planned[..at].iter().filter(|q| q.act == p.act && q.stage == p.stage).count();
+        (p, before)
+    })
+}
+
+/// The n-th time, from 0, that this took effect in its stage.
+fn seen<'o>(observed: &'o Observed, p: &Planned, nth: usize) -> Option<&'o Happened> {
+    observed.effects.iter().filter(|e| e.act == p.act && e.stage == p.stage).nth(nth)
+}
+
+fn border(observed: &Observed, p: &Planned, nth: usize) -> Option<Border> {
+    match (seen(observed, p, nth), p.at) {
         (Some(seen), _) => Some(seen.effect.into()),
         (None, None) => Some(Border::at(Stamp(0))),
         (None, Some(at)) => observed.stages.get(p.stage as usize).map(|stage| Border::at(stage.origin + at)),
     }
 }
 
-/// The observed end, planned or not (what has none ends when the scenario is cleared away), else the planned one.
-fn end_of(observed: &Observed, own: &[Planned], of: Subject, start: Border) -> Option<Border> {
-    let ends = |act: Act| subject(act) == (of, false);
-    let seen = observed.effects.iter().filter(|e| ends(e.act)).map(|e| Border::from(e.effect));
-    let meant = own.iter().filter(|p| ends(p.act)).filter_map(|p| border(observed, p));
+fn ends(of: Subject, act: Act) -> bool {
+    subject(act) == (of, false)
+}
+
+/// The next observed end, planned or not (what has none ends when the scenario is cleared away), else the next planned one.
+fn end_of(observed: &Observed, meant: impl Iterator<Item = Border>, of: Subject, start: Border) -> Option<Border> {
+    let seen = observed.effects.iter().filter(|e| ends(of, e.act)).map(|e| Border::from(e.effect));
     seen.chain(meant).find(|end| end.asked >= start.asked)
 }
 
 /// From when on something of this very plan must have happened that has not been observed yet.
 pub(crate) fn pending_from(plan: &Plan, observed: &Observed) -> Option<Stamp> {
-    let waiting = |p: &Planned| !observed.effects.iter().any(|e| e.act == p.act && e.stage == p.stage);
-    let when = |p: Planned| Some(observed.stages.get(p.stage as usize)?.origin + p.at.unwrap_or_default());
-    planned(plan).into_iter().filter(waiting).filter_map(when).min()
+    let own = planned(plan);
+    let waiting = counted(&own).filter(|(p, nth)| seen(observed, p, *nth).is_none());
+    let when =
+        |(p, _): (&Planned, usize)| Some(observed.stages.get(p.stage as usize)?.origin + p.at.unwrap_or_default());
+    waiting.filter_map(when).min()
 }
 
 /// From when to when each stage sent. The last call stands for as much time as the others do on the average.

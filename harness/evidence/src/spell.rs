@@ -3,7 +3,7 @@
 //! A mesh that tells of it writes one record when it begins and one when it ends. Two ends it does not write: an instance that
 //! comes back under another address is a new host to outlier detection, and a proxy that died has forgotten everything.
 
-use crate::{Border, Evidence, Process, TryView};
+use crate::{Border, Evidence, Process, TryView, sizes::members_at};
 use squall_model::{Absence, Act, Condition, Down, FaultKind, InstanceId, Plan, PolicyKind, ServiceName, Stamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -99,8 +99,12 @@ fn returns(plan: &Plan, evidence: &Evidence) -> Vec<(InstanceId, Border)> {
             FaultKind::Restarted { part, of } if part.has_proxy() => (Act::Arm(fault.id), of),
             _ => continue,
         };
-        for effect in evidence.observed.effects.iter().filter(|e| e.act == back) {
-            all.extend(of.instances(&plan.topology).into_iter().map(|id| (id, Border::from(effect.effect))));
+        let seen = |act| evidence.observed.effects.iter().filter(move |e| e.act == act);
+        // Those who went down come back: who has come since does not.
+        let Some(down) = seen(Act::Arm(fault.id)).next() else { continue };
+        for effect in seen(back) {
+            let whom = members_at(plan, evidence, of, down.effect.asked);
+            all.extend(whom.into_iter().map(|id| (id, Border::from(effect.effect))));
         }
     }
     all

@@ -8,7 +8,7 @@ mod hop;
 mod plans;
 
 pub use hop::Hop;
-pub use plans::{calls_to, claiming, damage, faulty, plan, span, speaking_grpc, target, touch};
+pub use plans::{blocked, calls_to, claiming, damage, faulty, plan, span, speaking_grpc, target, touch};
 
 use crate::{Evidence, Happened, LifeEnd, Observed, Process, StageTimes, join};
 use counters::counters;
@@ -146,6 +146,17 @@ impl Scene {
         let (asked, settled) = (at(asked), at(settled));
         let effect = Effect { asked, acked: settled, effective: settled, last_old: asked };
         self.seen.effects.push(Happened { act, stage: 0, effect });
+    }
+
+    /// Every cue of the plan took effect, each so many milliseconds after its time.
+    pub fn switched(&mut self, takes: u64) {
+        let cues: Vec<_> = self.plan.timeline.stages.iter().flat_map(|stage| stage.cues.clone()).collect();
+        for cue in cues {
+            let asked = ORIGIN + cue.at;
+            let settled = asked + Duration::from_millis(takes);
+            let effect = Effect { asked, acked: settled, effective: settled, last_old: asked };
+            self.seen.effects.push(Happened { act: cue.act, stage: 0, effect });
+        }
     }
 
     /// A standing fault took effect a second before the first call.

@@ -1,10 +1,10 @@
 //! What a link is told when it starts.
 
 use serde::{Deserialize, Serialize};
+use squall_child::{UnreadConfig, read_config};
 use squall_model::{Wire, duration_text};
 use std::{
     collections::BTreeSet,
-    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -47,22 +47,9 @@ fn ttl() -> Duration {
 /// Why a configuration is none.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is not what [`LinkConfig`] says.
-    #[error("{path}: {source}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
-    },
+    /// The file cannot be read, or is not what [`LinkConfig`] says.
+    #[error(transparent)]
+    Unread(#[from] UnreadConfig),
     /// One wire is named twice.
     #[error("wire {0} is named twice")]
     Twice(Wire),
@@ -77,9 +64,7 @@ impl LinkConfig {
     /// # Errors
     /// See [`ConfigError`].
     pub fn read(path: &Path) -> Result<LinkConfig, ConfigError> {
-        let text = std::fs::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let config: LinkConfig =
-            serde_json::from_slice(&text).map_err(|source| ConfigError::Malformed { path: path.to_owned(), source })?;
+        let config: LinkConfig = read_config(path)?;
         config.check()?;
         Ok(config)
     }

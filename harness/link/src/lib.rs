@@ -62,5 +62,6 @@ mod wire;
 pub use config::{ConfigError, LinkConfig, WireConfig};
 pub use control::{Control, ControlError, Ready};
 pub use harm::HarmError;
-pub use records::{LinkLine, RecordsError, parse_line};
+pub use records::{LinkLine, parse_line};
 pub use run::{LinkArgs, LinkError, link_main};
+pub use squall_child::{Line, LineError, UnreadConfig};

@@ -12,7 +12,7 @@ use crate::{
     token::Watched,
 };
 use mio::{Events, Interest, Poll, event::Event};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use squall_child::raise_file_limit;
 use squall_model::{Damage, Wire};
 use std::{
     io::{self, ErrorKind},
@@ -173,14 +173,5 @@ impl Link {
             Err(_) => {}
         }
         Ok(done.map_or_else(|refusal| Say::Refused(refusal.to_string()), |()| Say::Done(now)))
-    }
-}
-
-/// A connection is two files: allow as many as the machine does.
-fn raise_file_limit() {
-    let raised =
-        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }

@@ -1,17 +1,13 @@
 //! At most so many bytes a second one way over a wire, and every connection in its turn.
 
-use squall_model::Stamp;
+use squall_model::{PACKET, Stamp, burst};
 use std::{
     collections::{HashSet, VecDeque},
     time::Duration,
 };
 
-/// What may pass at once after a pause, in time: short against whatever a scenario measures.
-const BURST: Duration = Duration::from_millis(10);
-/// A turn, in time.
-const TURN: Duration = Duration::from_millis(1);
-/// The smallest turn: a packet's worth, so that a slow wire carries packets and not crumbs.
-const PACKET: u64 = 1_500;
+/// So many turns a second, each of a packet at least.
+const TURNS: u64 = 1_000;
 /// The largest turn: what is read at once.
 const LARGEST: u64 = 64 * 1024;
 
@@ -60,11 +56,9 @@ pub(crate) struct Throttle<Id> {
 impl<Id: Copy + Eq + std::hash::Hash> Throttle<Id> {
     /// At least 1 byte per second.
     pub(crate) fn new(bytes_per_second: u64) -> Throttle<Id> {
-        let worth = |time: Duration| u64::try_from(u128::from(bytes_per_second) * time.as_nanos() / 1_000_000_000);
-        let worth = |time| worth(time).unwrap_or(u64::MAX).max(PACKET);
         Throttle {
-            bucket: TokenBucket::new(bytes_per_second.max(1), worth(BURST)),
-            turn: worth(TURN).min(LARGEST),
+            bucket: TokenBucket::new(bytes_per_second.max(1), burst(bytes_per_second)),
+            turn: (bytes_per_second / TURNS).clamp(PACKET, LARGEST),
             waiting: VecDeque::new(),
             present: HashSet::new(),
         }
@@ -150,7 +144,7 @@ mod tests {
             let end = Stamp(1_000_000_000) + throttle.bucket.time_for(100_000);
             let passed = serve(&mut throttle, &[1, 2], size, end);
             let stretch = &passed[skip.min(passed.len() - 1)..];
-            let burst = u128::from((rate / 100).max(PACKET));
+            let burst = u128::from(burst(rate));
             let mut sum = 0;
             for &(at, _, bytes) in stretch {
                 sum += u128::from(bytes);
@@ -183,13 +177,13 @@ mod tests {
 
     #[test]
     fn a_burst_is_short_and_never_less_than_a_packet() {
-        let burst = |rate| {
+        let at_once = |rate| {
             let mut throttle = Throttle::new(rate);
             let now = Stamp(1_000_000_000_000);
             (1..).take_while(|_| throttle.ask(0, 100, now)).count() * 100
         };
-        assert_eq!(burst(1_000_000), 10_000);
-        assert_eq!(burst(1_000), 1_500);
+        assert_eq!(at_once(1_000_000), 10_000);
+        assert_eq!(at_once(1_000), 1_500);
         assert_eq!((Throttle::<u8>::new(1_000_000_000).turn(), Throttle::<u8>::new(1_000).turn()), (65_536, 1_500));
     }
 

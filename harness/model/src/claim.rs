@@ -1,6 +1,6 @@
 //! What is expected: the lines of kind E, as claims about something unknown.
 
-use crate::{AnswerCode, Calls, Fraction, Stick, Target, duration_text, duration_text_option};
+use crate::{AnswerCode, Calls, Fraction, Margin, Reference, Stick, Target, duration_text, duration_text_option};
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 
@@ -21,7 +21,7 @@ pub struct Claim {
     pub kind: ClaimKind,
 }
 
-/// The kinds of claim. The exact ones need no statistics; `Share` is the only one that does.
+/// The kinds of claim. The exact ones need no statistics; `Share` and `Paired` do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ClaimKind {
@@ -79,6 +79,15 @@ pub enum ClaimKind {
         outcome: Outcome,
         /// Between which proportions.
         bound: ShareBound,
+    },
+    /// Calls fare as well with the fault (or the change) as without it, up to a margin: judged pair by pair, sequentially.
+    Paired {
+        /// Which calls.
+        calls: Calls,
+        /// As what.
+        reference: Reference,
+        /// By how much they may be worse.
+        margin: Margin,
     },
 }
 
@@ -351,13 +360,15 @@ impl ClaimKind {
             ClaimKind::Every { of, .. }
             | ClaimKind::Share { of, .. }
             | ClaimKind::Total { quantity: Quantity::Count { of, .. }, .. } => Some(of),
-            ClaimKind::Total { .. } | ClaimKind::Moment { .. } | ClaimKind::State { .. } | ClaimKind::Lasts { .. } => {
-                None
-            }
+            ClaimKind::Total { .. }
+            | ClaimKind::Moment { .. }
+            | ClaimKind::State { .. }
+            | ClaimKind::Lasts { .. }
+            | ClaimKind::Paired { .. } => None,
         }
     }
 
-    /// The phase that it reads; a Moment reads the whole.
+    /// The phase that it reads; a Moment reads the whole, and so does what compares two of them.
     #[must_use]
     pub fn phase(&self) -> Phase {
         match self {

@@ -23,6 +23,24 @@ impl AnswerCode {
             AnswerCode::Grpc(status) => status == GrpcStatus::Ok,
         }
     }
+
+    /// A status from 500 on: what outlier detection counts as a failure. Of gRPC by the status of HTTP that Envoy has for it
+    /// (source/common/grpc/status.cc, `grpcToHttpStatus`).
+    #[must_use]
+    pub fn is_5xx(self) -> bool {
+        match self {
+            AnswerCode::Status(status) => status >= 500,
+            AnswerCode::Grpc(status) => matches!(
+                status,
+                GrpcStatus::Unknown
+                    | GrpcStatus::DeadlineExceeded
+                    | GrpcStatus::Unimplemented
+                    | GrpcStatus::Internal
+                    | GrpcStatus::Unavailable
+                    | GrpcStatus::DataLoss
+            ),
+        }
+    }
 }
 
 /// In the words of the language: `status 503`, `grpc status "UNAVAILABLE"`.
@@ -34,6 +52,9 @@ impl fmt::Display for AnswerCode {
         }
     }
 }
+
+/// Where a call of gRPC goes that names no method.
+pub const GRPC_METHOD: &str = "/squall.Service/Call";
 
 macro_rules! statuses {
     ($($name:ident = $number:literal $word:literal,)*) => {
@@ -107,6 +128,19 @@ statuses! {
 }
 
 impl GrpcStatus {
+    /// The status that an answer says (`grpc-status`), or what a client makes of one that says none, by its status of HTTP. What is no
+    /// number, or no known one, is UNKNOWN.
+    ///
+    /// It is said in the trailers; in the head only where nothing else comes, neither bytes nor trailers (grpc/grpc,
+    /// doc/PROTOCOL-HTTP2.md, "Trailers-Only"): `trailers` is `None` where there were none, and `lone_head` that no byte came.
+    #[must_use]
+    pub fn of_answer(http: u16, head: Option<&[u8]>, trailers: Option<Option<&[u8]>>, lone_head: bool) -> GrpcStatus {
+        let said = trailers.unwrap_or(if lone_head { head } else { None });
+        let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse().ok();
+        let known = |text| number(text).and_then(GrpcStatus::from_number).unwrap_or(GrpcStatus::Unknown);
+        said.map_or_else(|| GrpcStatus::of_http(http), known)
+    }
+
     /// What a client of gRPC makes of an answer without a status of gRPC (grpc/grpc, doc/http-grpc-status-mapping.md).
     #[must_use]
     pub fn of_http(status: u16) -> GrpcStatus {
@@ -135,5 +169,33 @@ mod tests {
         }
         assert_eq!(GrpcStatus::from_number(17), None);
         assert!("Unavailable".parse::<GrpcStatus>().is_err());
+    }
+
+    #[test]
+    fn the_status_is_that_of_the_trailers_or_of_a_lone_head() {
+        let (ok, bad) = (Some(&b"0"[..]), Some(&b"14"[..]));
+        for (http, head, trailers, lone_head, expected) in [
+            (200, None, Some(ok), false, GrpcStatus::Ok),
+            (200, ok, Some(bad), true, GrpcStatus::Unavailable),
+            (503, bad, None, true, GrpcStatus::Unavailable),
+            // A head that something follows is not where it stands.
+            (200, ok, None, false, GrpcStatus::Unknown),
+            (200, ok, Some(None), true, GrpcStatus::Unknown),
+            (503, None, None, true, GrpcStatus::Unavailable),
+            (200, None, Some(Some(b"17")), false, GrpcStatus::Unknown),
+            (200, None, Some(Some(b"-1")), false, GrpcStatus::Unknown),
+            (200, None, Some(Some(b"OK")), false, GrpcStatus::Unknown),
+        ] {
+            let status = GrpcStatus::of_answer(http, head, trailers, lone_head);
+            assert_eq!(status, expected, "{http} {head:?} {trailers:?} {lone_head}");
+        }
+    }
+
+    #[test]
+    fn what_is_5xx_is_so_in_either_protocol() {
+        assert_eq!([404, 499, 500, 599].map(|n| AnswerCode::Status(n).is_5xx()), [false, false, true, true]);
+        let bad: Vec<u64> =
+            (0..=16).filter(|n| AnswerCode::Grpc(GrpcStatus::from_number(*n).unwrap()).is_5xx()).collect();
+        assert_eq!(bad, [2, 4, 12, 13, 14, 15]);
     }
 }

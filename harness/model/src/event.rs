@@ -2,9 +2,10 @@
 
 use crate::{
     ClaimId, Condition, DoseCount, FaultId, Finding, InstanceId, Level, Origin, PlanKey, Quarantine, Stamp, Title,
-    Variation, Verdict,
+    Totals, Variation, Verdict,
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Version of the event's serialised form. Additive within a version: readers keep kinds that they do not know.
 pub const EVENT_VERSION: u16 = 1;
@@ -62,11 +63,11 @@ pub enum Body {
     Progress(Progress),
     /// A cue took effect.
     CueEffect(CueEffect),
-    /// A process ended that nobody had asked to.
+    /// A process ended that nobody had asked to: a proxy, a workload, or the link.
     ProxyDied {
-        /// Whose.
+        /// Whose; of the link a name of its own, which is no instance of the scenario.
         instance: InstanceId,
-        /// `proxy` or `workload`.
+        /// `proxy`, `workload` or `link`.
         what: String,
         /// How: `exit status 1`, `signal 11`.
         how: String,
@@ -77,8 +78,9 @@ pub enum Body {
     Absence(Absence),
     /// A lease ran out under us.
     Lapsed {
-        /// Whose proxy.
-        instance: InstanceId,
+        /// Whose.
+        #[serde(rename = "instance")]
+        holder: Holder,
     },
     /// One claim was judged.
     Judged(Judged),
@@ -112,6 +114,27 @@ pub enum Body {
     /// A kind that this version does not know.
     #[serde(other)]
     Unknown,
+}
+
+/// Who holds a lease: what is broken ends by itself when it runs out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    /// The link, of the damaged wires. Written `link`.
+    Link,
+    /// The proxy of an instance, of the faults on calls and tries. Written as the instance, as it was before links were told apart.
+    #[serde(untagged)]
+    Proxy(InstanceId),
+}
+
+/// What ran out: `the lease of the faults at web-1`, `the lease of the damaged wires`.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::Link => f.write_str("the lease of the damaged wires"),
+            Holder::Proxy(instance) => write!(f, "the lease of the faults at {instance}"),
+        }
+    }
 }
 
 /// What a run was started with.
@@ -266,108 +289,23 @@ pub enum ControlResult {
     Skipped,
 }
 
-/// What a run came to: `--summary` writes this.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "verdicts by their names")]
-pub struct Totals {
-    pub scenarios: u32,
-    pub holds: u32,
-    pub violated: u32,
-    pub inconclusive: u32,
-    pub unsupported: u32,
-    pub error: u32,
-    pub vacuous: u32,
-    pub controls_red: u32,
-    pub controls_none: u32,
-    pub controls_undecided: u32,
-    #[serde(default)]
-    pub controls_error: u32,
-    /// Scenarios in quarantine that are not green: counted here alone.
-    #[serde(default)]
-    pub quarantined: u32,
-    /// Scenarios that a run which was stopped did not come to.
-    #[serde(default)]
-    pub not_run: u32,
-    /// Sum of the false-alarm rates of all statistical claims.
-    pub alpha: f64,
-    pub wall_s: f64,
-}
-
-impl Totals {
-    /// Counts a scenario: its main run, and its control runs where they were made. One in quarantine counts if it is green.
-    pub fn count(&mut self, verdict: &Verdict, controlled: Option<&ControlResult>, in_quarantine: bool) {
-        self.scenarios += 1;
-        let sound = matches!(controlled, None | Some(ControlResult::Red | ControlResult::None(_)));
-        if in_quarantine && !(*verdict == Verdict::Holds && sound) {
-            self.quarantined += 1;
-            return;
-        }
-        self.count_verdict(verdict);
-        if let Some(result) = controlled {
-            self.count_control(result);
-        }
-    }
-
-    fn count_verdict(&mut self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Holds => self.holds += 1,
-            Verdict::Violated => self.violated += 1,
-            Verdict::Inconclusive(_) => self.inconclusive += 1,
-            Verdict::Unsupported(_) => self.unsupported += 1,
-            Verdict::Error(_) => self.error += 1,
-        }
-    }
-
-    fn count_control(&mut self, result: &ControlResult) {
-        match result {
-            ControlResult::Red => self.controls_red += 1,
-            // A scenario that holds without what it tests does not count as one that holds.
-            ControlResult::Vacuous => {
-                self.holds = self.holds.saturating_sub(1);
-                self.vacuous += 1;
-            }
-            ControlResult::Undecided => self.controls_undecided += 1,
-            ControlResult::Error(_) => self.controls_error += 1,
-            ControlResult::None(_) => self.controls_none += 1,
-            ControlResult::Skipped => {}
-        }
-    }
-
-    /// The exit status of a run with these totals: 1 violated or vacuous, 3 error, 5 inconclusive or unsupported, 4 nothing ran, 0.
-    ///
-    /// The worst wins in this order: a red never hides behind an error.
-    #[must_use]
-    pub fn exit_status(&self, allow_unsupported: bool) -> u8 {
-        match self {
-            t if t.violated + t.vacuous > 0 => 1,
-            t if t.error + t.controls_error > 0 => 3,
-            t if t.inconclusive + t.controls_undecided > 0 => 5,
-            t if t.unsupported > 0 && !allow_unsupported => 5,
-            t if t.scenarios == 0 => 4,
-            // Nothing that counts was shown.
-            t if t.scenarios == t.quarantined => 5,
-            _ => 0,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_quarantine_counts_only_if_it_is_green() {
-        let came_to = |all: &[(Verdict, Option<ControlResult>, bool)]| {
-            let mut totals = Totals::default();
-            all.iter().for_each(|(verdict, control, apart)| totals.count(verdict, control.as_ref(), *apart));
-            (totals.quarantined, totals.exit_status(false))
-        };
-        let red = || (Verdict::Violated, None, true);
-        let green = |apart| (Verdict::Holds, Some(ControlResult::Red), apart);
-        assert_eq!(came_to(&[red(), green(false)]), (1, 0));
-        assert_eq!(came_to(&[(Verdict::Holds, Some(ControlResult::Vacuous), true), green(true)]), (1, 0));
-        assert_eq!(came_to(&[green(true)]), (0, 0));
-        assert_eq!(came_to(&[red(), (Verdict::Violated, None, false)]), (1, 1));
-        assert_eq!(came_to(&[red()]), (1, 5), "nothing that counts was shown");
+    fn whoever_holds_a_lease_is_read_as_before() {
+        let web = Holder::Proxy(InstanceId { service: "web".into(), number: 1 });
+        let link = Holder::Proxy(InstanceId { service: "link".into(), number: 1 });
+        for (holder, text, told) in [
+            (web, r#"{"lapsed":{"instance":{"service":"web","number":1}}}"#, "the lease of the faults at web-1"),
+            (link, r#"{"lapsed":{"instance":{"service":"link","number":1}}}"#, "the lease of the faults at link-1"),
+            (Holder::Link, r#"{"lapsed":{"instance":"link"}}"#, "the lease of the damaged wires"),
+        ] {
+            assert_eq!(holder.to_string(), told);
+            let body = Body::Lapsed { holder };
+            assert_eq!(serde_json::to_string(&body).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Body>(text).unwrap(), body);
+        }
     }
 }

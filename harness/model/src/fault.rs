@@ -1,8 +1,8 @@
 //! What is broken, and what happens: the lines of kind F.
 
 use crate::{
-    AnswerCode, Calls, Damage, Fraction, GrpcStatus, Level, Members, ServiceName, Target, Traffic, Wires, duration,
-    duration_text, duration_text_option,
+    AnswerCode, Calls, Damage, Fraction, GrpcStatus, Level, Members, Place, PlaceKind, ServiceName, Target, Traffic,
+    Wires, duration, duration_text, duration_text_option,
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
@@ -193,7 +193,7 @@ impl When {
 }
 
 impl FaultKind {
-    /// An event is no fault: it is what a mesh must live with (growth, a renewed certificate). A control run keeps it.
+    /// An event is no fault: it is what a mesh must live with (growth, shrinking). A control run keeps it.
     #[must_use]
     pub fn is_event(&self) -> bool {
         matches!(self, FaultKind::Resized { .. })
@@ -209,6 +209,17 @@ impl FaultKind {
                 matches!(damage, Damage::Slow { .. } | Damage::SwallowAnswers | Damage::SwallowRequests)
             }
             _ => false,
+        }
+    }
+
+    /// The site that it cuts off: from the other instances and, unlike a zone, from the control plane too.
+    #[must_use]
+    pub fn site_cut_off(&self) -> Option<&Place> {
+        match self {
+            FaultKind::Wire { of: Wires::Of(place), damage: Damage::Cut } => {
+                Some(place).filter(|place| place.kind == PlaceKind::Site)
+            }
+            _ => None,
         }
     }
 

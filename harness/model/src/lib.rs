@@ -7,7 +7,9 @@
 mod behaviour;
 mod claim;
 mod code;
+mod comparison;
 mod event;
+mod explanation;
 mod fault;
 mod name;
 mod origin;
@@ -21,6 +23,7 @@ mod stamp;
 mod terms;
 mod timeline;
 mod topology;
+mod totals;
 mod vary;
 mod verdict;
 mod wire;
@@ -30,10 +33,14 @@ pub use claim::{
     Anchor, Bound, Claim, ClaimId, ClaimKind, Condition, Happening, MomentRef, Only, Outcome, Per, Phase, Population,
     Quantity, SeenBy, ShareBound, Shedder, State, Unit,
 };
-pub use code::{AnswerCode, GrpcStatus};
+pub use code::{AnswerCode, GRPC_METHOD, GrpcStatus};
+pub use comparison::{Margin, Reference};
 pub use event::{
-    Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Judged, Progress, Queued, RunEvent,
-    RunOf, RunStarted, Totals,
+    Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, Judged, Progress, Queued,
+    RunEvent, RunOf, RunStarted,
+};
+pub use explanation::{
+    Attribute, Explanation, Mechanism, Moment, Onset, PercentileOf, Reading, Since, Split, Tally, Times,
 };
 pub use fault::{Answers, Down, Fault, FaultId, FaultKind, Part, Touch, When};
 pub use name::{Edge, InstanceId, PlaceName, ServiceName, VersionName};
@@ -53,8 +60,9 @@ pub use record::{
 pub use selector::{Calls, Filter, Level, Target, Traffic, Which};
 pub use stamp::Stamp;
 pub use terms::{ErrorRates, Quarantine, Terms};
-pub use timeline::{Act, Arrivals, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
+pub use timeline::{Act, Arrivals, Blocks, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
 pub use topology::{Instance, Protocol, Service, Topology};
+pub use totals::Totals;
 pub use vary::{controls, vary};
-pub use verdict::{Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
-pub use wire::{Damage, Wire, Wires};
+pub use verdict::{Compared, Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
+pub use wire::{Damage, PACKET, Wire, Wires, burst};

@@ -22,6 +22,75 @@ pub struct Stage {
     pub lines: Vec<TrafficLine>,
     /// What happens while it is sent, in order of time.
     pub cues: Vec<Cue>,
+    /// The faults that stand are switched on and off in turn: these are its cues. None: they stand throughout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Blocks>,
+}
+
+/// Short parts of a stage, one behind the other, with the faults that stand and without them: what *as good as without the
+/// fault* compares.
+///
+/// The order is without, with, with, without, and again (`squall_stats::paired::Arm::in_turn`): a steady drift weighs the
+/// same on both, and there is half the switching.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blocks {
+    /// How long each is.
+    #[serde(with = "duration_text")]
+    pub length: Duration,
+    /// How many there are.
+    pub count: u32,
+}
+
+impl Blocks {
+    /// No block is much shorter than this: some ten times as long as it takes to switch a fault.
+    pub const LENGTH: Duration = Duration::from_millis(250);
+    /// With fewer, a burst in one of them would weigh too much.
+    pub const FEWEST: u32 = 8;
+
+    /// As many as fit into so long, in pairs, and none of it left over; `None` where too few fit.
+    #[must_use]
+    pub fn within(length: Duration) -> Option<Blocks> {
+        let fit = u32::try_from(length.as_micros() / Blocks::LENGTH.as_micros()).unwrap_or(u32::MAX);
+        let count = fit - fit % 2;
+        (count >= Blocks::FEWEST).then(|| Blocks { length: length / count, count })
+    }
+
+    /// The shortest stage that has room for them.
+    #[must_use]
+    pub fn shortest() -> Duration {
+        Blocks::LENGTH * Blocks::FEWEST
+    }
+
+    /// Are the faults in place in this block, from 0?
+    #[must_use]
+    pub fn has_faults(block: u32) -> bool {
+        matches!(block % 4, 1 | 2)
+    }
+
+    /// For how long the faults are in place, all their blocks together; what switching takes is not taken off.
+    #[must_use]
+    pub fn time_with_faults(&self) -> Duration {
+        let with = (0..self.count).filter(|block| Blocks::has_faults(*block)).count();
+        self.length * u32::try_from(with).unwrap_or(u32::MAX)
+    }
+
+    /// When a block begins, from 0; the one behind the last: when they are over.
+    #[must_use]
+    pub fn begin(&self, block: u32) -> Duration {
+        self.length * block
+    }
+
+    /// When the faults are switched, and whether they begin then.
+    pub fn switches(self) -> impl Iterator<Item = (Duration, bool)> {
+        let changed = |block: &u32| Blocks::has_faults(*block) != Blocks::has_faults(*block - 1);
+        (1..self.count).filter(changed).map(move |block| (self.begin(block), Blocks::has_faults(block)))
+    }
+
+    /// The cues that switch a fault.
+    pub fn cues(self, fault: FaultId) -> impl Iterator<Item = Cue> {
+        self.switches().map(move |(at, begins)| Cue { at, act: if begins { Act::Arm(fault) } else { Act::End(fault) } })
+    }
 }
 
 impl Stage {
@@ -174,4 +243,29 @@ pub struct Effect {
     pub effective: Stamp,
     /// The last moment at which the old state was still seen.
     pub last_old: Stamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_fill_a_stage_in_pairs() {
+        let within = |ms: u64| Blocks::within(Duration::from_millis(ms));
+        assert_eq!(within(1999), None);
+        assert_eq!(within(2000), Some(Blocks { length: Blocks::LENGTH, count: 8 }));
+        assert_eq!(within(2400), Some(Blocks { length: Duration::from_millis(300), count: 8 }));
+        assert_eq!(within(30_000).map(|b| b.count), Some(120));
+        assert_eq!(Blocks::shortest(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn faults_are_switched_where_neighbours_differ() {
+        let blocks = Blocks { length: Duration::from_millis(250), count: 8 };
+        let switches: Vec<_> = blocks.switches().map(|(at, begins)| (at.as_millis(), begins)).collect();
+        assert_eq!(switches, [(250, true), (750, false), (1250, true), (1750, false)]);
+        assert_eq!(blocks.time_with_faults(), Duration::from_secs(1));
+        let acts: Vec<Act> = blocks.cues(FaultId(3)).map(|cue| cue.act).collect();
+        assert_eq!(acts, [Act::Arm(FaultId(3)), Act::End(FaultId(3)), Act::Arm(FaultId(3)), Act::End(FaultId(3))]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Control runs: Plan → Plan, the one function that takes away what a scenario tests.
 
 use crate::{Act, Calls, ClaimKind, ControlRule, Cue, Fault, FaultId, FaultKind, Outcome, Plan, Policy, PolicyId};
-use crate::{Replacement, Variation};
+use crate::{Replacement, Variation, When};
 use std::collections::HashSet;
 
 /// The control runs of a plan, in the order in which they are tried: the first that goes red is enough.
@@ -90,8 +90,9 @@ fn replace(plan: &mut Plan) {
 /// The new fault takes the number of the old one, so that the timeline goes on naming it, unless its times differ.
 fn replace_fault(plan: &mut Plan, instead_of: Option<FaultId>, fault: Fault) {
     let fault = Fault { id: next_fault(plan), ..fault };
+    let in_blocks = plan.timeline.stages.iter().position(|stage| stage.blocks.is_some());
     let Some(old) = instead_of.and_then(|id| plan.faults.iter_mut().find(|f| f.id == id)) else {
-        return place(plan, 0, fault);
+        return place(plan, in_blocks.unwrap_or(0), fault);
     };
     if old.when == fault.when {
         old.does = fault.does;
@@ -107,12 +108,13 @@ fn next_fault(plan: &Plan) -> FaultId {
     FaultId(plan.faults.iter().map(|f| f.id.0 + 1).max().unwrap_or(0))
 }
 
-/// Puts a fault into this stage, standing or by its times.
+/// Puts a fault into this stage, standing or by its times; where those that stand are switched on and off, this one is too.
 fn place(plan: &mut Plan, stage: usize, fault: Fault) {
     if let Some(stage) = plan.timeline.stages.get_mut(stage) {
-        match fault.when.start() {
-            None => stage.standing.push(Act::Arm(fault.id)),
-            Some(at) => stage.cues.push(Cue { at, act: Act::Arm(fault.id) }),
+        match (fault.when.start(), stage.blocks) {
+            (None, Some(blocks)) => stage.cues.extend(blocks.cues(fault.id)),
+            (None, None) => stage.standing.push(Act::Arm(fault.id)),
+            (Some(at), _) => stage.cues.push(Cue { at, act: Act::Arm(fault.id) }),
         }
         stage.cues.extend(fault.when.end().map(|at| Cue { at, act: Act::End(fault.id) }));
         stage.cues.sort_by_key(|cue| cue.at);
@@ -127,8 +129,15 @@ fn cut_claimed_calls(plan: &mut Plan) {
         Act::End(_) | Act::Change(_) | Act::Revert(_) => None,
     };
     let stages = plan.timeline.stages.iter().enumerate();
-    let windows = stages.flat_map(|(n, stage)| stage.acts().filter_map(fault).map(move |f| (n, f.when)));
-    for (stage, when) in windows.collect::<Vec<_>>() {
+    let begun = stages.flat_map(|(n, stage)| stage.acts().filter_map(fault).map(move |f| (n, f.when)));
+    let mut windows: Vec<(usize, When)> = Vec::new();
+    for window in begun {
+        // One that is switched on and off begins many times, and of two at the same time one outage is enough.
+        if !windows.contains(&window) {
+            windows.push(window);
+        }
+    }
+    for (stage, when) in windows {
         for of in claimed_calls(plan) {
             let outage = Fault { id: next_fault(plan), does: FaultKind::Outage { of }, when };
             place(plan, stage, outage);
@@ -150,6 +159,7 @@ fn claimed_calls(plan: &Plan) -> Vec<Calls> {
             ClaimKind::Every { of, outcome, .. } | ClaimKind::Share { of, outcome, .. } => {
                 (!matches!(outcome, Outcome::Fail)).then(|| of.calls.clone())
             }
+            ClaimKind::Paired { calls, .. } => Some(calls.clone()),
             ClaimKind::Total { .. } | ClaimKind::Moment { .. } | ClaimKind::State { .. } | ClaimKind::Lasts { .. } => {
                 None
             }

@@ -1,6 +1,6 @@
 //! What came of a claim.
 
-use crate::{ClaimId, ClientEnd, Edge, FaultId, GrpcStatus, InstanceId};
+use crate::{ClaimId, ClientEnd, Edge, Explanation, FaultId, GrpcStatus, InstanceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -145,6 +145,38 @@ pub enum Measured {
     },
     /// A time in nanoseconds, known as an interval; `None`: it never came.
     Time(Option<(u64, u64)>),
+    /// Calls of two kinds, pair by pair: the half of *as good as* that decided, or is furthest from it.
+    Pairs {
+        /// In what they were compared.
+        half: Compared,
+        /// So many pairs.
+        n: u64,
+        /// Of those with the fault (or after the change), so many were bad.
+        treated: u64,
+        /// Of the others, so many were.
+        baseline: u64,
+        /// Lower end of the confidence sequence of the difference of the two shares, from -1 to 1.
+        low: f64,
+        /// Upper end.
+        high: f64,
+        /// Its error rate.
+        alpha: f64,
+    },
+}
+
+/// In what calls of two kinds are compared, and which of them are bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compared {
+    /// In success: those that failed.
+    Success,
+    /// In latency: those that were not answered, or failed, or took longer than this, in nanoseconds.
+    Latency {
+        /// Those that may be worse: the other limit and what the margin allows.
+        treated: u64,
+        /// The others: what 95 of 100 calls of the pilot took.
+        baseline: u64,
+    },
 }
 
 /// What came of one claim.
@@ -158,6 +190,9 @@ pub struct Finding {
     pub measured: Measured,
     /// Up to five calls that show it.
     pub exemplars: Vec<Exemplar>,
+    /// What explains it, if it is violated.
+    #[serde(default, skip_serializing_if = "Explanation::is_empty")]
+    pub explanation: Explanation,
 }
 
 /// One call with all its tries, for people to read.

@@ -112,8 +112,8 @@ pub enum Damage {
         #[serde(with = "duration_text")]
         jitter: Duration,
     },
-    /// At most so many bytes a second each way, over all connections of the wire together, each in its turn. After a pause 10 ms'
-    /// worth may pass at once, or a packet's where that is more.
+    /// At most so many bytes a second each way, over all connections of the wire together, each in its turn. After a pause a
+    /// [`burst`] may pass at once.
     Rate {
         /// Bytes per second, at least 1.
         bytes_per_second: u64,
@@ -123,6 +123,16 @@ pub enum Damage {
     HalfOpen,
     /// When one end closes or resets, the other learns of it so much later. Bytes are not delayed.
     SlowClose(#[serde(with = "duration_text")] Duration),
+}
+
+/// A packet's worth, in bytes: a slow wire carries packets and not crumbs.
+pub const PACKET: u64 = 1_500;
+
+/// What a wire that carries at most so many bytes a second lets pass at once after a pause, in bytes: 10 ms' worth, short against
+/// whatever a scenario measures, or a packet's where that is more.
+#[must_use]
+pub fn burst(bytes_per_second: u64) -> u64 {
+    (bytes_per_second / 100).max(PACKET)
 }
 
 /// In the words of the language.

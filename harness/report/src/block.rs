@@ -1,6 +1,10 @@
 //! What a person reads about one claim that did not hold, or about a fault that was not as meant.
+//!
+//! In order: which claim, what was measured against it, since when, where, how long it took, the likely mechanism; then the
+//! calls that show it, and what the proxies say.
 
 use crate::{
+    explain,
     style::{Colour, Style},
     words::{measured, percent, time},
 };
@@ -10,7 +14,7 @@ use std::fmt::Write;
 /// Width of the column of labels.
 const LABEL: usize = 9;
 
-/// The block of one claim: its line, what was promised and measured, the calls that show it, what the proxies say.
+/// The block of one claim: its line, what was promised and measured, what explains it, the calls that show it, what the proxies say.
 pub(crate) fn claim(judged: &Judged, style: Style) -> String {
     let mut text = String::new();
     let verdict = &judged.finding.verdict;
@@ -28,6 +32,7 @@ pub(crate) fn claim(judged: &Judged, style: Style) -> String {
         Verdict::Violated => row("so", "violated"),
         Verdict::Holds => {}
     }
+    explain::rows(&judged.finding.explanation).iter().for_each(|(label, value)| row(label, value));
     for (n, exemplar) in judged.finding.exemplars.iter().enumerate() {
         row(if n == 0 { "calls" } else { "" }, &call(exemplar));
         exemplar.tries.iter().for_each(|t| row("", &format!("  {}", one_try(t))));
@@ -114,12 +119,68 @@ fn one_try(t: &ExemplarTry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use squall_model::{GrpcStatus, InstanceId};
+    use squall_model::{
+        ClaimId, Explanation, Finding, GrpcStatus, InstanceId, Measured, Mechanism, Moment, Since, Tally, Unit,
+    };
 
     fn one(attempt: u32, status: u16, grpc: Option<GrpcStatus>, flags: &str) -> ExemplarTry {
         let instance = Some(InstanceId { service: "reviews".into(), number: attempt });
         let served = grpc.is_some();
         ExemplarTry { attempt, instance, at: 120_000, took: 5_000_000, status, grpc, flags: flags.into(), served }
+    }
+
+    #[test]
+    fn a_block_says_what_was_promised_what_came_of_it_and_why() {
+        let moment = |ms: u64| Moment { stage: 0, at: ms * 1_000_000 };
+        let explanation = Explanation {
+            since: Some(Since::First {
+                first: moment(23),
+                last: moment(1_983),
+                all: Tally { hits: 52, n: 600 },
+                unit: Unit::Call,
+            }),
+            mechanism: Some(Mechanism {
+                rule: "retries_exhausted".into(),
+                text: "retries were exhausted: 52 of 52 were aborted with 503 on all of their 2 tries (up to 1 retry is allowed)".into(),
+                covers: Tally { hits: 52, n: 52 },
+            }),
+            ..Explanation::default()
+        };
+        let finding = Finding {
+            claim: ClaimId(3),
+            verdict: Verdict::Violated,
+            measured: Measured::Every { against: 52, n: 52 },
+            exemplars: vec![Exemplar {
+                id: "r0.7".into(),
+                at: 23_000_000,
+                took: 4_960_000,
+                end: ClientEnd::Answered(503),
+                outcome: "aborted".into(),
+                flags: "URX".into(),
+                details: "via_upstream".into(),
+                tries: vec![one(1, 503, None, "FI")],
+            }],
+            explanation,
+        };
+        let judged = Judged {
+            text: "every failed call is tried more than 2 times".into(),
+            origin: Origin { file: "retry.feature".into(), line: 18, column: 9, length: 1 },
+            finding,
+            counters: vec![(InstanceId { service: "web".into(), number: 1 }, "upstream_rq_retry".into(), 178)],
+            log: vec!["{}".into()],
+        };
+        insta::assert_snapshot!(claim(&judged, Style::PLAIN), @r#"
+    ✗ retry.feature:18:9
+      promised  every failed call is tried more than 2 times
+      measured  52 of 52 break it
+      so        violated
+      since     0.023 s to 1.983 s: 8.7% (52 of 600) of the calls, with no change over time that chance does not explain
+      likely    retries were exhausted: 52 of 52 were aborted with 503 on all of their 2 tries (up to 1 retry is allowed)
+      calls     r0.7     at   0.023 s  took  4.96 ms  aborted, answered 503  flags URX  via_upstream
+                  try 1 reviews-1      +120 µs  took  5.00 ms  503 FI, not seen by the workload
+      counters  web-1        upstream_rq_retry +178
+      log       {}
+    "#);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod absence;
 mod block;
+mod explain;
 mod junit;
 mod matrix;
 mod record;

@@ -98,6 +98,19 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_without_its_explanation_is_read() {
+        let finding = r#"{"claim":0,"verdict":"violated","measured":{"every":{"against":1,"n":2}},"exemplars":[]}"#;
+        let judged = format!(
+            r#"{{"text":"x","origin":{{"file":"a.feature","line":1,"column":1,"length":1}},"finding":{finding},"counters":[],"log":[]}}"#
+        );
+        let line = format!("{{\"v\":1,\"seq\":1,\"at\":5,\"of\":null,\"body\":{{\"judged\":{judged}}}}}\n");
+        let events = read_events(&line).unwrap();
+        let Body::Judged(judged) = &events[0].body else { panic!("{events:?}") };
+        assert!(judged.finding.explanation.is_empty());
+        assert_eq!(write_event(&events[0]).unwrap(), line, "what is not there is not written");
+    }
+
+    #[test]
     fn unknown_kinds_are_kept_and_later_versions_refused() {
         let unknown = "{\"v\":1,\"seq\":1,\"at\":5,\"of\":null,\"body\":{\"comet\":{\"tail\":3}}}\n";
         assert_eq!(read_events(unknown).unwrap()[0].body, Body::Unknown);

@@ -128,9 +128,7 @@ impl ScenarioStory {
                 self.accidents.push(format!("{who} died: it {how}"));
                 self.accidents.extend(log.iter().map(|line| format!("  {line}")));
             }
-            Body::Lapsed { instance } => {
-                self.accidents.push(format!("the lease of the faults at {instance} ran out before its time"));
-            }
+            Body::Lapsed { holder } => self.accidents.push(format!("{holder} ran out before its time")),
             Body::Finished(finished) => self.finished = Some(finished.clone()),
             Body::Rerun { why } => {
                 *self = ScenarioStory { rerun: Some(why.clone()), ..ScenarioStory::new(self.queued.clone()) };

@@ -1,6 +1,6 @@
 //! Numbers as sentences.
 
-use squall_model::{Measured, Verdict};
+use squall_model::{Compared, Measured, Unit, Verdict};
 use std::time::Duration;
 
 /// A proportion as people read it: enough digits to tell it from its neighbours, no more.
@@ -13,7 +13,7 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// The complement of an error rate, with as many digits as it takes: 1e-7 is 99.99999%.
-fn sureness(alpha: f64) -> String {
+pub(crate) fn sureness(alpha: f64) -> String {
     let digits = (-alpha.log10()).ceil().clamp(2.0, 14.0) as usize - 2;
     format!("{:.digits$}%", (1.0 - alpha) * 100.0)
 }
@@ -60,6 +60,17 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
     format!("{n} {}", if n == 1 { noun.to_owned() } else { plural })
 }
 
+/// What units are called, where there are many.
+pub(crate) fn units(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Call => "calls",
+        Unit::Try => "tries",
+        Unit::Retry => "retries",
+        Unit::User => "users",
+        Unit::Connection => "connections",
+    }
+}
+
 /// `1st`, `2nd`, `3rd`, `4th`, `11th`, `21st`.
 pub(crate) fn ordinal(n: u32) -> String {
     let end = match (n % 10, n % 100) {
@@ -91,11 +102,40 @@ pub fn measured(measured: &Measured, verdict: &Verdict) -> String {
         Measured::Every { against, n } => format!("{against} of {n} break it"),
         Measured::Number { low, high } if low == high => milli(*low),
         Measured::Number { low, high } => format!("between {} and {}", milli(*low), milli(*high)),
+        Measured::Pairs { half, n, treated, baseline, low, high, alpha } => {
+            let (with, without) = pairs(*half, (*treated, *baseline), *n);
+            let (low, high, sure) = (points(*low), points(*high), sureness(*alpha));
+            format!(
+                "{with}, of the others {without}; the true difference lies between {low} and {high} points ({sure} sure)"
+            )
+        }
         Measured::Time(None) if matches!(verdict, Verdict::Violated) => "it never happened".to_owned(),
         Measured::Time(None) => "it was not seen".to_owned(),
         Measured::Time(Some((low, high))) if high - low < 100_000 => time(*high),
         Measured::Time(Some((low, high))) => format!("between {} and {}", time(*low), time(*high)),
     }
+}
+
+/// What was seen of the calls that may be worse, and of the others.
+fn pairs(half: Compared, (treated, baseline): (u64, u64), n: u64) -> (String, String) {
+    match half {
+        Compared::Success => (format!("in success: {treated} of {n} fail"), format!("{baseline} of {n}")),
+        Compared::Latency { treated: u64::MAX, .. } | Compared::Latency { baseline: u64::MAX, .. } => {
+            let why = "in latency, more than 5% of the pilot having failed";
+            (format!("{why}: {treated} of {n} fail"), format!("{baseline} of {n}"))
+        }
+        Compared::Latency { treated: limit, baseline: other } => (
+            format!("in latency: {treated} of {n} fail or take longer than {}", time(limit)),
+            format!("{baseline} of {n} longer than {}", time(other)),
+        ),
+    }
+}
+
+/// A difference of two shares, in points of a hundred.
+fn points(difference: f64) -> String {
+    let text = format!("{:.1}", difference * 100.0);
+    let text = text.strip_suffix(".0").unwrap_or(&text);
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 /// A duration of a whole step, from nanoseconds.
@@ -124,7 +164,30 @@ mod tests {
         assert_eq!(thousands(12), "12");
         assert_eq!(count(1, "try"), "1 try");
         assert_eq!(count(2, "try"), "2 tries");
+        assert_eq!([0.0312, -0.05, -0.0001, 0.3].map(points), ["3.1", "-5", "0", "30"]);
         let ordinals = [1, 2, 3, 4, 11, 12, 13, 21, 112].map(ordinal);
         assert_eq!(ordinals, ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "112th"]);
+    }
+
+    #[test]
+    fn pairs_name_their_half_and_both_kinds_of_call() {
+        let of = |half, treated, baseline| Measured::Pairs {
+            half,
+            n: 600,
+            treated,
+            baseline,
+            low: 0.0312,
+            high: 0.0871,
+            alpha: 5e-8,
+        };
+        let latency = Compared::Latency { treated: 16_250_000, baseline: 11_250_000 };
+        let never = Compared::Latency { treated: u64::MAX, baseline: u64::MAX };
+        let told = [of(Compared::Success, 31, 0), of(latency, 62, 28), of(never, 62, 60)];
+        let told: Vec<String> = told.iter().map(|m| measured(m, &Verdict::Violated)).collect();
+        insta::assert_snapshot!(told.join("\n"), @"
+        in success: 31 of 600 fail, of the others 0 of 600; the true difference lies between 3.1 and 8.7 points (99.999995% sure)
+        in latency: 62 of 600 fail or take longer than 16.2 ms, of the others 28 of 600 longer than 11.2 ms; the true difference lies between 3.1 and 8.7 points (99.999995% sure)
+        in latency, more than 5% of the pilot having failed: 62 of 600 fail, of the others 60 of 600; the true difference lies between 3.1 and 8.7 points (99.999995% sure)
+        ");
     }
 }

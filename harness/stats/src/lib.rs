@@ -8,6 +8,7 @@
 //! - [`balance`]: what a deterministic balancer can do: no statistics, a range.
 //! - [`bounds`]: what may be said beside a measured number: Clopper-Pearson, the bound that belongs to the test,
 //!   percentiles between their ranks.
+//! - [`contrast`]: a part against the rest (Fisher's exact test), and the stretch of a sequence that stands out most.
 //! - [`plan`]: how many calls a promise takes, what a given number of calls can decide, and what the error rates of the
 //!   tests really are. Exact, by dynamic programming.
 //! - [`sample`]: means, nearest-rank quantiles and design effects, for reports.
@@ -19,6 +20,7 @@
 pub mod balance;
 mod betting;
 pub mod bounds;
+pub mod contrast;
 pub mod mean;
 pub mod paired;
 pub mod plan;

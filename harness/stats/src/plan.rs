@@ -84,19 +84,8 @@ pub fn calls_to_decide(design: &Design, truth: f64) -> Result<Forecast, PlanErro
         return Err(PlanError::NeverShown);
     }
     let single_look = fixed::forecast(design, truth).ok_or(PlanError::OnTheLimit(truth))?;
-    let mut lattice = Lattice::new(design, truth, Looks::Stretching, 1e-9);
-    let mut median = None;
-    while lattice.cost() < BUDGET {
-        let reached = lattice.step();
-        let decided = reached.decided();
-        if decided >= 0.5 {
-            median.get_or_insert(lattice.n());
-        }
-        if let (Some(median), true) = (median, decided >= 0.99) {
-            return Ok(Forecast { median, most: lattice.n(), holds: reached.holds / decided, exact: true });
-        }
-    }
-    Ok(Forecast { median: median.unwrap_or(single_look.median), ..single_look })
+    let lattice = Lattice::new(design, truth, Looks::Stretching, 1e-9);
+    Ok(Course::from(lattice).forecast(single_look, BUDGET))
 }
 
 /// What `n` calls decide of `design` if the true share of hits is `truth`.

@@ -92,7 +92,7 @@ fn services(plan: &Plan, claim: &Claim) -> BTreeSet<ServiceName> {
         | ClaimKind::Lasts { what: State { of: target, .. }, .. } => {
             named.insert(target.service.clone());
         }
-        ClaimKind::Moment { what: Happening::Recover(calls), .. } => {
+        ClaimKind::Moment { what: Happening::Recover(calls), .. } | ClaimKind::Paired { calls, .. } => {
             named.extend(calls.to.as_ref().map(|to| to.service.clone()));
         }
         kind => named.extend(kind.population().and_then(|of| of.calls.to.as_ref()).map(|to| to.service.clone())),
@@ -109,7 +109,11 @@ fn names(plan: &Plan, claim: &Claim) -> (Vec<&'static str>, Vec<&'static str>) {
         ClaimKind::Every { outcome, .. }
         | ClaimKind::Share { outcome, .. }
         | ClaimKind::Total { quantity: Quantity::Count { outcome, .. }, .. } => Some(outcome),
-        ClaimKind::Total { .. } | ClaimKind::Moment { .. } | ClaimKind::State { .. } | ClaimKind::Lasts { .. } => None,
+        ClaimKind::Total { .. }
+        | ClaimKind::Moment { .. }
+        | ClaimKind::State { .. }
+        | ClaimKind::Lasts { .. }
+        | ClaimKind::Paired { .. } => None,
     };
     let mut of_cluster: Vec<&str> = TRIES.to_vec();
     match outcome {
@@ -126,6 +130,7 @@ fn names(plan: &Plan, claim: &Claim) -> (Vec<&'static str>, Vec<&'static str>) {
         | ClaimKind::State { what, .. }
         | ClaimKind::Lasts { what, .. } => of_cluster.extend(of_state(what)),
         ClaimKind::Moment { .. } => of_cluster.extend(EJECTIONS),
+        ClaimKind::Paired { .. } => of_cluster.extend(TIMEOUTS.iter().chain(RETRIES)),
         ClaimKind::Every { .. } | ClaimKind::Total { .. } | ClaimKind::Share { .. } => {}
     }
     for policy in &plan.policies {

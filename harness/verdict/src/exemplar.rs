@@ -2,11 +2,16 @@
 
 use squall_evidence::{CallStory, Evidence, TryView};
 use squall_model::{Exemplar, ExemplarTry};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// So many calls stand for all.
 const MOST: usize = 5;
 
-/// The first, the last, the slowest and the most tried of these calls, and those in the middle; in order.
+/// So many of them stand for a kind of their own.
+const KINDS: usize = 4;
+
+/// The first of each kind of offence (the most common four), then the last, the slowest and the most tried of these calls, and
+/// those in the middle; in order.
 pub(crate) fn spread(evidence: &Evidence, offenders: &[usize]) -> Vec<Exemplar> {
     let stories = evidence.stories();
     let mut offenders: Vec<usize> = offenders.iter().copied().filter(|index| *index < stories.len()).collect();
@@ -19,16 +24,32 @@ pub(crate) fn spread(evidence: &Evidence, offenders: &[usize]) -> Vec<Exemplar> 
     };
     let slowest = most(&|story| story.took());
     let most_tried = most(&|story| evidence.tries_sent(story) as u64);
+    let spread = [at(4), slowest, most_tried, at(2), at(1), at(3)].into_iter().flatten();
     let mut chosen: Vec<usize> = Vec::new();
-    for index in
-        [at(0), slowest, most_tried, at(4), at(2), at(1), at(3)].into_iter().flatten().chain(offenders.iter().copied())
-    {
+    for index in first_of_each_kind(evidence, &offenders).into_iter().chain(spread).chain(offenders.iter().copied()) {
         if chosen.len() < MOST && !chosen.contains(&index) {
             chosen.push(index);
         }
     }
     chosen.sort_unstable();
     chosen.into_iter().map(|index| exemplar(evidence, &stories[index])).collect()
+}
+
+/// The first call of each kind, the most common kinds first. Of one kind are calls that ended alike and whose tries did.
+fn first_of_each_kind(evidence: &Evidence, offenders: &[usize]) -> Vec<usize> {
+    let mut kinds: BTreeMap<String, (u64, usize)> = BTreeMap::new();
+    for index in offenders {
+        let story = &evidence.stories()[*index];
+        let flags = evidence.line(story).map_or("", |line| line.flags.as_str());
+        let mut kind = format!("{} {:?} {flags}", story.outcome, story.end);
+        for t in evidence.tries(story) {
+            kind.push_str(&format!("; {} {} {}", t.outcome(), t.status(), t.flags()));
+        }
+        kinds.entry(kind).or_insert((0, *index)).0 += 1;
+    }
+    let mut kinds: Vec<(u64, usize)> = kinds.into_values().collect();
+    kinds.sort_by_key(|(count, first)| (Reverse(*count), *first));
+    kinds.into_iter().map(|(_, first)| first).take(KINDS).collect()
 }
 
 fn exemplar(evidence: &Evidence, story: &CallStory) -> Exemplar {

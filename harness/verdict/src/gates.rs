@@ -11,13 +11,13 @@ use squall_model::{
 pub(crate) struct Gates {
     trouble: Option<String>,
     broken: Option<Balance>,
-    doses: Vec<DoseCount>,
+    doses: Doubts,
 }
 
 impl Gates {
     pub(crate) fn of(plan: &Plan, evidence: &Evidence) -> Gates {
         let broken = balances(plan, evidence).into_iter().find(|b| b.finding == Books::Broken);
-        let doses = unconfirmed(plan, evidence);
+        let doses = Doubts::of(plan, evidence);
         let trouble = evidence.observed().troubles().first().map(ToString::to_string);
         Gates { trouble, broken, doses }
     }
@@ -35,7 +35,8 @@ impl Gates {
         if let Some(broken) = &self.broken {
             return Verdict::Inconclusive(Why::Books(broken.to_string()));
         }
-        match self.doses.iter().find(|dose| !(violated && stays_violated(claim, &dose.dose))) {
+        let doubt = if violated { self.doses.against_violated(claim) } else { self.doses.first() };
+        match doubt {
             Some(count) => Verdict::Inconclusive(Why::Dose { fault: count.fault, dose: count.dose.clone() }),
             None => verdict,
         }
@@ -43,16 +44,33 @@ impl Gates {
 }
 
 /// The faults that were not, or so far are not, what they were meant to be.
-pub(crate) fn unconfirmed(plan: &Plan, evidence: &Evidence) -> Vec<DoseCount> {
-    let mut doses = doses(plan, evidence);
-    doses.retain(|d| d.dose != Dose::Confirmed);
-    doses
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Doubts {
+    doses: Vec<DoseCount>,
+    /// There are faults, and none of them touched anything.
+    none_touched: bool,
 }
 
-/// A promise that no harm comes of the fault, and is broken by less than the fault, is broken by all of it. A promise that
-/// the fault is felt is not: there the fault itself may be missing.
-pub(crate) fn stays_violated(claim: &Claim, dose: &Dose) -> bool {
-    matches!(dose, Dose::Weaker | Dose::Absent) && promises_no_harm(&claim.kind)
+impl Doubts {
+    pub(crate) fn of(plan: &Plan, evidence: &Evidence) -> Doubts {
+        let mut doses = doses(plan, evidence);
+        let none_touched = !doses.is_empty() && doses.iter().all(|d| d.dose == Dose::Absent);
+        doses.retain(|d| d.dose != Dose::Confirmed);
+        Doubts { doses, none_touched }
+    }
+
+    pub(crate) fn first(&self) -> Option<&DoseCount> {
+        self.doses.first()
+    }
+
+    /// What speaks against it that a claim is violated. A promise that no harm comes of the fault, and is broken by less than
+    /// the fault, is broken by all of it. A promise that the fault is felt is not: there the fault itself may be missing. Nor is a
+    /// comparison, if no fault touched anything: whatever made the difference, no fault did.
+    pub(crate) fn against_violated(&self, claim: &Claim) -> Option<&DoseCount> {
+        let made_by_none = self.none_touched && matches!(claim.kind, ClaimKind::Paired { .. });
+        let no_harm = promises_no_harm(&claim.kind) && !made_by_none;
+        self.doses.iter().find(|d| !(no_harm && matches!(d.dose, Dose::Weaker | Dose::Absent)))
+    }
 }
 
 fn promises_no_harm(kind: &ClaimKind) -> bool {
@@ -77,6 +95,7 @@ fn promises_no_harm(kind: &ClaimKind) -> bool {
         // What becomes so, or lasts so long, has to come first: that is for the fault to bring about. Also *is healthy again*.
         ClaimKind::Total { .. } | ClaimKind::Lasts { .. } => false,
         ClaimKind::Moment { what, .. } => matches!(what, Happening::Recover(_)),
+        ClaimKind::Paired { .. } => true,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::{
     every, exemplar,
-    gates::{self, Gates},
-    moment,
+    explain::explain,
+    gates::{Doubts, Gates},
+    moment, paired,
     ruling::{Case, Ruling, Settings, Standing},
     share, state, total,
 };
 use squall_evidence::Evidence;
-use squall_model::{Claim, ClaimKind, Finding, Plan, Verdict};
+use squall_model::{Claim, ClaimKind, Explanation, Finding, Plan, Verdict};
 
 /// What came of each claim, in order. Pure and total: the same plan, evidence and settings give the same findings.
 ///
@@ -23,7 +24,12 @@ pub fn judge(plan: &Plan, evidence: &Evidence, settings: &Settings) -> Vec<Findi
             Verdict::Holds => Vec::new(),
             _ => exemplar::spread(evidence, &offenders),
         };
-        Finding { claim: claim.id, verdict: gates.pass(claim, verdict), measured, exemplars }
+        let verdict = gates.pass(claim, verdict);
+        let explanation = match verdict {
+            Verdict::Violated => explain(case, claim, &offenders),
+            _ => Explanation::default(),
+        };
+        Finding { claim: claim.id, verdict, measured, exemplars, explanation }
     };
     plan.claims.iter().map(finding).collect()
 }
@@ -36,7 +42,7 @@ pub fn judge(plan: &Plan, evidence: &Evidence, settings: &Settings) -> Vec<Findi
 pub fn decided(plan: &Plan, evidence: &Evidence, settings: &Settings) -> bool {
     let case = Case { plan, evidence, settings };
     let closed = plan.claims.iter().all(|claim| rule(case, claim).standing != Standing::Open);
-    closed && gates::unconfirmed(plan, evidence).is_empty()
+    closed && Doubts::of(plan, evidence).first().is_none()
 }
 
 /// Is a claim violated, whatever else may be observed? Then a control run has shown what it was made for.
@@ -53,11 +59,11 @@ pub fn violated_already(plan: &Plan, evidence: &Evidence, settings: &Settings) -
     if violated.peek().is_none() {
         return false;
     }
-    let doses = gates::unconfirmed(plan, evidence);
-    violated.any(|claim| doses.iter().all(|d| gates::stays_violated(claim, &d.dose)))
+    let doubts = Doubts::of(plan, evidence);
+    violated.any(|claim| doubts.against_violated(claim).is_none())
 }
 
-fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
+pub(crate) fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
     match &claim.kind {
         ClaimKind::Every { of, all, outcome } => every::rule(case, of, *all, outcome),
         ClaimKind::Total { quantity, bound } => total::rule(case, quantity, *bound),
@@ -65,6 +71,7 @@ fn rule(case: Case<'_>, claim: &Claim) -> Ruling {
         ClaimKind::State { what, ever, phase } => state::ever(case, what, *ever, *phase),
         ClaimKind::Lasts { what, least, most } => state::lasts(case, what, *least, *most),
         ClaimKind::Share { of, outcome, bound } => share::rule(case, of, outcome, *bound),
+        ClaimKind::Paired { calls, reference, margin } => paired::rule(case, calls, *reference, *margin),
     }
 }
 

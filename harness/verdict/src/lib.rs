@@ -1,24 +1,27 @@
 //! Claims and evidence to findings.
 //!
 //! ```text
-//! claim ── population ── units ──► ruling          every · total · moment · share
+//! claim ── population ── units ──► ruling          every · total · moment · share · paired
 //!                                     │
 //! doses, balances, health ── gates ───┴──► finding   holds · violated · inconclusive
+//!                                            └── explain   since when · carried by what · which mechanism
 //! ```
 //!
-//! [`judge`] is pure and total: the same plan and evidence give the same findings, whenever and however often. Only a share is
-//! judged by statistics, and only by a test that may be looked at at any time; no measured proportion is ever compared with a
-//! number.
+//! [`judge`] is pure and total: the same plan and evidence give the same findings, whenever and however often. Only a
+//! share, and the difference of two, is judged by statistics, and only by a test that may be looked at at any time; no measured
+//! proportion is ever compared with a number.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
 mod bearing;
 mod control;
 mod every;
 mod exemplar;
+mod explain;
 mod gates;
 mod judge;
 mod moment;
 mod outcome;
+mod paired;
 mod ruling;
 mod share;
 mod state;

@@ -7,6 +7,8 @@ mod failure;
 mod inferred;
 mod recover;
 
+pub(crate) use failure::longest_in_a_row;
+
 use crate::{
     ruling::{Case, Ruling, Standing},
     state::pairs,

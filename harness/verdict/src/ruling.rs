@@ -2,7 +2,7 @@
 
 use squall_evidence::Evidence;
 use squall_model::{ErrorRates, Measured, Plan, Verdict, Why};
-use squall_stats::share::Risk;
+use squall_stats::share::{Decision, Risk};
 
 /// How sure one wants to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,6 +79,27 @@ pub(crate) struct Case<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) evidence: &'a Evidence,
     pub(crate) settings: &'a Settings,
+}
+
+/// The verdict of a statistical test, with and without the units that crossed the border of a phase (`None` where none did): both
+/// must decide alike, and where one is open, so is the whole.
+pub(crate) fn statistical(
+    with: Decision,
+    without: Option<Decision>,
+    needed: impl FnOnce() -> Option<u64>,
+    contradiction: &str,
+) -> Verdict {
+    let decision = match (with, without.unwrap_or(with)) {
+        (one, other) if one == other => one,
+        (Decision::Undecided, _) | (_, Decision::Undecided) => Decision::Undecided,
+        _ => return Verdict::Inconclusive(Why::Border),
+    };
+    match decision {
+        Decision::Holds => Verdict::Holds,
+        Decision::Violated => Verdict::Violated,
+        Decision::Undecided => Verdict::Inconclusive(Why::Undecided { needed: needed() }),
+        Decision::Contradicted => Verdict::Inconclusive(Why::Books(contradiction.into())),
+    }
 }
 
 /// A verdict at both ends of what is uncertain: it must come out alike. Where one end is open, so is the whole.

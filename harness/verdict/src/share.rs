@@ -5,14 +5,14 @@
 
 use crate::{
     every::unobserved,
-    ruling::{Case, Ruling, Standing},
+    ruling::{Case, Ruling, Standing, statistical},
     units::{Sample, samples},
 };
-use squall_model::{Measured, Outcome, Population, ShareBound, Unit, Verdict, Why};
+use squall_model::{Measured, Outcome, Population, ShareBound, Unit, Verdict};
 use squall_stats::{
     bounds::anytime,
     plan::calls_to_decide,
-    share::{Decision, Design, DesignError, ShareTest},
+    share::{Design, DesignError, ShareTest},
 };
 
 pub(crate) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: ShareBound) -> Ruling {
@@ -30,26 +30,12 @@ pub(crate) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: Share
     // A user is known only when all of its calls are.
     let under_way = of.unit == Unit::User && !case.evidence.is_complete();
     let test = run(case, &design, samples.all.iter());
-    let decision = match samples.all.iter().any(|s| s.crossing) {
-        false => Some(test.decision()),
-        true => {
-            let without = run(case, &design, samples.all.iter().filter(|s| !s.crossing));
-            match (test.decision(), without.decision()) {
-                (one, other) if one == other => Some(one),
-                (Decision::Undecided, _) | (_, Decision::Undecided) => Some(Decision::Undecided),
-                _ => None,
-            }
-        }
-    };
-    let verdict = match decision {
-        Some(Decision::Holds) => Verdict::Holds,
-        Some(Decision::Violated) => Verdict::Violated,
-        Some(Decision::Undecided) => Verdict::Inconclusive(Why::Undecided { needed: needed(case, &test) }),
-        Some(Decision::Contradicted) => Verdict::Inconclusive(Why::Books(
-            "the calls had no common chance: both sides of the bound were excluded in turn".into(),
-        )),
-        None => Verdict::Inconclusive(Why::Border),
-    };
+    let without = samples.all.iter().any(|s| s.crossing).then(|| {
+        let test = run(case, &design, samples.all.iter().filter(|s| !s.crossing));
+        test.decision()
+    });
+    let contradiction = "the calls had no common chance: both sides of the bound were excluded in turn";
+    let verdict = statistical(test.decision(), without, || needed(case, &test), contradiction);
     let is_decided = matches!(verdict, Verdict::Holds | Verdict::Violated);
     let standing = if is_decided && !under_way { Standing::Final } else { Standing::Open };
     let offenders = against(bound, &test, &samples.all);
@@ -98,14 +84,19 @@ fn measured(case: Case<'_>, test: &ShareTest, verdict: &Verdict) -> Measured {
     Measured::Share { hits: seen.hits, n: seen.n, low, high, alpha }
 }
 
-/// Of a lower bound the misses, of an upper one the hits, of a range whatever there is too much of.
 fn against(bound: ShareBound, test: &ShareTest, samples: &[Sample]) -> Vec<usize> {
-    let offends = match bound {
+    let offends = offends(bound, test.hits(), test.n());
+    samples.iter().filter(|s| s.does == offends).map(|s| s.story).collect()
+}
+
+/// What a unit does that speaks against the bound: of a lower bound the misses do, of an upper one the hits, of a range
+/// whatever there is too much of.
+pub(crate) fn offends(bound: ShareBound, hits: u64, n: u64) -> bool {
+    match bound {
         ShareBound::AtLeast(_) | ShareBound::MoreThan(_) => false,
         ShareBound::AtMost(_) => true,
-        ShareBound::Between(low, high) => test.hits() as f64 > (low.as_f64() + high.as_f64()) / 2.0 * test.n() as f64,
-    };
-    samples.iter().filter(|s| s.does == offends).map(|s| s.story).collect()
+        ShareBound::Between(low, high) => hits as f64 > (low.as_f64() + high.as_f64()) / 2.0 * n as f64,
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Claims by hand, and what comes of them.
 
-use crate::{Settings, judge};
+use crate::{Settings, explain::explain, judge, judge::rule, ruling::Case};
 use squall_evidence::testing::{Scene, calls_to, claiming};
-use squall_model::{Calls, ClaimKind, Finding, Outcome, Phase, Population, Unit, Verdict, Which, Why};
+use squall_model::{
+    Calls, ClaimKind, Explanation, Finding, Outcome, Phase, Policy, PolicyId, PolicyKind, Population, Unit, Verdict,
+    Which, Why,
+};
 
 pub(crate) const UNDECIDED: Verdict = Verdict::Inconclusive(Why::Undecided { needed: None });
 pub(crate) const EMPTY: Verdict = Verdict::Inconclusive(Why::Empty);
@@ -36,4 +39,27 @@ pub(crate) fn finding(scene: &Scene, kind: ClaimKind) -> Finding {
 
 pub(crate) fn verdict(scene: &Scene, kind: ClaimKind) -> Verdict {
     finding(scene, kind).verdict
+}
+
+/// What explains this claim, violated or not, whatever stands at the gates.
+pub(crate) fn explanation(scene: &Scene, kind: ClaimKind) -> Explanation {
+    let mut scene = scene.clone();
+    scene.plan.claims.clear();
+    scene.plan = claiming(scene.plan, kind);
+    let (evidence, settings) = (scene.evidence(), Settings::default());
+    let case = Case { plan: &scene.plan, evidence: &evidence, settings: &settings };
+    let claim = &scene.plan.claims[0];
+    explain(case, claim, &rule(case, claim).offenders)
+}
+
+/// The name of the likely mechanism and its sentence.
+pub(crate) fn likely(scene: &Scene, kind: ClaimKind) -> String {
+    explanation(scene, kind).mechanism.map_or("nothing".to_owned(), |m| format!("{}: {}", m.rule, m.text))
+}
+
+/// The scene's plan has this policy as well.
+pub(crate) fn with_policy(mut scene: Scene, says: PolicyKind) -> Scene {
+    let id = PolicyId(scene.plan.policies.len() as u32);
+    scene.plan.policies.push(Policy { id, own: true, says });
+    scene
 }

@@ -21,7 +21,7 @@ pub(crate) fn rule(case: Case<'_>, quantity: &Quantity, bound: Bound) -> Ruling 
             let hits = || samples.all.iter().filter(|s| s.does);
             let high = hits().count() as u64;
             let low = hits().filter(|s| !s.crossing).count() as u64;
-            let too_many = bound.high.is_some_and(|most| high * 1000 > most);
+            let too_many = is_too_many(bound, high);
             let offenders = samples.all.iter().filter(|s| s.does == too_many).map(|s| s.story).collect();
             let number =
                 Number { low: Ratio::whole(low), high: Ratio::whole(high), units: samples.unchosen, grows: true };
@@ -33,6 +33,11 @@ pub(crate) fn rule(case: Case<'_>, quantity: &Quantity, bound: Bound) -> Ruling 
             number.rule(case, bound).against(counted.calls)
         }
     }
+}
+
+/// Is a count above what is allowed? Then those that count offend, else those that do not.
+pub(crate) fn is_too_many(bound: Bound, count: u64) -> bool {
+    bound.high.is_some_and(|most| count * 1000 > most)
 }
 
 /// A number in thousandths, as a fraction, so that no rounding decides.

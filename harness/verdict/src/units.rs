@@ -14,6 +14,8 @@ use squall_model::{Only, Outcome, Population, Unit};
 pub(crate) struct Sample {
     /// Index of its call, of a user the one that decided.
     pub(crate) story: usize,
+    /// Number of the try that it is; 0: it is no try.
+    pub(crate) attempt: u32,
     /// It does what the claim says.
     pub(crate) does: bool,
     /// Something came or went before it was over: a verdict must not depend on it.
@@ -66,7 +68,7 @@ fn calls(case: Case<'_>, of: &Population, what: &Outcome) -> Samples {
     for (index, story, crossing) in members(case, of) {
         samples.unchosen += 1;
         if is_chosen(of, story.outcome) {
-            samples.all.push(Sample { story: index, does: call_does(case, story, what), crossing });
+            samples.all.push(Sample { story: index, attempt: 0, does: call_does(case, story, what), crossing });
         }
     }
     samples
@@ -89,7 +91,8 @@ fn tries(case: Case<'_>, of: &Population, what: &Outcome, first: u32) -> Samples
             samples.unchosen += 1;
             if is_chosen(of, t.outcome()) {
                 let crossing = membership == Membership::Crossing;
-                samples.all.push(Sample { story: index, does: try_does(case, story, &t, what), crossing });
+                let does = try_does(case, story, &t, what);
+                samples.all.push(Sample { story: index, attempt: t.attempt, does, crossing });
             }
         }
     }

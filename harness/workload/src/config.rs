@@ -2,10 +2,11 @@
 
 use crate::{BehaviourError, conduct::Conduct};
 use serde::{Deserialize, Serialize};
+use squall_child::{UnreadConfig, read_config};
 use squall_model::{Behaviour, InstanceId, Protocol, ServiceName};
 use std::{
     collections::BTreeSet,
-    fmt, io,
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -64,9 +65,6 @@ pub struct WorkloadConfig {
     /// The services that it calls, in this order.
     #[serde(default)]
     pub onward: Vec<Onward>,
-    /// File of its log of onward calls, appended to; `None`: they are not logged.
-    #[serde(default)]
-    pub onward_log: Option<PathBuf>,
     /// Seed of its latencies; instances with one seed draw independently of each other.
     pub seed: u64,
 }
@@ -74,22 +72,9 @@ pub struct WorkloadConfig {
 /// Why a configuration is none.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is not what [`WorkloadConfig`] says.
-    #[error("{path}: {source}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
-    },
+    /// The file cannot be read, or is not what [`WorkloadConfig`] says.
+    #[error(transparent)]
+    Unread(#[from] UnreadConfig),
     /// The service has no name, or the instance no number.
     #[error("instance `{0}` has no name or no number: both count from 1")]
     Nameless(InstanceId),
@@ -110,9 +95,7 @@ impl WorkloadConfig {
     /// # Errors
     /// See [`ConfigError`].
     pub fn read(path: &Path) -> Result<WorkloadConfig, ConfigError> {
-        let text = std::fs::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let config: WorkloadConfig =
-            serde_json::from_slice(&text).map_err(|source| ConfigError::Malformed { path: path.to_owned(), source })?;
+        let config: WorkloadConfig = read_config(path)?;
         config.check()?;
         Ok(config)
     }
@@ -169,7 +152,6 @@ mod tests {
         assert_eq!(config.onward[0].via, Endpoint::Unix("/run/out".into()));
         assert_eq!(config.protocol, Protocol::Http);
         assert_eq!(config.onward.iter().map(|o| o.protocol).collect::<Vec<_>>(), [Protocol::Http, Protocol::Grpc]);
-        assert_eq!(config.onward_log, None);
         assert_eq!(serde_json::from_str::<WorkloadConfig>(&serde_json::to_string(&config).unwrap()).unwrap(), config);
     }
 

@@ -1,50 +1,20 @@
 //! The ledger: one line for each try that ended, one for each marker.
 
 use crate::{clock, ending::Answered, head::Head, lines::LineFile};
-use serde::{Deserialize, Serialize};
+use squall_child::{Line, LineError};
 use squall_model::{LedgerRecord, Stamp};
 use std::{cell::Cell, io, path::Path};
-use thiserror::Error;
 
-/// One line of a ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LedgerLine {
-    /// A try that ended.
-    Try(LedgerRecord),
-    /// A marker: every try that ended before it was read is on an earlier line. A try in flight then is not.
-    Marker(String),
-}
-
-/// A line that is no line of a ledger.
-#[derive(Debug, Error)]
-#[error("`{line}` is no line of a ledger: {source}")]
-pub struct LedgerError {
-    /// The line.
-    pub line: String,
-    /// Why.
-    pub source: serde_json::Error,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MarkerLine<'a> {
-    #[serde(borrow)]
-    marker: std::borrow::Cow<'a, str>,
-}
+/// One line of a ledger: a try that ended, or a marker. Every try that ended before a marker was asked for is on an earlier line;
+/// one in flight then is not.
+pub type LedgerLine = Line<LedgerRecord>;
 
 /// Reads one line of a ledger, with or without its line feed.
 ///
-/// Each line was appended by one `write`; a line without its line feed at the end of the file is being written, or was
-/// when the process was killed.
-///
 /// # Errors
 /// If it is neither a [`LedgerRecord`] nor `{"marker": TEXT}`.
-pub fn parse_line(line: &str) -> Result<LedgerLine, LedgerError> {
-    serde_json::from_str(line).map(LedgerLine::Try).or_else(|source| {
-        serde_json::from_str(line)
-            .map(|MarkerLine { marker }| LedgerLine::Marker(marker.into_owned()))
-            .map_err(|_| LedgerError { line: line.to_owned(), source })
-    })
+pub fn parse_line(line: &str) -> Result<LedgerLine, LineError> {
+    squall_child::parse_line(line)
 }
 
 /// The ledger as the workload writes it.
@@ -65,7 +35,7 @@ impl Ledger {
     }
 
     pub(crate) fn mark(&self, text: &str) {
-        self.lines.append(&MarkerLine { marker: text.into() });
+        self.lines.mark(text);
     }
 
     /// Opens the record of a try whose head was read at `began`.
@@ -139,28 +109,7 @@ mod tests {
         fn a_record_survives_its_line(record in record()) {
             let line = serde_json::to_string(&record).unwrap();
             prop_assert!(!line.contains('\n'));
-            prop_assert_eq!(parse_line(&line).unwrap(), LedgerLine::Try(record));
-        }
-
-        #[test]
-        fn a_marker_survives_its_line(text in ".*") {
-            let line = serde_json::to_string(&MarkerLine { marker: text.as_str().into() }).unwrap();
-            prop_assert!(!line.contains('\n'));
-            prop_assert_eq!(parse_line(&format!("{line}\n")).unwrap(), LedgerLine::Marker(text));
-        }
-
-        #[test]
-        fn a_torn_line_is_no_line(record in record(), cut in 0.0f64..1.0) {
-            let line = serde_json::to_string(&record).unwrap();
-            let at = (0..line.len()).rev().find(|&i| i <= (line.len() as f64 * cut) as usize && line.is_char_boundary(i));
-            prop_assert!(parse_line(&line[..at.unwrap_or(0)]).is_err());
-        }
-    }
-
-    #[test]
-    fn other_json_is_refused() {
-        for line in ["", "{}", "[]", r#"{"marker":1}"#, r#"{"marker":"a","status":200}"#] {
-            assert!(parse_line(line).is_err(), "{line}");
+            prop_assert_eq!(parse_line(&line).unwrap(), Line::Record(record));
         }
     }
 }

@@ -7,7 +7,7 @@
 //! - [`workload_main`] is the process; [`WorkloadConfig`] says everything about it.
 //! - [`Control`] is the runner's end of its control socket: change the [`Behaviour`](squall_model::Behaviour), ask for
 //!   the [`State`].
-//! - [`parse_line`] reads the ledger, [`OnwardRecord`] is a line of the log of onward calls.
+//! - [`parse_line`] reads the ledger.
 //!
 //! # A try, in order
 //! 1. Its head is read: `began`; behaviour and latency are settled here, later changes do not touch it.
@@ -53,10 +53,10 @@ mod tests;
 
 pub use conduct::BehaviourError;
 pub use config::{ConfigError, Endpoint, Onward, WorkloadConfig};
-pub use control::{Control, ControlError, Ready, State};
-pub use ledger::{LedgerError, LedgerLine, parse_line};
-pub use onward::{OnwardRecord, parse_onward_line};
+pub use control::{Control, Ready, State};
+pub use ledger::{LedgerLine, parse_line};
 pub use run::{WorkloadArgs, WorkloadError, workload_main};
+pub use squall_child::{ControlError, Line, LineError, UnreadConfig};
 
 /// Answer header: the instance that answered, `reviews-2`.
 pub const INSTANCE: &str = "x-squall-instance";

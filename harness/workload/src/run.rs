@@ -7,7 +7,7 @@ use crate::{
     service::Service,
     socket::{Listener, Stream, bind_unix},
 };
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use squall_child::raise_file_limit;
 use squall_model::Protocol;
 use std::{future::Future, io, path::PathBuf, rc::Rc, time::Duration};
 use thiserror::Error;
@@ -41,10 +41,10 @@ pub enum WorkloadError {
         /// Why.
         source: io::Error,
     },
-    /// Its ledger, or its log of onward calls, cannot be written.
+    /// Its ledger cannot be written.
     #[error("write {path}: {source}")]
-    Log {
-        /// Which file.
+    Ledger {
+        /// Its file.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -90,13 +90,11 @@ pub(crate) async fn run(config: WorkloadConfig, end: impl Future<Output = ()>) -
 
     let life = async {
         let connections = TaskTracker::new();
-        let lost = |path: PathBuf| move |source| WorkloadError::Log { path, source };
         let ended = tokio::select! {
             () = accept(&service, listener, &connections) => Ok(()),
             () = end => Ok(()),
             () = service.stop.cancelled() => Ok(()),
-            error = service.ledger.failed() => Err(lost(config.ledger)(error)),
-            error = service.onward.failed() => Err(lost(config.onward_log.unwrap_or_default())(error)),
+            source = service.ledger.failed() => Err(WorkloadError::Ledger { path: config.ledger, source }),
         };
         service.stop.cancel();
         connections.close();
@@ -143,13 +141,4 @@ fn converse(service: &Rc<Service>, stream: Stream, connections: &TaskTracker) {
 #[expect(clippy::disallowed_methods, reason = "there is no event for `a file descriptor was freed`")]
 pub(crate) async fn back_off() {
     tokio::time::sleep(Duration::from_millis(10)).await;
-}
-
-/// A connection is a file, and a workload that hangs has many: allow as many as the machine does.
-fn raise_file_limit() {
-    let raised =
-        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        tracing::debug!(%error, "the limit of open files stays as it is");
-    }
 }

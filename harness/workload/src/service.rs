@@ -35,13 +35,13 @@ impl Service {
     pub(crate) fn new(config: &WorkloadConfig) -> Result<Service, WorkloadError> {
         config.check()?;
         let ledger = Ledger::open(&config.ledger)
-            .map_err(|source| WorkloadError::Log { path: config.ledger.clone(), source })?;
+            .map_err(|source| WorkloadError::Ledger { path: config.ledger.clone(), source })?;
         Ok(Service {
             instance: config.instance.to_string(),
             protocol: config.protocol,
             ledger,
             floor: Floor::new(config.behaviour.capacity),
-            onward: OnwardCalls::open(&config.onward, config.onward_log.as_deref())?,
+            onward: OnwardCalls::to(&config.onward),
             stop: CancellationToken::new(),
             shed: Cell::new(0),
             checks: Cell::new(0),

@@ -115,7 +115,6 @@ impl Workload {
             ledger: at("ledger"),
             behaviour: Behaviour::default(),
             onward,
-            onward_log: None,
             seed: 1,
         };
         std::fs::write(at("config"), serde_json::to_vec(&config).unwrap()).unwrap();
@@ -132,7 +131,7 @@ impl Workload {
         let tries: Vec<LedgerRecord> = text
             .lines()
             .map(|line| match parse_line(line).unwrap() {
-                LedgerLine::Try(record) => record,
+                LedgerLine::Record(record) => record,
                 LedgerLine::Marker(text) => panic!("marker {text}"),
             })
             .collect();

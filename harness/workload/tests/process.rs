@@ -62,7 +62,6 @@ impl Process {
                 via: Endpoint::Unix(at("ratings")),
                 protocol: Protocol::Http,
             }],
-            onward_log: None,
             seed: 1,
         };
         std::fs::write(at("config"), serde_json::to_vec(&config).unwrap()).unwrap();
@@ -108,7 +107,7 @@ impl Process {
     fn statuses(&self) -> Vec<u16> {
         let text = std::fs::read_to_string(&self.config.ledger).unwrap();
         let status = |line| match parse_line(line).unwrap() {
-            LedgerLine::Try(record) => record.status,
+            LedgerLine::Record(record) => record.status,
             LedgerLine::Marker(text) => panic!("marker {text}"),
         };
         text.lines().map(status).collect()

@@ -3,7 +3,7 @@
 use super::{World, until_now};
 use crate::{clock, deadline, error::EngineError};
 use squall_mesh::Mesh;
-use squall_model::{Act, Damage, Effect, FaultId, FaultKind, Members, PlaceKind, Stamp, Wires};
+use squall_model::{Act, Effect, FaultId, FaultKind, Members, Stamp};
 
 impl<M: Mesh> World<'_, M> {
     /// Does what a cue says, and says what took effect by it and when: nothing, if the control plane would have to be there;
@@ -63,11 +63,13 @@ impl<M: Mesh> World<'_, M> {
             }
             FaultKind::Restarted { part, of } if here => self.restart(*part, of.instances(&self.topology)).await,
             FaultKind::Restarted { .. } => Ok(Some(until_now(clock::now()))),
-            FaultKind::Wire { of: Wires::Of(place), damage: Damage::Cut } if place.kind == PlaceKind::Site => {
-                let inside = Members::In(place.clone()).instances(&self.topology);
-                self.cut_off(inside, here).await.map(Some)
-            }
-            FaultKind::Wire { .. } | FaultKind::Outage { .. } => self.damage().await.map(Some),
+            FaultKind::Wire { .. } | FaultKind::Outage { .. } => match fault.does.site_cut_off() {
+                Some(site) => {
+                    let inside = Members::In(site.clone()).instances(&self.topology);
+                    self.cut_off(inside, here).await.map(Some)
+                }
+                None => self.damage().await.map(Some),
+            },
             FaultKind::ControlPlaneKilled if here => {
                 self.control_plane = false;
                 Ok(Some(self.pool.mesh.stop_control_plane().await?))

@@ -151,23 +151,32 @@ impl<M: Mesh> World<'_, M> {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        for (id, former) in up {
+        for (id, former) in &up {
             if let Some(former) = former {
-                self.lives.former.insert(former, id.clone());
+                self.lives.former.insert(*former, id.clone());
                 self.lives.anew.insert(id.clone());
-                self.dead.remove(&id);
+                self.dead.remove(id);
             }
             if part.has_workload() {
-                self.behaviours.remove(&id);
+                self.behaviours.remove(id);
             }
-            self.lead_back(&id).await?;
         }
         self.know_everybody();
         if let Some(error) = failure {
             return Err(error);
         }
         self.behave().await?;
-        self.configure().await
+        let effect = self.configure().await?;
+        // A link leads to them when they know their routes, as everybody else comes to know of them then.
+        for (id, _) in &up {
+            self.lead_back(id).await?;
+        }
+        let led = clock::now();
+        let is_linked = self.links().is_some();
+        Ok(effect.map(|effect| match is_linked {
+            true => Effect { effective: effect.effective.max(led), last_old: effect.last_old.max(led), ..effect },
+            false => effect,
+        }))
     }
 
     /// Proxies that are to end in order first finish what they have.

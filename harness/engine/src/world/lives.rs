@@ -4,7 +4,7 @@ use super::World;
 use crate::events::Events;
 use squall_evidence::{LifeEnd, Process};
 use squall_mesh::{Mesh, MeshEvent};
-use squall_model::{Body, InstanceId, RunOf, Stamp};
+use squall_model::{Body, Holder, InstanceId, RunOf, Stamp};
 use squall_place::{Exited, Keeper, ProcessId};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,8 +26,8 @@ pub(crate) struct Lives {
     /// Ends of processes of this scenario, and how many ends of the keeper's list have been looked at.
     ends: Vec<LifeEnd>,
     looked: usize,
-    /// Instances at which a lease ran out under us.
-    lapses: Vec<InstanceId>,
+    /// Whose leases ran out under us.
+    lapses: Vec<Holder>,
 }
 
 impl Lives {
@@ -79,19 +79,17 @@ impl<M: Mesh> World<'_, M> {
             let instance = self.seats().find(|(_, placed)| placed.node == node).map(|(id, _)| id.clone());
             // A proxy that was killed or paused by us could not keep its lease.
             if let Some(instance) = instance.filter(|id| !self.spent.contains(id)) {
-                self.lapse(instance, events, of);
+                self.lapse(Holder::Proxy(instance), events, of);
             }
         }
-        if let Some(link) = self.links.as_ref().filter(|links| links.has_lapsed()).map(|links| links.name().clone())
-            && !self.lives.lapses.contains(&link)
-        {
-            self.lapse(link, events, of);
+        if self.links.as_ref().is_some_and(|links| links.has_lapsed()) && !self.lives.lapses.contains(&Holder::Link) {
+            self.lapse(Holder::Link, events, of);
         }
     }
 
-    fn lapse(&mut self, instance: InstanceId, events: &Events, of: &RunOf) {
-        self.lives.lapses.push(instance.clone());
-        events.emit(Some(of), Body::Lapsed { instance });
+    fn lapse(&mut self, holder: Holder, events: &Events, of: &RunOf) {
+        self.lives.lapses.push(holder.clone());
+        events.emit(Some(of), Body::Lapsed { holder });
     }
 
     /// Ends of processes of this run, as evidence has them.
@@ -99,8 +97,8 @@ impl<M: Mesh> World<'_, M> {
         self.lives.ends.clone()
     }
 
-    /// Instances at which a lease ran out before its time.
-    pub(crate) fn lapses(&self) -> Vec<InstanceId> {
+    /// Whose leases ran out before their time.
+    pub(crate) fn lapses(&self) -> Vec<Holder> {
         self.lives.lapses.clone()
     }
 

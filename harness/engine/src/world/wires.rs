@@ -65,11 +65,6 @@ impl Links {
         &self.listens
     }
 
-    /// What it is called among the instances of a scenario.
-    pub(super) fn name(&self) -> &InstanceId {
-        &self.name
-    }
-
     pub(super) fn whose(&self) -> (ProcessId, (InstanceId, Process, PathBuf)) {
         (self.process.id, (self.name.clone(), Process::Link, self.log.clone()))
     }
@@ -155,11 +150,7 @@ impl<M: Mesh> World<'_, M> {
 
     /// Whoever was taken from the control plane gets back to it.
     pub(super) async fn rejoin_everybody(&mut self) -> Result<(), EngineError> {
-        let is_site = |fault: &Fault| {
-            matches!(&fault.does, FaultKind::Wire { of: Wires::Of(place), damage: Damage::Cut }
-                if place.kind == squall_model::PlaceKind::Site)
-        };
-        if self.plan.faults.iter().any(is_site) {
+        if self.plan.faults.iter().any(|fault| fault.does.site_cut_off().is_some()) {
             self.pool.mesh.rejoin(&self.living(), deadline::CONTROL_PLANE.from_now()).await?;
         }
         Ok(())

@@ -1,10 +1,8 @@
 //! Instances that answer otherwise: seen in the ledgers of their workloads.
 
-use super::{ERROR, counted, draw::Armed, noticed};
-use crate::{Evidence, Window, targets};
-use squall_model::{
-    AnswerCode, Answers, Dose, DoseCount, Fault, FaultKind, Latency, LedgerRecord, Plan, Stamp, Target,
-};
+use super::{ERROR, counted, draw::Armed, noticed, windows::Windows};
+use crate::{Evidence, targets};
+use squall_model::{AnswerCode, Answers, Dose, DoseCount, Fault, FaultKind, Latency, LedgerRecord, Plan, Target};
 use squall_stats::{bounds, share::Look};
 use std::time::Duration;
 
@@ -43,10 +41,11 @@ fn served<'a>(
     let mut served = Vec::new();
     for (instance, line) in &evidence.observed.ledger {
         let ours = !line.copy && line.id.starts_with(&evidence.observed.prefix);
-        let covered = within(&own.window, line.began, line.ended) && targets(&plan.topology, of, instance);
+        let covered = own.windows.surely_throughout(line.began, line.ended, Duration::ZERO)
+            && targets(&plan.topology, of, instance);
         let replaced = || {
-            later.iter().any(|(window, target)| {
-                window.possibly_at(line.began, Duration::ZERO) && targets(&plan.topology, target, instance)
+            later.iter().any(|(windows, target)| {
+                windows.possibly_at(line.began, Duration::ZERO) && targets(&plan.topology, target, instance)
             })
         };
         if ours && covered && !replaced() {
@@ -54,10 +53,6 @@ fn served<'a>(
         }
     }
     served
-}
-
-fn within(window: &Window, began: Stamp, ended: Stamp) -> bool {
-    window.surely_at(began, Duration::ZERO) && window.surely_at(ended, Duration::ZERO)
 }
 
 fn is_as_meant(line: &LedgerRecord, how: Answers) -> bool {
@@ -79,16 +74,16 @@ fn good(how: Answers) -> bool {
 }
 
 /// The faults armed after this one that replace what it says of the same instances.
-fn later_answers<'a>(plan: &'a Plan, evidence: &Evidence, own: &Armed<'_>, how: Answers) -> Vec<(Window, &'a Target)> {
+fn later_answers<'a>(plan: &'a Plan, evidence: &Evidence, own: &Armed<'_>, how: Answers) -> Vec<(Windows, &'a Target)> {
     let latency = |how: Answers| matches!(how, Answers::In(_) | Answers::AtOnce | Answers::AsBefore);
     let status = |how: Answers| matches!(how, Answers::With(_) | Answers::After { .. } | Answers::AsBefore);
-    let order = |window: &Window, id| (window.start.asked, id);
+    let order = |windows: &Windows, id| (windows.first().start.asked, id);
     let later = |fault: &'a Fault| match &fault.does {
         FaultKind::Answers { of, how: other } => {
-            let window = super::window_of(evidence, fault.id)?;
-            let after = order(&window, fault.id) > order(&own.window, own.fault.id);
+            let windows = Windows::of(evidence, fault.id)?;
+            let after = order(&windows, fault.id) > order(&own.windows, own.fault.id);
             let same = (latency(how) && latency(*other)) || (status(how) && status(*other));
-            (after && same).then_some((window, of))
+            (after && same).then_some((windows, of))
         }
         _ => None,
     };

@@ -1,20 +1,20 @@
 //! Processes that went down: killed and stopped ones ended, restarted ones came again, paused ones answered nothing.
 
 use super::{counted, draw::Armed, noticed};
-use crate::{CallStory, Evidence, LifeEnd, Process, TryView, balance::is_from_workload};
+use crate::{CallStory, Evidence, LifeEnd, Process, TryView, balance::is_from_workload, sizes::members_at};
 use squall_model::{ClientEnd, Dose, DoseCount, InstanceId, Members, Part, Plan, Target, Which};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Instances whose processes ended when they were asked to, while there was traffic that could miss them.
 pub(super) fn killed(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
-    let in_time = |life: &LifeEnd| life.asked.is_some_and(|asked| own.window.possibly_at(asked, Duration::ZERO));
+    let in_time = |life: &LifeEnd| life.asked.is_some_and(|asked| own.windows.possibly_at(asked, Duration::ZERO));
     ended(plan, evidence, own, of, part, in_time)
 }
 
 /// Instances whose processes ended when they were asked to. That others came is what the effect says: it is not settled
 /// before they are up.
 pub(super) fn restarted(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
-    let start = own.window.start;
+    let start = own.windows.first().start;
     let in_time = |life: &LifeEnd| {
         life.asked.is_some_and(|asked| start.asked <= asked && asked <= start.settled) && life.at <= start.settled
     };
@@ -29,7 +29,7 @@ fn ended(
     part: Part,
     in_time: impl Fn(&LifeEnd) -> bool,
 ) -> DoseCount {
-    let meant = instances(plan, of);
+    let meant = instances(plan, evidence, own, of);
     let of_it = |id: &InstanceId, what: Process| {
         evidence.observed.lives.iter().any(|life| life.instance == *id && life.what == what && in_time(life))
     };
@@ -39,14 +39,16 @@ fn ended(
             && (!(part.has_workload() && hosts) || of_it(id, Process::Workload))
     };
     let concerns = |s: &CallStory| meant.iter().any(|id| id.service == s.edge.to || *id == s.caller);
-    let traffic = evidence.stories().iter().any(|s| own.window.possibly_at(s.intended, Duration::ZERO) && concerns(s));
+    let traffic = evidence.stories().iter().any(|s| own.windows.possibly_at(s.intended, Duration::ZERO) && concerns(s));
     let touched = if traffic { meant.iter().filter(is_down).count() as u64 } else { 0 };
     counted(own, touched, meant.len() as u64)
 }
 
-/// The instances that are meant, one that came later included.
-fn instances(plan: &Plan, of: &Members) -> BTreeSet<InstanceId> {
-    let mut instances: BTreeSet<InstanceId> = of.instances(&plan.topology).into_iter().collect();
+/// The instances that are meant: of those that there were when they were asked to go down. One that is named counts even
+/// if it was not there.
+fn instances(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members) -> BTreeSet<InstanceId> {
+    let mut instances: BTreeSet<InstanceId> =
+        members_at(plan, evidence, of, own.windows.first().start.asked).into_iter().collect();
     if let Members::Of(Target { service, which: Which::Instance(number), .. }) = of {
         instances.insert(InstanceId { service: service.clone(), number: *number });
     }
@@ -58,7 +60,7 @@ fn instances(plan: &Plan, of: &Members) -> BTreeSet<InstanceId> {
 /// Exact: the kernel goes on accepting for a stopped process, but nobody reads. Where the checks of callers' proxies kept all
 /// tries away, that they failed shows the fault.
 pub(super) fn paused(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
-    let meant = instances(plan, of);
+    let meant = instances(plan, evidence, own, of);
     let still = Still { own, part, error: Duration::from_nanos(evidence.observed.health.clock_error) };
     let (mut asked, mut answered) = (0, 0);
     for story in evidence.stories() {
@@ -89,23 +91,23 @@ struct Still<'a> {
 
 impl Still<'_> {
     fn surely(&self, t: &TryView<'_>) -> bool {
-        self.own.window.surely_at(t.began(), self.error)
+        self.own.windows.surely_at(t.began(), self.error)
     }
 
     /// Behind a workload that stands still its proxy goes on answering: only what the workload answered counts.
     fn answered_try(&self, t: &TryView<'_>) -> bool {
         let by_it = self.part.has_proxy() || t.arrived.is_some_and(is_from_workload);
-        t.status() != 0 && by_it && self.own.window.surely_at(t.ended(), self.error)
+        t.status() != 0 && by_it && self.own.windows.surely_throughout(t.began(), t.ended(), self.error)
     }
 
     /// A call that the caller's own proxy should have carried meanwhile.
     fn holds_call(&self, story: &CallStory) -> bool {
-        self.part.has_proxy() && story.is_clients() && self.own.window.surely_at(story.intended, Duration::ZERO)
+        self.part.has_proxy() && story.is_clients() && self.own.windows.surely_at(story.intended, Duration::ZERO)
     }
 
     fn answered_call(&self, story: &CallStory) -> bool {
         let answered = matches!(story.end, ClientEnd::Answered(_) | ClientEnd::Grpc(_) | ClientEnd::Cut(_));
-        answered && self.own.window.surely_at(story.done, Duration::ZERO)
+        answered && self.own.windows.surely_throughout(story.intended, story.done, Duration::ZERO)
     }
 }
 

@@ -1,14 +1,14 @@
 //! What percentage faults are drawn for: calls at their caller's proxy, tries at their callee's.
 
-use super::window_of;
-use crate::{CallMatcher, CallStory, Evidence, Fit, Flags, Window};
+use super::windows::Windows;
+use crate::{CallMatcher, CallStory, Evidence, Fit, Flags};
 use squall_model::{AccessRecord, Edge, Fault, FaultKind, Level, Plan, Side, Touch, Traffic};
 use std::time::Duration;
 
 /// A fault that took effect.
 pub(super) struct Armed<'a> {
     pub(super) fault: &'a Fault,
-    pub(super) window: Window,
+    pub(super) windows: Windows,
     pub(super) matcher: Option<CallMatcher<'a>>,
 }
 
@@ -21,7 +21,7 @@ impl<'a> Armed<'a> {
                 }
                 _ => None,
             };
-            Some(Armed { fault, window: window_of(evidence, fault.id)?, matcher })
+            Some(Armed { fault, windows: Windows::of(evidence, fault.id)?, matcher })
         };
         plan.faults.iter().filter_map(armed).collect()
     }
@@ -37,7 +37,7 @@ impl<'a> Armed<'a> {
     /// Can this fault have put this flag on this unit?
     fn owns(&self, unit: &Unit<'_>, flag: &str, error: Duration) -> bool {
         let its_own = self.draw().is_some_and(|(level, of, _)| level == unit.level && of == flag);
-        its_own && self.window.possibly_at(unit.line.began, error) && self.fits(unit) != Fit::No
+        its_own && self.windows.possibly_at(unit.line.began, error) && self.fits(unit) != Fit::No
     }
 
     /// Does the fault mean this unit, wherever in time it lies?

@@ -1,8 +1,11 @@
 //! Events, the control plane and outages: seen in who was called, in traffic meanwhile, in calls that failed.
 
 use super::{counted, draw::Armed};
-use crate::{Border, CallOutcome, CallStory, Evidence, Fit, TryView, Window};
-use squall_model::{Act, Dose, DoseCount, FaultKind, InstanceId, Plan, ServiceName};
+use crate::{
+    CallOutcome, CallStory, Evidence, Fit, TryView, Window,
+    sizes::{at_first, sizes},
+};
+use squall_model::{Dose, DoseCount, InstanceId, Plan, ServiceName};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Instances that came and were called, or went and were called no more, while there was traffic to their service.
@@ -29,44 +32,29 @@ pub(super) fn resized(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service
 
 /// How many instances the service had before: the topology's, or what an earlier event made of it.
 fn size_before(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service: &ServiceName) -> u32 {
-    let earlier = sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked < own.window.start.asked);
-    let at_first = || plan.topology.service(service).map_or(0, |s| s.instances.len() as u32);
-    earlier.max_by_key(|(at, _)| at.asked).map_or_else(at_first, |(_, to)| to)
+    let earlier =
+        sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked < own.windows.first().start.asked);
+    earlier.max_by_key(|(at, _)| at.asked).map_or_else(|| at_first(plan, service), |(_, to)| to)
 }
 
 /// Its time, until the next event of its kind takes over.
 fn until_resized_again(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service: &ServiceName) -> Window {
-    let later = sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked > own.window.start.asked);
+    let later = sizes(plan, evidence, service).into_iter().filter(|(at, _)| at.asked > own.windows.first().start.asked);
     let next = later.map(|(at, _)| at).min_by_key(|at| at.asked);
-    Window { end: own.window.end.or(next), ..own.window }
-}
-
-/// Each time that this service was resized.
-fn sizes(plan: &Plan, evidence: &Evidence, service: &ServiceName) -> Vec<(Border, u32)> {
-    let resized = |act: Act| match (act, act_of(plan, act)) {
-        (Act::Arm(_), Some(FaultKind::Resized { service: of, to })) if of == service => Some(*to),
-        _ => None,
-    };
-    evidence.observed.effects.iter().filter_map(|e| Some((Border::from(e.effect), resized(e.act)?))).collect()
-}
-
-fn act_of(plan: &Plan, act: Act) -> Option<&FaultKind> {
-    match act {
-        Act::Arm(id) | Act::End(id) => plan.fault(id).map(|f| &f.does),
-        Act::Change(_) | Act::Revert(_) => None,
-    }
+    let own = own.windows.first();
+    Window { end: own.end.or(next), ..own }
 }
 
 /// The control plane was away while there was traffic.
 pub(super) fn control_plane(evidence: &Evidence, own: &Armed<'_>) -> DoseCount {
-    let traffic = evidence.stories().iter().any(|s| own.window.possibly_at(s.intended, Duration::ZERO));
+    let traffic = evidence.stories().iter().any(|s| own.windows.possibly_at(s.intended, Duration::ZERO));
     counted(own, u64::from(traffic), 1)
 }
 
 /// Calls that were cut off: at least one that was sent meanwhile failed.
 pub(super) fn outage(evidence: &Evidence, own: &Armed<'_>) -> DoseCount {
     let Some(matcher) = &own.matcher else { return counted(own, 0, 0) };
-    let meanwhile = |s: &&CallStory| own.window.surely_at(s.intended, Duration::ZERO);
+    let meanwhile = |s: &&CallStory| own.windows.surely_at(s.intended, Duration::ZERO);
     let (mut failed, mut all) = (0, 0);
     for story in evidence.stories().iter().filter(meanwhile).filter(|s| matcher.fits(s) == Fit::Yes) {
         all += 1;

@@ -1,10 +1,10 @@
 use super::*;
 use crate::{
     join,
-    testing::{Hop, PREFIX, Scene, faulty, plan, span, touch},
+    testing::{Hop, PREFIX, Scene, blocked, damage, faulty, plan, span, touch},
 };
 use proptest::prelude::*;
-use squall_model::{AnswerCode, Edge, Level, Side, Touch, When, Which};
+use squall_model::{Act, AnswerCode, Answers, Damage, Edge, FaultKind, Level, Side, Touch, When, Which, WireEnd};
 
 const ABORT: Touch = Touch::Abort(AnswerCode::Status(503));
 const DELAY: Touch = Touch::Delay(Duration::from_millis(50));
@@ -84,6 +84,66 @@ fn only_what_lies_surely_within_the_window_counts() {
     assert_eq!((found, touched), (Dose::Confirmed, of));
     // From a clock error after 104 to one before 200.
     assert_eq!(of, 94);
+}
+
+/// Is the fault in place at this millisecond, or does it come or go?
+fn in_blocks(ms: u64) -> Option<bool> {
+    let switching = |from: u64| (from..from + 10).contains(&ms);
+    let on = (260..750).contains(&ms) || (1260..1750).contains(&ms);
+    (![250, 750, 1250, 1750].into_iter().any(switching)).then_some(on)
+}
+
+/// Two seconds in blocks, a call every 5 ms; those with the fault end so, those while it comes or goes in turn.
+fn switched(does: FaultKind, hop: Hop) -> Scene {
+    let mut scene = Scene::new(blocked(plan(), does));
+    scene.switched(10);
+    scene.calls(0, 5, 400, |n| [if in_blocks(5 * n).unwrap_or(n % 2 == 0) { hop } else { Hop::Ok(1) }]);
+    scene
+}
+
+#[test]
+fn a_fault_in_blocks_is_counted_in_all_of_its_times() {
+    let scene = switched(touch(Level::Tries, 100, Which::Service, ABORT), Hop::Aborted(1, 503));
+    let (found, touched, of) = dose(&scene);
+    assert_eq!((found, touched), (Dose::Confirmed, of));
+    assert!((190..=196).contains(&of), "{of} of both times");
+    let mut leaking = scene.clone();
+    leaking.call(1000, &[Hop::Aborted(1, 503)]);
+    assert_eq!(dose(&leaking).0, Dose::Leaked(edge("web", "reviews")), "between its times");
+    let mut spared = scene;
+    spared.call(1500, &[Hop::Ok(1)]);
+    assert_eq!(dose(&spared).0, Dose::Weaker);
+}
+
+#[test]
+fn answers_in_blocks_are_as_meant_in_each_of_their_times() {
+    let with = |code| FaultKind::Answers { of: crate::testing::target(Which::Service), how: Answers::With(code) };
+    let scene = switched(with(AnswerCode::Status(503)), Hop::Status(1, 503));
+    let (found, touched, of) = dose(&scene);
+    assert_eq!((found, touched), (Dose::Confirmed, of));
+    assert!(of > 180, "{of}");
+    // What began in one of its times and ended in the next lay between them as well.
+    let mut across = scene;
+    across.call(700, &[Hop::Slow(1, 800)]);
+    assert_eq!(dose(&across), (Dose::Confirmed, touched, of));
+}
+
+#[test]
+fn a_wire_in_blocks_is_slowed_in_each_of_its_times() {
+    let by = Damage::Slow { by: Duration::from_millis(50), jitter: Duration::ZERO };
+    let scene = || {
+        let mut scene = switched(damage(Which::Instance(1), by), Hop::Slow(1, 55));
+        scene.connection(1, 0, None, WireEnd::Open, &[(by, 260, 1790)]);
+        scene
+    };
+    let (found, touched, of) = dose(&scene());
+    assert_eq!((found, touched), (Dose::Confirmed, of));
+    let mut fast = scene();
+    fast.call(1300, &[Hop::Ok(1)]);
+    assert_eq!(dose(&fast).0, Dose::Weaker);
+    let mut leaking = scene();
+    leaking.connection(1, 0, None, WireEnd::Open, &[(by, 260, 1000)]);
+    assert_eq!(dose(&leaking).0, Dose::Leaked(edge("web", "reviews")), "it did something when it was off");
 }
 
 #[test]

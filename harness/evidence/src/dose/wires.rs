@@ -8,17 +8,14 @@ mod leak;
 pub(crate) use leak::unowned_damages;
 pub(super) use leak::{WireLeak, wire_leak_of, wire_leaks};
 
-use super::{ERROR, draw::Armed};
+use super::{ERROR, draw::Armed, failed_checks};
 use crate::{Evidence, Flags, TryView, select::known, targets};
 use squall_model::{
-    Condition, Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Place, Plan, Stamp, Topology, Wire, WireEnd,
-    WireRecord, Wires,
+    Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Place, Plan, Stamp, Topology, Wire, WireEnd, WireRecord,
+    Wires, burst,
 };
 use squall_stats::{bounds, share::Look};
 use std::{collections::BTreeMap, time::Duration};
-
-/// A rate may let one second's worth pass at once.
-const BURST: Duration = Duration::from_secs(1);
 
 /// What was counted of a damage.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,13 +88,10 @@ impl<'a> Wired<'a> {
         let mut tries = Vec::new();
         for story in evidence.stories() {
             let sent = evidence.tries(story).filter(TryView::was_sent);
-            let meanwhile = sent.filter(|t| own.window.surely_at(t.began(), error));
+            let meanwhile = sent.filter(|t| own.windows.surely_at(t.began(), error));
             tries.extend(meanwhile.filter_map(|t| Some((meant(&story.caller, t.instance()?)?, t))));
         }
-        let noticed = evidence.observed.states.iter().any(|s| {
-            let found = s.what == Condition::Unhealthy && s.begins && own.window.possibly_at(s.at, error);
-            found && meant(&s.by, &s.of).is_some()
-        });
+        let noticed = failed_checks(evidence, own).any(|s| meant(&s.by, &s.of).is_some());
         let connections = evidence.observed.wires.iter().filter(|r| means(&plan.topology, of, &r.wire)).collect();
         Wired { damage, own, error, connections, tries, noticed }
     }
@@ -113,32 +107,30 @@ impl<'a> Wired<'a> {
 
     /// What the damage did to this connection. The same damage may be ordered twice, one after the other.
     fn harm(&self, r: &'a WireRecord) -> Option<&'a Hurt> {
-        let window = self.own.window;
-        let meanwhile = |h: &Hurt| h.last >= window.start.asked && window.end.is_none_or(|end| h.first <= end.settled);
+        let meanwhile = |h: &Hurt| self.own.windows.meeting(h.first, h.last).is_some();
         r.hurt.iter().find(|h| h.by == self.damage && meanwhile(h))
     }
 
     /// Connections that were open at some time of the damage.
-    fn open(&self) -> impl Iterator<Item = &'a WireRecord> {
-        let window = self.own.window;
-        let open = move |r: &&&WireRecord| {
-            r.ended.is_none_or(|end| end >= window.start.asked) && window.end.is_none_or(|end| r.opened <= end.settled)
-        };
+    fn open(&self) -> impl Iterator<Item = &'a WireRecord> + use<'_, 'a> {
+        let end = |r: &WireRecord| r.ended.unwrap_or(Stamp(u64::MAX));
+        let open = move |r: &&&WireRecord| self.own.windows.meeting(r.opened, end(r)).is_some();
         self.connections.iter().filter(open).copied()
     }
 
     /// Connections that came to be, or wanted to, while the damage was surely in place.
     fn new_ones(&self) -> impl Iterator<Item = &'a WireRecord> {
-        self.connections.iter().filter(|r| self.own.window.surely_at(r.opened, Duration::ZERO)).copied()
+        self.connections.iter().filter(|r| self.own.windows.surely_at(r.opened, Duration::ZERO)).copied()
     }
 
-    fn surely(&self, at: Stamp) -> bool {
-        self.own.window.surely_at(at, self.error)
+    /// The damage was surely in place all the time since the try began.
+    fn surely(&self, t: &TryView<'_>, until: Stamp) -> bool {
+        self.own.windows.surely_throughout(t.began(), until, self.error)
     }
 
     /// It began and was answered while the damage was surely in place.
     fn is_answered(&self, t: &TryView<'_>) -> bool {
-        t.status() != 0 && self.surely(t.ended())
+        t.status() != 0 && self.surely(t, t.ended())
     }
 
     /// It got no further than the caller's end of the wire: no connection came to be for it, or none was there during it.
@@ -152,7 +144,7 @@ impl<'a> Wired<'a> {
 
     /// Nothing comes back; of a cut and of swallowed requests, nothing arrives either.
     fn silent(&self) -> Count {
-        let arrived = |t: &TryView<'_>| t.arrived.is_some_and(|line| self.surely(line.began));
+        let arrived = |t: &TryView<'_>| t.arrived.is_some_and(|line| self.surely(t, line.began));
         let passed = |t: &TryView<'_>| self.is_answered(t) || (self.damage != Damage::SwallowAnswers && arrived(t));
         let held = || self.tries.iter().filter(|(_, t)| !passed(t));
         let hurt = self.hurt().count() as u64;
@@ -180,7 +172,8 @@ impl<'a> Wired<'a> {
     /// No wire carries more than so, over all its connections together.
     fn limited(&self, bytes_per_second: u64) -> Count {
         // The whole of a connection's bytes passed meanwhile only if its whole life lies within.
-        let whole = |r: &&WireRecord| r.ended.is_some_and(|ended| self.own.window.surely_at(ended, Duration::ZERO));
+        let throughout = |from, to| self.own.windows.surely_throughout(from, to, Duration::ZERO);
+        let whole = |r: &&WireRecord| r.ended.is_some_and(|ended| throughout(r.opened, ended));
         let mut wires: BTreeMap<&Wire, (Stamp, Stamp, u64, u64)> = BTreeMap::new();
         for r in self.new_ones().filter(whole) {
             let ended = r.ended.unwrap_or(r.opened);
@@ -188,8 +181,8 @@ impl<'a> Wired<'a> {
             *carried = (carried.0.min(r.opened), carried.1.max(ended), carried.2 + r.sent, carried.3 + r.answered);
         }
         let too_much = |(from, to, sent, answered): &(Stamp, Stamp, u64, u64)| {
-            let allowed = u128::from(bytes_per_second) * (to.since(*from) + BURST).as_nanos() / 1_000_000_000;
-            u128::from(*sent.max(answered)) > allowed
+            let worth = u128::from(bytes_per_second) * to.since(*from).as_nanos() / 1_000_000_000;
+            u128::from(*sent.max(answered)) > worth + u128::from(burst(bytes_per_second))
         };
         let spared = wires.values().any(too_much);
         Count { touched: self.hurt().count() as u64, of: self.open().count() as u64, spared, excess: false }
@@ -202,8 +195,8 @@ impl<'a> Wired<'a> {
         // A link may refuse by not listening: then there is no record, only a caller who found nobody.
         let turned_away = || self.tries.iter().filter(|(wire, t)| t.status() == 0 && self.found_nobody(wire, t));
         let touched = if refused > 0 { refused } else { turned_away().count() as u64 };
-        let before = |r: &WireRecord| r.opened < self.own.window.start.asked;
-        let excess = self.hurt().any(|(r, _)| before(r));
+        let start = |h: &Hurt| self.own.windows.meeting(h.first, h.last).map(|window| window.start);
+        let excess = self.hurt().any(|(r, h)| start(h).is_some_and(|start| r.opened < start.asked));
         Count { touched, of: touched + came_to_be, spared: came_to_be > 0, excess }
     }
 
@@ -223,7 +216,7 @@ impl<'a> Wired<'a> {
 
     /// Whatever goes over a connection that was open is lost; new ones are good.
     fn half_open(&self) -> Count {
-        let start = self.own.window.start;
+        let start = self.own.windows.first().start;
         let was_open = |r: &&WireRecord| r.opened < start.asked;
         let old = self.open().filter(was_open).count() as u64;
         let hurt = self.hurt().count() as u64;
@@ -241,7 +234,7 @@ impl<'a> Wired<'a> {
     /// Connections that ended meanwhile, and those whose end was told late.
     fn closing(&self) -> Count {
         let touched = self.hurt().count() as u64;
-        let ended = self.open().filter(|r| r.ended.is_some_and(|at| self.own.window.possibly_at(at, Duration::ZERO)));
+        let ended = self.open().filter(|r| r.ended.is_some_and(|at| self.own.windows.possibly_at(at, Duration::ZERO)));
         Count { touched, of: (ended.count() as u64).max(touched), ..Count::default() }
     }
 }

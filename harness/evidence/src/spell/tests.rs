@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{Hop, Scene, at, faulty, plan, reviews, span, target, web};
 use proptest::prelude::*;
-use squall_model::{FaultId, Members, Part, Policy, PolicyId, Probe, StateRecord, Which};
+use squall_model::{FaultId, Members, Part, Place, Policy, PolicyId, Probe, StateRecord, When, Which};
 
 const EJECTED: Condition = Condition::Ejected;
 
@@ -98,6 +98,26 @@ fn an_instance_that_comes_back_elsewhere_is_a_new_one_to_outlier_detection() {
     // What it is told of afterwards is another spell.
     scene.told(2, EJECTED, true, 150);
     assert_eq!(seen(&scene, EJECTED), [(50, Some(101), true), (150, None, false)]);
+}
+
+#[test]
+fn one_that_came_by_growth_comes_back_elsewhere_as_well() {
+    let east = Place::zone("east");
+    for of in [Members::Of(target(Which::Every)), Members::In(east.clone())] {
+        let mut scene = returning(FaultKind::Down { how: Down::Killed, part: Part::Instance, of });
+        scene.plan.topology.services[1].instances[2].place = Some(east.clone());
+        let size = FaultKind::Resized { service: "reviews".into(), to: 4 };
+        scene.plan = faulty(scene.plan, size, When::At(Duration::from_millis(50)));
+        scene.told(4, EJECTED, true, 160);
+        let is_cut = |grown: u64| {
+            let mut scene = scene.clone();
+            scene.happened(Act::Arm(FaultId(1)), grown, grown + 2);
+            let all = spells(&scene.plan, &scene.evidence(), EJECTED);
+            matches!(&all[..], [only] if only.of == reviews(4) && only.cut)
+        };
+        assert!(is_cut(50));
+        assert!(!is_cut(150), "it came when the others were dead, and stayed where it was");
+    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::WORK;
 use squall_model::{
-    Act, Calls, Claim, ClaimId, ClaimKind, ControlRule, Cue, Damage, Fault, FaultId, FaultKind, Fraction, Instance,
-    Latency, Level, Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Protocol, Rate, Service, ServiceName, Shape, Stage,
-    Target, Terms, Timeline, Title, Topology, Touch, Traffic, TrafficLine, Variation, When, Which, Wires,
+    Act, Blocks, Calls, Claim, ClaimId, ClaimKind, ControlRule, Cue, Damage, Fault, FaultId, FaultKind, Fraction,
+    Instance, Latency, Level, Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Protocol, Rate, Service, ServiceName,
+    Shape, Stage, Target, Terms, Timeline, Title, Topology, Touch, Traffic, TrafficLine, Variation, When, Which, Wires,
 };
 use std::time::Duration;
 
@@ -77,6 +77,25 @@ pub fn faulty(mut plan: Plan, does: FaultKind, when: When) -> Plan {
         }
         stage.cues.extend(when.end().map(|at| Cue { at, act: Act::End(id) }));
         stage.cues.sort_by_key(|cue| cue.at);
+    }
+    plan
+}
+
+/// The plan with this fault as well, in blocks of 250 ms over a stage of two seconds.
+#[must_use]
+pub fn blocked(plan: Plan, does: FaultKind) -> Plan {
+    let mut plan = faulty(plan, does, When::Standing);
+    let blocks = Blocks { length: Blocks::LENGTH, count: Blocks::FEWEST };
+    if let Some(stage) = plan.timeline.stages.first_mut() {
+        stage.standing.clear();
+        stage.cues = plan.faults.iter().flat_map(|fault| blocks.cues(fault.id)).collect();
+        stage.cues.sort_by_key(|cue| cue.at);
+        stage.blocks = Some(blocks);
+        for line in &mut stage.lines {
+            if let Shape::Open { length, .. } = &mut line.shape {
+                *length = Blocks::shortest();
+            }
+        }
     }
     plan
 }

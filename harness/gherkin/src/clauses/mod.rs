@@ -8,6 +8,7 @@ pub(crate) mod answer;
 pub(crate) mod calls;
 pub(crate) mod check;
 pub(crate) mod claim;
+pub(crate) mod comparison;
 pub(crate) mod outcome;
 pub(crate) mod place;
 pub(crate) mod reader;

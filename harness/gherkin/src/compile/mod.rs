@@ -30,8 +30,8 @@ use crate::matcher::language;
 use crate::sentences::Kind;
 use crate::source::{Defaults, Mistake};
 use squall_model::{
-    Claim, ClaimId, Diagnostic, FaultId, Need, OriginMap, PLAN_SCHEMA, Plan, Policy, PolicyId, PolicyKind, Title,
-    Topology, Variation, When,
+    Claim, ClaimId, ClaimKind, Diagnostic, FaultId, Need, OriginMap, PLAN_SCHEMA, Plan, Policy, PolicyId, PolicyKind,
+    Reference, Title, Topology, Variation, When,
 };
 use timeline::{Change, Story};
 
@@ -71,9 +71,11 @@ pub(crate) fn build<'a>(
 
     let (policies, policy_lines) = policies_of(&statements, &lines, &topology, sink);
     let changes = changes_of(&statements, &policies, &policy_lines);
-    let Story { faults, fault_lines, timeline, traffic_lines } = timeline::story(&statements, &changes, &lines, sink);
-    let control = control::rule(case, &statements, &lines, &policies, &faults, sink);
     let (claims, claim_lines) = claims_of(&statements, &lines);
+    let in_blocks = claims.iter().any(|claim| is_without_fault(&claim.kind));
+    let Story { faults, fault_lines, timeline, traffic_lines } =
+        timeline::story(&statements, &changes, &lines, in_blocks, sink);
+    let control = control::rule(case, &statements, &lines, &policies, &faults, sink);
     let needs = missing
         .into_iter()
         .filter_map(|(line, m)| lines.get(line).map(|l| Need { what: m.what, origin: sink.origin(l.step, m.span) }))
@@ -208,6 +210,11 @@ fn claims_of(statements: &[Statement], lines: &[Line<'_>]) -> (Vec<Claim>, Vec<u
             (Claim { id: ClaimId(u32::try_from(number).unwrap_or(u32::MAX)), text, kind: kind.clone() }, line)
         })
         .unzip()
+}
+
+/// The claim compares calls with those without the fault: it has to come and go.
+fn is_without_fault(kind: &ClaimKind) -> bool {
+    matches!(kind, ClaimKind::Paired { reference: Reference::WithoutFault, .. })
 }
 
 /// True for lines of this kind.

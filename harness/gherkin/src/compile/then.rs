@@ -3,6 +3,7 @@
 use super::line::{Args, Says};
 use crate::clauses::calls::calls;
 use crate::clauses::claim::{Amount, Claimed, HowMany, amount, claim};
+use crate::clauses::comparison::{margin, reference};
 use crate::clauses::outcome::outcome;
 use crate::clauses::state::{State, span, state};
 use crate::clauses::subject::{Subject, subject};
@@ -20,6 +21,7 @@ use std::time::Duration;
 pub(crate) fn expectation(number: u8, args: &mut Args<'_>) -> Option<Says> {
     let kind = match number {
         55 => claimed(args),
+        56 => as_good_as(args),
         57 => recovers(args),
         58 => receives(args),
         59 => state_within(args),
@@ -45,6 +47,13 @@ fn claimed(args: &mut Args<'_>) -> Option<ClaimKind> {
         HowMany::Share(bound) => ClaimKind::Share { of, outcome, bound },
         HowMany::Count(bound) => ClaimKind::Total { quantity: Quantity::Count { of, outcome }, bound },
     })
+}
+
+fn as_good_as(args: &mut Args<'_>) -> Option<ClaimKind> {
+    let calls = args.take(calls);
+    let reference = args.take(reference);
+    let margin = args.take(margin);
+    Some(ClaimKind::Paired { calls: calls?, reference: reference?, margin })
 }
 
 fn recovers(args: &mut Args<'_>) -> Option<ClaimKind> {

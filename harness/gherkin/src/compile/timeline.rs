@@ -8,7 +8,7 @@ use super::sink::Sink;
 use super::subject::{restores, same_fault};
 use crate::source::Mistake;
 use squall_model::{
-    Act, Answers, Cue, Fault, FaultId, FaultKind, PolicyId, Stage, Timeline, TrafficLine, When, duration,
+    Act, Answers, Blocks, Cue, Fault, FaultId, FaultKind, PolicyId, Stage, Timeline, TrafficLine, When, duration,
 };
 use std::time::Duration;
 
@@ -45,8 +45,15 @@ pub(crate) struct Change {
 }
 
 /// Builds the stages.
-pub(crate) fn story(statements: &[Statement], changes: &[Change], lines: &[Line<'_>], sink: &mut Sink<'_>) -> Story {
-    let mut builder = Builder { items: Vec::new(), stages: Vec::new(), traffic_lines: Vec::new(), lines, sink };
+pub(crate) fn story(
+    statements: &[Statement],
+    changes: &[Change],
+    lines: &[Line<'_>],
+    in_blocks: bool,
+    sink: &mut Sink<'_>,
+) -> Story {
+    let (items, stages) = (Vec::new(), Vec::new());
+    let mut builder = Builder { items, stages, traffic_lines: Vec::new(), in_blocks, lines, sink };
     let mut placed: Vec<(usize, Change)> = Vec::new();
     for statement in statements.iter().filter(|s| s.under_when && !s.control) {
         let stage = builder.stages.len();
@@ -65,6 +72,8 @@ struct Builder<'a, 'l, 's> {
     items: Vec<Item>,
     stages: Vec<Vec<TrafficLine>>,
     traffic_lines: Vec<usize>,
+    /// Faults that stand in the last stage are switched on and off while it runs.
+    in_blocks: bool,
     lines: &'a [Line<'l>],
     sink: &'a mut Sink<'s>,
 }
@@ -192,6 +201,10 @@ impl Builder<'_, '_, '_> {
         let count = self.stages.len();
         let mut stages: Vec<Stage> =
             std::mem::take(&mut self.stages).into_iter().map(|lines| Stage { lines, ..Stage::default() }).collect();
+        let last = count.saturating_sub(1);
+        if self.in_blocks && self.items.iter().any(|item| item.stands_in(last)) {
+            stages.iter_mut().skip(last).for_each(|stage| stage.blocks = blocks(stage));
+        }
         let mut story = Story { traffic_lines: std::mem::take(&mut self.traffic_lines), ..Story::default() };
         for item in self.items.iter().filter(|item| item.stage < count) {
             let id = FaultId(u32::try_from(story.faults.len()).unwrap_or(u32::MAX));
@@ -267,8 +280,25 @@ impl Builder<'_, '_, '_> {
     }
 }
 
+/// The blocks of a stage, where all of its lines say how long they last, and it is long enough. Where it is not, lint tells.
+fn blocks(stage: &Stage) -> Option<Blocks> {
+    let lengths = stage.lines.iter().map(|line| line.shape.length()).collect::<Option<Vec<_>>>()?;
+    Blocks::within(lengths.into_iter().max()?)
+}
+
 impl Item {
+    /// It stands from before this stage to the end of the scenario, and is no event.
+    fn stands_in(&self, stage: usize) -> bool {
+        self.stage == stage && self.when == When::Standing && self.ends.is_none() && !self.does.is_event()
+    }
+
     fn place(&self, id: FaultId, stages: &mut [Stage]) {
+        if let Some(stage) = stages.get_mut(self.stage).filter(|_| self.stands_in(self.stage))
+            && let Some(blocks) = stage.blocks
+        {
+            stage.cues.extend(blocks.cues(id));
+            return;
+        }
         put(stages, self.stage, self.when.start(), Act::Arm(id));
         if let Some(end) = self.when.end() {
             put(stages, self.stage, Some(end), Act::End(id));

@@ -1,19 +1,18 @@
 //! What faults do to the tries that reach instances: whose fail, and whether all of them do.
 
 use squall_model::{
-    AnswerCode, Answers, Damage, Down, FaultKind, Fraction, GrpcStatus, InstanceId, Level, Part, Plan, ServiceName,
-    Touch, Wires,
+    AnswerCode, Answers, Damage, Down, FaultKind, Fraction, InstanceId, Level, Part, Plan, ServiceName, Touch, Wires,
 };
 
 /// The instances of a service of whose tries some fail because of a fault.
 pub(crate) fn struck(plan: &Plan, does: &FaultKind, service: &ServiceName) -> Vec<InstanceId> {
     let topology = &plan.topology;
     let mut all: Vec<InstanceId> = match does {
-        FaultKind::Answers { of, how: Answers::With(code) } if is_failure(*code) => of.instances(topology),
-        FaultKind::Answers { of, how: Answers::After { status, .. } } if is_failure(AnswerCode::Grpc(*status)) => {
+        FaultKind::Answers { of, how: Answers::With(code) } if code.is_5xx() => of.instances(topology),
+        FaultKind::Answers { of, how: Answers::After { status, .. } } if AnswerCode::Grpc(*status).is_5xx() => {
             of.instances(topology)
         }
-        FaultKind::Touch { on, touch: Touch::Abort(code) } if on.level == Level::Tries && is_failure(*code) => {
+        FaultKind::Touch { on, touch: Touch::Abort(code) } if on.level == Level::Tries && code.is_5xx() => {
             on.of.to.iter().flat_map(|to| to.instances(topology)).collect()
         }
         FaultKind::Down { of, .. } | FaultKind::Restarted { of, .. } => of.instances(topology),
@@ -31,23 +30,6 @@ pub(crate) fn fails_at_once(does: &FaultKind) -> bool {
         FaultKind::Touch { on, .. } => on.share == Fraction::ALL && on.of.from.is_none() && on.of.filter.is_empty(),
         FaultKind::Down { how, part, .. } => matches!((how, part), (Down::Killed, _) | (Down::Stopped, Part::Workload)),
         _ => false,
-    }
-}
-
-/// What outlier detection counts: a status from 500 on. Statuses of gRPC count as those of HTTP that Envoy has for them
-/// (source/common/grpc/status.cc, `grpcToHttpStatus`).
-pub(crate) fn is_failure(code: AnswerCode) -> bool {
-    match code {
-        AnswerCode::Status(status) => status >= 500,
-        AnswerCode::Grpc(status) => matches!(
-            status,
-            GrpcStatus::Unknown
-                | GrpcStatus::DeadlineExceeded
-                | GrpcStatus::Unimplemented
-                | GrpcStatus::Internal
-                | GrpcStatus::Unavailable
-                | GrpcStatus::DataLoss
-        ),
     }
 }
 

@@ -64,6 +64,7 @@ fn promises_no_harm(claim: &Claim) -> bool {
         }
         ClaimKind::State { what, ever, .. } => *ever == (what.is == Condition::Healthy),
         ClaimKind::Lasts { what, .. } => what.is == Condition::Healthy,
+        ClaimKind::Paired { .. } => true,
     };
     kind || before
 }
@@ -123,7 +124,7 @@ fn spoken_of(claim: &Claim) -> Option<&ServiceName> {
         ClaimKind::Moment { what: Happening::Becomes(state), .. }
         | ClaimKind::State { what: state, .. }
         | ClaimKind::Lasts { what: state, .. } => Some(&state.of.service),
-        ClaimKind::Moment { what: Happening::Recover(calls), .. } => callee(calls),
+        ClaimKind::Moment { what: Happening::Recover(calls), .. } | ClaimKind::Paired { calls, .. } => callee(calls),
         other => other.population().and_then(|of| callee(&of.calls)),
     }
 }

@@ -5,7 +5,8 @@ use super::predict::truth;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Claim, ClaimKind, ErrorRates, Fraction, Phase, Population, Rate, Shape, ShareBound, TrafficLine, Unit, duration,
+    Anchor, Claim, ClaimKind, ErrorRates, Fraction, Phase, Population, Rate, Shape, ShareBound, TrafficLine, Unit,
+    duration,
 };
 use squall_stats::plan::{calls_to_decide, chance_to_decide, tightest};
 use squall_stats::share::{Design, Promise, Risk};
@@ -13,9 +14,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A claim should be decided in this share of its runs…
-const ENOUGH: f64 = 0.99;
+pub(super) const ENOUGH: f64 = 0.99;
 /// …and one that is decided more seldom than this is no claim.
-const HARDLY: f64 = 0.5;
+pub(super) const HARDLY: f64 = 0.5;
 
 /// Looks at every share.
 pub(crate) fn check(view: &mut View<'_, '_, '_>) {
@@ -164,13 +165,16 @@ fn planned(view: &View<'_, '_, '_>, of: &Population) -> Option<u64> {
 }
 
 /// The calls of a line that lie in a phase.
-fn calls_in(view: &View<'_, '_, '_>, stage: usize, line: &TrafficLine, phase: Phase) -> Option<f64> {
+pub(super) fn calls_in(view: &View<'_, '_, '_>, stage: usize, line: &TrafficLine, phase: Phase) -> Option<f64> {
     let rate = match line.shape {
         Shape::Open { rate, .. } | Shape::Decide { rate, .. } => Rate::hertz(rate),
         _ if phase == Phase::Whole => return line.shape.calls().map(|calls| calls as f64),
         _ => return None,
     };
     let length = line.shape.length()?;
+    if let (Phase::During(Anchor::Fault), Some(blocks)) = (phase, view.plan().timeline.stages.get(stage)?.blocks) {
+        return Some(rate * blocks.time_with_faults().as_secs_f64());
+    }
     let part = part(view, stage, length, phase)?;
     Some(rate * part.end().saturating_sub(*part.start()).as_secs_f64())
 }
@@ -212,20 +216,20 @@ fn rates(view: &View<'_, '_, '_>) -> Option<f64> {
 }
 
 /// `97.3%`.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     let ppm = (share * 1e6).round().clamp(0.0, 1e6) as u32;
     let thousandth = (ppm + 500) / 1000 * 1000;
     Fraction::from_ppm(thousandth).unwrap_or_default().to_string()
 }
 
 /// Two significant digits, upwards.
-fn round_up(number: u64) -> u64 {
+pub(super) fn round_up(number: u64) -> u64 {
     let step = 10u64.pow(number.checked_ilog10().unwrap_or(0).saturating_sub(1));
     number.div_ceil(step) * step
 }
 
 /// `8,000`.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {

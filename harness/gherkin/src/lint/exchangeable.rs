@@ -11,12 +11,22 @@ use std::time::Duration;
 pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     for claim in &view.built.plan.claims.clone() {
         if let ClaimKind::Share { of, outcome, bound } = &claim.kind {
-            let (phase, instead) = (of.phase, instead(outcome, *bound));
-            let _ = step_within(view, claim, phase, instead)
-                || event_throughout(view, claim, phase, instead)
-                || effect_within(view, claim, phase, outcome);
+            is_one_draw(view, claim, of.phase, outcome, instead(outcome, *bound));
         }
     }
+}
+
+/// Tells why calls of a phase have not all the same chance; true if that is an error.
+pub(super) fn is_one_draw(
+    view: &mut View<'_, '_, '_>,
+    claim: &Claim,
+    phase: Phase,
+    outcome: &Outcome,
+    instead: &str,
+) -> bool {
+    step_within(view, claim, phase, instead)
+        || event_throughout(view, claim, phase, instead)
+        || effect_within(view, claim, phase, outcome)
 }
 
 /// What happens in the middle of a phase.
@@ -127,7 +137,10 @@ fn steps(view: &View<'_, '_, '_>) -> Vec<Step> {
 /// Strictly within: the edges of a phase belong to no phase.
 fn is_within(view: &View<'_, '_, '_>, step: &Step, phase: Phase) -> bool {
     let here = (step.stage, step.at);
+    let in_blocks = view.plan().timeline.stages.get(step.stage).is_some_and(|stage| stage.blocks.is_some());
     match phase {
+        // What is switched on and off in blocks is in place throughout each of its times.
+        Phase::During(Anchor::Fault) if in_blocks => false,
         Phase::Whole => true,
         Phase::Clock { from, to } => from < step.at && to.is_none_or(|to| step.at < to),
         Phase::Before(_) => span(view, phase).is_some_and(|(start, _)| here < start),

@@ -12,6 +12,8 @@ mod grpc;
 mod health;
 mod nobody;
 mod overlap;
+mod paired;
+mod pairs;
 mod phases;
 mod populations;
 mod predict;
@@ -44,11 +46,13 @@ pub(crate) fn feature(document: &Document, built: &[Built<'_>], sink: &mut Sink<
         states::check(&mut view);
         populations::check(&mut view);
         exchangeable::check(&mut view);
+        paired::check(&mut view);
         envoy::check(&mut view);
         health::check(&mut view);
         sticky::check(&mut view);
         grpc::check(&mut view);
         control::check(&mut view);
         decide::check(&mut view);
+        pairs::check(&mut view);
     }
 }

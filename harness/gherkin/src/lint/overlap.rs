@@ -2,7 +2,7 @@
 
 use super::view::{View, Window};
 use crate::source::Mistake;
-use squall_model::{Damage, FaultKind, InstanceId, Members, Part, PlaceKind, Topology, Wire, Wires};
+use squall_model::{FaultKind, InstanceId, Members, Part, Topology, Wire, Wires};
 use std::collections::BTreeSet;
 use std::mem::discriminant;
 use std::time::Duration;
@@ -82,13 +82,7 @@ fn shared(topology: &Topology, one: &Wires, other: &Wires) -> Option<Wire> {
 
 /// A proxy that comes back begins with nothing, and within a site that is cut off nobody tells it anything.
 fn cut_off_and_back(topology: &Topology, one: &FaultKind, other: &FaultKind) -> Option<(String, &'static str)> {
-    let site = |kind: &FaultKind| match kind {
-        FaultKind::Wire { of: Wires::Of(place), damage: Damage::Cut } if place.kind == PlaceKind::Site => {
-            Some(place.clone())
-        }
-        _ => None,
-    };
-    let place = site(one).or_else(|| site(other))?;
+    let place = one.site_cut_off().or_else(|| other.site_cut_off())?;
     let (of, part) = processes(one).or_else(|| processes(other))?;
     let within = Members::In(place.clone()).instances(topology);
     let id = of.instances(topology).into_iter().find(|id| part.has_proxy() && within.contains(id))?;

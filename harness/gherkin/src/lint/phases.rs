@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::source::Mistake;
-use squall_model::{Anchor, Claim, ClaimKind, Happening, MomentRef, Phase, duration};
+use squall_model::{Anchor, Claim, ClaimKind, Happening, MomentRef, Phase, Reference, duration};
 use std::time::Duration;
 
 /// Calls in a slot of *recover*.
@@ -13,6 +13,7 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     for claim in &view.built.plan.claims.clone() {
         match &claim.kind {
             ClaimKind::Moment { what, within, of } => moment(view, claim, what, *within, *of),
+            ClaimKind::Paired { reference, .. } => compared(view, claim, *reference),
             other => phase(view, claim, other.phase()),
         }
     }
@@ -41,6 +42,17 @@ fn phase(view: &mut View<'_, '_, '_>, claim: &Claim, phase: Phase) {
     }
 }
 
+/// What is compared with must be there, and come after something.
+fn compared(view: &mut View<'_, '_, '_>, claim: &Claim, reference: Reference) {
+    let line = view.claim_line(claim);
+    let anchor = if reference == Reference::BeforeChange { Anchor::Change } else { Anchor::Fault };
+    if !exists(view, anchor) {
+        missing(view, line, anchor, "reference");
+    } else if reference != Reference::WithoutFault {
+        before(view, line, anchor, "reference");
+    }
+}
+
 fn exists(view: &View<'_, '_, '_>, anchor: Anchor) -> bool {
     match anchor {
         Anchor::Fault => view.faults().next().is_some(),
@@ -62,6 +74,7 @@ fn missing(view: &mut View<'_, '_, '_>, line: Option<usize>, anchor: Anchor, cla
         Anchor::Fault if events => {
             ("growing and shrinking are events, not faults", "say the time by the clock: `from 2 s to 4 s`")
         }
+        Anchor::Fault if clause == "reference" => ("there is no fault in this scenario", "say one under When"),
         Anchor::Fault => ("there is no fault in this scenario", "say one under When, or leave the phase out"),
         Anchor::Change => {
             ("nothing changes in this scenario", "a change is a policy under When with its time: `… at 2 s`")

@@ -30,7 +30,9 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
                     enough_for_each(view, line, of);
                 }
             }
-            ClaimKind::Moment { what: Happening::Recover(of), .. } => calls(view, line, of, "calls"),
+            ClaimKind::Moment { what: Happening::Recover(of), .. } | ClaimKind::Paired { calls: of, .. } => {
+                calls(view, line, of, "calls");
+            }
             ClaimKind::Total { quantity: Quantity::Tries { target, per, .. }, .. } => {
                 tries(view, line, target, *per);
             }

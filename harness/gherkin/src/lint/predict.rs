@@ -48,10 +48,12 @@ fn in_place<'a>(view: &'a View<'_, '_, '_>, phase: Phase) -> Option<Vec<&'a Faul
         windows.iter().filter(|w| w.stage == 0 && w.from.is_none() && w.to.is_none()).map(|w| w.fault).collect();
     let timed = windows.len() - always.len();
     let pick = |all: bool| view.plan().faults.iter().filter(|f| all || always.contains(&f.id)).collect::<Vec<_>>();
+    // Those that are switched on and off in blocks come and go together.
+    let together = timed == 1 || view.plan().timeline.stages.iter().any(|stage| stage.blocks.is_some());
     match phase {
         _ if timed == 0 => Some(pick(false)),
         Phase::Before(_) | Phase::After(_) => Some(pick(false)),
-        Phase::During(_) if timed == 1 => Some(pick(true)),
+        Phase::During(_) if together => Some(pick(true)),
         Phase::Whole | Phase::During(_) | Phase::Clock { .. } => None,
     }
 }

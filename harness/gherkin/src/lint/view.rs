@@ -70,7 +70,7 @@ impl<'b> View<'_, 'b, '_> {
                     }
                     Act::End(fault) => {
                         let end = Some((number, at.unwrap_or_default()));
-                        windows.iter_mut().filter(|w| w.fault == fault).for_each(|w| w.to = end);
+                        windows.iter_mut().filter(|w| w.fault == fault && w.to.is_none()).for_each(|w| w.to = end);
                     }
                     Act::Change(_) | Act::Revert(_) => {}
                 }

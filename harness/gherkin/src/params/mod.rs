@@ -92,7 +92,7 @@ pub(crate) fn params() -> Vec<Param> {
         param("event", event(&answer)),
         param("sessions", "(?:WebSocket sessions|gRPC streams|TCP connections)".into()),
         param("reference", "(?:without the fault|before the fault|before the change|without the proxy)".into()),
-        param("margin", format!("(?:, within {P} and {T})?")),
+        param("margin", format!("(?:, within (?:{P}(?: and {T})?|{T}))?")),
         param("amount", amount()),
         param("state", STATE.into()),
         param("span", format!("(?:at least {T}|at most {T}|between {T} and {T})")),

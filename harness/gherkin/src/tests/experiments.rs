@@ -144,7 +144,7 @@ fn mistakes_have_places_in_the_file() {
 }
 
 /// Each noun as an item of its list, and the line that it comes to.
-pub(super) const NOUNS: [(&str, &str, &str); 47] = [
+pub(super) const NOUNS: [(&str, &str, &str); 49] = [
     (
         "given",
         "retries: {of: {from: web, to: reviews, path: /x}, up_to: 2, on: [5xx, 503], elsewhere: true}",
@@ -340,6 +340,12 @@ pub(super) const NOUNS: [(&str, &str, &str); 47] = [
         "lasts: {what: {is: ejected, of: {service: reviews, instance: 2}}, least: 2 s, most: 3 s}",
         "instance 2 of \"reviews\" is ejected for between 2 s and 3 s",
     ),
+    (
+        "then",
+        "as_good_as: {of: {to: reviews}, reference: without_fault, within: {points: 5%, later: 20 ms}}",
+        "calls to \"reviews\" are as good as without the fault, within 5% and 20 ms",
+    ),
+    ("then", "as_good_as: {of: {}, reference: before_change}", "calls are as good as before the change"),
 ];
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of the crate as a whole: vocabulary, plans, diagnostics.
 
+mod as_good_as;
 mod experiments;
 mod fuzz;
 mod instances;
@@ -9,6 +10,7 @@ mod lints;
 mod paper;
 mod plans;
 mod protocols;
+mod replacing;
 mod schema;
 mod selecting;
 mod support;

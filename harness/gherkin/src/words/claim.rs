@@ -2,8 +2,8 @@
 
 use crate::clauses::time::ordinal;
 use squall_model::{
-    Anchor, Bound, ClaimKind, Happening, MomentRef, Only, Outcome, Per, Phase, Population, Quantity, SeenBy,
-    ShareBound, Shedder, Stick, Unit, duration,
+    Anchor, Bound, ClaimKind, Happening, Margin, MomentRef, Only, Outcome, Per, Phase, Population, Quantity, Reference,
+    SeenBy, ShareBound, Shedder, Stick, Unit, duration,
 };
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ pub(crate) fn claim(kind: &ClaimKind) -> Option<String> {
                 SeenBy::Workload => "serves",
             };
             format!("{target} {verb} {}{}", amount(*per, *bound)?, phase(*when))
+        }
+        ClaimKind::Paired { calls, reference, margin } => {
+            format!("calls{calls} are as good as {}{}", self::reference(*reference), self::margin(*margin))
         }
         ClaimKind::Moment { what, within, of } => {
             let what = match what {
@@ -166,6 +169,23 @@ fn span(least: Option<Duration>, most: Option<Duration>) -> Option<String> {
         (Some(least), None) => Some(format!("at least {}", duration(least))),
         (None, Some(most)) => Some(format!("at most {}", duration(most))),
         (None, None) => None,
+    }
+}
+
+fn reference(reference: Reference) -> &'static str {
+    match reference {
+        Reference::WithoutFault => "without the fault",
+        Reference::BeforeFault => "before the fault",
+        Reference::BeforeChange => "before the change",
+    }
+}
+
+fn margin(margin: Margin) -> String {
+    match (margin.points, margin.later) {
+        (None, None) => String::new(),
+        (Some(points), None) => format!(", within {points}"),
+        (None, Some(later)) => format!(", within {}", duration(later)),
+        (Some(points), Some(later)) => format!(", within {points} and {}", duration(later)),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::clauses::answer::tests::any_code;
 use crate::clauses::calls::tests::any_calls;
 use crate::clauses::check::tests::{any_key, any_probe};
+use crate::clauses::comparison::tests::{any_margin, any_reference};
 use crate::clauses::outcome::tests::any_outcome;
 use crate::clauses::place::tests::any_place;
 use crate::clauses::subject::tests::any_members;
@@ -223,6 +224,11 @@ fn any_claim() -> BoxedStrategy<ClaimKind> {
             of
         }),
         (state(), any::<bool>(), any_phase()).prop_map(|(what, ever, phase)| ClaimKind::State { what, ever, phase }),
+        (any_calls(), any_reference(), any_margin()).prop_map(|(calls, reference, margin)| ClaimKind::Paired {
+            calls,
+            reference,
+            margin
+        }),
         (state(), span).prop_map(|(what, (least, most))| ClaimKind::Lasts { what, least, most }),
         (service(), any::<bool>(), any_phase()).prop_map(|(service, version, phase)| {
             let calls = squall_model::Calls { to: Some(Target::service(service)), ..squall_model::Calls::default() };

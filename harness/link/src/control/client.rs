@@ -5,61 +5,30 @@ use super::{
     heartbeat::{Heartbeat, Lapse},
 };
 use crate::clock;
+use squall_child::{Connection, ControlError as Failure};
 use squall_model::{Damage, Stamp, Wire};
-use std::{io, net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 use thiserror::Error;
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    net::UnixStream,
-    time::{Instant, MissedTickBehavior, interval, timeout, timeout_at},
-};
-
-/// A link that runs answers within this; one that does not is paused, starved or dead.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How often the socket is tried until the link is there.
-const TICK: Duration = Duration::from_millis(2);
 
 /// Why a link could not be talked to, or did not do what it was asked.
 #[derive(Debug, Error)]
 pub enum ControlError {
-    /// It was not ready in time.
-    #[error("link not ready within {within:?}: {last}")]
-    NotReady {
-        /// How long was waited.
-        within: Duration,
-        /// What the last attempt met with.
-        last: String,
-    },
-    /// It did not answer in time; the connection is given up.
-    #[error("no answer from the link within {PATIENCE:?}")]
-    Silent,
-    /// The connection broke, now or earlier.
-    #[error("control connection: {0}")]
-    Io(#[from] io::Error),
+    /// As any child.
+    #[error(transparent)]
+    Child(#[from] Failure),
     /// The lease on the damage before ran out: the wires have been clean since. Nothing was changed; the next attempt is good.
     #[error("the lease on damage ran out, and the wires are clean")]
     Lapsed {
         /// Since when they are.
         at: Stamp,
     },
-    /// It refused.
-    #[error("refused by the link: {0}")]
-    Refused(String),
-    /// It answered with something else than what was asked.
-    #[error("unexpected answer from the link: `{0}`")]
-    Unexpected(String),
 }
 
 /// A control connection to a link that is ready, and the heartbeat that keeps alive the damage that it asks for. When it is
-/// dropped all damage ends.
-///
-/// A call that is dropped before it is answered, or is not answered in time, breaks the connection: what came next could
-/// not be told apart from its answer.
+/// dropped all damage ends. What is said of a question that is dropped holds of every call: see [`Connection`].
 #[derive(Debug)]
 pub struct Control {
-    /// `None` while a question is open.
-    stream: Option<BufReader<UnixStream>>,
+    connection: Connection,
     ready: Ready,
     lapse: Lapse,
     _heartbeat: Heartbeat,
@@ -69,25 +38,16 @@ impl Control {
     /// Connects as soon as the link is ready, at the latest within `patience`.
     ///
     /// # Errors
-    /// [`ControlError::NotReady`] if it was not.
+    /// [`NotReady`](Failure::NotReady) if it was not.
     pub async fn connect(path: &Path, patience: Duration) -> Result<Control, ControlError> {
-        let by = Instant::now() + patience;
-        let mut last = "no attempt was made".to_owned();
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let attempts = async {
-            loop {
-                ticks.tick().await;
-                match greet(path).await {
-                    Ok(control) => return control,
-                    Err(error) => last = format!("{}: {error}", path.display()),
-                }
-            }
-        };
-        match timeout_at(by, attempts).await {
-            Ok(control) => Ok(control),
-            Err(_) => Err(ControlError::NotReady { within: patience, last }),
-        }
+        let (connection, ready) = Connection::connect("link", path, patience, |said| match said {
+            Say::Ready(ready) => Ok(ready),
+            other => Err(other),
+        })
+        .await?;
+        let lapse = Lapse::default();
+        let heartbeat = Heartbeat::start(path, lapse.clone(), clock::now()).map_err(Failure::from)?;
+        Ok(Control { connection, ready, lapse, _heartbeat: heartbeat })
     }
 
     /// What the link said of itself when it was ready.
@@ -136,61 +96,20 @@ impl Control {
     /// # Errors
     /// See [`ControlError`].
     pub async fn quit(mut self) -> Result<(), ControlError> {
-        match self.ask(&Ask::Quit {}).await? {
+        match self.connection.ask(&Ask::Quit {}).await? {
             Say::Bye {} => Ok(()),
-            other => Err(unexpected(&other)),
+            other => Err(self.connection.unexpected(&other).into()),
         }
     }
 
     async fn done(&mut self, ask: &Ask) -> Result<Stamp, ControlError> {
-        match self.ask(ask).await? {
+        match self.connection.ask(ask).await? {
             Say::Done(at) => Ok(at),
             Say::Lapsed(at) => {
                 self.lapse.tell(at);
                 Err(ControlError::Lapsed { at })
             }
-            other => Err(unexpected(&other)),
+            other => Err(self.connection.unexpected(&other).into()),
         }
     }
-
-    async fn ask(&mut self, ask: &Ask) -> Result<Say, ControlError> {
-        let broken = || io::Error::new(io::ErrorKind::NotConnected, "broken by an earlier failure");
-        let mut stream = self.stream.take().ok_or_else(broken)?;
-        let exchange = async {
-            let mut line = serde_json::to_vec(ask).map_err(io::Error::from)?;
-            line.push(b'\n');
-            stream.write_all(&line).await?;
-            hear(&mut stream).await
-        };
-        let said = timeout(PATIENCE, exchange).await.map_err(|_| ControlError::Silent)??;
-        self.stream = Some(stream);
-        match said {
-            Say::Refused(why) => Err(ControlError::Refused(why)),
-            said => Ok(said),
-        }
-    }
-}
-
-async fn greet(path: &Path) -> Result<Control, ControlError> {
-    let mut stream = BufReader::new(UnixStream::connect(path).await?);
-    match hear(&mut stream).await? {
-        Say::Ready(ready) => {
-            let lapse = Lapse::default();
-            let heartbeat = Heartbeat::start(path, lapse.clone(), clock::now())?;
-            Ok(Control { stream: Some(stream), ready, lapse, _heartbeat: heartbeat })
-        }
-        other => Err(unexpected(&other)),
-    }
-}
-
-async fn hear(stream: &mut BufReader<UnixStream>) -> Result<Say, ControlError> {
-    let mut line = String::new();
-    if stream.read_line(&mut line).await? == 0 {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-    }
-    serde_json::from_str(&line).map_err(|_| ControlError::Unexpected(line.trim_end().to_owned()))
-}
-
-fn unexpected(said: &Say) -> ControlError {
-    ControlError::Unexpected(format!("{said:?}"))
 }

@@ -42,6 +42,12 @@ pub(crate) enum Say {
     Refused(String),
 }
 
+impl squall_child::Say for Say {
+    fn unless_refused(self) -> Result<Say, String> {
+        if let Say::Refused(why) = self { Err(why) } else { Ok(self) }
+    }
+}
+
 /// The link's greeting: it carries its wires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {

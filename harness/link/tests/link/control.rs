@@ -1,6 +1,7 @@
 //! The control socket, and the marks that are set by it.
 
 use crate::rig::{DEADLINE, Rig, now, wire};
+use squall_child::ControlError::NotReady;
 use squall_link::{Control, ControlError, LinkLine};
 use squall_model::{Damage, WireEnd};
 use std::{os::unix::net::UnixListener, path::Path, time::Duration};
@@ -18,7 +19,7 @@ async fn a_marker_stands_behind_all_that_was_open() {
     caller.hears_nothing();
     let before = now();
     let marked = rig.control.mark("here").await.unwrap();
-    let [LinkLine::Connection(gone), LinkLine::Connection(open), LinkLine::Marker(text)] = &rig.lines()[..] else {
+    let [LinkLine::Record(gone), LinkLine::Record(open), LinkLine::Marker(text)] = &rig.lines()[..] else {
         panic!("{:?}", rig.lines())
     };
     assert_eq!((gone.sent, text.as_str()), (0, "here"));
@@ -69,10 +70,10 @@ async fn asked_to_quit_it_ends() {
 #[tokio::test]
 async fn nobody_waits_for_ever_for_a_link_that_is_not_there() {
     let error = Control::connect(Path::new("/nowhere/control"), Duration::from_millis(20)).await.unwrap_err();
-    assert!(matches!(error, ControlError::NotReady { .. }), "{error}");
+    assert!(matches!(error, ControlError::Child(NotReady { .. })), "{error}");
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("control");
     let _mute = UnixListener::bind(&path).unwrap();
     let error = Control::connect(&path, Duration::from_millis(20)).await.unwrap_err();
-    assert!(matches!(error, ControlError::NotReady { .. }), "{error}");
+    assert!(matches!(error, ControlError::Child(NotReady { .. })), "{error}");
 }

@@ -29,7 +29,7 @@ async fn terminated_it_writes_down_what_was_open() {
     assert!(rig.child.wait().unwrap().success());
     is_over(caller);
     is_over(callee);
-    let [LinkLine::Connection(record)] = &rig.lines()[..] else { panic!("{:?}", rig.lines()) };
+    let [LinkLine::Record(record)] = &rig.lines()[..] else { panic!("{:?}", rig.lines()) };
     assert_eq!((record.end, record.ended, record.sent), (WireEnd::Open, None, 3));
 }
 

@@ -143,7 +143,7 @@ impl Rig {
         let by = Instant::now() + DEADLINE;
         loop {
             let ended = self.lines().into_iter().filter_map(|line| match line {
-                LinkLine::Connection(record) if record.ended.is_some() => Some(record),
+                LinkLine::Record(record) if record.ended.is_some() => Some(record),
                 _ => None,
             });
             let ended: Vec<WireRecord> = ended.collect();

@@ -47,8 +47,6 @@ pub struct Bootstrap {
     pub node: String,
     /// Its service (`service-cluster`): the name that requests carry in `x-envoy-downstream-service-cluster`.
     pub cluster: String,
-    /// Its zone; empty for none.
-    pub zone: String,
     /// A folder of its own, fresh; its path is at most 80 bytes or so, because sockets lie in it.
     pub folder: PathBuf,
     /// Socket of the control plane.
@@ -86,7 +84,7 @@ impl Bootstrap {
     pub fn render(&self) -> Value {
         let fetched = json!({"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "5s"});
         json!({
-            "node": {"id": self.node, "cluster": self.cluster, "locality": {"zone": self.zone}},
+            "node": {"id": self.node, "cluster": self.cluster},
             "admin": {"address": pipe(&Self::admin(&self.folder))},
             "stats_flush_on_admin": true,
             "cluster_manager": {"outlier_detection": {"event_log_path": logs::ejections(&self.folder)}},
@@ -173,7 +171,6 @@ mod tests {
         Bootstrap {
             node: "reviews-1.0".into(),
             cluster: "reviews".into(),
-            zone: "z1".into(),
             folder: "/run/squall/reviews-1.0".into(),
             ads: "/run/squall/ads.sock".into(),
             faults: "/run/squall/faults.sock".into(),

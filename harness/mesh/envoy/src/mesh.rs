@@ -95,7 +95,6 @@ impl Mesh for Envoy {
         let bootstrap = Bootstrap {
             node: node.to_owned(),
             cluster: "squall".into(),
-            zone: String::new(),
             folder: folder.to_owned(),
             ads: self.ads.socket().to_owned(),
             faults: self.faults.socket().to_owned(),

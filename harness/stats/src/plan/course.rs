@@ -1,6 +1,6 @@
 //! The chances of a test at each of its looks, one after the other: by this its error rates are shown, not assumed.
 
-use super::{Lattice, Looks, Outcome, PlanError, share};
+use super::{Forecast, Lattice, Looks, Outcome, PlanError, share};
 use super::{
     pairs::Arms,
     values::{Thirds, ValueLattice},
@@ -19,6 +19,18 @@ pub struct Course(Kind);
 enum Kind {
     Calls(Lattice),
     Values(ValueLattice),
+}
+
+impl From<Lattice> for Course {
+    fn from(lattice: Lattice) -> Self {
+        Self(Kind::Calls(lattice))
+    }
+}
+
+impl From<ValueLattice> for Course {
+    fn from(lattice: ValueLattice) -> Self {
+        Self(Kind::Values(lattice))
+    }
 }
 
 impl Course {
@@ -76,6 +88,29 @@ impl Course {
         match &self.0 {
             Kind::Calls(lattice) => lattice.outcome(),
             Kind::Values(lattice) => lattice.outcome(),
+        }
+    }
+
+    /// Calls, units or pairs until a decision; what the budget, in multiply-adds, leaves open is that of a single look.
+    pub(super) fn forecast(mut self, single_look: Forecast, budget: u64) -> Forecast {
+        let mut median = None;
+        while self.cost() < budget {
+            let reached = self.step();
+            let decided = reached.decided();
+            if decided >= 0.5 {
+                median.get_or_insert(self.n());
+            }
+            if let (Some(median), true) = (median, decided >= 0.99) {
+                return Forecast { median, most: self.n(), holds: reached.holds / decided, exact: true };
+            }
+        }
+        Forecast { median: median.unwrap_or(single_look.median), ..single_look }
+    }
+
+    fn cost(&self) -> u64 {
+        match &self.0 {
+            Kind::Calls(lattice) => lattice.cost(),
+            Kind::Values(lattice) => lattice.cost(),
         }
     }
 

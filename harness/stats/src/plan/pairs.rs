@@ -1,7 +1,7 @@
 //! How many pairs "as good as" takes.
 
 use super::values::{Evidence, Thirds, ValueLattice};
-use super::{Chance, Forecast, Looks, PlanError, share};
+use super::{Chance, Course, Forecast, Looks, PlanError, share};
 use crate::paired::PairedDesign;
 
 /// Multiply-adds that a question about pairs may cost: some tenths of a second.
@@ -46,19 +46,8 @@ impl Arms {
 pub fn pairs_to_decide(design: &PairedDesign, truth: Arms) -> Result<Forecast, PlanError> {
     let of_pair = truth.of_pair()?;
     let single_look = single_look(design, truth, of_pair).ok_or(PlanError::OnTheLimit(truth.difference()))?;
-    let mut lattice = ValueLattice::new([design.boundary()], of_pair, Looks::Stretching, TRIM);
-    let mut median = None;
-    while lattice.cost() < BUDGET {
-        let reached = lattice.step();
-        let decided = reached.decided();
-        if decided >= 0.5 {
-            median.get_or_insert(lattice.n());
-        }
-        if let (Some(median), true) = (median, decided >= 0.99) {
-            return Ok(Forecast { median, most: lattice.n(), holds: reached.holds / decided, exact: true });
-        }
-    }
-    Ok(Forecast { median: median.unwrap_or(single_look.median), ..single_look })
+    let lattice = ValueLattice::new([design.boundary()], of_pair, Looks::Stretching, TRIM);
+    Ok(Course::from(lattice).forecast(single_look, BUDGET))
 }
 
 /// What `n` pairs of calls decide; `None` if that would take too long to say.

@@ -68,28 +68,19 @@ impl Messages {
     }
 }
 
-/// How a unary call ended whose answer ended as HTTP/2 has it.
-///
-/// The status is that of the trailers, or of the head where there is nothing else ("Trailers-Only"). Where there is none, it is
-/// made of the HTTP status; one that is no number, or no known one, is UNKNOWN.
+/// How a unary call ended whose answer ended as HTTP/2 has it: by its status ([`GrpcStatus::of_answer`]).
 ///
 /// OK without exactly one message is a broken answer: [`ClientEnd::Cut`]. Clients call it a violation of the method's cardinality,
 /// and make UNIMPLEMENTED of it by doc/statuscodes.md, INTERNAL in grpc-go and grpc-java: statuses that were never on the wire.
 pub(crate) fn end(status: u16, head: &HeaderMap, trailers: Option<&HeaderMap>, messages: &Messages) -> ClientEnd {
-    let said = match trailers {
-        Some(trailers) => trailers.get(STATUS),
-        None if messages.are_none() => head.get(STATUS),
-        None => None,
-    };
-    match said.map_or_else(|| GrpcStatus::of_http(status), number) {
+    match GrpcStatus::of_answer(status, said(head), trailers.map(said), messages.are_none()) {
         GrpcStatus::Ok if !messages.are_one() => ClientEnd::Cut(status),
         said => ClientEnd::Grpc(said),
     }
 }
 
-fn number(value: &HeaderValue) -> GrpcStatus {
-    let number = value.to_str().ok().and_then(|text| text.parse().ok());
-    number.and_then(GrpcStatus::from_number).unwrap_or(GrpcStatus::Unknown)
+fn said(of: &HeaderMap) -> Option<&[u8]> {
+    of.get(STATUS).map(HeaderValue::as_bytes)
 }
 
 #[cfg(test)]

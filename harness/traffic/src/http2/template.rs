@@ -7,10 +7,8 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
-use squall_model::Protocol;
+use squall_model::{GRPC_METHOD, Protocol};
 
-/// Where a call of gRPC goes whose line names no path.
-const METHOD: &str = "/squall.Service/Call";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request made once, with two headers left open.
@@ -73,7 +71,7 @@ fn plain(request: &Request) -> Result<http::Request<()>, RequestError> {
 
 /// A call of gRPC: whatever the method, it is POST (grpc/grpc, doc/PROTOCOL-HTTP2.md, "Requests").
 fn call(request: &Request) -> Result<http::Request<()>, RequestError> {
-    let path = if request.path == "/" { METHOD } else { &request.path };
+    let path = if request.path == "/" { GRPC_METHOD } else { &request.path };
     let mut made = head(Method::POST, request, path)?;
     let headers = made.headers_mut();
     headers.insert(header::TE, HeaderValue::from_static("trailers"));

@@ -18,6 +18,7 @@ fn run(verdicts: &[Verdict]) -> ControlRun {
         verdict: verdict.clone(),
         measured: Measured::Nothing,
         exemplars: Vec::new(),
+        explanation: Default::default(),
     };
     let findings: Vec<Finding> = verdicts.iter().zip(0..).map(finding).collect();
     ControlRun { verdict: scenario(&findings), findings }

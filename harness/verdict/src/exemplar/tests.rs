@@ -73,3 +73,17 @@ fn what_holds_needs_no_example() {
     assert!(finding(&scene(), every(calls(Phase::Whole), Outcome::Fail)).exemplars.is_empty());
     assert_eq!(finding(&scene(), every(calls(Phase::Whole), Outcome::Succeed(None))).exemplars.len(), 5);
 }
+
+#[test]
+fn each_kind_of_offence_has_its_example_however_rare() {
+    let mut scene = Scene::new(plan());
+    scene.calls(0, 10, 100, |n| match n {
+        20..30 => vec![Hop::Status(2, 503)],
+        45 => vec![Hop::Refused(3)],
+        80.. => vec![Hop::Status(1, 500), Hop::Status(2, 503)],
+        _ => vec![Hop::Status(1, 500)],
+    });
+    let all: Vec<usize> = (0..100).collect();
+    let chosen: Vec<String> = spread(&scene.evidence(), &all).into_iter().map(|e| e.id).collect();
+    assert_eq!(chosen, ["t-0", "t-20", "t-45", "t-80", "t-99"]);
+}

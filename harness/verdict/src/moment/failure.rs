@@ -2,7 +2,7 @@
 
 use crate::ruling::Case;
 use squall_evidence::{Border, CallOutcome, CallStory, Flags, TryView};
-use squall_model::{AnswerCode, GrpcStatus, InstanceId};
+use squall_model::{InstanceId, Stamp};
 
 /// When an instance failed for the n-th time in a row, as one caller's proxy saw it; `None` if it never did.
 ///
@@ -10,6 +10,17 @@ use squall_model::{AnswerCode, GrpcStatus, InstanceId};
 /// each instance for itself, every try, and a success begins anew. So *ejected after 5 failures in a row* and *its 5th
 /// failure* speak of the same moment, also where failures and successes alternate.
 pub(super) fn nth_in_a_row(case: Case<'_>, by: &InstanceId, of: &InstanceId, n: u32) -> Option<Border> {
+    let reached = in_a_row(case, by, of).find(|(run, _)| *run >= n && n > 0)?;
+    Some(case.evidence.around(reached.1))
+}
+
+/// How many failures in a row a caller's proxy saw of an instance, at the most.
+pub(crate) fn longest_in_a_row(case: Case<'_>, by: &InstanceId, of: &InstanceId) -> u32 {
+    in_a_row(case, by, of).map(|(run, _)| run).max().unwrap_or(0)
+}
+
+/// Every failure with its number in its row, and when it was over; in order.
+fn in_a_row(case: Case<'_>, by: &InstanceId, of: &InstanceId) -> impl Iterator<Item = (u32, Stamp)> {
     let evidence = case.evidence;
     let mut ends = Vec::new();
     for story in evidence.settled().iter().filter(|s| s.caller == *by && s.edge.to == of.service) {
@@ -18,17 +29,14 @@ pub(super) fn nth_in_a_row(case: Case<'_>, by: &InstanceId, of: &InstanceId, n: 
     }
     ends.sort_unstable();
     let mut run = 0;
-    for (ended, _, count) in ends {
+    ends.into_iter().filter_map(move |(ended, _, count)| {
         run = match count {
             Count::Success => 0,
             Count::Failure => run + 1,
             Count::Both => 1,
         };
-        if run >= n && n > 0 && count != Count::Success {
-            return Some(evidence.around(ended));
-        }
-    }
-    None
+        (count != Count::Success).then_some((run, ended))
+    })
 }
 
 /// What a try is to outlier detection.
@@ -44,7 +52,8 @@ enum Count {
 fn count(case: Case<'_>, story: &CallStory, t: &TryView<'_>) -> Option<Count> {
     let broke_off = || t.outcome() != CallOutcome::Succeeded;
     match t.answer() {
-        Some(answer) if is_5xx(answer) => Some(Count::Failure),
+        // Of gRPC Envoy reads it in the head of an answer that is nothing but trailers.
+        Some(answer) if answer.is_5xx() => Some(Count::Failure),
         Some(answer) if answer.is_success() && broke_off() => Some(Count::Both),
         Some(_) => Some(Count::Success),
         None => {
@@ -52,23 +61,6 @@ fn count(case: Case<'_>, story: &CallStory, t: &TryView<'_>) -> Option<Count> {
             let client_gone = case.evidence.line(story).is_none_or(|line| Flags(&line.flags).has("DC"));
             (!(unflagged && client_gone)).then_some(Count::Failure)
         }
-    }
-}
-
-/// Of gRPC by the status of HTTP that stands for it: Envoy reads it in the head of an answer that is nothing but trailers
-/// (`Grpc::Utility::grpcToHttpStatus`).
-fn is_5xx(answer: AnswerCode) -> bool {
-    match answer {
-        AnswerCode::Status(status) => status >= 500,
-        AnswerCode::Grpc(status) => matches!(
-            status,
-            GrpcStatus::Unknown
-                | GrpcStatus::DeadlineExceeded
-                | GrpcStatus::Unimplemented
-                | GrpcStatus::Internal
-                | GrpcStatus::Unavailable
-                | GrpcStatus::DataLoss
-        ),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
 };
 use proptest::prelude::*;
 use squall_evidence::testing::{Hop, Scene, claiming, faulty, plan, span, touch};
-use squall_model::{Act, Anchor, ClaimKind, FaultId, Fraction, Level, Phase, Touch, Which};
+use squall_model::{Act, Anchor, ClaimKind, FaultId, Fraction, Level, Phase, Touch, Which, Why};
 
 const SUCCEED: Outcome = Outcome::Succeed(None);
 

@@ -53,9 +53,10 @@ fn by_their_calls(case: Case<'_>, of: &Population, what: &Outcome) -> Vec<Sample
         let Some(user) = User::of(&lines, story) else { continue };
         let does = call_does(case, story, what);
         let chosen = is_chosen(of, story.outcome);
-        let user = users.entry(user).or_insert(Sample { story: index, does: !any, crossing: false });
-        if chosen && does == any && user.does != any {
-            *user = Sample { story: index, does: any, crossing };
+        let user = users.entry(user).or_insert(Sample { story: index, attempt: 0, does: !any, crossing: false });
+        // The first call that decides, and one that crosses no border rather than one that does.
+        if chosen && does == any && (user.does != any || (user.crossing && !crossing)) {
+            *user = Sample { story: index, attempt: 0, does: any, crossing };
         }
     }
     users.into_values().collect()
@@ -95,7 +96,7 @@ impl<'a> Led<'a> {
     fn sample(&self) -> Option<Sample> {
         let does = self.places.len() == 1;
         let crossing = self.inner_answers < ENOUGH || (!does && self.inner_places.len() < 2);
-        (self.answers >= ENOUGH).then_some(Sample { story: self.story, does, crossing })
+        (self.answers >= ENOUGH).then_some(Sample { story: self.story, attempt: 0, does, crossing })
     }
 }
 

@@ -7,7 +7,7 @@
 mod client;
 mod server;
 
-pub use client::{Control, ControlError};
+pub use client::Control;
 pub(crate) use server::answer_controls;
 
 use crate::Endpoint;
@@ -33,6 +33,12 @@ pub(crate) enum Say {
     State(State),
     Bye {},
     Refused(String),
+}
+
+impl squall_child::Say for Say {
+    fn unless_refused(self) -> Result<Say, String> {
+        if let Say::Refused(why) = self { Err(why) } else { Ok(self) }
+    }
 }
 
 /// The workload's greeting: it accepts tries.

@@ -1,6 +1,6 @@
 //! Onward calls over HTTP/2 and gRPC.
 
-use super::{CONNECTION_WINDOW, LARGEST_HEAD, MOST_GIVEN_UP, STREAM_WINDOW, grpc, io::Io};
+use super::{CONNECTION_WINDOW, MAX_GIVEN_UP, MAX_HEAD, STREAM_WINDOW, grpc, io::Io};
 use crate::{
     Endpoint, REQUEST_ID, USER,
     ending::Answered,
@@ -10,7 +10,7 @@ use crate::{
 use bytes::Bytes;
 use h2::client::{self, ResponseFuture, SendRequest};
 use http::{Method, Request, Uri, header};
-use squall_model::ServiceName;
+use squall_model::{GRPC_METHOD, ServiceName};
 use std::{
     cell::{Cell, RefCell},
     rc::{Rc, Weak},
@@ -48,14 +48,17 @@ impl Client {
         let request = render(service, ask, self.grpc)?;
         let (_place, response) = self.send(request).await?;
         let (head, mut body) = response.await?.into_parts();
+        let mut lone_head = true;
         while let Some(piece) = body.data().await {
+            let length = piece?.len();
+            lone_head &= length == 0;
             // An error would mean that more was released than came.
-            let _ = body.flow_control().release_capacity(piece?.len());
+            let _ = body.flow_control().release_capacity(length);
         }
         let trailers = body.trailers().await?;
         let status = head.status.as_u16();
         Ok(match self.grpc {
-            true => grpc::answered(status, &head.headers, trailers.as_ref()),
+            true => grpc::answered(status, &head.headers, trailers.as_ref(), lone_head),
             false => Answered { status, grpc: None },
         })
     }
@@ -157,15 +160,15 @@ fn builder() -> client::Builder {
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(LARGEST_HEAD)
-        .max_concurrent_reset_streams(MOST_GIVEN_UP)
+        .max_header_list_size(MAX_HEAD)
+        .max_concurrent_reset_streams(MAX_GIVEN_UP)
         .max_local_error_reset_streams(None)
         .data_frame_budget(usize::MAX);
     builder
 }
 
 fn render(service: &ServiceName, ask: &Ask<'_>, grpc: bool) -> Result<Request<()>, http::Error> {
-    let path = if grpc && ask.path == "/" { grpc::METHOD } else { ask.path };
+    let path = if grpc && ask.path == "/" { GRPC_METHOD } else { ask.path };
     let uri = Uri::builder().scheme("http").authority(service.as_str()).path_and_query(path).build()?;
     let mut request = Request::builder().uri(uri);
     if grpc {

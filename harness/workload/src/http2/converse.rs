@@ -1,6 +1,6 @@
 //! One connection from its first try to its last.
 
-use super::{CONNECTION_WINDOW, LARGEST_HEAD, MOST_GIVEN_UP, STREAM_WINDOW, grpc, io::Io, reply};
+use super::{CONNECTION_WINDOW, MAX_GIVEN_UP, MAX_HEAD, STREAM_WINDOW, grpc, io::Io, reply};
 use crate::{caller::Caller, head::Head, job::Job, service::Service, socket::Stream};
 use bytes::Bytes;
 use h2::{
@@ -74,9 +74,9 @@ fn builder() -> server::Builder {
     builder
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(LARGEST_HEAD)
-        .max_concurrent_reset_streams(MOST_GIVEN_UP)
-        .max_pending_accept_reset_streams(MOST_GIVEN_UP)
+        .max_header_list_size(MAX_HEAD)
+        .max_concurrent_reset_streams(MAX_GIVEN_UP)
+        .max_pending_accept_reset_streams(MAX_GIVEN_UP)
         .max_local_error_reset_streams(None)
         .data_frame_budget(usize::MAX);
     builder

@@ -10,8 +10,6 @@ pub(crate) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 pub(crate) const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/grpc");
 /// The method of gRPC's own health checks (grpc/grpc, doc/health-checking.md).
 pub(crate) const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
-/// Where an onward call goes that names no method.
-pub(crate) const METHOD: &str = "/squall.Service/Call";
 /// A message without a field.
 pub(crate) const EMPTY: Bytes = Bytes::from_static(b"\0\0\0\0\0");
 /// `HealthCheckResponse` with the status SERVING.
@@ -41,12 +39,14 @@ fn put_varint(bytes: &mut BytesMut, mut number: usize) {
     bytes.put_u8(number as u8);
 }
 
-/// Of a complete answer: its status, or what a client makes of an answer without one.
-pub(crate) fn answered(status: u16, head: &HeaderMap, trailers: Option<&HeaderMap>) -> Answered {
-    let said = trailers.unwrap_or(head).get(STATUS);
-    let number = |value: &HeaderValue| value.to_str().ok()?.parse().ok();
-    let known = |value| number(value).and_then(GrpcStatus::from_number).unwrap_or(GrpcStatus::Unknown);
-    Answered { status, grpc: Some(said.map_or_else(|| GrpcStatus::of_http(status), known)) }
+/// Of a complete answer, to which no byte belonged if it was a lone head: its status ([`GrpcStatus::of_answer`]).
+pub(crate) fn answered(status: u16, head: &HeaderMap, trailers: Option<&HeaderMap>, lone_head: bool) -> Answered {
+    let grpc = GrpcStatus::of_answer(status, said(head), trailers.map(said), lone_head);
+    Answered { status, grpc: Some(grpc) }
+}
+
+fn said(of: &HeaderMap) -> Option<&[u8]> {
+    of.get(STATUS).map(HeaderValue::as_bytes)
 }
 
 #[cfg(test)]
@@ -64,12 +64,15 @@ mod tests {
     fn a_status_is_read_wherever_it_stands() {
         let said = |status: &'static str| HeaderMap::from_iter([(STATUS, HeaderValue::from_static(status))]);
         let none = HeaderMap::new();
-        let grpc =
-            |status, head: &HeaderMap, trailers: Option<&HeaderMap>| answered(status, head, trailers).grpc.unwrap();
+        let grpc = |status, head: &HeaderMap, trailers: Option<&HeaderMap>| {
+            answered(status, head, trailers, true).grpc.unwrap()
+        };
         assert_eq!(grpc(200, &none, Some(&said("0"))), GrpcStatus::Ok);
         assert_eq!(grpc(200, &said("14"), None), GrpcStatus::Unavailable);
         assert_eq!(grpc(503, &none, None), GrpcStatus::Unavailable);
         assert_eq!(grpc(200, &none, Some(&none)), GrpcStatus::Unknown);
         assert_eq!(grpc(200, &none, Some(&said("99"))), GrpcStatus::Unknown);
+        // A head that bytes follow is not where it stands.
+        assert_eq!(answered(200, &said("14"), None, false).grpc, Some(GrpcStatus::Unknown));
     }
 }

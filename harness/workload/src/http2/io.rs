@@ -10,7 +10,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Most bytes taken from the kernel at once.
-const MOST: usize = 8 * 1024;
+const READ: usize = 8 * 1024;
 
 /// The connection's own hold on its socket.
 pub(crate) struct Io {
@@ -27,7 +27,7 @@ impl Io {
 
 impl AsyncRead for Io {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let most = buffer.remaining().min(MOST);
+        let most = buffer.remaining().min(READ);
         let read = ready!(self.socket.poll_read(cx, buffer.initialize_unfilled_to(most)))?;
         buffer.advance(read);
         Poll::Ready(Ok(()))

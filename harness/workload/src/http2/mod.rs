@@ -16,7 +16,7 @@ pub(crate) use converse::converse;
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 26;
 /// A head may be so long.
-const LARGEST_HEAD: u32 = 64 * 1024;
+const MAX_HEAD: u32 = 64 * 1024;
 /// Streams given up whose last frames may still be under way. The guards of `h2` against a hostile peer, which would end the
 /// connection, are for a service that faces one: here everything is given up by the dozen, on purpose.
-const MOST_GIVEN_UP: usize = 1 << 16;
+const MAX_GIVEN_UP: usize = 1 << 16;

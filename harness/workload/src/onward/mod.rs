@@ -1,15 +1,12 @@
 //! Onward calls: those that a service makes while it serves a try, through its own proxy.
 
-mod record;
 mod target;
 
-pub use record::{OnwardRecord, parse_onward_line};
 pub(crate) use target::NoAnswer;
 
-use crate::{Onward, WorkloadError, clock, deadline::Deadline, ending::Answered, head::Head, lines::LineFile};
-use record::OpenCall;
+use crate::{Onward, clock, deadline::Deadline, ending::Answered, head::Head};
 use squall_model::{GrpcStatus, ServiceName, Stamp};
-use std::{fmt, io, path::Path};
+use std::fmt;
 use target::Target;
 
 /// Why a try cannot be answered with success: an onward call failed.
@@ -58,27 +55,15 @@ pub(crate) struct Ask<'a> {
 #[derive(Debug)]
 pub(crate) struct OnwardCalls {
     targets: Vec<Target>,
-    log: Option<LineFile>,
 }
 
 impl OnwardCalls {
-    pub(crate) fn open(onward: &[Onward], log: Option<&Path>) -> Result<OnwardCalls, WorkloadError> {
-        let log = log
-            .map(|path| LineFile::open(path).map_err(|source| WorkloadError::Log { path: path.to_owned(), source }))
-            .transpose()?;
-        Ok(OnwardCalls { targets: onward.iter().map(Target::new).collect(), log })
+    pub(crate) fn to(onward: &[Onward]) -> OnwardCalls {
+        OnwardCalls { targets: onward.iter().map(Target::new).collect() }
     }
 
     pub(crate) fn are_any(&self) -> bool {
         !self.targets.is_empty()
-    }
-
-    /// Waits until a line of the log could not be written.
-    pub(crate) async fn failed(&self) -> io::Error {
-        match &self.log {
-            Some(log) => log.failed().await,
-            None => std::future::pending().await,
-        }
     }
 
     /// Makes the calls that a try asks for whose head was read at `began`, in turn, all of them whatever becomes of the first;
@@ -113,14 +98,12 @@ impl OnwardCalls {
 
     async fn call(&self, target: &Target, head: &Head, began: Stamp, path: &str) -> Answered {
         let id = onward_id(head, &target.service);
-        let now = clock::now();
-        let ask = Ask { id: &id, path, user: head.user.as_deref(), deadline: head.deadline.after(now.since(began)) };
-        let mut open = OpenCall::new(self.log.as_ref(), id.clone(), target.service.clone(), now);
-        match target.exchange(&ask).await {
-            Ok(answered) => open.is_answered(answered),
-            Err(error) => tracing::debug!(%error, target = %target.service, "an onward call had no answer"),
-        }
-        open.answered()
+        let deadline = head.deadline.after(clock::now().since(began));
+        let ask = Ask { id: &id, path, user: head.user.as_deref(), deadline };
+        target.exchange(&ask).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, target = %target.service, "an onward call had no answer");
+            Answered::default()
+        })
     }
 }
 
@@ -146,7 +129,7 @@ mod tests {
             via: Endpoint::Unix("/nowhere".into()),
             protocol: Protocol::Http,
         });
-        let calls = OnwardCalls::open(&onward, None).unwrap();
+        let calls = OnwardCalls::to(&onward);
         let route = |path: &str| {
             let (targets, path) = calls.route(path);
             (targets.iter().map(|t| t.service.to_string()).collect::<Vec<_>>().join("+"), path)

@@ -31,7 +31,7 @@ async fn a_senseless_behaviour_is_refused_and_changes_nothing() {
     let mut rig = Rig::start().await;
     let senseless = Behaviour { answer: Answer::Status(42), ..Behaviour::default() };
     match rig.control.set(&senseless).await {
-        Err(ControlError::Refused(why)) => assert_eq!(why, BehaviourError::Status(42).to_string()),
+        Err(ControlError::Refused { why, .. }) => assert_eq!(why, BehaviourError::Status(42).to_string()),
         other => panic!("{other:?}"),
     }
     assert_eq!(rig.asking("run-1").await.hear().await.status, 200);

@@ -20,7 +20,7 @@ async fn a_line_says_whose_try_it_was_and_when() {
     let after = clock::now();
     // Whoever has seen the answer finds its line: there is nothing to wait for.
     let text = std::fs::read_to_string(&rig.config.ledger).unwrap();
-    let LedgerLine::Try(line) = crate::parse_line(&text).unwrap() else { panic!("{text}") };
+    let LedgerLine::Record(line) = crate::parse_line(&text).unwrap() else { panic!("{text}") };
     assert_eq!((line.id.as_str(), line.attempt, line.caller.as_str(), line.copy), ("run-7", 2, "web", true));
     assert!(before <= line.began && line.began <= line.ended && line.ended <= after, "{line:?}");
 }
@@ -37,9 +37,9 @@ async fn a_marker_passes_a_full_house_and_comes_after_what_has_ended() {
     rig.control.mark("end \"1\"").await.unwrap();
     drop(hanging);
     let lines = rig.lines(3).await;
-    assert!(matches!(&lines[0], LedgerLine::Try(line) if line.id == "run-1"));
+    assert!(matches!(&lines[0], LedgerLine::Record(line) if line.id == "run-1"));
     assert_eq!(lines[1], LedgerLine::Marker("end \"1\"".into()));
-    assert!(matches!(&lines[2], LedgerLine::Try(line) if line.id == "run-2" && line.status == 0));
+    assert!(matches!(&lines[2], LedgerLine::Record(line) if line.id == "run-2" && line.status == 0));
     assert_eq!(rig.control.state().await.unwrap().served, 2);
 }
 
@@ -60,7 +60,7 @@ async fn what_is_in_flight_at_the_end_is_written_down() {
     rig.crowd(1, 0).await;
     let dir = rig.quit().await.unwrap();
     let text = std::fs::read_to_string(dir.path().join("ledger")).unwrap();
-    assert!(matches!(crate::parse_line(&text).unwrap(), LedgerLine::Try(line) if line.status == 0));
+    assert!(matches!(crate::parse_line(&text).unwrap(), LedgerLine::Record(line) if line.status == 0));
 }
 
 #[tokio::test]
@@ -68,5 +68,5 @@ async fn a_workload_that_cannot_write_its_ledger_ends() {
     let rig = Rig::with(|config, _| config.ledger = PathBuf::from("/dev/full")).await;
     let _caller = rig.asking("run-1").await;
     let error = rig.ended().await.unwrap_err();
-    assert!(matches!(&error, WorkloadError::Log { path, .. } if path.ends_with("full")), "{error}");
+    assert!(matches!(&error, WorkloadError::Ledger { path, .. } if path.ends_with("full")), "{error}");
 }

@@ -62,7 +62,6 @@ impl Rig {
             ledger: dir.path().join("ledger"),
             behaviour: Behaviour::default(),
             onward: Vec::new(),
-            onward_log: None,
             seed: 1,
         };
         change(&mut config, dir.path());
@@ -119,7 +118,7 @@ impl Rig {
     /// The tries of the ledger, once it has `n` lines.
     pub(super) async fn tries(&self, n: usize) -> Vec<LedgerRecord> {
         let tries = self.lines(n).await.into_iter().filter_map(|line| match line {
-            LedgerLine::Try(record) => Some(record),
+            LedgerLine::Record(record) => Some(record),
             LedgerLine::Marker(_) => None,
         });
         tries.collect()
@@ -217,5 +216,10 @@ impl Upstream {
     pub(super) async fn accept(&self) -> Peer {
         let (stream, _) = timeout(DEADLINE, self.0.accept()).await.expect("nobody calls").unwrap();
         Peer::new(Stream::of_unix(stream).unwrap())
+    }
+
+    /// Whether anybody has connected so far: what has happened is known after a turn of the poll.
+    pub(super) async fn is_called(&self) -> bool {
+        timeout(Duration::from_millis(1), self.0.accept()).await.is_ok()
     }
 }

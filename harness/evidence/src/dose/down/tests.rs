@@ -3,7 +3,8 @@ use crate::{
     dose::tests::dose,
     testing::{Hop, Scene, at, faulty, plan, reviews, span, target, web},
 };
-use squall_model::{Act, Condition, Dose, Down, FaultId, FaultKind, Members, Part, When, Which};
+use squall_model::{Act, Condition, Dose, Down, FaultId, FaultKind, Members, Part, Place, When, Which};
+use std::time::Duration;
 
 const BOTH: [Process; 2] = [Process::Proxy, Process::Workload];
 
@@ -41,6 +42,40 @@ fn a_kill_is_seen_by_the_lives_that_ended() {
     }
 }
 
+/// `of` is killed at 100 ms; `reviews` has another size from `resized` on. These of its instances ended.
+fn killing_at_size(of: Members, to: u32, resized: u64, ended: &[u32]) -> Scene {
+    let does = FaultKind::Down { how: Down::Killed, part: Part::Proxy, of };
+    let size = FaultKind::Resized { service: "reviews".into(), to };
+    let plan = faulty(faulty(plan(), does, span(100, 200)), size, When::At(Duration::from_millis(resized)));
+    let mut scene = Scene::new(plan);
+    scene.plan.topology.services[1].instances[2].place = Some(Place::zone("east"));
+    scene.happened(Act::Arm(FaultId(0)), 100, 102);
+    scene.happened(Act::Arm(FaultId(1)), resized, resized + 2);
+    scene.calls(0, 5, 60, |_| [Hop::Ok(1)]);
+    ended.iter().for_each(|number| scene.killed(reviews(*number), Process::Proxy, 100));
+    scene
+}
+
+#[test]
+fn whoever_is_there_when_all_are_killed_is_meant() {
+    let every = || Members::Of(target(Which::Every));
+    assert_eq!(dose(&killing_at_size(every(), 5, 50, &[1, 2, 3, 4, 5])), (Dose::Confirmed, 5, 5));
+    assert_eq!(dose(&killing_at_size(every(), 5, 50, &[1, 2, 3])), (Dose::Weaker, 3, 5), "those that came live on");
+    assert_eq!(dose(&killing_at_size(every(), 5, 150, &[1, 2, 3])), (Dose::Confirmed, 3, 3), "they came later");
+    assert_eq!(dose(&killing_at_size(every(), 2, 50, &[1, 2])), (Dose::Confirmed, 2, 2), "one had gone");
+    // One that came is where the last of its service is.
+    let zone = || Members::In(Place::zone("east"));
+    assert_eq!(dose(&killing_at_size(zone(), 4, 50, &[3, 4])), (Dose::Confirmed, 2, 2));
+    assert_eq!(dose(&killing_at_size(zone(), 4, 50, &[3])), (Dose::Weaker, 1, 2));
+}
+
+#[test]
+fn growth_that_is_taken_back_leaves_what_was_there_at_first() {
+    let mut scene = killing_at_size(Members::Of(target(Which::Every)), 5, 20, &[1, 2, 3]);
+    scene.happened(Act::End(FaultId(1)), 60, 62);
+    assert_eq!(dose(&scene), (Dose::Confirmed, 3, 3));
+}
+
 #[test]
 fn every_process_of_the_part_must_end() {
     assert_eq!(dose(&killing(Down::Killed, Part::Instance, &BOTH[..1])).0, Dose::Absent, "the workload lives on");
@@ -63,7 +98,7 @@ fn an_instance_that_nobody_calls_has_no_workload() {
 fn a_restart_is_an_end_within_its_effect() {
     let scene = |asked: u64, settled: u64| {
         let does = FaultKind::Restarted { part: Part::Instance, of: Members::Of(target(Which::Instance(1))) };
-        let mut scene = Scene::new(faulty(plan(), does, When::At(std::time::Duration::from_millis(50))));
+        let mut scene = Scene::new(faulty(plan(), does, When::At(Duration::from_millis(50))));
         scene.happened(Act::Arm(FaultId(0)), 50, settled);
         scene.calls(0, 5, 40, |_| [Hop::Ok(1)]);
         BOTH.iter().for_each(|what| scene.killed(reviews(1), *what, asked));

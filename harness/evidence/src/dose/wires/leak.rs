@@ -1,7 +1,7 @@
 //! Damage where none was ordered: exact, no test.
 
 use super::{super::draw::Armed, means};
-use crate::Evidence;
+use crate::{Evidence, Window};
 use squall_model::{Damage, Edge, FaultKind, Fraction, Hurt, Plan, Wire, WireEnd, WireRecord};
 use std::time::Duration;
 
@@ -57,9 +57,12 @@ fn owns(plan: &Plan, own: &Armed<'_>, wire: &Wire, hurt: &Hurt) -> bool {
         FaultKind::Outage { of } => of.wires(&plan.topology).iter().any(|of| means(&plan.topology, of, wire)),
         _ => false,
     };
-    let began = own.window.possibly_at(hurt.first, Duration::ZERO);
-    let over = own.window.end.is_none_or(|end| hurt.last <= end.settled + aftermath(hurt.by));
-    meant && began && over && does(&own.fault.does, hurt.by)
+    let began = own.windows.possibly_at(hurt.first, Duration::ZERO);
+    // A link notes of each damage to a connection the first moment and the last: of one in blocks they lie in different ones.
+    let until = |window: &Window| {
+        window.start.asked <= hurt.last && window.end.is_none_or(|end| hurt.last <= end.settled + aftermath(hurt.by))
+    };
+    meant && began && own.windows.all().any(until) && does(&own.fault.does, hurt.by)
 }
 
 /// What was held back when the damage ended comes so much later.

@@ -132,13 +132,13 @@ fn a_wire_carries_no_more_than_its_rate() {
         scene.seen.wires.last_mut().unwrap().answered = bytes;
         dose(&scene).0
     };
-    // A tenth of a second, and one second's worth at once.
-    assert_eq!(with(1_100), Dose::Confirmed);
-    assert_eq!(with(1_101), Dose::Weaker);
+    // A tenth of a second, and a packet at once.
+    assert_eq!(with(1_600), Dose::Confirmed);
+    assert_eq!(with(1_601), Dose::Weaker);
     let mut two = slow();
     two.connection(1, 150, Some(250), WireEnd::Caller, &[]);
     two.connection(1, 150, Some(250), WireEnd::Caller, &[]);
-    two.seen.wires.iter_mut().for_each(|r| r.sent = 600);
+    two.seen.wires.iter_mut().for_each(|r| r.sent = 900);
     assert_eq!(dose(&two).0, Dose::Weaker, "all its connections together");
 }
 

@@ -1,6 +1,7 @@
 //! Claims as mappings.
 
 use super::calls::CallsForm;
+use super::comparison::AsGoodAs;
 use super::outcome::OutcomeForm;
 use super::population::{PhaseForm, PopulationForm};
 use super::quantity::{Share, Time};
@@ -21,10 +22,11 @@ nouns! {
         "moment" => Moment,
         "state" => StateForm,
         "lasts" => Lasts,
+        "as_good_as" => AsGoodAs,
     }
 }
 
-fn said(kind: &ClaimKind) -> Result<String, String> {
+pub(super) fn said(kind: &ClaimKind) -> Result<String, String> {
     words::claim(kind).ok_or_else(|| "the language has no sentence for this".to_owned())
 }
 

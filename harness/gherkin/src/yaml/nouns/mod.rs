@@ -2,6 +2,7 @@
 
 mod calls;
 mod claim;
+mod comparison;
 mod fault;
 mod outcome;
 mod policy;

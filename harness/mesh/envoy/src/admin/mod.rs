@@ -4,15 +4,16 @@
 //! (`tokio::time::timeout_at`), a stopped proxy never answers.
 
 mod forms;
+mod said;
 
-use crate::channel::Layer;
+pub use said::{Active, Checked, Draining, Runtime, Server, Versions};
+
 use forms::{
     Clusters, Dump, DynamicCluster, DynamicEndpoints, DynamicListener, DynamicRoutes, Listeners, ServerInfo, Socket,
     Stats,
 };
 use reqwest::{Client, RequestBuilder, StatusCode};
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -176,14 +177,9 @@ impl Admin {
     pub async fn draining(&self) -> Result<Draining, AdminError> {
         let path = "/stats?format=json&filter=^listener_manager\\.total_.*_draining$";
         let stats: Stats = self.json(path).await?;
-        let gauge = |name: &str| {
-            let found = stats.stats.iter().find(|stat| stat.name.as_deref() == Some(name));
-            let value = found.and_then(|stat| stat.value.as_ref()).and_then(Value::as_u64);
-            value.ok_or_else(|| form(path, format!("`{name}` is missing")))
-        };
         Ok(Draining {
-            listeners: gauge("listener_manager.total_listeners_draining")?,
-            filter_chains: gauge("listener_manager.total_filter_chains_draining")?,
+            listeners: stats.gauge(path, "listener_manager.total_listeners_draining")?,
+            filter_chains: stats.gauge(path, "listener_manager.total_filter_chains_draining")?,
         })
     }
 
@@ -206,15 +202,10 @@ impl Admin {
     /// What its listeners in both directions have under way.
     ///
     /// # Errors
-    /// Where it does not answer.
+    /// Where it does not answer, or does not tell of both.
     pub async fn active(&self) -> Result<Active, AdminError> {
         let path = "/stats?format=json&filter=^http\\.(in|out)\\.downstream_(rq|cx)_active$";
-        let stats: Stats = self.json(path).await?;
-        let sum = |end: &str| {
-            let such = stats.stats.iter().filter(|stat| stat.name.as_ref().is_some_and(|name| name.ends_with(end)));
-            such.filter_map(|stat| stat.value.as_ref()?.as_u64()).sum()
-        };
-        Ok(Active { requests: sum("_rq_active"), connections: sum("_cx_active") })
+        Active::read(path, &self.json(path).await?)
     }
 
     /// Which proxy answers here, in what state.
@@ -263,110 +254,4 @@ impl Admin {
 
 fn form(path: &str, why: String) -> AdminError {
     AdminError::Form { path: path.into(), why }
-}
-
-/// The runtime of a proxy (`/runtime`).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Runtime {
-    layers: Vec<String>,
-    entries: BTreeMap<String, Entry>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Entry {
-    layer_values: Vec<String>,
-}
-
-impl Runtime {
-    /// What one layer says, by key, in Envoy's words: numbers and texts as such, anything else as the debug text of a
-    /// protobuf message, whose blanks and first word vary. `None`: there is no such layer.
-    #[must_use]
-    pub fn layer(&self, name: &str) -> Option<BTreeMap<&str, &str>> {
-        let index = self.layers.iter().position(|layer| layer == name)?;
-        let said = self
-            .entries
-            .iter()
-            .filter_map(|(key, entry)| Some((key.as_str(), entry.layer_values.get(index)?.as_str())));
-        Some(said.filter(|(_, value)| !value.is_empty()).collect())
-    }
-
-    /// Whether a layer says exactly this.
-    #[must_use]
-    pub fn holds(&self, name: &str, layer: &Layer) -> bool {
-        self.layer(name).is_some_and(|said| {
-            said.len() == layer.len()
-                && layer.iter().all(|(key, value)| said.get(key.as_str()).is_some_and(|text| value.is_shown_as(text)))
-        })
-    }
-}
-
-/// Resources that came from the control plane, each with its version.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Versions {
-    /// Clusters that are warm.
-    pub clusters: BTreeMap<String, String>,
-    /// Listeners that are active.
-    pub listeners: BTreeMap<String, String>,
-    /// Route configurations.
-    pub routes: BTreeMap<String, String>,
-    /// Clusters that take their endpoints from the control plane.
-    pub endpoints: Vec<String>,
-}
-
-/// What a proxy has under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Active {
-    /// Requests that are not answered yet.
-    pub requests: u64,
-    /// Connections, those included on which nothing happens.
-    pub connections: u64,
-}
-
-/// What active checks say of the hosts of one cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checked {
-    /// How many there are.
-    pub hosts: u64,
-    /// Those that are out: they failed, or have not passed yet.
-    pub failed: u64,
-    /// Those of them whose first check has not ended.
-    pub pending: u64,
-}
-
-/// What still serves connections by a configuration that was replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Draining {
-    /// Listeners that were replaced or removed.
-    pub listeners: u64,
-    /// Filter chains that were replaced within a listener.
-    pub filter_chains: u64,
-}
-
-impl Draining {
-    /// Whether every connection is served by the current configuration.
-    #[must_use]
-    pub fn is_over(self) -> bool {
-        self.listeners == 0 && self.filter_chains == 0
-    }
-}
-
-/// A proxy about itself (`/server_info`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
-    /// Commit, release, state of the tree, build, TLS library: `9e55…/1.40.0/Clean/RELEASE/BoringSSL`.
-    pub build: String,
-    /// `LIVE`, `DRAINING`, `PRE_INITIALIZING` or `INITIALIZING`.
-    pub state: String,
-    /// Since its start; whole seconds.
-    pub uptime: Duration,
-    /// Its node id: whether it is the one that was meant.
-    pub node: String,
-}
-
-impl Server {
-    /// The release: `1.40.0`.
-    #[must_use]
-    pub fn release(&self) -> Option<&str> {
-        self.build.split('/').nth(1)
-    }
 }

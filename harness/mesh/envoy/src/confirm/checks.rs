@@ -34,7 +34,7 @@ pub(crate) async fn checks(
         let looking = async { Ok((admin.checked().await?, admin.stats().await?)) };
         let (hosts, stats) = before(by, instance, looking).await?;
         let late = now() >= by;
-        open.retain_mut(|cluster| hosts.get(&cluster.name).is_some_and(|of| !cluster.is_settled(*of, &stats, late)));
+        open.retain_mut(|cluster| cluster.is_open(&hosts, &stats, late));
         if late && !open.is_empty() {
             let unchecked = |cluster: &Open| format!("{instance}: hosts of {} were never checked", cluster.name);
             return Err(MeshError::Lagging(open.iter().map(unchecked).collect()));
@@ -56,6 +56,11 @@ struct Open {
 }
 
 impl Open {
+    /// A cluster that the proxy does not show has no host that was checked.
+    fn is_open(&mut self, hosts: &BTreeMap<String, Checked>, stats: &BTreeMap<String, u64>, late: bool) -> bool {
+        hosts.get(&self.name).is_none_or(|of| !self.is_settled(*of, stats, late))
+    }
+
     fn is_settled(&mut self, of: Checked, stats: &BTreeMap<String, u64>, late: bool) -> bool {
         let counter = format!("cluster.{}.health_check.attempt", self.name);
         let attempts = stats.get(&counter).copied().unwrap_or(0);
@@ -81,5 +86,13 @@ mod tests {
         assert!(!open.is_settled(hosts(2, 1), &stats(99), true), "never checked is no state");
         assert!(open.is_settled(hosts(1, 0), &stats(4), true));
         assert!(open.is_settled(hosts(0, 0), &stats(2), false), "all have passed");
+    }
+
+    #[test]
+    fn a_cluster_that_the_proxy_does_not_show_is_waited_for() {
+        let mut open = Open { name: "c".into(), back_after: 1, first: None };
+        let shown = |name: &str| BTreeMap::from([(name.to_owned(), Checked { hosts: 1, failed: 0, pending: 0 })]);
+        assert!([false, true].iter().all(|late| open.is_open(&shown("another"), &BTreeMap::new(), *late)));
+        assert!(!open.is_open(&shown("c"), &BTreeMap::new(), false));
     }
 }

@@ -57,7 +57,6 @@ impl Lab {
         let bootstrap = Bootstrap {
             node: NODE.into(),
             cluster: "p".into(),
-            zone: String::new(),
             folder: at("p"),
             ads: at("ads"),
             faults: at("faults"),

@@ -2,7 +2,7 @@ use super::*;
 use crate::Settings;
 use proptest::prelude::*;
 use squall_evidence::testing::{Hop, Scene, at, plan, reviews, speaking_grpc, web};
-use squall_model::ClientEnd;
+use squall_model::{ClientEnd, GrpcStatus};
 
 const BAD: Hop = Hop::Status(2, 500);
 const GOOD: Hop = Hop::Ok(2);

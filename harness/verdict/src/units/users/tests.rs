@@ -132,6 +132,31 @@ fn a_user_does_not_hang_on_a_call_that_crosses_the_border() {
 }
 
 #[test]
+fn a_clear_call_decides_whatever_one_that_crosses_the_border_does() {
+    // Everything is delayed from the start to 99 ms. Of user 1, the call at 40 ms is slow and held up beyond that; the one at
+    // 60 ms is over before.
+    let delay = touch(Level::Tries, 100, Which::Service, Touch::Delay(Duration::from_millis(1)));
+    let with = |clear: u64| {
+        let mut scene = scene(5, move |n| match (n, stuck(n)) {
+            (4, _) => Hop::Delayed(1, 60),
+            (6, _) => Hop::Delayed(1, clear),
+            (_, Hop::Ok(at)) => Hop::Delayed(at, 1),
+            (_, other) => other,
+        });
+        scene.plan = faulty(scene.plan, delay.clone(), span(0, 99));
+        scene.stood(0);
+        scene.happened(Act::End(FaultId(0)), 99, 100);
+        scene
+    };
+    let during = Population { phase: Phase::During(Anchor::Fault), ..users() };
+    let quick = Outcome::Succeed(Some(Duration::from_millis(20)));
+    assert_eq!(verdict(&with(1), every(during.clone(), quick.clone())), BORDER);
+    let found = finding(&with(30), every(during, quick));
+    assert_eq!(found.verdict, Verdict::Violated);
+    assert_eq!(found.exemplars.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(), ["t-6"], "the one that decides");
+}
+
+#[test]
 fn users_that_stick_can_be_a_share() {
     let scene = scene(6, |n| if n == 4 { Hop::Ok(3) } else { stuck(n) });
     let bound = squall_model::ShareBound::AtLeast(Fraction::percent(20));
