@@ -6,8 +6,11 @@
     reason = "a test that cannot unwrap should fail, and says what it saw"
 )]
 
+#[path = "../harness/traffic/tests/support/secured.rs"]
+mod secured;
 mod support;
 
+use secured::{Authority, Papers, serve};
 use serde_json::Value;
 use std::{
     fs,
@@ -20,7 +23,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use support::{Ran, Squall};
+use support::{Ran, Squall, root};
 
 /// What the server makes of its k-th request, from 0, so long after its first one.
 type Answer = dyn Fn(usize, Duration) -> Say + Send + Sync;
@@ -348,7 +351,10 @@ fn bad_input_is_one_clear_line_at_once() {
     let templated = format!("{here}/{{seq}}");
     for (args, status, hint) in [
         (&["ftp://a", "--rate", "1"][..], 2, "scheme"),
-        (&["https://a", "--rate", "1"], 2, "TLS"),
+        (&["https://127.0.0.1:1", "--rate", "1", "--cacert", "/nonexistent"], 2, "/nonexistent"),
+        (&["https://127.0.0.1:1", "--rate", "1", "--cacert", &unsorted], 2, "no certificate"),
+        (&["https://127.0.0.1:1", "--rate", "1", "--server-identity", "web"], 2, "SPIFFE"),
+        (&[here, "--rate", "1", "--insecure"], 2, "--insecure is of TLS"),
         (&["http://no.such.host.invalid", "--rate", "1"], 3, "no.such.host.invalid"),
         (&[&closed, "--rate", "1"], 3, "nobody answers"),
         (&["unix:/nonexistent.sock", "--rate", "1"], 3, "nobody answers"),
@@ -421,4 +427,119 @@ fn a_run_that_is_stopped_tells_what_it_has() {
         "of 30,000 meant",
         "answered 200",
     ]);
+}
+
+/// A server that is secured, and the files that its callers need.
+struct Secured {
+    squall: Squall,
+    url: String,
+    authority: String,
+}
+
+impl Secured {
+    fn start(issued: impl Fn(&Authority) -> Papers, asks: bool) -> (Secured, Authority) {
+        let (squall, authority) = (Squall::new(), Authority::new());
+        let at = serve(&issued(&authority), asks.then_some(&authority), &["http/1.1"]);
+        let file = squall.feature("authority.pem", &authority.pem());
+        (Secured { squall, url: format!("https://127.0.0.1:{}/", at.port()), authority: file }, authority)
+    }
+
+    fn load(&self, args: &[&str]) -> Ran {
+        let all = ["load", &self.url, "--rate", "50", "--duration", "500ms", "--late", "1min"];
+        self.squall.run(&[&all[..], args].concat())
+    }
+}
+
+#[test]
+fn calls_over_tls_are_told_part_by_part() {
+    let (server, _) = Secured::start(|ours| ours.for_host("127.0.0.1"), false);
+    let told = server.load(&["--cacert", &server.authority]);
+    told.expect(0).says(&["secured", "for its name", "until sent", "connect", "TLS", "first byte", "last byte"]);
+    let ran = server.load(&["--cacert", &server.authority, "--format", "json"]);
+    let result = json(&ran);
+    let parts = &result["Squall"]["parts"];
+    let calls = |part: &str| parts[part]["calls"].as_u64().unwrap();
+    assert_eq!((calls("until_sent"), calls("first_byte"), calls("last_byte")), (25, 25, 25));
+    assert!((1..25).contains(&calls("tls")) && calls("tls") == calls("connect"), "{parts:#}");
+    let mean = |part: &str, of: u64| parts[part]["mean"].as_f64().unwrap() * of as f64;
+    let sum: f64 = ["until_sent", "connect", "tls", "first_byte", "last_byte"].map(|p| mean(p, calls(p))).iter().sum();
+    let all = result["DurationHistogram"]["Sum"].as_f64().unwrap();
+    assert!((sum / all - 1.0).abs() < 1e-6, "the parts are the whole: {sum} of {all}");
+}
+
+#[test]
+fn a_server_that_is_not_who_it_should_be_gets_no_call() {
+    let id = "spiffe://prod.example/ns/shop/sa/web";
+    let (server, _) = Secured::start(|ours| ours.for_identity(id), false);
+    server.load(&["--cacert", &server.authority, "--server-identity", id]).expect(0).says(&["the server is spiffe://"]);
+    let other = "spiffe://prod.example/ns/shop/sa/cart";
+    let ran = server.load(&["--cacert", &server.authority, "--server-identity", other]);
+    ran.expect(3).says(&["somebody else", other, id]);
+    server.load(&["--cacert", &server.authority]).expect(3).says(&["somebody else", "--server-identity"]);
+    let ran = server.load(&[]);
+    assert_eq!(
+        ran.status,
+        Some(if ran.err.contains("no certificates of authorities") { 2 } else { 3 }),
+        "{}",
+        ran.all()
+    );
+    server.load(&["--insecure"]).expect(0).says(&["the server's certificate is not checked"]);
+    assert!(ran.out.is_empty(), "no table passes for a result: {}", ran.out);
+}
+
+/// That a server wants a certificate of its callers is known only when the first call is with it.
+#[test]
+fn a_caller_shows_its_certificate_or_is_turned_away() {
+    let (server, authority) = Secured::start(|ours| ours.for_host("127.0.0.1"), true);
+    let own = authority.for_identity("spiffe://prod.example/ns/shop/sa/web");
+    let certificate = server.squall.feature("own.pem", &own.certificate);
+    let key = server.squall.feature("own.key", &own.key);
+    let both = server.squall.feature("both.pem", &(own.certificate + &own.key));
+    let trusted = ["--cacert", &server.authority];
+    server.load(&[&trusted[..], &["--cert", &certificate, "--key", &key]].concat()).expect(0);
+    server.load(&[&trusted[..], &["--cert", &both]].concat()).expect(0).says(&["the caller has one of its own"]);
+    server.load(&[&trusted[..], &["--cert", &certificate]].concat()).expect(2).says(&["no private key", "--key"]);
+    server.load(&trusted).expect(3).says(&["TLS failed: the server turned the caller away", "none of 25 calls"]);
+}
+
+/// Every call is on disk, as it was counted.
+#[test]
+fn the_call_log_has_every_call() {
+    let server = Server::start(|k, _| Say::Status(if k % 4 == 0 { 503 } else { 200 }));
+    let squall = Squall::new();
+    let log = squall.home.path().join("calls").display().to_string();
+    server.load(&["--rate", "200", "--duration", "1s", "--calls", &log]).expect(0);
+    let read = squall.run(&["calls", &log]);
+    read.expect(0);
+    let lines: Vec<Vec<&str>> = read.out.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines.len(), 201, "{}", read.all());
+    assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{}", read.out);
+    let column = |name: &str| lines[0].iter().position(|n| *n == name).unwrap();
+    let (outcome, intended) = (column("outcome"), column("intended_us"));
+    assert_eq!(lines.iter().filter(|line| line[outcome] == "answered 503").count(), 50);
+    let mut moments: Vec<f64> = lines[1..].iter().map(|line| line[intended].parse().unwrap()).collect();
+    moments.sort_by(f64::total_cmp);
+    assert_eq!((moments[0], moments[199]), (0.0, 995_000.0), "they count from the first intended send");
+    let bytes = fs::read(&log).unwrap();
+    let cut = squall.home.path().join("cut");
+    fs::write(&cut, &bytes[..bytes.len() - 5]).unwrap();
+    let read = squall.run(&["calls", &cut.display().to_string()]);
+    read.expect(0).says(&["in the middle of a call"]);
+    assert_eq!(read.out.lines().count(), 200, "all but the last");
+    let readme = root().join("README.md").display().to_string();
+    squall.run(&["calls", &readme]).expect(2).says(&["does not begin as a call log does"]);
+}
+
+#[test]
+fn histograms_are_written_as_an_interval_log() {
+    let server = Server::start(prompt);
+    let ran = server.load(&["--rate", "50", "--duration", "2s", "--format", "hdr"]);
+    ran.expect(0);
+    let lines: Vec<&str> = ran.out.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(ran.out.starts_with("#[Histogram log format version 1.3]\n"), "{}", ran.out);
+    let answered: Vec<&&str> = lines.iter().filter(|line| !line.starts_with("Tag=")).collect();
+    assert_eq!(answered.len(), 2, "one a second: {}", ran.out);
+    // What the format's compressed histograms begin with, in base64.
+    assert!(answered.iter().all(|line| line.contains(",HISTFAAA")), "{}", ran.out);
+    assert_eq!(lines.iter().filter(|line| line.starts_with("Tag=service,")).count(), 2, "{}", ran.out);
 }

@@ -42,6 +42,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Calls to any server, without a mesh: open loop, exact percentiles, thresholds.
     Load(Box<LoadArgs>),
+    /// Reads the calls of a load run again, as CSV.
+    Calls(CallsArgs),
     /// The vocabulary, with examples.
     Steps(StepsArgs),
     /// The JSON Schema of topologies and experiments in YAML, for editors.
@@ -185,6 +187,13 @@ pub enum Format {
     Summary,
     /// A picture of what the terminal showed.
     Svg,
+}
+
+/// Arguments of `calls`.
+#[derive(Debug, Args)]
+pub struct CallsArgs {
+    /// What `load --calls FILE` wrote.
+    pub file: PathBuf,
 }
 
 /// Arguments of `doctor`.

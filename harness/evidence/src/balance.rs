@@ -189,7 +189,7 @@ impl Tally {
 
 fn calls_logged(evidence: &Evidence) -> Balance {
     let mut tally = Tally::default();
-    for story in evidence.stories.iter().filter(|s| s.is_clients() && s.end != ClientEnd::Refused) {
+    for story in evidence.stories.iter().filter(|s| s.is_clients() && !s.end.is_without_a_connection()) {
         let never_arrived = || {
             let lost = lost_with(evidence, Process::Proxy, |id| *id == story.caller, story.intended, story.done);
             // What its client gave up on, or lost the connection of, may not have been read by any proxy.

@@ -40,6 +40,7 @@ pub fn json(report: &Report<'_>) -> String {
         "Version": format!("squall {}", about.version),
         "DurationHistogram": histogram(&all),
         "ErrorsDurationHistogram": histogram(&failed),
+        "ConnectionStats": histogram(&report.calls.parts().connect),
         "Exactly": 0,
         "Jitter": about.seed.is_some(),
         "Uniform": about.mode == Mode::Open && about.seed.is_none(),
@@ -139,6 +140,7 @@ fn ours(report: &Report<'_>) -> Value {
         "loop": if about.mode == Mode::Open { "open" } else { "closed" },
         "schedule": about.schedule,
         "protocol": about.protocol,
+        "tls": about.tls,
         "address": about.address,
         "seed": about.seed,
         "timeout": about.timeout.as_secs_f64(),
@@ -150,6 +152,7 @@ fn ours(report: &Report<'_>) -> Value {
         "error": ERROR,
         "latency": percentiles(&report.calls.latency(), counts.unanswered()),
         "service": percentiles(report.calls.service(), 0),
+        "parts": parts(report),
         "generator": {
             "saturated": generator.is_saturated(),
             "late_p50": generator.late_p50.as_secs_f64(),
@@ -182,6 +185,20 @@ fn percentiles(times: &Latencies, unanswered: u64) -> Vec<Value> {
             }))
         })
         .collect()
+}
+
+/// Where the time of the answered went.
+fn parts(report: &Report<'_>) -> Value {
+    let of = |times: &Latencies| {
+        json!({
+            "calls": times.len(),
+            "mean": times.mean(),
+            "max": times.max().as_secs_f64(),
+            "percentiles": percentiles(times, 0),
+        })
+    };
+    let parts = report.calls.parts().named();
+    Value::Object(parts.map(|(name, times)| (name.replace(' ', "_").to_lowercase(), of(times))).collect())
 }
 
 fn seconds(at: Position<Bucket>, side: impl Fn(Bucket) -> Duration) -> Value {

@@ -80,6 +80,11 @@ impl Latencies {
         self.ends.add(other.ends);
     }
 
+    /// The histogram itself, of nanoseconds.
+    pub(crate) fn histogram(&self) -> &Histogram<u64> {
+        &self.nanos
+    }
+
     /// How many.
     #[must_use]
     pub fn len(&self) -> u64 {

@@ -10,13 +10,15 @@
 //!
 //! ```
 //! use squall_load::{Recorder, Threshold};
-//! use squall_model::{CallRecord, ClientEnd, Stamp};
+//! use squall_model::{CallRecord, ClientEnd, Course, Stamp};
 //!
 //! let mut recorder = Recorder::new(Stamp(0));
 //! for k in 0..1_000 {
 //!     let at = Stamp(k * 1_000_000);
 //!     let done = Stamp(at.0 + 2_000_000);
-//!     recorder.record(&CallRecord { seq: k, line: 0, caller: 1, user: 0, intended: at, sent: at, done, end: ClientEnd::Answered(200) });
+//!     let end = ClientEnd::Answered(200);
+//!     let course = Course::default();
+//!     recorder.record(&CallRecord { seq: k, line: 0, caller: 1, user: 0, intended: at, sent: at, done, end, course });
 //! }
 //! let threshold: Threshold = "p99 > 250ms".parse()?;
 //! assert!(threshold.judge(&recorder, false).verdict.is_fine());
@@ -24,20 +26,28 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
+mod calls;
 mod csv;
 mod fortio;
+mod hdr;
 mod latencies;
 mod outcome;
+mod parts;
 mod recorder;
 mod report;
+#[cfg(test)]
+mod testing;
 mod text;
 mod threshold;
 mod words;
 
+pub use calls::{CallLogError, CallReader, CallWriter, head as call_log_head};
 pub use csv::csv;
 pub use fortio::json;
+pub use hdr::hdr;
 pub use latencies::{Bucket, Latencies, Sparse};
 pub use outcome::{Class, Outcome};
+pub use parts::Parts;
 pub use recorder::{Counts, Recorder, Tally, Window};
 pub use report::{About, Generator, Mode, Report};
 pub use text::{live, text, told};

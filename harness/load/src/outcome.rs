@@ -1,6 +1,6 @@
 //! How calls end, told apart as finely as their records allow. Total: every record has one outcome.
 
-use squall_model::{CallRecord, ClientEnd, GrpcStatus};
+use squall_model::{Break, CallRecord, ClientEnd, GrpcStatus, Leg, TlsFault};
 use std::fmt;
 
 /// How a call ended.
@@ -10,17 +10,19 @@ pub enum Outcome {
     Status(u16),
     /// A complete, intact answer of gRPC with this status.
     Grpc(GrpcStatus),
-    /// An answer with this HTTP status began and broke off.
-    Cut(u16),
+    /// An answer with this HTTP status began and broke off; so, where it was the other side that ended it.
+    Cut(u16, Option<Break>),
     /// The connection was not taken.
     Refused,
+    /// The connection was taken, and could not be secured.
+    Insecure(TlsFault),
     /// The connection, or the stream, ended before an answer began.
-    Reset,
+    Reset(Option<Break>),
     /// What came was not the protocol that was spoken.
     Garbled,
-    /// Sent, and not answered in full within the timeout.
-    TimedOut,
-    /// Never sent: the cap on connections held it back until its time was up.
+    /// Not answered in full within the timeout, which ended when the call had come so far.
+    TimedOut(Leg),
+    /// Never set about: the cap on connections held it back until its time was up.
     HeldBack,
     /// Still without its answer when the run ended.
     Unanswered,
@@ -33,6 +35,7 @@ pub enum Class {
     Answered,
     Cut,
     Refused,
+    Insecure,
     Reset,
     Garbled,
     TimedOut,
@@ -42,10 +45,11 @@ pub enum Class {
 
 impl Class {
     /// All, in the order in which they are shown.
-    pub const ALL: [Class; 8] = [
+    pub const ALL: [Class; 9] = [
         Class::Answered,
         Class::Cut,
         Class::Refused,
+        Class::Insecure,
         Class::Reset,
         Class::Garbled,
         Class::TimedOut,
@@ -60,6 +64,7 @@ impl Class {
             Class::Answered => "answered",
             Class::Cut => "cut",
             Class::Refused => "refused",
+            Class::Insecure => "tls_failed",
             Class::Reset => "reset",
             Class::Garbled => "garbled",
             Class::TimedOut => "timed_out",
@@ -73,17 +78,17 @@ impl Outcome {
     /// Of one call.
     #[must_use]
     pub fn of(record: &CallRecord) -> Outcome {
-        // The engine gives a call that it never turned to the moment of its end for that of its send.
-        let never_sent = record.sent == record.done;
+        let course = &record.course;
         match record.end {
             ClientEnd::Answered(status) => Outcome::Status(status),
             ClientEnd::Grpc(status) => Outcome::Grpc(status),
-            ClientEnd::Cut(status) => Outcome::Cut(status),
+            ClientEnd::Cut(status) => Outcome::Cut(status, course.broken),
             ClientEnd::Refused => Outcome::Refused,
-            ClientEnd::Reset => Outcome::Reset,
+            ClientEnd::Insecure(fault) => Outcome::Insecure(fault),
+            ClientEnd::Reset => Outcome::Reset(course.broken),
             ClientEnd::Garbled => Outcome::Garbled,
-            ClientEnd::Deadline | ClientEnd::Unfinished if never_sent => Outcome::HeldBack,
-            ClientEnd::Deadline => Outcome::TimedOut,
+            ClientEnd::Deadline | ClientEnd::Unfinished if course.leg == Leg::Held => Outcome::HeldBack,
+            ClientEnd::Deadline => Outcome::TimedOut(course.leg),
             ClientEnd::Unfinished => Outcome::Unanswered,
         }
     }
@@ -93,11 +98,12 @@ impl Outcome {
     pub fn class(self) -> Class {
         match self {
             Outcome::Status(_) | Outcome::Grpc(_) => Class::Answered,
-            Outcome::Cut(_) => Class::Cut,
+            Outcome::Cut(..) => Class::Cut,
             Outcome::Refused => Class::Refused,
-            Outcome::Reset => Class::Reset,
+            Outcome::Insecure(_) => Class::Insecure,
+            Outcome::Reset(_) => Class::Reset,
             Outcome::Garbled => Class::Garbled,
-            Outcome::TimedOut => Class::TimedOut,
+            Outcome::TimedOut(_) => Class::TimedOut,
             Outcome::HeldBack => Class::HeldBack,
             Outcome::Unanswered => Class::Unanswered,
         }
@@ -125,13 +131,26 @@ impl fmt::Display for Outcome {
         match self {
             Outcome::Status(status) => write!(f, "answered {status}"),
             Outcome::Grpc(status) => write!(f, "answered {status}"),
-            Outcome::Cut(status) => write!(f, "answered {status}, cut off"),
+            Outcome::Cut(status, None) => write!(f, "answered {status}, cut off"),
+            Outcome::Cut(status, Some(how)) => write!(f, "answered {status}, cut off: {how}"),
             Outcome::Refused => f.write_str("connection refused"),
-            Outcome::Reset => f.write_str("reset before an answer"),
+            Outcome::Insecure(fault) => write!(f, "TLS failed: {fault}"),
+            Outcome::Reset(None) => f.write_str("reset before an answer"),
+            Outcome::Reset(Some(how)) => write!(f, "reset before an answer: {how}"),
             Outcome::Garbled => f.write_str("not the protocol spoken"),
-            Outcome::TimedOut => f.write_str("timed out"),
+            Outcome::TimedOut(leg) => write!(f, "timed out {}", during(*leg)),
             Outcome::HeldBack => f.write_str("held back, never sent"),
             Outcome::Unanswered => f.write_str("unanswered when the run ended"),
         }
+    }
+}
+
+fn during(leg: Leg) -> &'static str {
+    match leg {
+        Leg::Held => "before anything was done",
+        Leg::Connecting => "connecting",
+        Leg::Handshaking => "in the handshake of TLS",
+        Leg::Waiting => "waiting for an answer",
+        Leg::Answering => "in the middle of an answer",
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     latencies::{Latencies, Sparse},
     outcome::{Class, Outcome},
+    parts::Parts,
 };
 use squall_model::{CallRecord, Stamp};
 use std::{collections::BTreeMap, time::Duration};
@@ -77,8 +78,14 @@ impl Window {
     /// From the intended start to the end, of the answered.
     #[must_use]
     pub fn latency(&self) -> Latencies {
+        self.ended(Outcome::is_answer)
+    }
+
+    /// From the intended start to the end, of the calls with such an outcome.
+    #[must_use]
+    pub fn ended(&self, of: impl Fn(Outcome) -> bool) -> Latencies {
         let mut all = Latencies::default();
-        self.ends.iter().filter(|(o, _)| o.is_answer()).for_each(|(_, times)| all.add_sparse(times));
+        self.ends.iter().filter(|(o, _)| of(**o)).for_each(|(_, times)| all.add_sparse(times));
         all
     }
 
@@ -108,6 +115,7 @@ pub struct Recorder {
     windows: BTreeMap<u64, Window>,
     tallies: BTreeMap<Outcome, Tally>,
     service: Latencies,
+    parts: Parts,
     counts: Counts,
 }
 
@@ -121,6 +129,7 @@ impl Recorder {
             windows: BTreeMap::new(),
             tallies: BTreeMap::new(),
             service: Latencies::default(),
+            parts: Parts::default(),
             counts: Counts::default(),
         }
     }
@@ -137,6 +146,7 @@ impl Recorder {
         if outcome.is_answer() {
             window.service.record(served, &self.service);
             self.service.record(served);
+            self.parts.record(call);
         }
         if self.windows.len() > MAX_WINDOWS {
             self.widen();
@@ -159,6 +169,7 @@ impl Recorder {
             self.tallies.entry(*outcome).or_default().ended.add(&tally.ended);
         }
         self.service.add(&other.service);
+        self.parts.add(&other.parts);
         for (outcome, tally) in &other.tallies {
             self.counts.count(*outcome, tally.ended.len());
         }
@@ -206,6 +217,12 @@ impl Recorder {
         &self.service
     }
 
+    /// Where the time of the answered went.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     /// How long a window is: a second, of a run of more than a quarter of an hour more.
     #[must_use]
     pub fn width(&self) -> Duration {
@@ -233,14 +250,9 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::call;
     use proptest::prelude::*;
-    use squall_model::ClientEnd;
-
-    fn call(at_ms: u64, took_us: u64, end: ClientEnd) -> CallRecord {
-        let intended = Stamp(at_ms * 1_000_000);
-        let done = Stamp(intended.0 + took_us * 1_000);
-        CallRecord { seq: 0, line: 0, caller: 1, user: 0, intended, sent: Stamp(intended.0 + 500), done, end }
-    }
+    use squall_model::{ClientEnd, Leg};
 
     fn of(calls: &[CallRecord]) -> Recorder {
         let mut recorder = Recorder::new(Stamp(0));
@@ -304,12 +316,12 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_was_never_sent_was_held_back() {
+    fn a_call_that_was_never_set_about_was_held_back() {
         let mut held = call(0, 1_000, ClientEnd::Deadline);
-        held.sent = held.done;
+        held.course.leg = Leg::Held;
         let recorder = of(&[held, call(0, 1_000, ClientEnd::Deadline), call(0, 10, ClientEnd::Answered(503))]);
         let outcomes: Vec<_> = recorder.tallies().map(|(o, t)| (o, t.ended.len())).collect();
-        assert_eq!(outcomes, [(Outcome::Status(503), 1), (Outcome::TimedOut, 1), (Outcome::HeldBack, 1)]);
+        assert_eq!(outcomes, [(Outcome::Status(503), 1), (Outcome::TimedOut(Leg::Waiting), 1), (Outcome::HeldBack, 1)]);
         assert_eq!(recorder.counts(), Counts { calls: 3, answered: 1, succeeded: 0 });
     }
 }

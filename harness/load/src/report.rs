@@ -21,6 +21,8 @@ pub struct About {
     pub address: String,
     /// `HTTP/1.1`, `HTTP/2`, `gRPC`.
     pub protocol: &'static str,
+    /// How connections are secured, in words; `None`: not at all.
+    pub tls: Option<String>,
     /// Open or closed loop.
     pub mode: Mode,
     /// The schedule in words: `2,000/s for 10 s, evenly`.
@@ -39,6 +41,8 @@ pub struct About {
     pub timeout: Duration,
     /// When it began, by the calendar: RFC 3339.
     pub started: String,
+    /// The same moment as the time since 1970.
+    pub began: Duration,
     /// Of the program.
     pub version: &'static str,
 }

@@ -33,6 +33,7 @@ pub fn text(report: &Report<'_>, style: Style) -> String {
     if report.calls.counts().calls > 0 {
         times(report, &mut page);
         distribution(&report.calls.latency(), &mut page);
+        parts(report, &mut page);
         course(report, &mut page);
         outcomes(report, &mut page);
     }
@@ -69,6 +70,9 @@ fn head(report: &Report<'_>, page: &mut Page) {
             "closed loop",
             &format!("{}: a slow answer delays the calls after it, and those are not in these figures", about.schedule),
         ),
+    }
+    if let Some(tls) = &about.tls {
+        page.line("secured", tls);
     }
     let meant = about.meant.map_or_else(String::new, |meant| match meant == counts.calls {
         true => String::new(),
@@ -112,6 +116,21 @@ fn row(times: &Latencies, unanswered: u64, q: f64) -> String {
     let Some(found) = times.percentile(unanswered, q, 2.0 * ERROR) else { return "–".to_owned() };
     let bounds = format!("{} … {}", position(found.lower, |b| b.low), position(found.upper, |b| b.high));
     format!("{:10} {bounds}", position(found.measured, |b| b.high))
+}
+
+/// Where the time of the answered went, in the order in which it passed.
+fn parts(report: &Report<'_>, page: &mut Page) {
+    let title = format!("{:12} {:>9} {:>9} {:>9}   {}", "", "p50", "p99", "max", "calls");
+    for (at, (part, times)) in report.calls.parts().named().enumerate() {
+        if at == 0 {
+            page.line("parts", &page.style.paint(Colour::Faint, title.clone()));
+        }
+        let time = |q| times.percentile(0, q, ERROR).map_or_else(String::new, |p| position(p.measured, |b| b.high));
+        let words =
+            format!("{part:12} {:>9} {:>9} {:>9}   {}", time(0.5), time(0.99), span(times.max()), count(times.len()));
+        page.line("", &words);
+    }
+    page.gap();
 }
 
 /// How the latencies are spread, in steps of 1, 2 and 5.

@@ -8,6 +8,7 @@ mod behaviour;
 mod claim;
 mod code;
 mod comparison;
+mod course;
 mod event;
 mod explanation;
 mod fault;
@@ -35,6 +36,7 @@ pub use claim::{
 };
 pub use code::{AnswerCode, GRPC_METHOD, GrpcStatus};
 pub use comparison::{Margin, Reference};
+pub use course::{Break, Course, Leg, TlsFault};
 pub use event::{
     Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, Judged, Progress, Queued,
     RunEvent, RunOf, RunStarted,

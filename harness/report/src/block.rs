@@ -79,6 +79,7 @@ fn call(exemplar: &Exemplar) -> String {
         ClientEnd::Grpc(status) => format!("answered {status}"),
         ClientEnd::Cut(status) => format!("{status}, body cut"),
         ClientEnd::Refused => "refused".to_owned(),
+        ClientEnd::Insecure(_) => "TLS failed".to_owned(),
         ClientEnd::Reset => "reset".to_owned(),
         ClientEnd::Garbled => "no HTTP".to_owned(),
         ClientEnd::Deadline => "client's deadline".to_owned(),

@@ -4,7 +4,7 @@ use crate::{
     clock,
     health::{Lateness, ScheduleHealth},
 };
-use squall_model::{CallRecord, ClientEnd, Stamp};
+use squall_model::{CallRecord, ClientEnd, Course, Leg, Stamp};
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -281,6 +281,19 @@ impl Ticket {
     /// Its first byte is about to go out.
     pub(crate) fn sent(&mut self, at: Stamp) {
         self.record.sent = at;
+        self.record.course.leg = Leg::Waiting;
+    }
+
+    /// Bytes of its answer have come, at this moment.
+    pub(crate) fn answering(&mut self, at: Stamp) {
+        let course = &mut self.record.course;
+        course.leg = Leg::Answering;
+        course.first_byte.get_or_insert(at);
+    }
+
+    /// What is written down of its way.
+    pub(crate) fn course(&mut self) -> &mut Course {
+        &mut self.record.course
     }
 
     /// It found no room, however often it looked.
@@ -320,13 +333,23 @@ impl Drop for Ticket {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn record(seq: u64, intended: u64) -> CallRecord {
+    pub(crate) fn record(seq: u64, intended: u64) -> CallRecord {
         let at = Stamp(intended);
         let end = ClientEnd::Unfinished;
-        CallRecord { seq, line: 0, caller: 1, user: 0, intended: at, sent: at, done: at, end }
+        CallRecord {
+            seq,
+            line: 0,
+            caller: 1,
+            user: 0,
+            intended: at,
+            sent: at,
+            done: at,
+            end,
+            course: Course::default(),
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::{
     clock,
     line::Line,
 };
-use squall_model::{CallRecord, ClientEnd, Stamp};
+use squall_model::{CallRecord, ClientEnd, Course, Stamp};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -64,6 +64,7 @@ impl ActiveLine {
             sent: intended,
             done: intended,
             end: ClientEnd::Unfinished,
+            course: Course::default(),
         })
     }
 

@@ -4,6 +4,7 @@ use crate::{
     books::Ticket,
     http1, http2,
     line::{Endpoint, Line, LineError},
+    tls::Tls,
 };
 use squall_model::{ClientEnd, Protocol};
 use std::{collections::HashMap, sync::Arc};
@@ -36,13 +37,16 @@ impl Client {
     }
 }
 
-/// The pools of one run: one for each proxy and version of HTTP.
+/// Who connections lead to, and how they are secured.
+type Way<'a> = (&'a Endpoint, Option<&'a Tls>);
+
+/// The pools of one run: one for each way and version of HTTP.
 #[derive(Debug)]
 pub(crate) struct Pools<'a> {
     /// Most connections of one pool.
     cap: usize,
-    http1: HashMap<&'a Endpoint, Arc<http1::Pool>>,
-    http2: HashMap<&'a Endpoint, Arc<http2::Pool>>,
+    http1: HashMap<Way<'a>, Arc<http1::Pool>>,
+    http2: HashMap<Way<'a>, Arc<http2::Pool>>,
 }
 
 impl<'a> Pools<'a> {
@@ -53,17 +57,17 @@ impl<'a> Pools<'a> {
     /// The client of a line, on pools that it shares with the others.
     pub(crate) fn client(&mut self, line: &'a Line) -> Result<Client, LineError> {
         let cap = self.cap;
-        let targets = line.targets.iter();
+        let ways = line.targets.iter().map(|to| (to, line.tls.as_ref()));
         match line.protocol {
             Protocol::Http if line.request.message().is_some() => Err(LineError::Message),
             Protocol::Http => {
-                let new = |to: &Endpoint| Arc::new(http1::Pool::new(to.clone(), cap));
-                let pools = targets.map(|to| Arc::clone(self.http1.entry(to).or_insert_with(|| new(to)))).collect();
+                let new = |(to, tls): Way<'_>| Arc::new(http1::Pool::new(to.clone(), tls.cloned(), cap));
+                let pools = ways.map(|way| Arc::clone(self.http1.entry(way).or_insert_with(|| new(way)))).collect();
                 Ok(Client::Http1(http1::Client::new(line, pools)))
             }
             Protocol::Http2 | Protocol::Grpc => {
-                let new = |to: &Endpoint| Arc::new(http2::Pool::new(to.clone(), cap));
-                let pools = targets.map(|to| Arc::clone(self.http2.entry(to).or_insert_with(|| new(to)))).collect();
+                let new = |(to, tls): Way<'_>| Arc::new(http2::Pool::new(to.clone(), tls.cloned(), cap));
+                let pools = ways.map(|way| Arc::clone(self.http2.entry(way).or_insert_with(|| new(way)))).collect();
                 http2::Client::new(line, pools).map(Client::Http2)
             }
             Protocol::Tcp => Err(LineError::NoHttp),

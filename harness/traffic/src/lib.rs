@@ -45,6 +45,7 @@ mod run;
 mod schedule;
 mod socket;
 mod thread;
+mod tls;
 
 pub use books::{Phase, Progress, Summary};
 pub use clock::now;
@@ -54,3 +55,4 @@ pub use request::{Request, RequestError};
 pub use run::Run;
 pub use schedule::{Arrivals, Piece, Schedule};
 pub use thread::{LoadError, LoadThread};
+pub use tls::{OwnCertificate, Peer, SpiffeError, SpiffeId, Tls, TlsError, Trust, Unsecured};

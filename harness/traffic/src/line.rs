@@ -3,6 +3,7 @@
 use crate::{
     request::{self, Request, RequestError},
     schedule::{Arrivals, Piece, Schedule},
+    tls::Tls,
 };
 use squall_model::{Protocol, Stamp};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -109,6 +110,8 @@ pub struct Line {
     /// What is spoken; HTTP/2 and gRPC with prior knowledge. gRPC makes unary calls: POST, one message, and where the request's
     /// path is `/`, to `/squall.Service/Call`.
     pub protocol: Protocol,
+    /// How its connections are secured; `None`: not at all. Made for the protocol that is spoken.
+    pub tls: Option<Tls>,
     /// What is sent.
     pub request: Request,
     /// When it is sent.
@@ -131,6 +134,7 @@ impl Line {
             number,
             targets,
             protocol: Protocol::Http,
+            tls: None,
             request,
             shape,
             users: None,

@@ -6,6 +6,7 @@ use super::{
 };
 use clap::{ArgGroup, Args, ValueEnum};
 use squall_load::Threshold;
+use squall_traffic::SpiffeId;
 use std::{path::PathBuf, time::Duration};
 
 /// Arguments of `load`.
@@ -17,7 +18,7 @@ Exit status: 0 fine · 1 a threshold is shown to be broken · 2 usage · 3 nobod
              5 a threshold is undecided, the generator was saturated, or the run was stopped"
 )]
 pub struct LoadArgs {
-    /// Where to: `http://host:port/path`, or `unix:/path/of.sock` (`unix:/path/of.sock:/path` asks for a path).
+    /// Where to: `http://host:port/path`, `https://…`, or `unix:/path/of.sock` (`unix:/path/of.sock:/path` asks for a path).
     pub url: String,
     /// Open loop: calls per second, `2000`, `30/min`, or from one rate to another, `100..2000`.
     #[arg(long, value_name = "RATE")]
@@ -58,12 +59,27 @@ pub struct LoadArgs {
     /// The body of each call, or the message of gRPC: a text, `@FILE`, or `N-bytes` for so many generated ones.
     #[arg(long, value_name = "TEXT|@FILE|N-bytes")]
     pub body: Option<Body>,
-    /// HTTP/2 with prior knowledge.
+    /// HTTP/2: with prior knowledge, over TLS by ALPN.
     #[arg(long, conflicts_with = "grpc")]
     pub http2: bool,
     /// Unary calls of gRPC: the path is the method, `/package.Service/Method`.
     #[arg(long)]
     pub grpc: bool,
+    /// Certificates of the authorities that are trusted, in PEM; without them, the system's.
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub cacert: Option<PathBuf>,
+    /// A certificate of the caller's own, in PEM, for servers that ask for one.
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+    /// Its key, in PEM; without it, it is looked for in the file of the certificate.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Takes whoever answers for the server: its certificate is not checked.
+    #[arg(long)]
+    pub insecure: bool,
+    /// Who the server has to be by its certificate, in place of its name: `spiffe://trust-domain/workload`.
+    #[arg(long, value_name = "SPIFFE-ID", conflicts_with = "insecure")]
+    pub server_identity: Option<SpiffeId>,
     /// How long a call may take, from its intended start.
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
     pub timeout: Duration,
@@ -74,6 +90,9 @@ pub struct LoadArgs {
     /// May be given again.
     #[arg(long, value_name = "CONDITION")]
     pub fail_if: Vec<Threshold>,
+    /// Writes every call to this file as it ends; `squall calls FILE` reads it.
+    #[arg(long, value_name = "FILE")]
+    pub calls: Option<PathBuf>,
     /// As what the result is written.
     #[arg(long, value_enum, default_value_t = LoadFormat::Text)]
     pub format: LoadFormat,
@@ -105,6 +124,8 @@ pub enum LoadFormat {
     Json,
     /// A line for each second.
     Csv,
+    /// An interval log of HDR histograms.
+    Hdr,
 }
 
 fn time(text: &str) -> Result<Duration, String> {

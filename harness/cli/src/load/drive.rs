@@ -1,6 +1,6 @@
 //! A load run under way: calls are counted as they end, and whoever looks is told how it goes.
 
-use super::plan::Planned;
+use super::{calls::CallLog, plan::Planned};
 use crate::{outcome::Failure, stop::Signals, term::Out};
 use nix::sys::{
     resource::{UsageWho, getrusage},
@@ -31,7 +31,7 @@ pub struct Driven {
 ///
 /// # Errors
 /// Exit 2 for a line that the engine does not send, exit 3 where it does not work at all.
-pub fn drive(planned: &Planned, out: Option<Out>) -> Result<Driven, Failure> {
+pub fn drive(planned: &Planned, mut log: Option<CallLog>, out: Option<Out>) -> Result<Driven, Failure> {
     let failed = |e: std::io::Error| Failure::environment(format!("failed to start the load run: {e}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(async {
@@ -40,7 +40,10 @@ pub fn drive(planned: &Planned, out: Option<Out>) -> Result<Driven, Failure> {
             LoadThread::start_with_tick(planned.tick).map_err(engine)?.with_fewer_connections(planned.connections);
         let cpu = cpu();
         let run = load.begin(vec![planned.line.clone()], Start::default()).map_err(engine)?;
-        let mut watch = Watch { calls: Recorder::new(run.t0()), ended: Vec::new(), planned, out };
+        if let Some(log) = &mut log {
+            log.begin(run.t0());
+        }
+        let mut watch = Watch { calls: Recorder::new(run.t0()), ended: Vec::new(), log, planned, out };
         let (summary, stopped) = watch.until_the_end(&run, signals).await?;
         let generator = generator(&summary, planned, load.max_connections(), self::cpu().saturating_sub(cpu));
         let took = stopped.as_ref().map_or(planned.pace.length, |(_, after)| (*after).min(planned.pace.length));
@@ -59,6 +62,7 @@ fn engine(error: squall_traffic::LoadError) -> Failure {
 struct Watch<'a> {
     calls: Recorder,
     ended: Vec<CallRecord>,
+    log: Option<CallLog>,
     planned: &'a Planned,
     /// Where a line can be redrawn.
     out: Option<Out>,
@@ -78,7 +82,7 @@ impl Watch<'_> {
         let summary = loop {
             tokio::select! {
                 summary = &mut finish => break summary.map_err(engine)?,
-                _ = look.tick() => self.look(run),
+                _ = look.tick() => self.look(run)?,
                 why = signals.first(), if stopped.is_none() => {
                     // A second one ends the process at once.
                     let _ = Signals::forget();
@@ -87,25 +91,28 @@ impl Watch<'_> {
                 }
             }
         };
-        self.look(run);
+        self.look(run)?;
         if let Some(out) = self.out {
             out.print_error("\r\x1b[2K");
         }
         Ok((summary, stopped.filter(|(_, after)| *after < self.planned.pace.length)))
     }
 
-    fn look(&mut self, run: &Run) {
+    fn look(&mut self, run: &Run) -> Result<(), Failure> {
         let progress = run.drain_into(&mut self.ended);
         for call in self.ended.drain(..) {
             self.calls.record(&call);
+            self.log.iter_mut().for_each(|log| log.add(&call));
         }
-        let Some(out) = self.out else { return };
+        self.log.iter_mut().try_for_each(CallLog::flush)?;
+        let Some(out) = self.out else { return Ok(()) };
         let (passed, length) = (now().since(run.t0()), self.planned.pace.length);
         let mut line = live(&self.calls, passed.min(length), length, progress.in_flight, out.error_style);
         if progress.oldest_unresolved_intended.is_some() && passed > length {
             line += "  waiting for answers";
         }
         out.print_error(&format!("\r\x1b[2K{line}"));
+        Ok(())
     }
 }
 

@@ -2,12 +2,15 @@
 
 mod args;
 mod body;
+mod calls;
 mod drive;
 mod pace;
 mod plan;
+mod secure;
 mod target;
 
 pub use args::LoadArgs;
+pub use calls::calls;
 
 use crate::{
     date,
@@ -15,9 +18,10 @@ use crate::{
     term::Out,
 };
 use args::LoadFormat;
+use calls::CallLog;
 use drive::Driven;
 use plan::Planned;
-use squall_load::{About, Judged, Mode, Report, Verdict, csv, json, text, told};
+use squall_load::{About, Judged, Mode, Report, Verdict, csv, hdr, json, text, told};
 use squall_model::Protocol;
 use squall_traffic::Shape;
 
@@ -29,13 +33,17 @@ pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
     if !shown {
         out.note(&format!("{} · {} · {}", about.url, about.protocol, about.schedule));
     }
-    let Driven { calls, generator, took, interrupted } = drive::drive(&planned, shown.then_some(out))?;
+    let log = args.calls.as_ref().map(|file| CallLog::create(file, &about)).transpose()?;
+    let Driven { calls, generator, took, interrupted } = drive::drive(&planned, log, shown.then_some(out))?;
     let judged: Vec<Judged> = args.fail_if.iter().map(|t| t.judge(&calls, generator.is_saturated())).collect();
     let report = Report { about, calls: &calls, took, generator, judged, interrupted };
     let written = match args.format {
         LoadFormat::Text => text(&report, out.style),
         LoadFormat::Json => json(&report),
         LoadFormat::Csv => csv(&report),
+        LoadFormat::Hdr => {
+            hdr(&report).map_err(|e| Failure::environment(format!("failed to write histograms: {e}")))?
+        }
     };
     out.print(&written);
     if args.format != LoadFormat::Text {
@@ -52,6 +60,7 @@ fn about(args: &LoadArgs, planned: &Planned) -> About {
     About {
         url: args.url.clone(),
         address: planned.address.clone(),
+        tls: planned.line.tls.as_ref().map(|_| secure::words(args)),
         protocol: match planned.line.protocol {
             Protocol::Grpc => "gRPC",
             Protocol::Http2 => "HTTP/2",
@@ -66,6 +75,7 @@ fn about(args: &LoadArgs, planned: &Planned) -> About {
         seed: planned.pace.seed,
         timeout: args.timeout,
         started: date::now(),
+        began: date::since_1970(),
         version: env!("CARGO_PKG_VERSION"),
     }
 }

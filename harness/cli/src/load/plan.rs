@@ -1,6 +1,6 @@
 //! A load run before it begins: everything that can be wrong is found here, and nothing has been sent.
 
-use super::{args::LoadArgs, body, pace::Pace, target, target::Target};
+use super::{args::LoadArgs, body, pace::Pace, secure, target, target::Target};
 use crate::outcome::Failure;
 use squall_model::Protocol;
 use squall_traffic::{Endpoint, Line};
@@ -42,16 +42,19 @@ impl Planned {
         }
         let request = body::request(args, &target)?;
         let pace = Pace::of(args, rand::random())?;
-        let endpoint = target.find(args.timeout)?;
-        if !args.lift_ceiling {
-            keep_under_the_ceiling(&pace, &endpoint)?;
-        }
-        let mut line = Line::new(0, vec![endpoint.clone()], request, pace.shape.clone());
-        line.protocol = match (args.grpc, args.http2) {
+        let protocol = match (args.grpc, args.http2) {
             (true, _) => Protocol::Grpc,
             (false, true) => Protocol::Http2,
             (false, false) => Protocol::Http,
         };
+        let tls = secure::tls(args, &target, protocol)?;
+        let endpoint = target.find(args.timeout, tls.as_ref())?;
+        if !args.lift_ceiling {
+            keep_under_the_ceiling(&pace, &endpoint)?;
+        }
+        let mut line = Line::new(0, vec![endpoint.clone()], request, pace.shape.clone());
+        line.protocol = protocol;
+        line.tls = tls;
         line.deadline = args.timeout;
         line.id_prefix = "load-".into();
         Ok(Planned {

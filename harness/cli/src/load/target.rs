@@ -1,7 +1,8 @@
 //! Where calls go: what was typed, taken apart, then found.
 
+use super::secure;
 use crate::outcome::Failure;
-use squall_traffic::Endpoint;
+use squall_traffic::{Endpoint, Tls};
 use std::{
     io,
     net::{SocketAddr, TcpStream, ToSocketAddrs},
@@ -26,7 +27,7 @@ pub struct Target {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
     Unix(PathBuf),
-    Tcp { host: String, port: u16 },
+    Tcp { host: String, port: u16, secured: bool },
 }
 
 impl Target {
@@ -48,33 +49,38 @@ impl Target {
             let place = Place::Unix(PathBuf::from(socket));
             return Ok(Target { place, host: "localhost".into(), path: checked(path)? });
         }
-        let rest = match url.split_once("://") {
-            Some(("http", rest)) => rest,
-            Some(("https", _)) => {
-                return Err(Failure::usage(format!("`{url}`: TLS is not supported yet")).help(
-                    "load speaks HTTP/1.1, HTTP/2 with prior knowledge (--http2) and gRPC (--grpc), each without TLS",
-                ));
-            }
+        let (rest, secured) = match url.split_once("://") {
+            Some(("http", rest)) => (rest, false),
+            Some(("https", rest)) => (rest, true),
             Some((scheme, _)) => {
                 return Err(Failure::usage(format!("`{scheme}` is no scheme that load knows"))
-                    .help("http://host:port/path, or unix:PATH"));
+                    .help("http://host:port/path, https://…, or unix:PATH"));
             }
-            None => url,
+            None => (url, false),
         };
         let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(at);
         let path = if path.starts_with('?') { format!("/{path}") } else { path.to_owned() };
         let path = if path.is_empty() { "/".to_owned() } else { path };
-        let place = self::authority(authority)
+        let place = self::authority(authority, secured)
             .ok_or_else(|| Failure::usage(format!("`{url}` names no host that could be called")))?;
         Ok(Target { place, host: authority.to_owned(), path: checked(&path)? })
     }
 
-    /// Looks the host up and connects once, so that nobody waits for a run that cannot be. That connection carries no call.
+    /// The name that the server's certificate is to be for; `None` where connections are not secured.
+    pub fn secured_as(&self) -> Option<&str> {
+        match &self.place {
+            Place::Tcp { host, secured: true, .. } => Some(host),
+            _ => None,
+        }
+    }
+
+    /// Looks the host up, connects once, and makes the handshake of TLS where there is one, so that nobody waits for a run that cannot be.
+    /// That connection carries no call.
     ///
     /// # Errors
     /// Exit 3 where there is no such host, or nobody takes the connection.
-    pub fn find(&self, within: Duration) -> Result<Endpoint, Failure> {
+    pub fn find(&self, within: Duration, tls: Option<&Tls>) -> Result<Endpoint, Failure> {
         let within = within.min(KNOCK);
         match &self.place {
             Place::Unix(path) => {
@@ -82,13 +88,13 @@ impl Target {
                 UnixStream::connect(path).map_err(refused)?;
                 Ok(Endpoint::Unix(path.clone()))
             }
-            Place::Tcp { host, port } => {
+            Place::Tcp { host, port, .. } => {
                 let unknown = |e: String| Failure::environment(format!("failed to look up `{host}`: {e}"));
                 let addresses = (host.as_str(), *port).to_socket_addrs().map_err(|e| unknown(e.to_string()))?;
                 let mut last = unknown("it has no address".to_owned());
                 for address in addresses {
                     match TcpStream::connect_timeout(&address, within) {
-                        Ok(_) => return Ok(Endpoint::Tcp(address)),
+                        Ok(stream) => return self::secured(&stream, address, within, tls),
                         Err(e) => last = Failure::environment(format!("nobody answers at {address}: {e}")),
                     }
                 }
@@ -96,6 +102,13 @@ impl Target {
             }
         }
     }
+}
+
+fn secured(stream: &TcpStream, address: SocketAddr, within: Duration, tls: Option<&Tls>) -> Result<Endpoint, Failure> {
+    if let Some(tls) = tls {
+        tls.try_handshake(stream, within).map_err(|error| secure::failed(&address.to_string(), &error))?;
+    }
+    Ok(Endpoint::Tcp(address))
 }
 
 /// True where calls do not leave this machine.
@@ -114,8 +127,8 @@ pub fn shown(endpoint: &Endpoint) -> String {
     }
 }
 
-/// Host and port, 80 unless given.
-fn authority(text: &str) -> Option<Place> {
+/// Host and port, that of the scheme unless given.
+fn authority(text: &str, secured: bool) -> Option<Place> {
     if text.contains('@') {
         return None;
     }
@@ -126,8 +139,8 @@ fn authority(text: &str) -> Option<Place> {
         }
         None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
     };
-    let port = port.map_or(Some(80), |port| port.parse().ok().filter(|port| *port > 0))?;
-    (!host.is_empty()).then(|| Place::Tcp { host: host.to_owned(), port })
+    let port = port.map_or(Some(if secured { 443 } else { 80 }), |port| port.parse().ok().filter(|port| *port > 0))?;
+    (!host.is_empty()).then(|| Place::Tcp { host: host.to_owned(), port, secured })
 }
 
 /// A path that can be asked for as it is. Braces are kept for templates, and no path has them (RFC 3986 section 3.3).
@@ -149,11 +162,14 @@ mod tests {
 
     #[test]
     fn urls_are_taken_apart() {
-        let tcp = |host: &str, port| Place::Tcp { host: host.into(), port };
+        let tcp = |host: &str, port| Place::Tcp { host: host.into(), port, secured: false };
+        let tls = |host: &str, port| Place::Tcp { host: host.into(), port, secured: true };
         for (url, place, host, path) in [
             ("http://a", tcp("a", 80), "a", "/"),
             ("http://a:8080/b?c=d", tcp("a", 8080), "a:8080", "/b?c=d"),
             ("a:8080?c", tcp("a", 8080), "a:8080", "/?c"),
+            ("https://a/b", tls("a", 443), "a", "/b"),
+            ("https://a:8443", tls("a", 8443), "a:8443", "/"),
             ("http://[::1]:5/x", tcp("::1", 5), "[::1]:5", "/x"),
             ("unix:/run/a.sock", Place::Unix("/run/a.sock".into()), "localhost", "/"),
             ("unix:/run/a.sock:/b?c", Place::Unix("/run/a.sock".into()), "localhost", "/b?c"),
@@ -161,18 +177,9 @@ mod tests {
             let expected = Target { place, host: host.into(), path: path.into() };
             assert_eq!(Target::parse(url).unwrap(), expected, "{url}");
         }
-        for bad in [
-            "ftp://a",
-            "https://a",
-            "http://",
-            "http://:80",
-            "http://a:0",
-            "http://a:x",
-            "http://u@a",
-            "unix:",
-            "a/#b",
-            "a/{seq}",
-        ] {
+        for bad in
+            ["ftp://a", "http://", "http://:80", "http://a:0", "http://a:x", "http://u@a", "unix:", "a/#b", "a/{seq}"]
+        {
             assert!(Target::parse(bad).is_err(), "{bad}");
         }
     }

@@ -1,11 +1,11 @@
 use super::*;
-use squall_model::{CallRecord, ClientEnd, Stamp};
+use crate::testing::call;
+use squall_model::{ClientEnd, Stamp};
 
 fn run(calls: impl IntoIterator<Item = (u64, ClientEnd)>) -> Recorder {
     let mut recorder = Recorder::new(Stamp(0));
     for (ms, end) in calls {
-        let (intended, done) = (Stamp(0), Stamp(ms * 1_000_000));
-        recorder.record(&CallRecord { seq: 0, line: 0, caller: 1, user: 0, intended, sent: intended, done, end });
+        recorder.record(&call(0, ms * 1_000, end));
     }
     recorder
 }

@@ -1,9 +1,14 @@
 //! One connection to a proxy, one call at a time.
 
 use super::response::{Answer, Read};
-use crate::socket::{Socket, room};
+use crate::{
+    books::Ticket,
+    clock,
+    socket::{Socket, room},
+    tls,
+};
 use bytes::BytesMut;
-use squall_model::ClientEnd;
+use squall_model::{Break, ClientEnd};
 use std::io;
 
 /// An open connection with nothing in flight, or in the hands of the one call that is.
@@ -29,7 +34,7 @@ impl Connection {
 
     /// True while the other side has neither closed the idle connection nor said anything on it.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.socket.is_quiet() && self.buffer.is_empty()
+        self.socket.is_quiet_within() && self.buffer.is_empty()
     }
 
     /// Writes the whole request.
@@ -45,17 +50,32 @@ impl Connection {
                 _ => return Err(SendFailure::Part),
             }
         }
-        Ok(())
+        loop {
+            match self.socket.flush() {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => room().await,
+                Err(_) => return Err(SendFailure::Part),
+            }
+        }
     }
 
     /// Reads the answer to its end, and says whether the connection can carry another call.
-    pub(crate) async fn receive(&mut self, to_head: bool) -> (ClientEnd, bool) {
+    pub(crate) async fn receive(&mut self, to_head: bool, ticket: &mut Ticket) -> (ClientEnd, bool) {
         let mut answer = Answer::new(to_head);
+        let end = self.read_to_end(&mut answer, ticket).await;
+        ticket.course().received = answer.body();
+        end
+    }
+
+    async fn read_to_end(&mut self, answer: &mut Answer, ticket: &mut Ticket) -> (ClientEnd, bool) {
         loop {
             match self.socket.read(&mut self.buffer).await {
-                Ok(0) => return (answer.closed(), false),
-                Err(_) => return (answer.reset(), false),
-                Ok(_) => {}
+                Ok(0) => {
+                    ticket.course().broken = Some(Break::Closed);
+                    return (answer.closed(), false);
+                }
+                Err(error) => return (broken(answer, &error, ticket), false),
+                Ok(_) => ticket.answering(clock::now()),
             }
             match answer.read(&mut self.buffer) {
                 Read::More => {}
@@ -64,4 +84,15 @@ impl Connection {
             }
         }
     }
+}
+
+/// A server that turns its caller away in TLS 1.3 says so only when the first call is with it.
+fn broken(answer: &Answer, error: &io::Error, ticket: &mut Ticket) -> ClientEnd {
+    if let (false, Some(fault)) = (answer.has_begun(), tls::fault(error)) {
+        return ClientEnd::Insecure(fault);
+    }
+    // Within TLS, an end that the other side has not announced is one of the connection beneath.
+    let is_closed = error.kind() == io::ErrorKind::UnexpectedEof;
+    ticket.course().broken = Some(if is_closed { Break::Closed } else { Break::Reset });
+    answer.reset()
 }

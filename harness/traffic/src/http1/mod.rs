@@ -9,7 +9,7 @@ pub(crate) use pool::Pool;
 
 use crate::{books::Ticket, clock, line::Line};
 use connection::{Connection, SendFailure};
-use squall_model::ClientEnd;
+use squall_model::{Break, ClientEnd};
 use std::sync::Arc;
 use template::Template;
 
@@ -44,7 +44,7 @@ impl Client {
             Ok(connection) => connection,
             Err(end) => return end,
         };
-        let (end, reuse) = connection.receive(self.to_head).await;
+        let (end, reuse) = connection.receive(self.to_head, ticket).await;
         if reuse {
             pool.give_back(connection);
         }
@@ -62,13 +62,19 @@ async fn send(request: &[u8], pool: &Pool, ticket: &mut Ticket) -> Result<Connec
         match connection.send(request).await {
             Ok(()) => return Ok(connection),
             Err(SendFailure::Nothing) => {}
-            Err(SendFailure::Part) => return Err(ClientEnd::Reset),
+            Err(SendFailure::Part) => return Err(cut(ticket)),
         }
     }
-    let mut connection = pool.connect(ticket).await.map_err(|_refused| ClientEnd::Refused)?;
+    let mut connection = pool.connect(ticket).await?;
     ticket.sent(clock::now());
     match connection.send(request).await {
         Ok(()) => Ok(connection),
-        Err(_) => Err(ClientEnd::Reset),
+        Err(_) => Err(cut(ticket)),
     }
+}
+
+/// The connection broke under the request.
+fn cut(ticket: &mut Ticket) -> ClientEnd {
+    ticket.course().broken = Some(Break::Reset);
+    ClientEnd::Reset
 }

@@ -4,12 +4,8 @@
 //! first, until the run is over.
 
 use super::connection::Connection;
-use crate::{
-    books::Ticket,
-    clock,
-    dial::{Dialer, Refused},
-    line::Endpoint,
-};
+use crate::{books::Ticket, clock, dial::Dialer, line::Endpoint, tls::Tls};
+use squall_model::ClientEnd;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -22,9 +18,9 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(endpoint: Endpoint, cap: usize) -> Pool {
+    pub(crate) fn new(endpoint: Endpoint, tls: Option<Tls>, cap: usize) -> Pool {
         let room = Semaphore::new(cap.min(Semaphore::MAX_PERMITS));
-        Pool { dialer: Dialer::new(endpoint), idle: Mutex::default(), room }
+        Pool { dialer: Dialer::new(endpoint, tls), idle: Mutex::default(), room }
     }
 
     /// Leave to be in flight; `None` where the run was aborted meanwhile. Where the cap is reached the call waits, and the schedule has failed.
@@ -53,7 +49,7 @@ impl Pool {
     }
 
     /// A new connection, however long the proxy lets it wait.
-    pub(crate) async fn connect(&self, ticket: &mut Ticket) -> Result<Connection, Refused> {
+    pub(crate) async fn connect(&self, ticket: &mut Ticket) -> Result<Connection, ClientEnd> {
         self.dialer.dial(ticket).await.map(Connection::new)
     }
 }
@@ -62,7 +58,7 @@ impl Pool {
 mod tests {
     use super::*;
     use crate::{
-        books::Books,
+        books::{Books, tests::record},
         call::{ActiveLine, Numbers},
         client::Client,
         http1,
@@ -70,7 +66,7 @@ mod tests {
         request::Request,
         socket::Socket,
     };
-    use squall_model::{ClientEnd, Stamp};
+    use squall_model::Stamp;
     use std::{
         io::{Read as _, Write as _},
         net::{TcpListener, TcpStream},
@@ -86,7 +82,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
         let connection = Connection::new(Socket::connect(&endpoint).await.unwrap());
-        let pool = Arc::new(Pool::new(endpoint, 10));
+        let pool = Arc::new(Pool::new(endpoint, None, 10));
         pool.give_back(connection);
         let (proxy, _) = listener.accept().unwrap();
         (pool, listener, proxy)
@@ -141,7 +137,9 @@ mod tests {
         connection.send(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         assert!(proxy.read(&mut [0; 1024]).unwrap() > 0);
         drop(proxy);
-        assert_eq!(connection.receive(false).await, (ClientEnd::Reset, false));
+        let books = Books::new(Stamp(0), 0);
+        let mut ticket = books.source(Stamp(0)).open(record(0, 0)).unwrap();
+        assert_eq!(connection.receive(false, &mut ticket).await, (ClientEnd::Reset, false));
     }
 
     /// The race that no look beforehand can win: as long as the kernel takes no byte, the call has not been sent.

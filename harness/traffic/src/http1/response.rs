@@ -92,6 +92,16 @@ impl Answer {
         }
     }
 
+    /// Bytes of the body so far.
+    pub(crate) fn body(&self) -> u64 {
+        self.body
+    }
+
+    /// Its head has been read.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.state != State::Head
+    }
+
     /// What was answered.
     pub(crate) fn status(&self) -> u16 {
         self.status

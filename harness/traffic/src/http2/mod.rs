@@ -41,11 +41,19 @@ impl Client {
 
     /// Dropped before its end, it resets the call's stream with CANCEL.
     pub(crate) async fn call(&self, ticket: &mut Ticket) -> ClientEnd {
-        let (_place, response) = match self.send(ticket).await {
+        let (place, response) = match self.send(ticket).await {
             Ok(sent) => sent,
             Err(end) => return end,
         };
-        if self.grpc { answer::of_grpc(response).await } else { answer::of_http(response).await }
+        let end = match self.grpc {
+            true => answer::of_grpc(response, ticket).await,
+            false => answer::of_http(response, ticket).await,
+        };
+        // A server that turns its caller away in TLS 1.3 says so only when the first call is with it.
+        match (end, place.fault()) {
+            (ClientEnd::Reset | ClientEnd::Garbled, Some(fault)) => ClientEnd::Insecure(fault),
+            _ => end,
+        }
     }
 
     /// Sends the request, once: on a connection that has room, else on a new one.
@@ -66,7 +74,7 @@ impl Client {
             ticket.sent(clock::now());
             match link.send(request, self.template.message()) {
                 Ok(response) => return Ok((place, response)),
-                Err(error) if place.is_on_a_new_connection() => return Err(answer::broken(&error, None)),
+                Err(error) if place.is_on_a_new_connection() => return Err(answer::broken(&error, None, ticket)),
                 Err(_) => place = pool.place(ticket).await,
             }
         }

@@ -28,9 +28,10 @@ impl Template {
         if grpc && line.request.body().is_some() {
             return Err(LineError::Body);
         }
+        let scheme = if line.tls.is_some() { "https" } else { "http" };
         let (request, message) = match (grpc, line.request.message()) {
-            (true, message) => (call(&line.request)?, Some(framed(message.unwrap_or_default())?)),
-            (false, None) => (plain(&line.request)?, line.request.body().cloned()),
+            (true, message) => (call(&line.request, scheme)?, Some(framed(message.unwrap_or_default())?)),
+            (false, None) => (plain(&line.request, scheme)?, line.request.body().cloned()),
             (false, Some(_)) => return Err(LineError::Message),
         };
         let user_header = header_name(&line.user_header)?;
@@ -59,10 +60,10 @@ fn framed(message: &[u8]) -> Result<Bytes, LineError> {
 }
 
 /// A request that is no call of gRPC.
-fn plain(request: &Request) -> Result<http::Request<()>, RequestError> {
+fn plain(request: &Request, scheme: &str) -> Result<http::Request<()>, RequestError> {
     let method = Method::from_bytes(request.method.as_bytes());
     let method = method.map_err(|_| RequestError::Method(request.method.clone()))?;
-    let mut made = head(method, request, &request.path)?;
+    let mut made = head(method, scheme, request, &request.path)?;
     if let Some(length) = request.length() {
         made.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
@@ -70,28 +71,28 @@ fn plain(request: &Request) -> Result<http::Request<()>, RequestError> {
 }
 
 /// A call of gRPC: whatever the method, it is POST (grpc/grpc, doc/PROTOCOL-HTTP2.md, "Requests").
-fn call(request: &Request) -> Result<http::Request<()>, RequestError> {
+fn call(request: &Request, scheme: &str) -> Result<http::Request<()>, RequestError> {
     let path = if request.path == "/" { GRPC_METHOD } else { &request.path };
-    let mut made = head(Method::POST, request, path)?;
+    let mut made = head(Method::POST, scheme, request, path)?;
     let headers = made.headers_mut();
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/grpc"));
     Ok(made)
 }
 
-fn head(method: Method, request: &Request, path: &str) -> Result<http::Request<()>, RequestError> {
+fn head(method: Method, scheme: &str, request: &Request, path: &str) -> Result<http::Request<()>, RequestError> {
     let mut made = http::Request::new(());
     *made.method_mut() = method;
-    *made.uri_mut() = uri(&request.host, path)?;
+    *made.uri_mut() = uri(scheme, &request.host, path)?;
     *made.version_mut() = Version::HTTP_2;
     *made.headers_mut() = headers(request)?;
     Ok(made)
 }
 
-fn uri(host: &str, path: &str) -> Result<Uri, RequestError> {
+fn uri(scheme: &str, host: &str, path: &str) -> Result<Uri, RequestError> {
     let authority = host.parse::<http::uri::Authority>().map_err(|_| RequestError::Host(host.into()))?;
     let malformed = || RequestError::Path(path.into());
-    let uri = Uri::builder().scheme("http").authority(authority).path_and_query(path).build();
+    let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build();
     let uri = uri.map_err(|_| malformed())?;
     // A fragment is no error to the parser, but it would be left out.
     if uri.path_and_query().is_some_and(|parsed| parsed.as_str() == path) { Ok(uri) } else { Err(malformed()) }
