@@ -83,7 +83,7 @@ mod tests {
     fn a_log_is_read_back_whole() {
         let mut calls: Vec<_> = (0..300).map(|k| call(k * 10, 1_000 + k, ClientEnd::Answered(200))).collect();
         calls.push(call(2_500, 4_000, ClientEnd::Refused));
-        let log = report(&calls, |report| hdr(report)).unwrap();
+        let log = report(&calls, hdr).unwrap();
         let mut found: BTreeMap<(String, u64), Histogram<u64>> = BTreeMap::new();
         for entry in IntervalLogIterator::new(log.as_bytes()) {
             let Ok(LogEntry::Interval(interval)) = entry else { continue };
