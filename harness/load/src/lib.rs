@@ -48,7 +48,7 @@ pub use hdr::hdr;
 pub use latencies::{Bucket, Latencies, Sparse};
 pub use outcome::{Class, Outcome};
 pub use parts::Parts;
-pub use recorder::{Counts, Recorder, Tally, Window};
+pub use recorder::{Counts, OfRequest, Recorder, Tally, Window};
 pub use report::{About, Generator, Mode, Report};
 pub use text::{live, text, told};
 pub use threshold::{Judged, Threshold, ThresholdError, Undecided, Verdict};

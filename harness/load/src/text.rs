@@ -36,6 +36,7 @@ pub fn text(report: &Report<'_>, style: Style) -> String {
         parts(report, &mut page);
         course(report, &mut page);
         outcomes(report, &mut page);
+        requests(report, &mut page);
     }
     generator(report, &mut page);
     thresholds(&report.judged, &mut page);
@@ -202,6 +203,28 @@ fn outcomes(report: &Report<'_>, page: &mut Page) {
         let name = if at == 0 { "outcomes" } else { "" };
         let words = format!("{:>9}  {:>8}  {outcome}", count(calls), share(calls as f64 / all));
         page.line(name, &if outcome.succeeds() { words } else { page.style.paint(Colour::Red, words) });
+    }
+    page.gap();
+}
+
+/// Each of several, with its own success and latency.
+fn requests(report: &Report<'_>, page: &mut Page) {
+    let names = &report.about.requests;
+    if names.len() < 2 {
+        return;
+    }
+    let title = format!("{:>9} {:>9} {:>9} {:>9}", "calls", "success", "p50", "p99");
+    page.line("requests", &page.style.paint(Colour::Faint, title));
+    for (request, of) in report.calls.requests() {
+        let (counts, unanswered) = (of.counts, of.counts.unanswered());
+        let time = |q| {
+            let found = of.latency.percentile(unanswered, q, ERROR);
+            found.map_or_else(String::new, |p| position(p.measured, |b| b.high))
+        };
+        let success = share(counts.succeeded as f64 / counts.calls as f64);
+        let name = names.get(usize::from(request)).map_or("", String::as_str);
+        let words = format!("{:>9} {success:>9} {:>9} {:>9}  {name}", count(counts.calls), time(0.5), time(0.99));
+        page.line("", &words);
     }
     page.gap();
 }

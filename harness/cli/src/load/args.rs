@@ -3,6 +3,7 @@
 use super::{
     body::Body,
     pace::{Bursts, RateRange, Steps},
+    request::Weighted,
 };
 use clap::{ArgGroup, Args, ValueEnum};
 use squall_load::Threshold;
@@ -19,6 +20,7 @@ Exit status: 0 fine · 1 a threshold is shown to be broken · 2 usage · 3 nobod
 )]
 pub struct LoadArgs {
     /// Where to: `http://host:port/path`, `https://…`, or `unix:/path/of.sock` (`unix:/path/of.sock:/path` asks for a path).
+    /// The path may have places that each call fills: `{seq}`, `{rand 1..100}`, `{uuid}`, `{column}` of --data.
     pub url: String,
     /// Open loop: calls per second, `2000`, `30/min`, or from one rate to another, `100..2000`.
     #[arg(long, value_name = "RATE")]
@@ -44,7 +46,7 @@ pub struct LoadArgs {
     /// How calls are spread: evenly, each somewhere in its own slot, or as a Poisson process.
     #[arg(long, value_enum, default_value_t = Spread::Even, conflicts_with_all = ["bursts", "replay", "users"])]
     pub arrivals: Spread,
-    /// The seed of jitter and Poisson; random unless given.
+    /// The seed of whatever is drawn; random unless given.
     #[arg(long, env = "SQUALL_SEED")]
     pub seed: Option<u64>,
     /// At most so many connections (over HTTP/1.1: calls in flight). What that holds back is counted, not dropped.
@@ -53,12 +55,21 @@ pub struct LoadArgs {
     /// The method: GET, with a body POST.
     #[arg(long, short = 'X', value_name = "METHOD")]
     pub method: Option<String>,
-    /// A header, `name: value`; may be given again.
+    /// A header, `name: value`; may be given again. Its value may have places, as the path may.
     #[arg(long, short = 'H', value_name = "HEADER")]
     pub header: Vec<String>,
     /// The body of each call, or the message of gRPC: a text, `@FILE`, or `N-bytes` for so many generated ones.
     #[arg(long, value_name = "TEXT|@FILE|N-bytes")]
     pub body: Option<Body>,
+    /// A body with places, which are filled for each call as those of the path are: a text, or `@FILE`.
+    #[arg(long, value_name = "TEXT|@FILE", conflicts_with_all = ["body", "grpc", "mix"])]
+    pub body_template: Option<Body>,
+    /// Several requests, drawn by weight: `9 GET /item/{rand 1..100}`, `1 POST /cart @cart.json`; given once for each.
+    #[arg(long, value_name = "WEIGHT METHOD PATH [BODY]", conflicts_with_all = ["method", "body"])]
+    pub mix: Vec<Weighted>,
+    /// A table, CSV with a head, that `{column}` is filled from, its rows in turn.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
     /// HTTP/2: with prior knowledge, over TLS by ALPN.
     #[arg(long, conflicts_with = "grpc")]
     pub http2: bool,
@@ -105,6 +116,13 @@ pub struct LoadArgs {
     /// More than 1,000 calls per second to another machine than this one.
     #[arg(long)]
     pub lift_ceiling: bool,
+}
+
+impl LoadArgs {
+    /// Calls carry something.
+    pub fn has_body(&self) -> bool {
+        self.body.is_some() || self.body_template.is_some()
+    }
 }
 
 /// How calls are spread.

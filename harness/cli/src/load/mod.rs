@@ -3,9 +3,11 @@
 mod args;
 mod body;
 mod calls;
+mod data;
 mod drive;
 mod pace;
 mod plan;
+mod request;
 mod secure;
 mod target;
 
@@ -72,7 +74,8 @@ fn about(args: &LoadArgs, planned: &Planned) -> About {
         length: planned.pace.length,
         meant: shape.schedule().map(|schedule| schedule.count() as u64),
         users,
-        seed: planned.pace.seed,
+        seed: planned.seed,
+        requests: planned.names.clone(),
         timeout: args.timeout,
         started: date::now(),
         began: date::since_1970(),
