@@ -602,3 +602,28 @@ fn a_mix_is_sent_by_weight_and_told_by_request() {
     assert!(server.seen.lock().unwrap().iter().any(|request| request.ends_with("two words")));
     server.load(&[&args[..4], &mix].concat()).expect(0).says(&["requests", "GET /item/{rand 1..100}"]);
 }
+
+/// A server that one call at a time keeps busy for 5 ms bears 200 calls a second, and no more.
+#[test]
+fn the_highest_rate_that_holds_is_found_and_told_with_its_reasons() {
+    let turn = Mutex::new(());
+    let server = Server::start(move |_, _| {
+        let _one = turn.lock().unwrap();
+        wait(Duration::from_millis(5));
+        Say::Status(200)
+    });
+    let ran =
+        server.load(&["--search-rate", "p90 < 150ms", "--duration", "1s", "--search-time", "90s", "--drain", "5s"]);
+    ran.says(&["p90 < 150ms: holds", "does not hold"]);
+    let held = ran.out.split("/s").next().unwrap().rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+    assert!((25.0..=220.0).contains(&held), "{}", ran.all());
+}
+
+#[test]
+fn a_condition_that_no_rate_meets_is_red() {
+    let server = Server::start(|_, _| Say::Status(503));
+    let ran = server.load(&["--search-rate", "success > 99%", "--duration", "300ms", "--format", "json"]);
+    ran.expect(1);
+    let result = json(&ran);
+    assert_eq!((&result["holds"], &result["fails"]), (&Value::Null, &1.0.into()));
+}

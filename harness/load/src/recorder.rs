@@ -210,6 +210,11 @@ impl Recorder {
         }
     }
 
+    /// Adds the calls of another run as if they had been made in this one.
+    pub fn join(&mut self, other: &Recorder) {
+        self.merge(&Recorder { t0: self.t0, ..other.clone() });
+    }
+
     /// Two windows become one.
     fn widen(&mut self) {
         self.width *= 2;

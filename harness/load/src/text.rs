@@ -282,19 +282,25 @@ fn thresholds(judged: &[Judged], page: &mut Page) {
     }
 }
 
-/// What came of a threshold, in a few words.
+/// The range that the calls leave open, in a few words.
 #[must_use]
-pub fn told(one: &Judged) -> String {
+pub fn measured(one: &Judged) -> String {
     let value = |v: f64| match one.is_share {
         true => share(v.clamp(0.0, 1.0)),
         false if v.is_infinite() => "no answer".to_owned(),
         false => span(Duration::from_nanos(v as u64)),
     };
-    let range = || match (one.low == one.high, one.high.is_infinite()) {
+    match (one.low == one.high, one.high.is_infinite()) {
         (true, _) => format!("it is {}", value(one.measured)),
         (false, true) => format!("it is at least {}", value(one.low)),
         (false, false) => format!("it is between {} and {}", value(one.low), value(one.high)),
-    };
+    }
+}
+
+/// What came of a threshold, in a few words.
+#[must_use]
+pub fn told(one: &Judged) -> String {
+    let range = || measured(one);
     match one.verdict {
         Verdict::Fine => format!("kept: {}", range()),
         Verdict::Broken => format!("broken: {}", range()),

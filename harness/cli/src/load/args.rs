@@ -2,7 +2,7 @@
 
 use super::{
     body::Body,
-    pace::{Bursts, RateRange, Steps},
+    pace::{Bursts, RateRange, Steps, hertz},
     request::Weighted,
 };
 use clap::{ArgGroup, Args, ValueEnum};
@@ -13,7 +13,7 @@ use std::{path::PathBuf, time::Duration};
 /// Arguments of `load`.
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("pace").required(true).args(["rate", "steps", "bursts", "replay", "users"]),
+    group = ArgGroup::new("pace").required(true).args(["rate", "steps", "bursts", "replay", "users", "search_rate"]),
     after_help = "\
 Exit status: 0 fine · 1 a threshold is shown to be broken · 2 usage · 3 nobody answers there
              5 a threshold is undecided, the generator was saturated, or the run was stopped"
@@ -37,6 +37,15 @@ pub struct LoadArgs {
     /// Closed loop: so many users, each of which waits for its answer before it calls again.
     #[arg(long, value_name = "N")]
     pub users: Option<u32>,
+    /// Finds the highest rate at which this holds, `p99 < 50ms`: by trials of 3 s, or of --duration.
+    #[arg(long, value_name = "CONDITION", conflicts_with_all = ["fail_if", "calls"])]
+    pub search_rate: Option<Threshold>,
+    /// No higher rate than this is tried.
+    #[arg(long, value_name = "RATE", value_parser = hertz, default_value = "100000", requires = "search_rate")]
+    pub search_to: f64,
+    /// No trial is begun that would end later than this after the first.
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "3min", requires = "search_rate")]
+    pub search_time: Duration,
     /// From an answer to the same user's next call.
     #[arg(long, value_name = "TIME", value_parser = time, requires = "users")]
     pub thinking: Option<Duration>,

@@ -8,6 +8,7 @@ mod drive;
 mod pace;
 mod plan;
 mod request;
+mod search;
 mod secure;
 mod target;
 
@@ -29,6 +30,9 @@ use squall_traffic::Shape;
 
 /// Sends, counts, judges and tells.
 pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
+    if let Some(condition) = &args.search_rate {
+        return search::search(args, condition, out);
+    }
     let planned = Planned::of(args)?;
     let about = about(args, &planned);
     let shown = args.format == LoadFormat::Text && out.live;

@@ -35,6 +35,10 @@ pub struct Planned {
     pub late: Duration,
     /// How long answers are waited for after the last send.
     pub drain: Duration,
+    /// Calls that are due before this are sent and not counted.
+    pub uncounted: Duration,
+    /// The highest rate that a search may try.
+    most: f64,
 }
 
 impl Planned {
@@ -60,7 +64,9 @@ impl Planned {
         };
         let tls = secure::tls(args, &target, protocol)?;
         let endpoint = target.find(args.timeout, tls.as_ref())?;
-        if !args.lift_ceiling {
+        let most =
+            if args.lift_ceiling || target::is_local(&endpoint) { args.search_to } else { CEILING.min(args.search_to) };
+        if !args.lift_ceiling && args.search_rate.is_none() {
             keep_under_the_ceiling(&pace, &endpoint)?;
         }
         let mut line = Line::new(0, vec![endpoint.clone()], mix, pace.shape.clone());
@@ -79,7 +85,14 @@ impl Planned {
             tick: args.tick,
             late: args.late,
             drain: args.drain.min(args.timeout),
+            uncounted: Duration::ZERO,
+            most,
         })
+    }
+
+    /// The highest rate that a search may try: that of `--search-to`, and of another machine no more than the ceiling.
+    pub fn most(&self) -> f64 {
+        self.most
     }
 }
 
