@@ -348,7 +348,8 @@ fn bad_input_is_one_clear_line_at_once() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let closed = format!("http://{nobody}");
     let unsorted = squall.feature("unsorted", "1\n0.5\n");
-    let templated = format!("{here}/{{seq}}");
+    let ragged = squall.feature("ragged", "a,b\n1,2\n3\n");
+    let (templated, closed_path) = (format!("{here}/{{name}}"), format!("{here}/a"));
     for (args, status, hint) in [
         (&["ftp://a", "--rate", "1"][..], 2, "scheme"),
         (&["https://127.0.0.1:1", "--rate", "1", "--cacert", "/nonexistent"], 2, "/nonexistent"),
@@ -370,7 +371,12 @@ fn bad_input_is_one_clear_line_at_once() {
         (&[here, "--rate", "5", "--header", "nameless"], 2, "nameless"),
         (&[here, "--rate", "5", "--header", "content-length: 5"], 2, "content-length"),
         (&[here, "--rate", "5", "--method", "GE T"], 2, "method"),
-        (&[&templated, "--rate", "5"], 2, "templates"),
+        (&[&templated, "--rate", "5"], 2, "no place that a call could fill"),
+        (&[here, "--rate", "5", "--header", "a: {b"], 2, "brace"),
+        (&[here, "--rate", "5", "--mix", "GET /"], 2, "WEIGHT METHOD PATH"),
+        (&[&closed_path, "--rate", "5", "--mix", "1 GET /"], 2, "paths of its own"),
+        (&[here, "--rate", "5", "--data", "/nonexistent"], 2, "/nonexistent"),
+        (&[here, "--rate", "5", "--data", &ragged], 2, "line: 3"),
         (&[here, "--rate", "5", "--fail-if", "p99"], 2, "threshold"),
         (&[here, "--rate", "5", "--fail-if", "mood < 5%"], 2, "mood"),
         (&[here, "--replay", "/nonexistent"], 2, "/nonexistent"),
@@ -542,4 +548,82 @@ fn histograms_are_written_as_an_interval_log() {
     // What the format's compressed histograms begin with, in base64.
     assert!(answered.iter().all(|line| line.contains(",HISTFAAA")), "{}", ran.out);
     assert_eq!(lines.iter().filter(|line| line.starts_with("Tag=service,")).count(), 2, "{}", ran.out);
+}
+
+/// The first line of each request, in the order in which they were sent.
+fn asked(server: &Server) -> Vec<String> {
+    let seen = server.seen.lock().unwrap();
+    seen.iter().map(|request| request.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned()).collect()
+}
+
+#[test]
+fn places_are_filled_for_each_call() {
+    let server = Server::start(prompt);
+    let squall = Squall::new();
+    let data = squall.feature("users.csv", "user,note\nann b,\"x, y\"\nbob,z\n");
+    let url = format!("{}/u/{{user}}/{{seq}}/{{rand 1..3}}?id={{uuid}}", server.url);
+    let all = ["load", &url, "--rate", "100", "--duration", "200ms", "--late", "1min", "--data", &data, "--seed", "5"];
+    let body = ["--body-template", "{\"note\": \"{note}\", \"n\": {seq}}", "-H", "x-user: {user}"];
+    squall.run(&[&all[..], &body].concat()).expect(0).says(&["seed 5"]);
+    let mut first = asked(&server);
+    first.sort();
+    assert_eq!(first.len(), 20);
+    assert!(first[0].starts_with("POST /u/ann%20b/0/"), "{first:?}");
+    let ids: std::collections::HashSet<&str> = first.iter().map(|line| line.split_once("?id=").unwrap().1).collect();
+    assert_eq!(ids.len(), 20, "{first:?}");
+    let seen = server.seen.lock().unwrap().clone();
+    let of_bob = seen.iter().find(|request| request.contains("/u/bob/1/")).unwrap();
+    assert!(of_bob.contains("x-user: bob\r\n") && of_bob.ends_with("{\"note\": \"z\", \"n\": 1}"), "{of_bob}");
+    server.seen.lock().unwrap().clear();
+    squall.run(&[&all[..], &body].concat()).expect(0);
+    let mut second = asked(&server);
+    second.sort();
+    assert_eq!(first, second, "the same seed makes the same calls");
+}
+
+#[test]
+fn a_mix_is_sent_by_weight_and_told_by_request() {
+    let server = Server::start(prompt);
+    let mix = ["--mix", "9 GET /item/{rand 1..100}", "--mix", "1 POST /cart two words"];
+    let args = ["--rate", "500", "--duration", "1s", "--format", "json", "--seed", "1"];
+    let ran = server.load(&[&args[..], &mix].concat());
+    ran.expect(0);
+    let asked = asked(&server);
+    let carts = asked.iter().filter(|line| *line == "POST /cart").count();
+    assert_eq!(asked.iter().filter(|line| line.starts_with("GET /item/")).count() + carts, 500);
+    assert!((15..100).contains(&carts), "{carts} of 500");
+    let result = json(&ran);
+    let requests = result["Squall"]["requests"].as_array().unwrap();
+    assert_eq!(requests[1]["request"], "POST /cart");
+    assert_eq!(
+        requests.iter().map(|r| r["calls"].as_u64().unwrap()).collect::<Vec<_>>(),
+        [500 - carts as u64, carts as u64]
+    );
+    assert!(server.seen.lock().unwrap().iter().any(|request| request.ends_with("two words")));
+    server.load(&[&args[..4], &mix].concat()).expect(0).says(&["requests", "GET /item/{rand 1..100}"]);
+}
+
+/// A server that one call at a time keeps busy for 5 ms bears 200 calls a second, and no more.
+#[test]
+fn the_highest_rate_that_holds_is_found_and_told_with_its_reasons() {
+    let turn = Mutex::new(());
+    let server = Server::start(move |_, _| {
+        let _one = turn.lock().unwrap();
+        wait(Duration::from_millis(5));
+        Say::Status(200)
+    });
+    let ran =
+        server.load(&["--search-rate", "p90 < 150ms", "--duration", "1s", "--search-time", "90s", "--drain", "5s"]);
+    ran.says(&["p90 < 150ms: holds", "does not hold"]);
+    let held = ran.out.split("/s").next().unwrap().rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+    assert!((25.0..=220.0).contains(&held), "{}", ran.all());
+}
+
+#[test]
+fn a_condition_that_no_rate_meets_is_red() {
+    let server = Server::start(|_, _| Say::Status(503));
+    let ran = server.load(&["--search-rate", "success > 99%", "--duration", "300ms", "--format", "json"]);
+    ran.expect(1);
+    let result = json(&ran);
+    assert_eq!((&result["holds"], &result["fails"]), (&Value::Null, &1.0.into()));
 }

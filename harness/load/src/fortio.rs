@@ -9,6 +9,7 @@ use crate::{
     ERROR,
     latencies::{Bucket, Latencies},
     outcome::Outcome,
+    recorder::OfRequest,
     report::{Mode, Report},
     threshold::{Judged, Verdict},
 };
@@ -153,6 +154,7 @@ fn ours(report: &Report<'_>) -> Value {
         "latency": percentiles(&report.calls.latency(), counts.unanswered()),
         "service": percentiles(report.calls.service(), 0),
         "parts": parts(report),
+        "requests": requests(report),
         "generator": {
             "saturated": generator.is_saturated(),
             "late_p50": generator.late_p50.as_secs_f64(),
@@ -199,6 +201,22 @@ fn parts(report: &Report<'_>) -> Value {
     };
     let parts = report.calls.parts().named();
     Value::Object(parts.map(|(name, times)| (name.replace(' ', "_").to_lowercase(), of(times))).collect())
+}
+
+/// Each of several.
+fn requests(report: &Report<'_>) -> Vec<Value> {
+    let names = &report.about.requests;
+    let of = |(request, of): (u16, &OfRequest)| {
+        let name = names.get(usize::from(request))?;
+        Some(json!({
+            "request": name,
+            "calls": of.counts.calls,
+            "answered": of.counts.answered,
+            "succeeded": of.counts.succeeded,
+            "latency": percentiles(&of.latency, of.counts.unanswered()),
+        }))
+    };
+    report.calls.requests().filter_map(of).collect()
 }
 
 fn seconds(at: Position<Bucket>, side: impl Fn(Bucket) -> Duration) -> Value {

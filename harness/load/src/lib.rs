@@ -35,6 +35,7 @@ mod outcome;
 mod parts;
 mod recorder;
 mod report;
+mod search;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -48,9 +49,10 @@ pub use hdr::hdr;
 pub use latencies::{Bucket, Latencies, Sparse};
 pub use outcome::{Class, Outcome};
 pub use parts::Parts;
-pub use recorder::{Counts, Recorder, Tally, Window};
+pub use recorder::{Counts, OfRequest, Recorder, Tally, Window};
 pub use report::{About, Generator, Mode, Report};
-pub use text::{live, text, told};
+pub use search::{Found, Held, Search};
+pub use text::{live, measured, text, told};
 pub use threshold::{Judged, Threshold, ThresholdError, Undecided, Verdict};
 
 /// How often a bound that is shown, or a threshold that is judged, may be wrong on either side: once in so many runs, calls

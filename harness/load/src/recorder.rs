@@ -31,6 +31,12 @@ impl Counts {
         self.succeeded += if outcome.succeeds() { calls } else { 0 };
     }
 
+    fn add(&mut self, other: Counts) {
+        self.calls += other.calls;
+        self.answered += other.answered;
+        self.succeeded += other.succeeded;
+    }
+
     /// Without an answer, for whatever reason.
     #[must_use]
     pub fn unanswered(&self) -> u64 {
@@ -105,6 +111,22 @@ pub struct Tally {
     pub ended: Latencies,
 }
 
+/// What is known of the calls that were one of several requests.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OfRequest {
+    /// By how they ended.
+    pub counts: Counts,
+    /// From the intended start to the end, of the answered.
+    pub latency: Latencies,
+}
+
+impl OfRequest {
+    fn add(&mut self, other: &OfRequest) {
+        self.counts.add(other.counts);
+        self.latency.add(&other.latency);
+    }
+}
+
 /// Everything that is kept of the calls of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorder {
@@ -116,6 +138,7 @@ pub struct Recorder {
     tallies: BTreeMap<Outcome, Tally>,
     service: Latencies,
     parts: Parts,
+    requests: BTreeMap<u16, OfRequest>,
     counts: Counts,
 }
 
@@ -130,6 +153,7 @@ impl Recorder {
             tallies: BTreeMap::new(),
             service: Latencies::default(),
             parts: Parts::default(),
+            requests: BTreeMap::new(),
             counts: Counts::default(),
         }
     }
@@ -140,6 +164,11 @@ impl Recorder {
         let (ended, served) = (call.done.since(call.intended), call.done.since(call.sent));
         self.counts.count(outcome, 1);
         self.tallies.entry(outcome).or_default().ended.record(ended);
+        let request = self.requests.entry(call.course.request).or_default();
+        request.counts.count(outcome, 1);
+        if outcome.is_answer() {
+            request.latency.record(ended);
+        }
         let number = call.intended.since(self.t0).as_secs() / self.width;
         let window = self.windows.entry(number).or_default();
         window.ends.entry(outcome).or_default().record(ended, &self.service);
@@ -170,12 +199,20 @@ impl Recorder {
         }
         self.service.add(&other.service);
         self.parts.add(&other.parts);
+        for (request, of) in &other.requests {
+            self.requests.entry(*request).or_default().add(of);
+        }
         for (outcome, tally) in &other.tallies {
             self.counts.count(*outcome, tally.ended.len());
         }
         while self.windows.len() > MAX_WINDOWS {
             self.widen();
         }
+    }
+
+    /// Adds the calls of another run as if they had been made in this one.
+    pub fn join(&mut self, other: &Recorder) {
+        self.merge(&Recorder { t0: self.t0, ..other.clone() });
     }
 
     /// Two windows become one.
@@ -221,6 +258,11 @@ impl Recorder {
     #[must_use]
     pub fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    /// The calls by which of several requests they were, from 0.
+    pub fn requests(&self) -> impl Iterator<Item = (u16, &OfRequest)> {
+        self.requests.iter().map(|(request, of)| (*request, of))
     }
 
     /// How long a window is: a second, of a run of more than a quarter of an hour more.

@@ -39,6 +39,8 @@ pub struct About {
     pub seed: Option<u64>,
     /// How long a call may take.
     pub timeout: Duration,
+    /// What each of several requests is called, in order; empty of one.
+    pub requests: Vec<String>,
     /// When it began, by the calendar: RFC 3339.
     pub started: String,
     /// The same moment as the time since 1970.

@@ -33,6 +33,7 @@ pub(crate) fn report<T>(calls: &[CallRecord], told: impl FnOnce(&Report<'_>) -> 
             users: None,
             seed: None,
             timeout: Duration::from_secs(10),
+            requests: Vec::new(),
             started: "2026-01-01T00:00:00Z".into(),
             began: Duration::from_secs(1_767_225_600),
             version: "0.1.0",

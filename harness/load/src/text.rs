@@ -36,6 +36,7 @@ pub fn text(report: &Report<'_>, style: Style) -> String {
         parts(report, &mut page);
         course(report, &mut page);
         outcomes(report, &mut page);
+        requests(report, &mut page);
     }
     generator(report, &mut page);
     thresholds(&report.judged, &mut page);
@@ -206,6 +207,28 @@ fn outcomes(report: &Report<'_>, page: &mut Page) {
     page.gap();
 }
 
+/// Each of several, with its own success and latency.
+fn requests(report: &Report<'_>, page: &mut Page) {
+    let names = &report.about.requests;
+    if names.len() < 2 {
+        return;
+    }
+    let title = format!("{:>9} {:>9} {:>9} {:>9}", "calls", "success", "p50", "p99");
+    page.line("requests", &page.style.paint(Colour::Faint, title));
+    for (request, of) in report.calls.requests() {
+        let (counts, unanswered) = (of.counts, of.counts.unanswered());
+        let time = |q| {
+            let found = of.latency.percentile(unanswered, q, ERROR);
+            found.map_or_else(String::new, |p| position(p.measured, |b| b.high))
+        };
+        let success = share(counts.succeeded as f64 / counts.calls as f64);
+        let name = names.get(usize::from(request)).map_or("", String::as_str);
+        let words = format!("{:>9} {success:>9} {:>9} {:>9}  {name}", count(counts.calls), time(0.5), time(0.99));
+        page.line("", &words);
+    }
+    page.gap();
+}
+
 fn generator(report: &Report<'_>, page: &mut Page) {
     let (own, calls) = (&report.generator, report.calls.counts().calls);
     let tick = if own.tick.is_zero() { String::new() } else { format!(", in ticks of {}", span(own.tick)) };
@@ -259,19 +282,25 @@ fn thresholds(judged: &[Judged], page: &mut Page) {
     }
 }
 
-/// What came of a threshold, in a few words.
+/// The range that the calls leave open, in a few words.
 #[must_use]
-pub fn told(one: &Judged) -> String {
+pub fn measured(one: &Judged) -> String {
     let value = |v: f64| match one.is_share {
         true => share(v.clamp(0.0, 1.0)),
         false if v.is_infinite() => "no answer".to_owned(),
         false => span(Duration::from_nanos(v as u64)),
     };
-    let range = || match (one.low == one.high, one.high.is_infinite()) {
+    match (one.low == one.high, one.high.is_infinite()) {
         (true, _) => format!("it is {}", value(one.measured)),
         (false, true) => format!("it is at least {}", value(one.low)),
         (false, false) => format!("it is between {} and {}", value(one.low), value(one.high)),
-    };
+    }
+}
+
+/// What came of a threshold, in a few words.
+#[must_use]
+pub fn told(one: &Judged) -> String {
+    let range = || measured(one);
     match one.verdict {
         Verdict::Fine => format!("kept: {}", range()),
         Verdict::Broken => format!("broken: {}", range()),

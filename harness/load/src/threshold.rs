@@ -171,10 +171,16 @@ impl Threshold {
         matches!(self.metric, Metric::Success | Metric::Errors)
     }
 
-    /// Calls that it takes to bound a percentile on both sides: all below it, or all above, must be rarer than the error.
-    fn needed(&self) -> Option<u64> {
+    /// Calls that it takes to show anything: of a percentile, all below it or all above must be rarer than the error; of a share, that
+    /// every single call was a success, or an error.
+    #[must_use]
+    pub fn needed(&self) -> Option<u64> {
         match self.metric {
             Metric::Percentile { q, .. } => Some((ERROR.ln() / q.max(1.0 - q).ln()).ceil() as u64),
+            Metric::Success | Metric::Errors if self.value > 0.0 && self.value < 1.0 => {
+                let likely = if self.metric == Metric::Success { self.value } else { 1.0 - self.value };
+                Some((ERROR.ln() / likely.ln()).ceil() as u64)
+            }
             _ => None,
         }
     }

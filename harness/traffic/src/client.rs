@@ -59,7 +59,9 @@ impl<'a> Pools<'a> {
         let cap = self.cap;
         let ways = line.targets.iter().map(|to| (to, line.tls.as_ref()));
         match line.protocol {
-            Protocol::Http if line.request.message().is_some() => Err(LineError::Message),
+            Protocol::Http if line.requests.requests().iter().any(|request| request.message().is_some()) => {
+                Err(LineError::Message)
+            }
             Protocol::Http => {
                 let new = |(to, tls): Way<'_>| Arc::new(http1::Pool::new(to.clone(), tls.cloned(), cap));
                 let pools = ways.map(|way| Arc::clone(self.http1.entry(way).or_insert_with(|| new(way)))).collect();

@@ -1,7 +1,8 @@
 //! What to send: lines of traffic, as the caller of the engine describes them.
 
 use crate::{
-    request::{self, Request, RequestError},
+    mix::Mix,
+    request::{self, RequestError},
     schedule::{Arrivals, Piece, Schedule},
     tls::Tls,
 };
@@ -113,7 +114,9 @@ pub struct Line {
     /// How its connections are secured; `None`: not at all. Made for the protocol that is spoken.
     pub tls: Option<Tls>,
     /// What is sent.
-    pub request: Request,
+    pub requests: Mix,
+    /// What places are filled by, and requests of a mix are drawn by.
+    pub seed: u64,
     /// When it is sent.
     pub shape: Shape,
     /// The calls are those of so many users in turn; `None`: of nobody.
@@ -129,13 +132,14 @@ pub struct Line {
 impl Line {
     /// A line with the usual rest: HTTP/1.1, no users, known by `x-squall-user` if they are set, a deadline of 10 s, ids without a prefix.
     #[must_use]
-    pub fn new(number: u16, targets: Vec<Endpoint>, request: Request, shape: Shape) -> Line {
+    pub fn new(number: u16, targets: Vec<Endpoint>, request: impl Into<Mix>, shape: Shape) -> Line {
         Line {
             number,
             targets,
             protocol: Protocol::Http,
             tls: None,
-            request,
+            requests: request.into(),
+            seed: 0,
             shape,
             users: None,
             user_header: "x-squall-user".into(),
@@ -248,6 +252,7 @@ pub struct Start {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Request;
 
     #[test]
     fn lines_that_cannot_be_sent() {

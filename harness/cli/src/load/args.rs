@@ -2,7 +2,8 @@
 
 use super::{
     body::Body,
-    pace::{Bursts, RateRange, Steps},
+    pace::{Bursts, RateRange, Steps, hertz},
+    request::Weighted,
 };
 use clap::{ArgGroup, Args, ValueEnum};
 use squall_load::Threshold;
@@ -12,13 +13,14 @@ use std::{path::PathBuf, time::Duration};
 /// Arguments of `load`.
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("pace").required(true).args(["rate", "steps", "bursts", "replay", "users"]),
+    group = ArgGroup::new("pace").required(true).args(["rate", "steps", "bursts", "replay", "users", "search_rate"]),
     after_help = "\
 Exit status: 0 fine · 1 a threshold is shown to be broken · 2 usage · 3 nobody answers there
              5 a threshold is undecided, the generator was saturated, or the run was stopped"
 )]
 pub struct LoadArgs {
     /// Where to: `http://host:port/path`, `https://…`, or `unix:/path/of.sock` (`unix:/path/of.sock:/path` asks for a path).
+    /// The path may have places that each call fills: `{seq}`, `{rand 1..100}`, `{uuid}`, `{column}` of --data.
     pub url: String,
     /// Open loop: calls per second, `2000`, `30/min`, or from one rate to another, `100..2000`.
     #[arg(long, value_name = "RATE")]
@@ -35,6 +37,15 @@ pub struct LoadArgs {
     /// Closed loop: so many users, each of which waits for its answer before it calls again.
     #[arg(long, value_name = "N")]
     pub users: Option<u32>,
+    /// Finds the highest rate at which this holds, `p99 < 50ms`: by trials of 3 s, or of --duration.
+    #[arg(long, value_name = "CONDITION", conflicts_with_all = ["fail_if", "calls"])]
+    pub search_rate: Option<Threshold>,
+    /// No higher rate than this is tried.
+    #[arg(long, value_name = "RATE", value_parser = hertz, default_value = "100000", requires = "search_rate")]
+    pub search_to: f64,
+    /// No trial is begun that would end later than this after the first.
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "3min", requires = "search_rate")]
+    pub search_time: Duration,
     /// From an answer to the same user's next call.
     #[arg(long, value_name = "TIME", value_parser = time, requires = "users")]
     pub thinking: Option<Duration>,
@@ -44,7 +55,7 @@ pub struct LoadArgs {
     /// How calls are spread: evenly, each somewhere in its own slot, or as a Poisson process.
     #[arg(long, value_enum, default_value_t = Spread::Even, conflicts_with_all = ["bursts", "replay", "users"])]
     pub arrivals: Spread,
-    /// The seed of jitter and Poisson; random unless given.
+    /// The seed of whatever is drawn; random unless given.
     #[arg(long, env = "SQUALL_SEED")]
     pub seed: Option<u64>,
     /// At most so many connections (over HTTP/1.1: calls in flight). What that holds back is counted, not dropped.
@@ -53,12 +64,21 @@ pub struct LoadArgs {
     /// The method: GET, with a body POST.
     #[arg(long, short = 'X', value_name = "METHOD")]
     pub method: Option<String>,
-    /// A header, `name: value`; may be given again.
+    /// A header, `name: value`; may be given again. Its value may have places, as the path may.
     #[arg(long, short = 'H', value_name = "HEADER")]
     pub header: Vec<String>,
     /// The body of each call, or the message of gRPC: a text, `@FILE`, or `N-bytes` for so many generated ones.
     #[arg(long, value_name = "TEXT|@FILE|N-bytes")]
     pub body: Option<Body>,
+    /// A body with places, which are filled for each call as those of the path are: a text, or `@FILE`.
+    #[arg(long, value_name = "TEXT|@FILE", conflicts_with_all = ["body", "grpc", "mix"])]
+    pub body_template: Option<Body>,
+    /// Several requests, drawn by weight: `9 GET /item/{rand 1..100}`, `1 POST /cart @cart.json`; given once for each.
+    #[arg(long, value_name = "WEIGHT METHOD PATH [BODY]", conflicts_with_all = ["method", "body"])]
+    pub mix: Vec<Weighted>,
+    /// A table, CSV with a head, that `{column}` is filled from, its rows in turn.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
     /// HTTP/2: with prior knowledge, over TLS by ALPN.
     #[arg(long, conflicts_with = "grpc")]
     pub http2: bool,
@@ -105,6 +125,13 @@ pub struct LoadArgs {
     /// More than 1,000 calls per second to another machine than this one.
     #[arg(long)]
     pub lift_ceiling: bool,
+}
+
+impl LoadArgs {
+    /// Calls carry something.
+    pub fn has_body(&self) -> bool {
+        self.body.is_some() || self.body_template.is_some()
+    }
 }
 
 /// How calls are spread.

@@ -1,14 +1,12 @@
-//! What each call carries: its head and its body.
+//! What a call carries: bytes that were typed, read or made up.
 
-use super::{args::LoadArgs, target::Target};
 use crate::outcome::Failure;
-use squall_traffic::Request;
 use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 /// A longer body is hardly meant.
 const MAX_BODY: u64 = 64 << 20;
 
-/// Where the body of each call comes from.
+/// Where the body of a call comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// It was typed.
@@ -35,7 +33,7 @@ impl FromStr for Body {
 impl Body {
     /// # Errors
     /// Exit 2 where the file cannot be read, or there is too much of it.
-    fn read(&self) -> Result<Vec<u8>, Failure> {
+    pub fn read(&self) -> Result<Vec<u8>, Failure> {
         let long = |bytes: u64| {
             Failure::usage(format!("a body of {bytes} bytes is more than the {MAX_BODY} that a call may have"))
         };
@@ -56,41 +54,12 @@ impl Body {
     }
 }
 
-/// The request that every call makes.
-///
-/// # Errors
-/// Exit 2 where a part of it cannot be sent.
-pub fn request(args: &LoadArgs, target: &Target) -> Result<Request, Failure> {
-    let headers = args.header.iter().map(|header| split(header)).collect::<Result<Vec<_>, _>>()?;
-    let is_host = |name: &str| name.eq_ignore_ascii_case("host");
-    let host = headers.iter().find(|(name, _)| is_host(name)).map_or(&*target.host, |(_, value)| value);
-    let method = args.method.as_deref().unwrap_or(if args.body.is_some() { "POST" } else { "GET" });
-    let wrong = |e: squall_traffic::RequestError| Failure::usage(e.to_string());
-    let mut request = Request::new(method, host, &target.path).map_err(wrong)?;
-    for (name, value) in headers.iter().filter(|(name, _)| !is_host(name)) {
-        request = request.with_header(name, value).map_err(wrong)?;
-    }
-    Ok(match &args.body {
-        None => request,
-        Some(body) if args.grpc => request.with_message(&body.read()?),
-        Some(body) => request.with_body(body.read()?),
-    })
-}
-
-/// Name and value of a header.
-fn split(header: &str) -> Result<(&str, &str), Failure> {
-    let malformed = || Failure::usage(format!("`{header}` is no header")).help("--header 'name: value'");
-    let (name, value) = header.split_once(':').ok_or_else(malformed)?;
-    let name = name.trim();
-    if name.is_empty() { Err(malformed()) } else { Ok((name, value.trim())) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn bodies_and_headers() {
+    fn bodies() {
         assert_eq!("hi".parse(), Ok(Body::Text("hi".into())));
         assert_eq!("@a/b".parse(), Ok(Body::File("a/b".into())));
         assert_eq!("30-bytes".parse(), Ok(Body::Generated(30)));
@@ -98,7 +67,5 @@ mod tests {
         assert_eq!(Body::Generated(28).read().unwrap(), b"abcdefghijklmnopqrstuvwxyzab");
         assert!(Body::File("/nonexistent".into()).read().is_err());
         assert!(Body::Generated(1 << 40).read().is_err());
-        assert_eq!(split("a: b: c").unwrap(), ("a", "b: c"));
-        assert!(split("a").is_err() && split(": b").is_err());
     }
 }

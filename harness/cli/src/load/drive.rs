@@ -7,7 +7,7 @@ use nix::sys::{
     time::TimeVal,
 };
 use squall_load::{Generator, Recorder, live};
-use squall_model::CallRecord;
+use squall_model::{CallRecord, Stamp};
 use squall_traffic::{LoadThread, Run, Start, Summary, now};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -43,7 +43,14 @@ pub fn drive(planned: &Planned, mut log: Option<CallLog>, out: Option<Out>) -> R
         if let Some(log) = &mut log {
             log.begin(run.t0());
         }
-        let mut watch = Watch { calls: Recorder::new(run.t0()), ended: Vec::new(), log, planned, out };
+        let mut watch = Watch {
+            from: run.t0() + planned.uncounted,
+            calls: Recorder::new(run.t0() + planned.uncounted),
+            ended: Vec::new(),
+            log,
+            planned,
+            out,
+        };
         let (summary, stopped) = watch.until_the_end(&run, signals).await?;
         let generator = generator(&summary, planned, load.max_connections(), self::cpu().saturating_sub(cpu));
         let took = stopped.as_ref().map_or(planned.pace.length, |(_, after)| (*after).min(planned.pace.length));
@@ -60,6 +67,8 @@ fn engine(error: squall_traffic::LoadError) -> Failure {
 
 /// What is counted while it runs.
 struct Watch<'a> {
+    /// Calls that were due before this do not count.
+    from: Stamp,
     calls: Recorder,
     ended: Vec<CallRecord>,
     log: Option<CallLog>,
@@ -101,7 +110,9 @@ impl Watch<'_> {
     fn look(&mut self, run: &Run) -> Result<(), Failure> {
         let progress = run.drain_into(&mut self.ended);
         for call in self.ended.drain(..) {
-            self.calls.record(&call);
+            if call.intended >= self.from {
+                self.calls.record(&call);
+            }
             self.log.iter_mut().for_each(|log| log.add(&call));
         }
         self.log.iter_mut().try_for_each(CallLog::flush)?;

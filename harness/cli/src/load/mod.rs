@@ -3,9 +3,12 @@
 mod args;
 mod body;
 mod calls;
+mod data;
 mod drive;
 mod pace;
 mod plan;
+mod request;
+mod search;
 mod secure;
 mod target;
 
@@ -27,6 +30,9 @@ use squall_traffic::Shape;
 
 /// Sends, counts, judges and tells.
 pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
+    if let Some(condition) = &args.search_rate {
+        return search::search(args, condition, out);
+    }
     let planned = Planned::of(args)?;
     let about = about(args, &planned);
     let shown = args.format == LoadFormat::Text && out.live;
@@ -72,7 +78,8 @@ fn about(args: &LoadArgs, planned: &Planned) -> About {
         length: planned.pace.length,
         meant: shape.schedule().map(|schedule| schedule.count() as u64),
         users,
-        seed: planned.pace.seed,
+        seed: planned.seed,
+        requests: planned.names.clone(),
         timeout: args.timeout,
         started: date::now(),
         began: date::since_1970(),

@@ -39,7 +39,8 @@ impl RateRange {
     }
 }
 
-fn hertz(text: &str) -> Result<f64, String> {
+/// Calls per second.
+pub fn hertz(text: &str) -> Result<f64, String> {
     let (number, per) = text.trim().split_once('/').unwrap_or((text.trim(), "s"));
     let unit = match per.trim() {
         "s" | "second" => 1.0,
@@ -124,12 +125,23 @@ impl Pace {
         if let Some(file) = &args.replay {
             return replay(file, args.duration);
         }
+        if args.search_rate.is_some() {
+            return Pace::level(args, args.search_to, length, seed);
+        }
         let steps = match (&args.steps, args.rate) {
             (Some(steps), _) => steps.0.clone(),
             (None, Some(rate)) => vec![(rate, length)],
             (None, None) => Vec::new(),
         };
         profile(&steps, args.arrivals, seed)
+    }
+
+    /// One rate, for so long.
+    ///
+    /// # Errors
+    /// Exit 2 where there would be no call.
+    pub fn level(args: &LoadArgs, hz: f64, length: Duration, seed: u64) -> Result<Pace, Failure> {
+        profile(&[(RateRange { from_hz: hz, to_hz: hz }, length)], args.arrivals, seed)
     }
 }
 

@@ -1,6 +1,12 @@
 //! A load run before it begins: everything that can be wrong is found here, and nothing has been sent.
 
-use super::{args::LoadArgs, body, pace::Pace, secure, target, target::Target};
+use super::{
+    args::LoadArgs,
+    pace::Pace,
+    request::{self, Sent},
+    secure, target,
+    target::Target,
+};
 use crate::outcome::Failure;
 use squall_model::Protocol;
 use squall_traffic::{Endpoint, Line};
@@ -13,6 +19,10 @@ const CEILING: f64 = 1_000.0;
 pub struct Planned {
     /// For the load engine.
     pub line: Line,
+    /// What each of several requests is called.
+    pub names: Vec<String>,
+    /// What was drawn from, where anything was.
+    pub seed: Option<u64>,
     /// When.
     pub pace: Pace,
     /// Where that is, for people.
@@ -25,6 +35,10 @@ pub struct Planned {
     pub late: Duration,
     /// How long answers are waited for after the last send.
     pub drain: Duration,
+    /// Calls that are due before this are sent and not counted.
+    pub uncounted: Duration,
+    /// The highest rate that a search may try.
+    most: f64,
 }
 
 impl Planned {
@@ -40,8 +54,9 @@ impl Planned {
         if args.connections == Some(0) {
             return Err(Failure::usage("0 connections carry no calls"));
         }
-        let request = body::request(args, &target)?;
-        let pace = Pace::of(args, rand::random())?;
+        let Sent { mix, names, drawn } = request::sent(args, &target)?;
+        let seed = args.seed.unwrap_or_else(rand::random);
+        let pace = Pace::of(args, seed)?;
         let protocol = match (args.grpc, args.http2) {
             (true, _) => Protocol::Grpc,
             (false, true) => Protocol::Http2,
@@ -49,23 +64,35 @@ impl Planned {
         };
         let tls = secure::tls(args, &target, protocol)?;
         let endpoint = target.find(args.timeout, tls.as_ref())?;
-        if !args.lift_ceiling {
+        let most =
+            if args.lift_ceiling || target::is_local(&endpoint) { args.search_to } else { CEILING.min(args.search_to) };
+        if !args.lift_ceiling && args.search_rate.is_none() {
             keep_under_the_ceiling(&pace, &endpoint)?;
         }
-        let mut line = Line::new(0, vec![endpoint.clone()], request, pace.shape.clone());
+        let mut line = Line::new(0, vec![endpoint.clone()], mix, pace.shape.clone());
         line.protocol = protocol;
         line.tls = tls;
+        line.seed = seed;
         line.deadline = args.timeout;
         line.id_prefix = "load-".into();
         Ok(Planned {
             line,
+            seed: pace.seed.or(drawn.then_some(seed)),
+            names,
             pace,
             address: target::shown(&endpoint),
             connections: args.connections,
             tick: args.tick,
             late: args.late,
             drain: args.drain.min(args.timeout),
+            uncounted: Duration::ZERO,
+            most,
         })
+    }
+
+    /// The highest rate that a search may try: that of `--search-to`, and of another machine no more than the ceiling.
+    pub fn most(&self) -> f64 {
+        self.most
     }
 }
 

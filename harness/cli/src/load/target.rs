@@ -143,15 +143,10 @@ fn authority(text: &str, secured: bool) -> Option<Place> {
     (!host.is_empty()).then(|| Place::Tcp { host: host.to_owned(), port, secured })
 }
 
-/// A path that can be asked for as it is. Braces are kept for templates, and no path has them (RFC 3986 section 3.3).
+/// A path, with the places that it may have.
 fn checked(path: &str) -> Result<String, Failure> {
     if path.contains('#') {
         return Err(Failure::usage(format!("`{path}`: what stands behind # is never sent")));
-    }
-    if path.contains(['{', '}']) {
-        return Err(
-            Failure::usage(format!("`{path}`: templates are not supported yet")).help("a brace itself is %7B or %7D")
-        );
     }
     Ok(path.to_owned())
 }
@@ -177,9 +172,7 @@ mod tests {
             let expected = Target { place, host: host.into(), path: path.into() };
             assert_eq!(Target::parse(url).unwrap(), expected, "{url}");
         }
-        for bad in
-            ["ftp://a", "http://", "http://:80", "http://a:0", "http://a:x", "http://u@a", "unix:", "a/#b", "a/{seq}"]
-        {
+        for bad in ["ftp://a", "http://", "http://:80", "http://a:0", "http://a:x", "http://u@a", "unix:", "a/#b"] {
             assert!(Target::parse(bad).is_err(), "{bad}");
         }
     }

@@ -18,17 +18,15 @@ use template::Template;
 pub(crate) struct Client {
     /// Those of the line's targets, in order.
     pools: Vec<Arc<Pool>>,
-    template: Template,
-    to_head: bool,
+    /// For each of the line's requests: how it is written, and whether its answer has no body whatever its head says.
+    requests: Vec<(Template, bool)>,
 }
 
 impl Client {
     pub(crate) fn new(line: &Line, pools: Vec<Arc<Pool>>) -> Client {
-        Client {
-            pools,
-            template: Template::new(&line.request, &line.id_prefix, &line.user_header),
-            to_head: line.request.is_head(),
-        }
+        let written = |request| Template::new(request, &line.id_prefix, &line.user_header, line.seed);
+        let requests = line.requests.requests().iter().map(|request| (written(request), request.is_head())).collect();
+        Client { pools, requests }
     }
 
     pub(crate) fn targets(&self) -> usize {
@@ -39,12 +37,13 @@ impl Client {
         let pool = &self.pools[ticket.record().caller as usize - 1];
         let Some(_room) = pool.room(ticket).await else { return ClientEnd::Unfinished };
         ticket.dispatched(clock::now());
-        let request = self.template.render(ticket.record().seq, ticket.record().user);
+        let (template, to_head) = &self.requests[usize::from(ticket.record().course.request)];
+        let request = template.render(ticket.record().seq, ticket.record().user);
         let mut connection = match send(&request, pool, ticket).await {
             Ok(connection) => connection,
             Err(end) => return end,
         };
-        let (end, reuse) = connection.receive(self.to_head, ticket).await;
+        let (end, reuse) = connection.receive(*to_head, ticket).await;
         if reuse {
             pool.give_back(connection);
         }
