@@ -3,7 +3,9 @@
 //! Nanoseconds with three significant digits: a bucket is at most a thousandth of its value wide. Least, greatest and sum are
 //! kept exactly.
 
-use hdrhistogram::Histogram;
+use crate::told;
+use hdrhistogram::{Histogram, iterators::IterationValue};
+use serde::{Deserialize, Serialize};
 use squall_stats::bounds::{Percentile, percentile_by};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,18 +18,20 @@ pub struct Bucket {
     pub high: Duration,
 }
 
-/// A histogram of times.
-#[derive(Debug, Clone, PartialEq)]
+/// A histogram of times. It travels as its buckets that are not empty.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Sparse", into = "Sparse")]
 pub struct Latencies {
     nanos: Histogram<u64>,
     ends: Ends,
 }
 
 /// What buckets would round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Ends {
     min: u64,
     max: u64,
+    #[serde(with = "told::sum")]
     sum: u128,
 }
 
@@ -159,10 +163,28 @@ impl Latencies {
     }
 }
 
+impl From<Sparse> for Latencies {
+    fn from(sparse: Sparse) -> Self {
+        let mut all = Latencies::default();
+        all.add_sparse(&sparse);
+        all
+    }
+}
+
+impl From<Latencies> for Sparse {
+    fn from(all: Latencies) -> Self {
+        let step = |step: IterationValue<u64>| {
+            (all.nanos.lowest_equivalent(step.value_iterated_to()), step.count_since_last_iteration())
+        };
+        Sparse { buckets: all.nanos.iter_recorded().map(step).collect(), ends: all.ends }
+    }
+}
+
 /// The same times in the same buckets, taking no room for those that are empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sparse {
     /// By the least time of the bucket.
+    #[serde(with = "told::pairs")]
     buckets: BTreeMap<u64, u64>,
     ends: Ends,
 }

@@ -40,6 +40,7 @@ mod search;
 mod testing;
 mod text;
 mod threshold;
+mod told;
 mod words;
 
 pub use calls::{CallLogError, CallReader, CallWriter, head as call_log_head};

@@ -1,10 +1,12 @@
 //! How calls end, told apart as finely as their records allow. Total: every record has one outcome.
 
+use serde::{Deserialize, Serialize};
 use squall_model::{Break, CallRecord, ClientEnd, GrpcStatus, Leg, TlsFault};
 use std::fmt;
 
 /// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// A complete, intact answer with this HTTP status.
     Status(u16),

@@ -1,10 +1,11 @@
 //! Where the time of a call went, from its intended start to its last byte.
 
 use crate::latencies::Latencies;
+use serde::{Deserialize, Serialize};
 use squall_model::CallRecord;
 
 /// The parts that a latency has, each over the calls that were answered. Of one call they add up to its latency.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Parts {
     /// Until it was sent, but for the two that follow: the generator's lateness, what the cap held back, and the wait for a
     /// connection that was being opened for another call.

@@ -4,7 +4,9 @@ use crate::{
     latencies::{Latencies, Sparse},
     outcome::{Class, Outcome},
     parts::Parts,
+    told,
 };
+use serde::{Deserialize, Serialize};
 use squall_model::{CallRecord, Stamp};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,7 +16,7 @@ const MAX_WINDOWS: usize = 1_024;
 const FIRST_WIDTH: u64 = 1;
 
 /// Calls by how they ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// All.
     pub calls: u64,
@@ -51,9 +53,10 @@ impl Counts {
 }
 
 /// The calls that were meant for one stretch of time.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// From the intended start to the end, by outcome.
+    #[serde(with = "told::pairs")]
     ends: BTreeMap<Outcome, Sparse>,
     /// From the actual send to the last byte, of the answered.
     service: Sparse,
@@ -105,14 +108,14 @@ impl Window {
 }
 
 /// What is known of all calls with one outcome.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     /// From the intended start to the end.
     pub ended: Latencies,
 }
 
 /// What is known of the calls that were one of several requests.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OfRequest {
     /// By how they ended.
     pub counts: Counts,
@@ -127,17 +130,20 @@ impl OfRequest {
     }
 }
 
-/// Everything that is kept of the calls of a run.
-#[derive(Debug, Clone, PartialEq)]
+/// Everything that is kept of the calls of a run. It travels whole: what is read back is what was written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recorder {
     t0: Stamp,
     /// Seconds of a window.
     width: u64,
     /// By number; one without calls is not there.
+    #[serde(with = "told::pairs")]
     windows: BTreeMap<u64, Window>,
+    #[serde(with = "told::pairs")]
     tallies: BTreeMap<Outcome, Tally>,
     service: Latencies,
     parts: Parts,
+    #[serde(with = "told::pairs")]
     requests: BTreeMap<u16, OfRequest>,
     counts: Counts,
 }
@@ -328,6 +334,17 @@ mod tests {
             two.merge(&first);
             prop_assert_eq!(&one, &two);
             prop_assert_eq!(&one, &whole);
+        }
+
+        /// What travels arrives as it was, and can be added to.
+        #[test]
+        fn a_recorder_survives_a_journey(calls in calls(20_000), cut in 0usize..200) {
+            let (first, second) = calls.split_at(cut.min(calls.len()));
+            let text = serde_json::to_string(&of(first)).unwrap();
+            let mut arrived: Recorder = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(&arrived, &of(first));
+            arrived.merge(&of(second));
+            prop_assert_eq!(arrived, of(&calls));
         }
 
         /// The seconds together are the whole.

@@ -1,6 +1,7 @@
 //! What is told of a run: what was asked, what came of it, and how far it is to be trusted.
 
 use crate::{recorder::Recorder, threshold::Judged};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How calls follow each other.
@@ -50,7 +51,7 @@ pub struct About {
 }
 
 /// How well the generator itself did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Generator {
     /// Half of the sends were at most so late.
     pub late_p50: Duration,
@@ -79,6 +80,23 @@ impl Generator {
     #[must_use]
     pub fn is_saturated(&self) -> bool {
         self.late_p99 > self.bound || self.starved > 0
+    }
+
+    /// Two parts of one run: its schedule was kept as well as by the worse of them.
+    #[must_use]
+    pub fn with(self, other: Generator) -> Generator {
+        Generator {
+            late_p50: self.late_p50.max(other.late_p50),
+            late_p99: self.late_p99.max(other.late_p99),
+            late_max: self.late_max.max(other.late_max),
+            bound: self.bound,
+            tick: self.tick,
+            cap: self.cap + other.cap,
+            held: self.held + other.held,
+            held_max: self.held_max.max(other.held_max),
+            starved: self.starved + other.starved,
+            cpu: self.cpu + other.cpu,
+        }
     }
 }
 

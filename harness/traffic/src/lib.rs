@@ -52,7 +52,7 @@ mod tls;
 pub use books::{Phase, Progress, Summary};
 pub use clock::now;
 pub use health::{LoopLag, ScheduleBound, ScheduleHealth, ScheduleMiss};
-pub use line::{Endpoint, Line, LineError, Shape, Start};
+pub use line::{Endpoint, Line, LineError, Shape, Share, Start};
 pub use mix::Mix;
 pub use pattern::{Context, Pattern, PatternError, Table};
 pub use request::{Request, RequestError};

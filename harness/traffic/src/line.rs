@@ -6,6 +6,7 @@ use crate::{
     schedule::{Arrivals, Piece, Schedule},
     tls::Tls,
 };
+use serde::{Deserialize, Serialize};
 use squall_model::{Protocol, Stamp};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
@@ -127,6 +128,27 @@ pub struct Line {
     pub deadline: Duration,
     /// What stands before the number of the call in `x-request-id`.
     pub id_prefix: String,
+    /// Which of its calls are sent from here.
+    pub share: Share,
+}
+
+/// Every `of`-th call of a line from the `nth` on, from 0; of a closed loop so of its users. The shares of `of` runs of the same
+/// line together are the line: the same calls, with the same numbers, at the same moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Which, below `of`.
+    pub nth: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Share {
+    /// The whole line.
+    pub const WHOLE: Share = Share { nth: 0, of: 1 };
+
+    pub(crate) fn has_user(self, user: u32) -> bool {
+        user % self.of == self.nth
+    }
 }
 
 impl Line {
@@ -145,6 +167,7 @@ impl Line {
             user_header: "x-squall-user".into(),
             deadline: Duration::from_secs(10),
             id_prefix: String::new(),
+            share: Share::WHOLE,
         }
     }
 
@@ -166,6 +189,9 @@ impl Line {
         }
         if self.users == Some(0) {
             return Err(LineError::NoCalls);
+        }
+        if self.share.nth >= self.share.of {
+            return Err(LineError::Share(self.share));
         }
         self.shape.check()
     }
@@ -204,6 +230,9 @@ impl Shape {
 /// Why a line cannot be sent.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum LineError {
+    /// A share that there is not.
+    #[error("share {} of {} is none: they count from 0", .0.nth, .0.of)]
+    Share(Share),
     /// No proxy to send to.
     #[error("no target")]
     NoTarget,

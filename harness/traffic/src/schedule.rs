@@ -12,6 +12,7 @@
 //! it (the moments of the Poisson process are the exception, being drawn), so rounding does not add up and nothing that happens
 //! while sending can move what follows.
 
+use crate::line::Share;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use std::{sync::Arc, time::Duration};
@@ -87,6 +88,8 @@ pub struct Schedule {
     length: u64,
     /// Number of the next call.
     next: u64,
+    /// Calls that are left out after each.
+    between: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -122,7 +125,7 @@ impl Schedule {
             Arrivals::Jitter { seed } => Law::Jitter { profile, rng: rng(seed) },
             Arrivals::Random { seed } => Law::Random { profile, rng: rng(seed), due: 0.0 },
         };
-        Schedule { law, length, next: 0 }
+        Schedule { law, length, next: 0, between: 0 }
     }
 
     /// So many calls at one moment, the first at the origin, again and again; no interval is no burst.
@@ -132,13 +135,32 @@ impl Schedule {
             law: Law::Bursts { size: u64::from(size), every: nanos(every) },
             length: if every.is_zero() { 0 } else { nanos(length) },
             next: 0,
+            between: 0,
         }
     }
 
     /// Moments that were recorded, ascending, as far as they are below the length.
     #[must_use]
     pub fn replay(offsets: Arc<[Duration]>, length: Duration) -> Schedule {
-        Schedule { law: Law::Replay(offsets), length: nanos(length), next: 0 }
+        Schedule { law: Law::Replay(offsets), length: nanos(length), next: 0, between: 0 }
+    }
+
+    /// Only those of its calls that are of this share. What the others are drawn at is drawn all the same.
+    #[must_use]
+    pub fn share(mut self, share: Share) -> Schedule {
+        self.leave_out(u64::from(share.nth));
+        self.between = u64::from(share.of).saturating_sub(1);
+        self
+    }
+
+    fn leave_out(&mut self, calls: u64) {
+        for _ in 0..calls {
+            // A law that has no more calls has none later.
+            if self.law.offset(self.next).is_none() {
+                return;
+            }
+            self.next += 1;
+        }
     }
 }
 
@@ -151,6 +173,7 @@ impl Iterator for Schedule {
             return None;
         }
         self.next += 1;
+        self.leave_out(self.between);
         Some(Duration::from_nanos(offset))
     }
 }

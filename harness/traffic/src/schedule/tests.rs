@@ -189,6 +189,23 @@ proptest! {
         prop_assert!(ramp.iter().zip(&even).all(|(r, e)| r.abs_diff(*e) <= Duration::from_nanos(10)));
     }
 
+    /// The shares of a schedule together are the schedule, whatever it draws.
+    #[test]
+    fn shares_are_the_whole(hz in 1.0f64..2_000.0, to in 0.0f64..2_000.0, ms in 1u64..2_000, of in 1u32..5, seed: u64) {
+        let length = Duration::from_millis(ms);
+        for whole in [
+            Schedule::open(hz, length, Arrivals::Even),
+            Schedule::of(&pieces(hz, to, length), Arrivals::Jitter { seed }),
+            Schedule::of(&pieces(hz, to, length), Arrivals::Random { seed }),
+            Schedule::bursts(7, Duration::from_millis(50), length),
+        ] {
+            let share = |nth| whole.clone().share(Share { nth, of }).collect::<Vec<_>>();
+            let shares: Vec<Vec<Duration>> = (0..of).map(share).collect();
+            let in_turn = (0..).map_while(|k: usize| shares[k % of as usize].get(k / of as usize).copied());
+            prop_assert_eq!(in_turn.collect::<Vec<_>>(), whole.collect::<Vec<_>>());
+        }
+    }
+
     /// Steps, evenly and with jitter: as many calls as the steps' rates times their lengths come to.
     #[test]
     fn steps_have_the_calls_of_all_their_parts(
