@@ -349,6 +349,7 @@ fn bad_input_is_one_clear_line_at_once() {
     let closed = format!("http://{nobody}");
     let unsorted = squall.feature("unsorted", "1\n0.5\n");
     let ragged = squall.feature("ragged", "a,b\n1,2\n3\n");
+    let of_tcp = here.replace("http", "tcp");
     let (templated, closed_path) = (format!("{here}/{{name}}"), format!("{here}/a"));
     for (args, status, hint) in [
         (&["ftp://a", "--rate", "1"][..], 2, "scheme"),
@@ -373,6 +374,10 @@ fn bad_input_is_one_clear_line_at_once() {
         (&[here, "--rate", "5", "--method", "GE T"], 2, "method"),
         (&[&templated, "--rate", "5"], 2, "no place that a call could fill"),
         (&[here, "--rate", "5", "--header", "a: {b"], 2, "brace"),
+        (&[here, "--rate", "5", "--answer", "line"], 2, "of TCP"),
+        (&[&of_tcp, "--rate", "5"], 2, "--body"),
+        (&[&of_tcp, "--rate", "5", "--body", "x", "--http2"], 2, "there is no HTTP"),
+        (&[&of_tcp, "--rate", "5", "--body", "x", "--answer", "word"], 2, "write echo"),
         (&[here, "--rate", "5", "--mix", "GET /"], 2, "WEIGHT METHOD PATH"),
         (&[&closed_path, "--rate", "5", "--mix", "1 GET /"], 2, "paths of its own"),
         (&[here, "--rate", "5", "--data", "/nonexistent"], 2, "/nonexistent"),
@@ -626,4 +631,37 @@ fn a_condition_that_no_rate_meets_is_red() {
     ran.expect(1);
     let result = json(&ran);
     assert_eq!((&result["holds"], &result["fails"]), (&Value::Null, &1.0.into()));
+}
+
+/// A server that gives to each connection what this makes of what it read.
+fn talks(answer: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + Copy + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("tcp://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut bytes = [0; 1024];
+                while let Ok(read @ 1..) = stream.read(&mut bytes) {
+                    if stream.write_all(&answer(&bytes[..read])).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn bytes_over_tcp_are_calls_too() {
+    let load = |url: &str, args: &[&str]| {
+        Squall::new().run(&[&["load", url, "--rate", "50", "--duration", "400ms", "--late", "1min"], args].concat())
+    };
+    let echo = talks(<[u8]>::to_vec);
+    load(&echo, &["--body", "ping"]).expect(0).says(&["TCP", "20 in 400 ms", "100%  answered"]);
+    load(&echo, &["--body-template", "ping {seq} {uuid}", "--answer", "echo"]).expect(0).says(&["100%  answered"]);
+    load(&echo, &["--body", "12345", "--answer", "5-bytes"]).expect(0);
+    let line = talks(|_| b"PONG\r\n".to_vec());
+    load(&line, &["--body", "PING\r\n", "--answer", "line"]).expect(0).says(&["first byte"]);
+    load(&line, &["--body", "PING\r\n"]).expect(3).says(&["not the protocol spoken", "none of 20 calls"]);
 }

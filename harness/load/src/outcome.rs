@@ -131,8 +131,13 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Outcome::Status(0) => f.write_str("answered"),
             Outcome::Status(status) => write!(f, "answered {status}"),
             Outcome::Grpc(status) => write!(f, "answered {status}"),
+            Outcome::Cut(0, how) => match how {
+                None => f.write_str("answered, cut off"),
+                Some(how) => write!(f, "answered, cut off: {how}"),
+            },
             Outcome::Cut(status, None) => write!(f, "answered {status}, cut off"),
             Outcome::Cut(status, Some(how)) => write!(f, "answered {status}, cut off: {how}"),
             Outcome::Refused => f.write_str("connection refused"),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientEnd {
-    /// A complete, intact answer with this HTTP status.
+    /// A complete, intact answer with this HTTP status; over TCP, which has none, 0.
     Answered(u16),
     /// A complete, intact answer of gRPC with this status; or what a client of gRPC makes of an answer without one.
     Grpc(GrpcStatus),

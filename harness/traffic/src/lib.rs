@@ -46,8 +46,10 @@ mod request;
 mod run;
 mod schedule;
 mod socket;
+mod tcp;
 mod thread;
 mod tls;
+mod turns;
 
 pub use books::{Phase, Progress, Summary};
 pub use clock::now;
@@ -58,5 +60,6 @@ pub use pattern::{Context, Pattern, PatternError, Table};
 pub use request::{Request, RequestError};
 pub use run::Run;
 pub use schedule::{Arrivals, Piece, Schedule};
+pub use tcp::Until;
 pub use thread::{LoadError, LoadThread};
 pub use tls::{OwnCertificate, Peer, SpiffeError, SpiffeId, Tls, TlsError, Trust, Unsecured};

@@ -4,6 +4,7 @@ use crate::{
     mix::Mix,
     request::{self, RequestError},
     schedule::{Arrivals, Piece, Schedule},
+    tcp::Until,
     tls::Tls,
 };
 use serde::{Deserialize, Serialize};
@@ -116,6 +117,8 @@ pub struct Line {
     pub tls: Option<Tls>,
     /// What is sent.
     pub requests: Mix,
+    /// Over TCP: how much of what comes back is an answer. What is sent is the request's body alone.
+    pub until: Until,
     /// What places are filled by, and requests of a mix are drawn by.
     pub seed: u64,
     /// When it is sent.
@@ -161,6 +164,7 @@ impl Line {
             protocol: Protocol::Http,
             tls: None,
             requests: request.into(),
+            until: Until::default(),
             seed: 0,
             shape,
             users: None,
@@ -251,9 +255,9 @@ pub enum LineError {
     /// Blanks, control or non-ASCII characters.
     #[error("`{0}` cannot begin a request id")]
     IdPrefix(String),
-    /// Bytes over TCP are no calls.
-    #[error("calls are made over HTTP/1.1, HTTP/2 or gRPC, and not over plain TCP")]
-    NoHttp,
+    /// Over TCP nothing else is sent.
+    #[error("over TCP a call is the bytes of its body, and it has none")]
+    NoBytes,
     /// Plain HTTP has a body instead.
     #[error("only a call of gRPC has a message")]
     Message,

@@ -216,7 +216,7 @@ async fn what_cannot_be_said_is_not_begun() {
         LoadError::Line { number: 0, error } => error,
         other => panic!("{other}"),
     };
-    assert_eq!(error(server.line(Protocol::Tcp, ONE)), LineError::NoHttp);
+    assert_eq!(error(server.line(Protocol::Tcp, ONE)), LineError::NoBytes);
     let request = get().with_message(b"hi");
     assert_eq!(
         error(Line { requests: request.clone().into(), ..server.line(Protocol::Http, ONE) }),

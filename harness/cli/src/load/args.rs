@@ -7,7 +7,7 @@ use super::{
 };
 use clap::{ArgGroup, Args, ValueEnum};
 use squall_load::Threshold;
-use squall_traffic::SpiffeId;
+use squall_traffic::{SpiffeId, Until};
 use std::{path::PathBuf, time::Duration};
 
 /// Arguments of `load`.
@@ -19,7 +19,7 @@ Exit status: 0 fine · 1 a threshold is shown to be broken · 2 usage · 3 nobod
              5 a threshold is undecided, the generator was saturated, or the run was stopped"
 )]
 pub struct LoadArgs {
-    /// Where to: `http://host:port/path`, `https://…`, or `unix:/path/of.sock` (`unix:/path/of.sock:/path` asks for a path).
+    /// Where to: `http://host:port/path`, `https://…`, `tcp://host:port`, or `unix:/path/of.sock` (`unix:/path/of.sock:/path` asks for a path).
     /// The path may have places that each call fills: `{seq}`, `{rand 1..100}`, `{uuid}`, `{column}` of --data.
     pub url: String,
     /// Open loop: calls per second, `2000`, `30/min`, or from one rate to another, `100..2000`.
@@ -79,6 +79,9 @@ pub struct LoadArgs {
     /// A table, CSV with a head, that `{column}` is filled from, its rows in turn.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
+    /// Over TCP, how much of what comes back is the answer: `echo`, the very bytes that were sent; `line`; `N-bytes`.
+    #[arg(long, value_name = "echo|line|N-bytes", value_parser = answer, conflicts_with_all = ["http2", "grpc", "mix", "header", "method"])]
+    pub answer: Option<Until>,
     /// HTTP/2: with prior knowledge, over TLS by ALPN.
     #[arg(long, conflicts_with = "grpc")]
     pub http2: bool,
@@ -153,6 +156,16 @@ pub enum LoadFormat {
     Csv,
     /// An interval log of HDR histograms.
     Hdr,
+}
+
+fn answer(text: &str) -> Result<Until, String> {
+    let length = text.strip_suffix("-bytes").and_then(|n| n.parse().ok()).filter(|n| *n > 0);
+    match (text, length) {
+        ("echo", _) => Ok(Until::Echo),
+        ("line", _) => Ok(Until::Line),
+        (_, Some(length)) => Ok(Until::Length(length)),
+        _ => Err(format!("`{text}` is no answer: write echo, line or N-bytes")),
+    }
 }
 
 fn time(text: &str) -> Result<Duration, String> {

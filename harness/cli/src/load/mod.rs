@@ -70,7 +70,8 @@ fn about(args: &LoadArgs, planned: &Planned) -> About {
         protocol: match planned.line.protocol {
             Protocol::Grpc => "gRPC",
             Protocol::Http2 => "HTTP/2",
-            Protocol::Http | Protocol::Tcp => "HTTP/1.1",
+            Protocol::Http => "HTTP/1.1",
+            Protocol::Tcp => "TCP",
         },
         mode: if matches!(shape, Shape::Closed { .. }) { Mode::Closed } else { Mode::Open },
         schedule: planned.pace.words.clone(),

@@ -57,11 +57,7 @@ impl Planned {
         let Sent { mix, names, drawn } = request::sent(args, &target)?;
         let seed = args.seed.unwrap_or_else(rand::random);
         let pace = Pace::of(args, seed)?;
-        let protocol = match (args.grpc, args.http2) {
-            (true, _) => Protocol::Grpc,
-            (false, true) => Protocol::Http2,
-            (false, false) => Protocol::Http,
-        };
+        let protocol = protocol(args, &target)?;
         let tls = secure::tls(args, &target, protocol)?;
         let endpoint = target.find(args.timeout, tls.as_ref())?;
         let most =
@@ -73,6 +69,7 @@ impl Planned {
         line.protocol = protocol;
         line.tls = tls;
         line.seed = seed;
+        line.until = args.answer.unwrap_or_default();
         line.deadline = args.timeout;
         line.id_prefix = "load-".into();
         Ok(Planned {
@@ -93,6 +90,24 @@ impl Planned {
     /// The highest rate that a search may try: that of `--search-to`, and of another machine no more than the ceiling.
     pub fn most(&self) -> f64 {
         self.most
+    }
+}
+
+fn protocol(args: &LoadArgs, target: &Target) -> Result<Protocol, Failure> {
+    let of_http = args.grpc || args.http2 || !args.mix.is_empty() || !args.header.is_empty() || args.method.is_some();
+    match (target.bytes, args.grpc, args.http2) {
+        (true, ..) if of_http => Err(Failure::usage("over TCP there is no HTTP: calls are the bytes of --body")),
+        (true, ..) if !args.has_body() => {
+            Err(Failure::usage("over TCP a call is the bytes of its body, and it has none")
+                .help("--body ping --answer echo"))
+        }
+        (true, ..) => Ok(Protocol::Tcp),
+        (false, ..) if args.answer.is_some() => {
+            Err(Failure::usage("--answer is of TCP, and this is HTTP").help("tcp://host:port"))
+        }
+        (false, true, _) => Ok(Protocol::Grpc),
+        (false, false, true) => Ok(Protocol::Http2),
+        (false, false, false) => Ok(Protocol::Http),
     }
 }
 

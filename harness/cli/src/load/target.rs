@@ -22,6 +22,8 @@ pub struct Target {
     pub host: String,
     /// With its query.
     pub path: String,
+    /// Bytes are sent, and not HTTP.
+    pub bytes: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,14 +49,15 @@ impl Target {
                 );
             }
             let place = Place::Unix(PathBuf::from(socket));
-            return Ok(Target { place, host: "localhost".into(), path: checked(path)? });
+            return Ok(Target { place, host: "localhost".into(), path: checked(path)?, bytes: false });
         }
         let (rest, secured) = match url.split_once("://") {
             Some(("http", rest)) => (rest, false),
             Some(("https", rest)) => (rest, true),
+            Some(("tcp", rest)) => return Target::of_bytes(url, rest),
             Some((scheme, _)) => {
                 return Err(Failure::usage(format!("`{scheme}` is no scheme that load knows"))
-                    .help("http://host:port/path, https://…, or unix:PATH"));
+                    .help("http://host:port/path, https://…, tcp://host:port, or unix:PATH"));
             }
             None => (url, false),
         };
@@ -64,7 +67,13 @@ impl Target {
         let path = if path.is_empty() { "/".to_owned() } else { path };
         let place = self::authority(authority, secured)
             .ok_or_else(|| Failure::usage(format!("`{url}` names no host that could be called")))?;
-        Ok(Target { place, host: authority.to_owned(), path: checked(&path)? })
+        Ok(Target { place, host: authority.to_owned(), path: checked(&path)?, bytes: false })
+    }
+
+    fn of_bytes(url: &str, authority: &str) -> Result<Target, Failure> {
+        let place = authority.contains(':').then(|| self::authority(authority, false)).flatten();
+        let place = place.ok_or_else(|| Failure::usage(format!("`{url}` is no address")).help("tcp://host:port"))?;
+        Ok(Target { place, host: authority.to_owned(), path: "/".into(), bytes: true })
     }
 
     /// The name that the server's certificate is to be for; `None` where connections are not secured.
@@ -165,14 +174,26 @@ mod tests {
             ("a:8080?c", tcp("a", 8080), "a:8080", "/?c"),
             ("https://a/b", tls("a", 443), "a", "/b"),
             ("https://a:8443", tls("a", 8443), "a:8443", "/"),
+            ("tcp://a:7", tcp("a", 7), "a:7", "/"),
             ("http://[::1]:5/x", tcp("::1", 5), "[::1]:5", "/x"),
             ("unix:/run/a.sock", Place::Unix("/run/a.sock".into()), "localhost", "/"),
             ("unix:/run/a.sock:/b?c", Place::Unix("/run/a.sock".into()), "localhost", "/b?c"),
         ] {
-            let expected = Target { place, host: host.into(), path: path.into() };
+            let expected = Target { place, host: host.into(), path: path.into(), bytes: url.starts_with("tcp") };
             assert_eq!(Target::parse(url).unwrap(), expected, "{url}");
         }
-        for bad in ["ftp://a", "http://", "http://:80", "http://a:0", "http://a:x", "http://u@a", "unix:", "a/#b"] {
+        for bad in [
+            "ftp://a",
+            "http://",
+            "http://:80",
+            "http://a:0",
+            "http://a:x",
+            "http://u@a",
+            "unix:",
+            "tcp://a",
+            "tcp://a:7/b",
+            "a/#b",
+        ] {
             assert!(Target::parse(bad).is_err(), "{bad}");
         }
     }

@@ -1,6 +1,6 @@
 //! One connection to a proxy, one call at a time.
 
-use super::response::{Answer, Read};
+use super::{Read, Reading};
 use crate::{
     books::Ticket,
     clock,
@@ -60,14 +60,13 @@ impl Connection {
     }
 
     /// Reads the answer to its end, and says whether the connection can carry another call.
-    pub(crate) async fn receive(&mut self, to_head: bool, ticket: &mut Ticket) -> (ClientEnd, bool) {
-        let mut answer = Answer::new(to_head);
+    pub(crate) async fn receive(&mut self, mut answer: impl Reading, ticket: &mut Ticket) -> (ClientEnd, bool) {
         let end = self.read_to_end(&mut answer, ticket).await;
         ticket.course().received = answer.body();
         end
     }
 
-    async fn read_to_end(&mut self, answer: &mut Answer, ticket: &mut Ticket) -> (ClientEnd, bool) {
+    async fn read_to_end(&mut self, answer: &mut impl Reading, ticket: &mut Ticket) -> (ClientEnd, bool) {
         loop {
             match self.socket.read(&mut self.buffer).await {
                 Ok(0) => {
@@ -79,7 +78,7 @@ impl Connection {
             }
             match answer.read(&mut self.buffer) {
                 Read::More => {}
-                Read::Whole { reuse } => return (ClientEnd::Answered(answer.status()), reuse),
+                Read::Whole { reuse } => return (answer.whole(), reuse),
                 Read::Broken(end) => return (end, false),
             }
         }
@@ -87,7 +86,7 @@ impl Connection {
 }
 
 /// A server that turns its caller away in TLS 1.3 says so only when the first call is with it.
-fn broken(answer: &Answer, error: &io::Error, ticket: &mut Ticket) -> ClientEnd {
+fn broken(answer: &impl Reading, error: &io::Error, ticket: &mut Ticket) -> ClientEnd {
     if let (false, Some(fault)) = (answer.has_begun(), tls::fault(error)) {
         return ClientEnd::Insecure(fault);
     }

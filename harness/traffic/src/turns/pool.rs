@@ -65,6 +65,7 @@ mod tests {
         line::{Line, Shape},
         request::Request,
         socket::Socket,
+        turns,
     };
     use squall_model::Stamp;
     use std::{
@@ -91,7 +92,7 @@ mod tests {
     /// Makes one call; whoever accepts the next connection answers it.
     async fn call(pool: &Arc<Pool>, listener: TcpListener) -> ClientEnd {
         let line = Line::new(0, vec![], Request::new("GET", "a", "/").unwrap(), Shape::Serial { calls: 1 });
-        let client = Client::Http1(http1::Client::new(&line, vec![Arc::clone(pool)]));
+        let client = Client::Turns(turns::Client::new(&line, vec![Arc::clone(pool)]).unwrap());
         let active = ActiveLine::new(&line, client, Numbers { first: 0, step: 1 });
         let books = Books::new(Stamp(0), 0);
         let ticket = active.open(&books.source(Stamp(0)), clock::now(), None).unwrap();
@@ -139,7 +140,7 @@ mod tests {
         drop(proxy);
         let books = Books::new(Stamp(0), 0);
         let mut ticket = books.source(Stamp(0)).open(record(0, 0)).unwrap();
-        assert_eq!(connection.receive(false, &mut ticket).await, (ClientEnd::Reset, false));
+        assert_eq!(connection.receive(http1::Answer::new(false), &mut ticket).await, (ClientEnd::Reset, false));
     }
 
     /// The race that no look beforehand can win: as long as the kernel takes no byte, the call has not been sent.
