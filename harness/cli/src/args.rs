@@ -42,6 +42,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Calls to any server, without a mesh: open loop, exact percentiles, thresholds.
     Load(Box<LoadArgs>),
+    #[command(hide = true)]
+    LoadAgent,
     /// Reads the calls of a load run again, as CSV.
     Calls(CallsArgs),
     /// The vocabulary, with examples.

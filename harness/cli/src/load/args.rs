@@ -58,6 +58,9 @@ pub struct LoadArgs {
     /// The seed of whatever is drawn; random unless given.
     #[arg(long, env = "SQUALL_SEED")]
     pub seed: Option<u64>,
+    /// So many processes send, each its share of the calls; what they tell is merged without loss.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64), conflicts_with_all = ["calls", "search_rate"])]
+    pub agents: u32,
     /// At most so many connections (over HTTP/1.1: calls in flight). What that holds back is counted, not dropped.
     #[arg(long, short, value_name = "N")]
     pub connections: Option<usize>,

@@ -13,7 +13,10 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Between two looks at the calls that have ended: what they take up in between is all the memory that grows with the rate.
-const LOOK: Duration = Duration::from_millis(100);
+pub const LOOK: Duration = Duration::from_millis(100);
+
+/// Between two parts of the record that an agent sends.
+const PART: Duration = Duration::from_millis(500);
 
 /// What came of it.
 pub struct Driven {
@@ -31,31 +34,71 @@ pub struct Driven {
 ///
 /// # Errors
 /// Exit 2 for a line that the engine does not send, exit 3 where it does not work at all.
-pub fn drive(planned: &Planned, mut log: Option<CallLog>, out: Option<Out>) -> Result<Driven, Failure> {
-    let failed = |e: std::io::Error| Failure::environment(format!("failed to start the load run: {e}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(async {
-        let signals = Signals::listen().map_err(failed)?;
-        let load =
-            LoadThread::start_with_tick(planned.tick).map_err(engine)?.with_fewer_connections(planned.connections);
-        let cpu = cpu();
-        let run = load.begin(vec![planned.line.clone()], Start::default()).map_err(engine)?;
-        if let Some(log) = &mut log {
-            log.begin(run.t0());
-        }
-        let mut watch = Watch {
-            from: run.t0() + planned.uncounted,
-            calls: Recorder::new(run.t0() + planned.uncounted),
-            ended: Vec::new(),
-            log,
-            planned,
-            out,
+pub fn drive(planned: &Planned, log: Option<CallLog>, out: Option<Out>) -> Result<Driven, Failure> {
+    runtime()?.block_on(async {
+        let mut signals = Signals::listen().map_err(unable)?;
+        let stop = async {
+            let why = signals.first().await;
+            // A second one ends the process at once.
+            let _ = Signals::forget();
+            why
         };
-        let (summary, stopped) = watch.until_the_end(&run, signals).await?;
-        let generator = generator(&summary, planned, load.max_connections(), self::cpu().saturating_sub(cpu));
-        let took = stopped.as_ref().map_or(planned.pace.length, |(_, after)| (*after).min(planned.pace.length));
-        Ok(Driven { calls: watch.calls, generator, took, interrupted: stopped.map(|(why, _)| why) })
+        let teller = out.map_or(Teller::Nobody, Teller::Terminal);
+        send(planned, Start::default(), log, stop, teller).await
     })
+}
+
+/// Where everything of a load run but its sends happens.
+///
+/// # Errors
+/// Exit 3 where there is none to be had.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unable)
+}
+
+/// Who is told how it goes.
+pub enum Teller {
+    Nobody,
+    /// A line that is drawn again and again.
+    Terminal(Out),
+    /// Whoever merges: the calls since the last time. What is told is not kept.
+    Parts(Box<dyn FnMut(Recorder)>),
+}
+
+/// Sends from that moment on until all is sent, or until `stop` says why not.
+///
+/// # Errors
+/// As [`drive`].
+pub async fn send(
+    planned: &Planned,
+    start: Start,
+    mut log: Option<CallLog>,
+    stop: impl Future<Output = &'static str>,
+    teller: Teller,
+) -> Result<Driven, Failure> {
+    let load = LoadThread::start_with_tick(planned.tick).map_err(engine)?.with_fewer_connections(planned.connections);
+    let cpu = cpu();
+    let run = load.begin(vec![planned.line.clone()], start).map_err(engine)?;
+    if let Some(log) = &mut log {
+        log.begin(run.t0());
+    }
+    let mut watch = Watch {
+        from: run.t0() + planned.uncounted,
+        calls: Recorder::new(run.t0() + planned.uncounted),
+        ended: Vec::new(),
+        log,
+        planned,
+        teller,
+        told: run.t0(),
+    };
+    let (summary, stopped) = watch.until_the_end(&run, stop).await?;
+    let generator = generator(&summary, planned, load.max_connections(), self::cpu().saturating_sub(cpu));
+    let took = stopped.as_ref().map_or(planned.pace.length, |(_, after)| (*after).min(planned.pace.length));
+    Ok(Driven { calls: watch.calls, generator, took, interrupted: stopped.map(|(why, _)| why) })
+}
+
+fn unable(error: std::io::Error) -> Failure {
+    Failure::environment(format!("failed to start the load run: {error}"))
 }
 
 fn engine(error: squall_traffic::LoadError) -> Failure {
@@ -73,8 +116,9 @@ struct Watch<'a> {
     ended: Vec<CallRecord>,
     log: Option<CallLog>,
     planned: &'a Planned,
-    /// Where a line can be redrawn.
-    out: Option<Out>,
+    teller: Teller,
+    /// When parts were told last.
+    told: Stamp,
 }
 
 impl Watch<'_> {
@@ -82,26 +126,25 @@ impl Watch<'_> {
     async fn until_the_end(
         &mut self,
         run: &Run,
-        mut signals: Signals,
+        stop: impl Future<Output = &'static str>,
     ) -> Result<(Summary, Option<(&'static str, Duration)>), Failure> {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stopped = None;
+        let mut stop = std::pin::pin!(stop);
         let mut finish = std::pin::pin!(run.finish(self.planned.drain));
         let summary = loop {
             tokio::select! {
                 summary = &mut finish => break summary.map_err(engine)?,
                 _ = look.tick() => self.look(run)?,
-                why = signals.first(), if stopped.is_none() => {
-                    // A second one ends the process at once.
-                    let _ = Signals::forget();
+                why = &mut stop, if stopped.is_none() => {
                     stopped = Some((why, now().since(run.t0())));
                     run.stop_sending();
                 }
             }
         };
         self.look(run)?;
-        if let Some(out) = self.out {
+        if let Teller::Terminal(out) = self.teller {
             out.print_error("\r\x1b[2K");
         }
         Ok((summary, stopped.filter(|(_, after)| *after < self.planned.pace.length)))
@@ -116,7 +159,18 @@ impl Watch<'_> {
             self.log.iter_mut().for_each(|log| log.add(&call));
         }
         self.log.iter_mut().try_for_each(CallLog::flush)?;
-        let Some(out) = self.out else { return Ok(()) };
+        let out = match &mut self.teller {
+            Teller::Nobody => return Ok(()),
+            Teller::Parts(tell) => {
+                if now().since(self.told) >= PART {
+                    let origin = self.from;
+                    tell(std::mem::replace(&mut self.calls, Recorder::new(origin)));
+                    self.told = now();
+                }
+                return Ok(());
+            }
+            Teller::Terminal(out) => *out,
+        };
         let (passed, length) = (now().since(run.t0()), self.planned.pace.length);
         let mut line = live(&self.calls, passed.min(length), length, progress.in_flight, out.error_style);
         if progress.oldest_unresolved_intended.is_some() && passed > length {

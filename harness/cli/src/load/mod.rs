@@ -1,5 +1,6 @@
 //! `load`: calls to any server, recorded and judged, without a mesh.
 
+mod agent;
 mod args;
 mod body;
 mod calls;
@@ -11,7 +12,9 @@ mod request;
 mod search;
 mod secure;
 mod target;
+mod team;
 
+pub use agent::agent;
 pub use args::LoadArgs;
 pub use calls::calls;
 
@@ -40,7 +43,11 @@ pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
         out.note(&format!("{} · {} · {}", about.url, about.protocol, about.schedule));
     }
     let log = args.calls.as_ref().map(|file| CallLog::create(file, &about)).transpose()?;
-    let Driven { calls, generator, took, interrupted } = drive::drive(&planned, log, shown.then_some(out))?;
+    let shown = shown.then_some(out);
+    let Driven { calls, generator, took, interrupted } = match args.agents {
+        1 => drive::drive(&planned, log, shown)?,
+        agents => team::drive(&planned, agents, planned.line.seed, args.timeout, shown)?,
+    };
     let judged: Vec<Judged> = args.fail_if.iter().map(|t| t.judge(&calls, generator.is_saturated())).collect();
     let report = Report { about, calls: &calls, took, generator, judged, interrupted };
     let written = match args.format {
