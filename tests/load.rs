@@ -440,6 +440,83 @@ fn a_run_that_is_stopped_tells_what_it_has() {
     ]);
 }
 
+/// The pids of the agents that this process leads.
+fn agents_of(leader: u32) -> Vec<u32> {
+    let children = fs::read_to_string(format!("/proc/{leader}/task/{leader}/children")).unwrap_or_default();
+    children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+fn is_there(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|text| text.contains("load-agent"))
+}
+
+#[test]
+fn agents_together_make_the_calls_of_one_run() {
+    let server = Server::start(prompt);
+    let args = ["--rate", "300", "--duration", "1s", "--late", "1min", "--seed", "7", "--format", "json"];
+    let url = format!("{}/item/{{seq}}", server.url);
+    let squall = Squall::new();
+    let ran = squall.run(&[&["load", &url, "--agents", "3"], &args[..]].concat());
+    ran.expect(0);
+    let told = json(&ran);
+    assert_eq!((told["DurationHistogram"]["Count"].as_u64(), told["RetCodes"]["200"].as_u64()), (Some(300), Some(300)));
+    let mut asked: Vec<u32> =
+        asked(&server).iter().map(|line| line.strip_prefix("GET /item/").unwrap().parse().unwrap()).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, (0..300).collect::<Vec<_>>());
+}
+
+/// Starts a long run by two agents, and returns when both are sending.
+fn led(server: &Server, squall: &Squall) -> (std::process::Child, Vec<u32>) {
+    let args = ["load", &server.url, "--rate", "100", "--duration", "5min", "--late", "1min", "--agents", "2"];
+    let mut command = squall.command(&args);
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let by = Instant::now() + Duration::from_secs(60);
+    while server.seen.lock().unwrap().len() < 10 && Instant::now() < by {
+        wait(Duration::from_millis(10));
+    }
+    let agents = agents_of(child.id());
+    assert_eq!(agents.len(), 2);
+    (child, agents)
+}
+
+fn all_end(agents: &[u32]) {
+    let by = Instant::now() + Duration::from_secs(30);
+    while agents.iter().any(|pid| is_there(*pid)) {
+        assert!(Instant::now() < by, "an agent goes on without its leader");
+        wait(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn agents_stop_with_the_run_and_with_its_death() {
+    use nix::{sys::signal, unistd::Pid};
+    let (server, squall) = (Server::start(prompt), Squall::new());
+    let (child, agents) = led(&server, &squall);
+    signal::kill(Pid::from_raw(child.id() as i32), signal::Signal::SIGINT).unwrap();
+    Ran::from(child.wait_with_output().unwrap()).expect(5).says(&[
+        "stopped by SIGINT",
+        "of 30,000 meant",
+        "answered 200",
+    ]);
+    all_end(&agents);
+    let server = Server::start(prompt);
+    let (child, agents) = led(&server, &squall);
+    signal::kill(Pid::from_raw(child.id() as i32), signal::Signal::SIGKILL).unwrap();
+    child.wait_with_output().unwrap();
+    all_end(&agents);
+}
+
+#[test]
+fn a_run_that_loses_an_agent_is_an_error() {
+    use nix::{sys::signal, unistd::Pid};
+    let (server, squall) = (Server::start(prompt), Squall::new());
+    let (child, agents) = led(&server, &squall);
+    signal::kill(Pid::from_raw(agents[1] as i32), signal::Signal::SIGKILL).unwrap();
+    Ran::from(child.wait_with_output().unwrap()).expect(3).says(&["agent 2 of 2 is lost: it has ended"]);
+    all_end(&agents);
+}
+
 /// A server that is secured, and the files that its callers need.
 struct Secured {
     squall: Squall,
