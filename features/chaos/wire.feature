@@ -70,3 +70,21 @@ Feature: Faults on the wire
     Then at least 20 calls time out
     And instance 2 of "reviews" serves at least 30 tries during the fault
     And calls to "reviews" recover within 1 s of the end of the fault
+
+  # Damage may be there before anybody calls: it is met on connections that are open already. Control: the wire is whole.
+  @control(faults)
+  Scenario: A wire that is cut all the time is felt by everyone who is sent over it
+    Given calls to "reviews" time out after 250 ms
+    When the wire from "web" to instance 2 of "reviews" is cut
+    And "web" makes 100 calls per second to "reviews" for 2 seconds
+    Then every call finishes within 350 ms
+    And at least 60 calls time out
+
+  # Control: the wires are whole, and everybody is served.
+  @control(faults)
+  Scenario: Nobody is served over wires that swallow requests
+    Given calls to "reviews" time out after 250 ms
+    When the wire from "web" to "reviews" swallows requests
+    And "web" makes 100 calls per second to "reviews" for 2 seconds
+    Then every call finishes within 350 ms
+    And every call times out

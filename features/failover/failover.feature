@@ -11,7 +11,7 @@ Feature: Failover within one mesh
     Given calls to "reviews" prefer zone "east", then zone "west"
     And an instance of "reviews" is ejected for 10 s after 3 failures in a row
     When every instance of "reviews" in zone "east" is killed from 500 ms to 2 s
-    And "web" makes 200 calls per second to "reviews" for 3 seconds
+    And "web" makes 100 calls per second to "reviews" for 3 seconds
     Then every call reaches "reviews" in zone "east" before the fault
     And at most 12 calls fail
     And calls to "reviews" recover within 500 ms of the fault

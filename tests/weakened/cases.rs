@@ -20,7 +20,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "Given calls from \"web\" to \"reviews\" are retried up to 2 times on \"5xx\"\n    When 30%",
         to: "When 30%",
         red: "at least 85% of the calls succeed",
-        measured: Reads("… the truth lies between 0% and 8…% (99.99999% sure)"),
+        measured: Reads("… the truth is at most 8…% (99.99999% sure)"),
     },
     Weakened {
         feature: "retry-budget/retry-budget.feature",
@@ -44,7 +44,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 100 ms",
         to: "time out after 900 ms",
         red: "at least 97% of the calls succeed within 250 ms",
-        measured: Reads("… the truth lies between 0% and …% (99.99999% sure)"),
+        measured: Reads("… the truth is at most …% (99.99999% sure)"),
     },
     Weakened {
         feature: "timeout/timeout.feature",
@@ -68,7 +68,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "at most 10 tries to",
         to: "at most 160 tries to",
         red: "at least 50% of the calls are shed by the circuit breaker during the fault",
-        measured: Reads("0% (0 of …); the truth lies between 0% and 3…"),
+        measured: Reads("0% (0 of …); the truth is at most 3…"),
     },
     Weakened {
         feature: "circuit-breaker/circuit-breaker.feature",
@@ -84,7 +84,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "5 connections to \"reviews\" and 5 calls",
         to: "60 connections to \"reviews\" and 60 calls",
         red: "at least 50% of the calls are shed by the circuit breaker during the fault",
-        measured: Reads("0% (0 of …); the truth lies between 0% and 3…"),
+        measured: Reads("0% (0 of …); the truth is at most 3…"),
     },
     Weakened {
         feature: "bulkhead/bulkhead.feature",
@@ -92,7 +92,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "at most 10 tries to",
         to: "at most 60 tries to",
         red: "at least 95% of the calls from \"phone\" to \"web\" on path \"/ratings\" succeed within 100 ms during the fault",
-        measured: Reads("… the truth lies between 0% and 9…% (99.99999% sure)"),
+        measured: Reads("… the truth is at most 9…% (99.99999% sure)"),
     },
     Weakened {
         feature: "bulkhead/bulkhead.feature",
@@ -100,7 +100,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 100 ms",
         to: "time out after 800 ms",
         red: "at least 95% of the calls from \"phone\" to \"web\" on path \"/ratings\" succeed within 100 ms during the fault",
-        measured: Reads("… the truth lies between 0% and 9…% (99.99999% sure)"),
+        measured: Reads("… the truth is at most 9…% (99.99999% sure)"),
     },
     Weakened {
         feature: "health-checking/passive.feature",
@@ -196,7 +196,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "balanced by \"least request\"",
         to: "balanced by \"round robin\"",
         red: "instance 3 of \"reviews\" receives at most 22% of the tries",
-        measured: Reads("33.…; the truth lies between 22…% and 100% (99.99999% sure)"),
+        measured: Reads("33.…; the truth is at least 22…% (99.99999% sure)"),
     },
     Weakened {
         feature: "load-balancing/load-balancing.feature",
@@ -260,7 +260,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "are delayed by 100 ms\n    And \"web\"",
         to: "are delayed by 20 ms\n    And \"web\"",
         red: "between 15% and 45% of the calls take at least 90 ms",
-        measured: Reads("0% (0 of …); the truth lies between 0% and 14.…% (99.99999% sure)"),
+        measured: Reads("0% (0 of …); the truth is at most 14.…% (99.99999% sure)"),
     },
     Weakened {
         feature: "chaos/wire.feature",
@@ -284,7 +284,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "is slowed by 100 ms, give or take 20 ms",
         to: "is slowed by 30 ms, give or take 5 ms",
         red: "between 32% and 68% of the calls take at least 75 ms",
-        measured: Reads("0% (0 of …); the truth lies between 0% and 2…% (99.99999% sure)"),
+        measured: Reads("0% (0 of …); the truth is at most 2…% (99.99999% sure)"),
     },
     Weakened {
         feature: "as-good-as/as-good-as.feature",

@@ -11,7 +11,7 @@ use std::{path::PathBuf, time::Duration};
     version,
     max_term_width = 110,
     after_help = "\
-Exit status: 0 all hold · 1 something is violated or vacuous · 2 usage, syntax, lint · 3 environment, or an error
+Exit status: 0 all hold · 1 something is violated or vacuous · 2 usage, syntax, lint · 3 environment, an error, interrupted
              4 nothing ran · 5 nothing violated, but something inconclusive or unsupported"
 )]
 pub struct Cli {
@@ -157,7 +157,7 @@ pub struct StepsArgs {
     /// As docs/vocabulary.md has it.
     #[arg(long)]
     pub markdown: bool,
-    /// Only sentences with this word.
+    /// Only sentences about this word, ours or that of other tools: `killed`, `timeout`, `p99`.
     pub word: Option<String>,
 }
 

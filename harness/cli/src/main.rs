@@ -18,6 +18,7 @@ mod run;
 mod settings;
 mod steps;
 mod stop;
+mod takes;
 mod term;
 
 use args::{Cli, Command};

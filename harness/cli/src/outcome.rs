@@ -11,7 +11,7 @@ pub enum Exit {
     Violated,
     /// Usage, syntax, lint.
     Usage,
-    /// The environment, or an error of ours.
+    /// The environment, an error of ours, or a run that was interrupted: nothing was shown.
     Environment,
     /// Nothing ran.
     NothingRan,

@@ -1,5 +1,6 @@
 //! `plan`: what a run would start, change and send, without any of it.
 
+use crate::takes::{Takes, expected, rounded};
 use crate::{
     args::PlanArgs,
     features, mesh,
@@ -7,11 +8,13 @@ use crate::{
     settings::Settings,
     term::Out,
 };
+use squall_gherkin::rests_on;
 use squall_model::{
-    Act, ControlRule, FaultId, Plan, PolicyId, Shape, Stage, TrafficLine, Variation, controls, duration,
+    Act, Arrivals, Claim, ClaimKind, ControlRule, FaultId, Only, Plan, PolicyId, Population, Shape, Stage, TrafficLine,
+    Unit, Variation, controls, duration,
 };
-use squall_report::Colour;
-use std::{fmt::Write, path::Path};
+use squall_report::{Colour, Style};
+use std::{fmt::Write, path::Path, time::Duration};
 
 /// Prints the plans.
 pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
@@ -22,23 +25,33 @@ pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
         out.print(&format!("{json}\n"));
         return Ok(Exit::Holds);
     }
-    let text: String = selected.plans.iter().map(|plan| describe(plan, out)).collect();
+    let mut text: String = selected.plans.iter().map(|plan| describe(plan, out.style)).collect();
+    if let [_, _, ..] = selected.plans.as_slice() {
+        text.push_str(&together(&selected.plans));
+    }
     out.print(&text);
     Ok(Exit::Holds)
 }
 
-fn describe(plan: &Plan, out: Out) -> String {
+/// How long all of them take.
+fn together(plans: &[Plan]) -> String {
+    let all = plans.iter().map(expected).fold(Takes::default(), Takes::and);
+    let controls = match all.controls {
+        Duration::ZERO => String::new(),
+        more => format!(", with control runs up to {}", rounded(all.main.time() + more)),
+    };
+    format!("{} scenarios: {}{controls}\n", plans.len(), all.main)
+}
+
+fn describe(plan: &Plan, style: Style) -> String {
     let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{}  {}",
-        out.style.paint(Colour::Bold, &plan.title.scenario),
-        out.style.paint(Colour::Blue, &plan.origins.scenario)
-    );
+    let (title, at) = (&plan.title.scenario, &plan.origins.scenario);
+    let _ = writeln!(text, "{}  {}", style.paint(Colour::Bold, title), style.paint(Colour::Blue, at));
     let services: Vec<String> =
         plan.topology.services.iter().map(|s| format!("{} x{}", s.name, s.instances.len())).collect();
     let _ = writeln!(text, "  starts   {} proxies: {}", plan.proxies(), services.join(", "));
-    for why in mesh::unsupported(plan) {
+    let cannot = mesh::unsupported(plan);
+    for why in &cannot {
         let _ = writeln!(text, "  cannot   {} ({}): the scenario is unsupported", why.message, why.origin);
     }
     for (number, stage) in plan.timeline.stages.iter().enumerate() {
@@ -47,10 +60,54 @@ fn describe(plan: &Plan, out: Out) -> String {
     if let Some(quarantine) = &plan.terms.quarantine {
         let _ = writeln!(text, "  counts   not, {quarantine}");
     }
-    let claims = plan.claims.len();
-    let _ = writeln!(text, "  judges   {claims} claim{}", if claims == 1 { "" } else { "s" });
-    let _ = writeln!(text, "  control  {}\n", control(plan));
+    if cannot.is_empty() {
+        describe_judgement(&mut text, plan);
+    } else {
+        text.push_str("  judges   nothing, and makes no control run\n");
+    }
+    text.push('\n');
     text
+}
+
+/// What is judged, what is taken away, and how long it all takes.
+fn describe_judgement(text: &mut String, plan: &Plan) {
+    for claim in &plan.claims {
+        let line = plan.origins.claims.get(&claim.id).map_or(0, |origin| origin.line);
+        let _ = writeln!(text, "  judges   line {line}, {}: {}", how(plan, claim), claim.text);
+    }
+    let _ = writeln!(text, "  control  {}", control(plan));
+    let takes = expected(plan);
+    let more = match takes.control_runs {
+        0 => "",
+        1 => ", and its control run as long if nothing ends it sooner",
+        _ => ", and each of its control runs as long if nothing ends it sooner",
+    };
+    let _ = writeln!(text, "  takes    {}{more}", takes.main);
+}
+
+/// What kind of claim it is, and on how many calls it rests.
+fn how(plan: &Plan, claim: &Claim) -> String {
+    let kind = match &claim.kind {
+        ClaimKind::Every { .. } => "exact",
+        ClaimKind::Total { .. } => "a count",
+        ClaimKind::Share { .. } => "a share with a stated error rate",
+        ClaimKind::Paired { .. } => "pairs with a stated error rate",
+        ClaimKind::Moment { .. } => "a moment",
+        ClaimKind::State { .. } => "a state",
+        ClaimKind::Lasts { .. } => "a length of time",
+    };
+    let what = match claim.kind.population() {
+        Some(Population { only: Some(Only::Failed), .. }) => "those that fail of ",
+        Some(Population { only: Some(Only::Shed), .. }) => "those that are shed of ",
+        Some(Population { unit: Unit::Try, .. }) => "the tries of ",
+        Some(Population { unit: Unit::Retry, .. }) => "the retries of ",
+        Some(Population { unit: Unit::User, .. }) => "the users of ",
+        _ => "",
+    };
+    match rests_on(plan, claim) {
+        Some(calls) => format!("{kind}, on {what}{}", counted(calls, "call")),
+        None => kind.to_owned(),
+    }
 }
 
 fn describe_stage(text: &mut String, plan: &Plan, number: usize, stage: &Stage) {
@@ -87,7 +144,12 @@ fn happens(plan: &Plan, act: Act) -> String {
 }
 
 fn traffic(line: &TrafficLine) -> String {
-    let calls = line.shape.calls().map_or_else(|| "calls as the answers allow".into(), |n| format!("{n} calls"));
+    let random = matches!(line.shape, Shape::Open { arrivals: Arrivals::Random, .. });
+    let about = if random { "about " } else { "" };
+    let calls = line
+        .shape
+        .calls()
+        .map_or_else(|| "calls as the answers allow".to_owned(), |n| format!("{about}{}", counted(n, "call")));
     let how = match line.shape {
         Shape::Open { rate, length, .. } => format!("at {rate} for {}", duration(length)),
         Shape::Decide { rate, cap } => format!("at most, at {rate}, until decided or for {}", duration(cap)),
@@ -116,4 +178,24 @@ fn control(plan: &Plan) -> String {
     };
     let all: Vec<String> = controls(plan).iter().map(each).collect();
     if all.is_empty() { "nothing to take away: it will be vacuous".into() } else { all.join(", else ") }
+}
+
+/// `1 call`, `2 calls`.
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_gherkin::{Defaults, Selection, Source, compile};
+
+    #[test]
+    fn a_plan_says_what_is_judged_and_for_how_long() {
+        let text = include_str!("plan/told.feature");
+        let compiled = compile(&Source::new("told.feature", text), &Defaults::default(), &Selection::default());
+        let plans = compiled.unwrap().plans;
+        let told: String = plans.iter().map(|plan| describe(plan, Style { colour: false, width: 110 })).collect();
+        insta::assert_snapshot!(told + &together(&plans));
+    }
 }

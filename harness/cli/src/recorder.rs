@@ -3,7 +3,7 @@
 use crate::term::Out;
 use squall_engine::Stopper;
 use squall_model::{RunEvent, Verdict};
-use squall_report::{Stories, Terminal, write_event};
+use squall_report::{FAIL_FAST, Stories, Terminal, write_event};
 use std::{
     fs::File,
     io::{BufWriter, Write},
@@ -11,19 +11,26 @@ use std::{
     thread::JoinHandle,
 };
 
-/// The reason of a run that was stopped by its first scenario that is not green.
-pub const FAIL_FAST: &str = "--fail-fast";
+/// How the run is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    /// Every claim and fault, not only those that did not hold.
+    pub verbose: bool,
+    /// What is unsupported counts as green.
+    pub allow_unsupported: bool,
+}
 
 /// Writes until the last sender is gone, and gives what it has read.
 pub fn start(
     events: Receiver<RunEvent>,
     mut files: Vec<BufWriter<File>>,
     out: Out,
-    verbose: bool,
-    fail_fast: Option<(Stopper, bool)>,
+    shown: Shown,
+    fail_fast: Option<Stopper>,
 ) -> std::io::Result<JoinHandle<Stories>> {
     std::thread::Builder::new().name("recorder".into()).spawn(move || {
-        let mut terminal = Terminal::new(out.style, verbose);
+        let Shown { verbose, allow_unsupported } = shown;
+        let mut terminal = Terminal::new(out.style, verbose).allowing_unsupported(allow_unsupported);
         let mut live = false;
         for event in events {
             record(&mut files, &event);
@@ -37,9 +44,9 @@ pub fn start(
                 out.print_error(&line);
                 live = true;
             }
-            if let Some((stopper, allow_unsupported)) = &fail_fast
+            if let Some(stopper) = &fail_fast
                 && counts(&event, terminal.stories())
-                && is_red(&event, *allow_unsupported)
+                && is_red(&event, allow_unsupported)
             {
                 stopper.stop(FAIL_FAST);
             }

@@ -6,7 +6,7 @@ use crate::{
     term::Out,
 };
 use squall_place::{Fate, Recovery, RunRecovery};
-use squall_report::{Style, Terminal, junit, read_events, svg};
+use squall_report::{Style, Terminal, junit, read_events, summary, svg};
 use std::{
     fmt::Write,
     path::{Path, PathBuf},
@@ -29,7 +29,7 @@ pub fn report(args: &ReportArgs, out: Out) -> Result<Exit, Failure> {
             if stories.totals.is_none() {
                 out.print(&format!(
                     "\nthe run did not end by itself\n{}",
-                    squall_report::closing(&stories.totals(), style)
+                    squall_report::closing(stories, false, style)
                 ));
             }
         }
@@ -38,7 +38,7 @@ pub fn report(args: &ReportArgs, out: Out) -> Result<Exit, Failure> {
             out.print(&xml);
         }
         Format::Summary => {
-            let json = serde_json::to_string(&stories.totals());
+            let json = summary(stories);
             out.print(&format!("{}\n", json.map_err(|e| Failure::environment(e.to_string()))?));
         }
         Format::Svg => out.print(&svg(&shown, "a run of squall")),

@@ -5,7 +5,7 @@ use crate::{
     date, envoy,
     features::{self, Selected},
     outcome::{Exit, Failure},
-    recorder::{self, FAIL_FAST},
+    recorder::{self, Shown},
     report,
     settings::Settings,
     stop::Signals,
@@ -15,7 +15,7 @@ use squall_engine::{Engine, Events, Stopper, deadline};
 use squall_mesh_envoy::{Envoy, bootstrap::Release};
 use squall_model::{Body, Plan, RunStarted};
 use squall_place::{Keeper, RunFolder, envoy::Found};
-use squall_report::{Column, Stories, junit, matrix};
+use squall_report::{Column, Stories, junit, matrix, summary};
 use squall_traffic::LoadThread;
 use std::{
     fs::{self, File},
@@ -91,8 +91,9 @@ fn once(
     let record = Record::create(args, &reports, selected.seed)?;
     let (events, reader) = Events::channel();
     let stopper = Stopper::default();
-    let fail_fast = args.fail_fast.then(|| (stopper.clone(), args.allow_unsupported));
-    let recorder = recorder::start(reader, record.files, out, args.verbose, fail_fast)
+    let fail_fast = args.fail_fast.then(|| stopper.clone());
+    let shown = Shown { verbose: args.verbose, allow_unsupported: args.allow_unsupported };
+    let recorder = recorder::start(reader, record.files, out, shown, fail_fast)
         .map_err(|e| Failure::environment(format!("failed to start a thread: {e}")))?;
 
     let job = Job {
@@ -111,21 +112,18 @@ fn once(
     drop(runtime);
     let stories = recorder.join().map_err(|_| Failure::environment("the recorder failed; the record is incomplete"))?;
     reports.write(&stories)?;
-    let status = stories.totals().exit_status(args.allow_unsupported);
+    let status = stories.exit_status(args.allow_unsupported);
     if let Err(failure) = outcome {
         // A red never hides behind an error.
         out.error(&failure);
         let exit = if status == 1 { Exit::Violated } else { failure.exit() };
         return Ok(Ended { exit, stories });
     }
+    if stories.interrupted.is_some() {
+        out.note("all that was started has been ended, and nothing is left behind");
+    }
     out.note(&format!("recorded in {}", record.folder.display()));
-    let interrupted = stories.interrupted.as_deref().is_some_and(|why| why != FAIL_FAST);
-    let exit = match (interrupted, status) {
-        // What was stopped has not been shown to hold.
-        (true, 0 | 4 | 5) => Exit::Environment,
-        (_, status) => Exit::of_status(status),
-    };
-    Ok(Ended { exit, stories })
+    Ok(Ended { exit: Exit::of_status(status), stories })
 }
 
 /// What the engine is given.
@@ -244,7 +242,7 @@ impl Reports {
             write(path, junit(stories).map_err(|e| Failure::environment(format!("failed to write JUnit: {e}")))?)?;
         }
         if let Some(path) = &self.summary {
-            let json = serde_json::to_string(&stories.totals()).map_err(|e| Failure::environment(e.to_string()))?;
+            let json = summary(stories).map_err(|e| Failure::environment(e.to_string()))?;
             write(path, json + "\n")?;
         }
         Ok(())

@@ -28,7 +28,7 @@ pub(crate) async fn run<M: Mesh>(
             if engine.stopper.is_stopped() {
                 break;
             }
-            let outcome = scenario::run(engine, pool, &vary(plan, variation), plan).await;
+            let Some(outcome) = scenario::run(engine, pool, &vary(plan, variation), plan).await else { break };
             let violated =
                 outcome.findings.iter().filter(|f| f.verdict == Verdict::Violated).map(|f| f.claim).collect();
             told.push((variation, outcome.verdict.clone(), violated));

@@ -30,6 +30,8 @@ pub(crate) struct Gatherer {
     pub(crate) tries: Vec<TryRecord>,
     pub(crate) ledger: Vec<(InstanceId, LedgerRecord)>,
     pub(crate) states: Vec<StateRecord>,
+    /// Health checks that reached each instance.
+    pub(crate) checks: BTreeMap<InstanceId, u64>,
     /// Connections over damaged wires; one that is open is told at the barrier.
     pub(crate) wires: Vec<WireRecord>,
     /// Lines that could not be read, the first few of them.
@@ -60,6 +62,7 @@ impl Gatherer {
             tries: Vec::new(),
             ledger: Vec::new(),
             states: Vec::new(),
+            checks: BTreeMap::new(),
             wires: Vec::new(),
             unreadable: Vec::new(),
         }
@@ -102,28 +105,30 @@ impl Gatherer {
     }
 
     fn pump_proxies<M: Mesh>(&mut self, mesh: &M) -> Result<(), EngineError> {
-        let Gatherer { prefix, clock, proxies, addresses, marked, access, tries, states, unreadable, .. } = self;
+        let Gatherer { prefix, clock, proxies, addresses, marked, access, tries, states, checks, unreadable, .. } =
+            self;
         let (clock, at) = (*clock, &*addresses);
-        let mut take = |path: &Path, line: &str, read: Result<LogLine, String>| match read {
+        let mut take = |of: &InstanceId, path: &Path, line: &str, read: Result<LogLine, String>| match read {
             Ok(LogLine::Access(record)) if record.id.starts_with(prefix.as_str()) => access.push(record),
             Ok(LogLine::Try(record)) if record.id.starts_with(prefix.as_str()) => tries.push(record),
             Ok(LogLine::State(record)) => states.push(record),
             Ok(LogLine::Marker(marker)) => drop(marked.insert((path.to_owned(), marker))),
+            Ok(LogLine::Check) => *checks.entry(of.clone()).or_default() += 1,
             Ok(LogLine::Access(_) | LogLine::Try(_) | LogLine::Probe) => {}
             Err(why) => note(unreadable, why, line),
         };
         for proxy in proxies.values_mut() {
             let instance = &proxy.instance;
             if let Some(tail) = &mut proxy.tries {
-                tail.read(|line| take(Path::new(""), line, mesh.read_try(line, instance, at, clock)))
+                tail.read(|line| take(instance, Path::new(""), line, mesh.read_try(line, instance, at, clock)))
                     .map_err(EngineError::io("read an upstream log"))?;
             }
             for tail in &mut proxy.states {
-                tail.read(|line| take(Path::new(""), line, mesh.read_state(line, instance, at, clock)))
+                tail.read(|line| take(instance, Path::new(""), line, mesh.read_state(line, instance, at, clock)))
                     .map_err(EngineError::io("read a log of ejections and health checks"))?;
             }
             for ((path, tail), side) in [(&mut proxy.outbound, Side::Outbound), (&mut proxy.inbound, Side::Inbound)] {
-                tail.read(|line| take(path, line, mesh.read_access(line, side, instance, at, clock)))
+                tail.read(|line| take(instance, path, line, mesh.read_access(line, side, instance, at, clock)))
                     .map_err(EngineError::io("read an access log"))?;
             }
         }

@@ -19,6 +19,7 @@ mod lag;
 mod lines;
 mod pool;
 mod run;
+mod run_queue;
 mod scenario;
 mod stage;
 mod stopper;

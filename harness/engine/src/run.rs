@@ -3,7 +3,7 @@
 
 use crate::{clock, control, events::Events, pool::Pool, scenario, stopper::Stopper};
 use squall_mesh::Mesh;
-use squall_model::{Body, ClaimKind, ControlRule, Plan, Queued, RunOf, Totals, Variation};
+use squall_model::{Body, ClaimKind, ControlRule, Plan, Policy, Queued, RunOf, Totals, Variation};
 use squall_place::Keeper;
 use squall_traffic::LoadThread;
 use std::{cell::Cell, path::Path};
@@ -62,7 +62,7 @@ impl<M: Mesh> Engine<'_, M> {
         if self.stopper.is_stopped() {
             return;
         }
-        let outcome = scenario::run(self, pool, plan, plan).await;
+        let Some(outcome) = scenario::run(self, pool, plan, plan).await else { return };
         totals.alpha += plan.terms.rates.alpha * statistical_claims(plan);
         let controlled = match self.controls {
             true => Some(control::run(self, pool, plan, &outcome.verdict).await),
@@ -86,10 +86,12 @@ fn main_run(plan: &Plan) -> RunOf {
 
 fn queued(plan: &Plan) -> Queued {
     let origin = |id| plan.origins.claims.get(&id).unwrap_or(&plan.origins.scenario).clone();
+    let policy = |p: &Policy| Some((p.id, plan.origins.policies.get(&p.id)?.clone()));
     Queued {
         title: plan.title.clone(),
         origin: plan.origins.scenario.clone(),
         claims: plan.claims.iter().map(|c| (c.id, c.text.clone(), origin(c.id))).collect(),
+        policies: plan.policies.iter().filter(|p| p.own).filter_map(policy).collect(),
         no_control: match &plan.control {
             ControlRule::None(why) => Some(why.clone()),
             _ => None,

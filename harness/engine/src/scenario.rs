@@ -8,6 +8,7 @@ use crate::{
     lag::LagWatch,
     lines,
     pool::{Placed, Pool, within},
+    run_queue::RunQueueWatch,
     stage::{Cast, Playing, StageRecord},
     watch::{Patience, Watch, happened},
     world::World,
@@ -38,18 +39,24 @@ pub(crate) struct Outcome {
 /// machine needs (0.1 to 1 ms).
 const SCHEDULE: ScheduleBound = ScheduleBound { p99: Duration::from_millis(20), any: Duration::from_millis(100) };
 
-/// Runs one plan, main or control, and tells of it.
-pub(crate) async fn run<M: Mesh>(engine: &Engine<'_, M>, pool: &Pool<'_, M>, plan: &Plan, main: &Plan) -> Outcome {
+/// Runs one plan, main or control, and tells of it. `None` where the run was stopped meanwhile: it came to nothing, which is no
+/// verdict.
+pub(crate) async fn run<M: Mesh>(
+    engine: &Engine<'_, M>,
+    pool: &Pool<'_, M>,
+    plan: &Plan,
+    main: &Plan,
+) -> Option<Outcome> {
     let of = RunOf { plan: plan.key.clone(), variation: plan.variation };
     let begin = clock::now();
     engine.events.emit(Some(&of), Body::Started);
     let mut act = Performance::new(engine, pool, plan, main, &of);
-    let mut outcome = act.attempt().await;
+    let mut outcome = act.attempt().await?;
     if let Some(why) = outcome.machine.take() {
         // The machine's fault, by its own health record and blind to outcomes: once more, and both are recorded.
         engine.events.emit(Some(&of), Body::Rerun { why });
         act = Performance::new(engine, pool, plan, main, &of);
-        outcome = act.attempt().await;
+        outcome = act.attempt().await?;
     }
     let took = clock::now().since(begin).as_nanos() as u64;
     let cause = match &outcome.verdict {
@@ -61,7 +68,7 @@ pub(crate) async fn run<M: Mesh>(engine: &Engine<'_, M>, pool: &Pool<'_, M>, pla
         Some(&of),
         Body::Finished(Finished { verdict: outcome.verdict.clone(), calls, took, traffic: act.traffic, cause }),
     );
-    outcome
+    Some(outcome)
 }
 
 /// Why this plan cannot be run here, before anything is touched.
@@ -121,13 +128,16 @@ impl<'e, M: Mesh> Performance<'e, M> {
         }
     }
 
-    /// One go at it, whatever comes of it.
-    async fn attempt(&mut self) -> Outcome {
-        let outcome = match refusals(self.engine.mesh, self.plan) {
-            Some(why) => Ok(Outcome { verdict: Verdict::Unsupported(why), findings: Vec::new(), machine: None }),
-            None => self.perform().await,
-        };
-        outcome.unwrap_or_else(|error| Outcome { verdict: verdict_of(&error), findings: Vec::new(), machine: None })
+    /// One go at it, whatever comes of it; `None` where it was stopped.
+    async fn attempt(&mut self) -> Option<Outcome> {
+        let bare = |verdict| Outcome { verdict, findings: Vec::new(), machine: None };
+        if let Some(why) = refusals(self.engine.mesh, self.plan) {
+            return Some(bare(Verdict::Unsupported(why)));
+        }
+        match self.perform().await {
+            Err(EngineError::Interrupted) => None,
+            performed => Some(performed.unwrap_or_else(|error| bare(verdict_of(&error)))),
+        }
     }
 
     /// Places the mesh, plays the scenario, and leaves the mesh as clean as it was, whatever happened between.
@@ -173,12 +183,17 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let plan = self.plan;
         let mut watch = Watch::new(plan, self.settings, patience, &self.prefix, self.planned.clone());
         let (begin, lag) = (clock::now(), LagWatch::start());
-        self.stages(world, &mut gatherer, &mut watch).await?;
+        let (mut queue, keeper) = (RunQueueWatch::default(), world.keeper());
+        tokio::select! {
+            done = self.stages(world, &mut gatherer, &mut watch) => done?,
+            never = queue.watch(keeper) => match never {},
+        }
         self.traffic = clock::now().since(begin).as_nanos() as u64;
         let lag = lag.worst();
         self.done("traffic");
 
         let last = self.stages.last().map_or(begin, |stage| stage.last_intended);
+        world.check_lives(self.engine.events, self.of);
         world.rest(last + lines::CLIENT_DEADLINE).await?;
         let late = world.end_faults().await?;
         watch.effects.extend(happened(self.stages.len().saturating_sub(1), &late));
@@ -196,6 +211,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         observed.health.unwritten = mesh.unwritten().as_nanos() as u64;
         observed.health.slept = clock::suspended() > asleep;
         observed.health.loop_lag = self.load_lag(begin).max(lag);
+        observed.health.queued = queue.worst().as_nanos() as u64;
         Ok((observed, Logs::of(mesh, world.seats())))
     }
 
@@ -287,6 +303,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
             ledger: gatherer.ledger,
             tells_states,
             states: gatherer.states,
+            checks: gatherer.checks.into_iter().collect(),
             wires: gatherer.wires,
             unreadable: gatherer.unreadable,
             effects: watch.effects,

@@ -4,10 +4,17 @@
 //! counts those records that a process may have taken with it when it was killed, never a tolerance.
 
 mod counted;
+mod discord;
+mod due;
+mod gaps;
+mod strays;
 
-use crate::{Evidence, Flags, Process, dose, join::tries_due};
-use squall_model::{AccessRecord, ClientEnd, InstanceId, Plan, Side, Stamp};
-use std::{fmt, time::Duration};
+use crate::{Evidence, Flags, Process, dose};
+use due::State;
+use squall_model::{AccessRecord, InstanceId, Plan, Stamp};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+pub use discord::discords;
 
 /// What must agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +35,12 @@ pub enum LawId {
     LineServed,
     /// Each line in a ledger has a line at the callee's proxy.
     ServedLogged,
+    /// An outbound listener's `downstream_rq_total` rose by its lines: those of calls.
+    CallsCounted,
+    /// An inbound listener's `downstream_rq_total` rose by its lines: those of tries, and of health checks.
+    ArrivalsCounted,
+    /// `upstream_rq_total` of the cluster of a workload rose by the lines of its ledger.
+    ServedCounted,
     /// A cluster's `upstream_rq_total` rose by the tries that were sent.
     TriesCounted,
     /// A cluster's overflow counters rose by the tries that its breaker turned away.
@@ -85,6 +98,16 @@ impl Balance {
         let finding = if enough && not_too_many { Books::Balanced } else { Books::Broken };
         Balance { law, at, left, right, slack, finding }
     }
+
+    /// What is found beyond what must be, and beyond the slack.
+    fn over(&self) -> u64 {
+        self.right.saturating_sub(self.left.saturating_add(self.slack.more))
+    }
+
+    /// What is missing of what must be found, beyond the slack.
+    fn under(&self) -> u64 {
+        self.left.saturating_sub(self.right.saturating_add(self.slack.fewer))
+    }
 }
 
 impl fmt::Display for Balance {
@@ -100,6 +123,9 @@ impl fmt::Display for Balance {
             LawId::LineTried => ("lines at callees' proxies", "of a try that was sent"),
             LawId::LineServed => ("answers passed on by callees' proxies", "in a ledger"),
             LawId::ServedLogged => ("lines of ledgers", "with a line at the callee's proxy"),
+            LawId::CallsCounted => ("lines of calls", "counted by the outbound listener"),
+            LawId::ArrivalsCounted => ("lines of tries that arrived", "counted by the inbound listener"),
+            LawId::ServedCounted => ("lines of the ledger", "counted by upstream_rq_total of its workload"),
             LawId::TriesCounted => ("tries sent", "counted by upstream_rq_total"),
             LawId::OverflowsCounted => ("tries turned away by the breaker", "counted by its overflow counters"),
             LawId::AbortsCounted => ("lines with FI", "counted by aborts_injected"),
@@ -123,10 +149,14 @@ impl fmt::Display for Balance {
 pub fn balances(plan: &Plan, evidence: &Evidence) -> Vec<Balance> {
     let complete = u64::from(evidence.is_complete());
     let mut all = vec![Balance::new(LawId::RecordComplete, None, 1, complete, Slack::default())];
-    all.push(calls_logged(evidence));
+    let mut tallies: BTreeMap<LawId, Tally> = BTreeMap::new();
+    due::each(evidence, &mut |due| tallies.entry(due.law).or_default().count(due.state));
+    let tally = |law: LawId| tallies.get(&law).copied().unwrap_or_default().balance(law);
+    all.push(tally(LawId::CallLogged));
     all.push(records_called(evidence));
-    all.push(tries_logged(evidence));
-    all.extend(tries_matched(evidence));
+    all.extend(
+        [LawId::TriesLogged, LawId::TryArrived, LawId::LineTried, LawId::LineServed, LawId::ServedLogged].map(tally),
+    );
     for (law, (found, unowned)) in [
         (LawId::FaultOwned, dose::unowned(plan, evidence)),
         (LawId::DamageOwned, dose::unowned_damages(plan, evidence)),
@@ -176,10 +206,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, matched: bool, excuse: impl FnOnce() -> bool) {
+    fn count(&mut self, state: State) {
         self.all += 1;
-        self.matched += u64::from(matched);
-        self.excused += u64::from(!matched && excuse());
+        self.matched += u64::from(state == State::Found);
+        self.excused += u64::from(state == State::Excused);
     }
 
     fn balance(self, law: LawId) -> Balance {
@@ -187,86 +217,11 @@ impl Tally {
     }
 }
 
-fn calls_logged(evidence: &Evidence) -> Balance {
-    let mut tally = Tally::default();
-    for story in evidence.stories.iter().filter(|s| s.is_clients() && !s.end.is_without_a_connection()) {
-        let never_arrived = || {
-            let lost = lost_with(evidence, Process::Proxy, |id| *id == story.caller, story.intended, story.done);
-            // What its client gave up on, or lost the connection of, may not have been read by any proxy.
-            let given_up = matches!(story.end, ClientEnd::Reset | ClientEnd::Deadline | ClientEnd::Unfinished);
-            lost || (given_up && story.tries.is_empty())
-        };
-        tally.count(story.access.is_some(), never_arrived);
-    }
-    tally.balance(LawId::CallLogged)
-}
-
-/// Strays may be those of onward calls whose own line was lost with the proxy of their caller.
 fn records_called(evidence: &Evidence) -> Balance {
-    let (observed, strays) = (&evidence.observed, &evidence.strays);
-    let lost = |caller: Option<&str>, began: Stamp, took: u64| {
-        let of_caller = |id: &InstanceId| caller.is_some_and(|caller| id.service.as_str() == caller);
-        lost_with(evidence, Process::Proxy, of_caller, began, Stamp(began.0.saturating_add(took)))
-    };
-    let mut tally = Tally::default();
-    for line in strays.access.iter().filter_map(|i| observed.access.get(*i as usize)) {
-        let caller = (line.side == Side::Inbound).then_some(line.caller.as_str());
-        tally.count(false, || lost(caller, line.began, line.took));
-    }
-    for sent in strays.tries.iter().filter_map(|i| observed.tries.get(*i as usize)) {
-        tally.count(false, || lost(Some(sent.proxy.service.as_str()), sent.began, sent.took));
-    }
-    for (_, line) in strays.ledger.iter().filter_map(|i| observed.ledger.get(*i as usize)) {
-        tally.count(false, || lost(Some(&line.caller), line.began, line.ended.0.saturating_sub(line.began.0)));
-    }
-    for _ in &strays.calls {
-        tally.count(false, || false);
-    }
-    let matched = evidence.stories.len() + evidence.tries.len();
-    let whole = Tally { all: tally.all + matched as u64, matched: matched as u64, excused: tally.excused };
-    whole.balance(LawId::RecordCalled)
-}
-
-fn tries_logged(evidence: &Evidence) -> Balance {
-    let mut tally = Tally::default();
-    for story in evidence.stories.iter().filter(|s| s.access.is_some()) {
-        let due = tries_due(evidence.line(story));
-        let logged = evidence.tries(story).filter(|t| t.sent.is_some()).count();
-        let lost = || lost_with(evidence, Process::Proxy, |id| *id == story.caller, story.intended, story.done);
-        (0..due.max(logged)).for_each(|n| tally.count(n < logged.min(due), lost));
-    }
-    tally.balance(LawId::TriesLogged)
-}
-
-/// The four laws between a try's sender, the callee's proxy and the workload.
-fn tries_matched(evidence: &Evidence) -> [Balance; 4] {
-    let [mut arrived, mut tried, mut served, mut logged] = [Tally::default(); 4];
-    for story in &evidence.stories {
-        for t in evidence.tries(story) {
-            let (began, ended) = (t.began(), t.ended());
-            let with = |what, whose: Option<&InstanceId>| {
-                whose.is_some_and(|whose| lost_with(evidence, what, |id| id == whose, began, ended))
-            };
-            if t.sent.is_some_and(|sent| sent.status != 0) {
-                arrived.count(t.arrived.is_some(), || with(Process::Proxy, t.instance()));
-            }
-            if t.arrived.is_some() {
-                tried.count(t.sent.is_some(), || with(Process::Proxy, Some(&story.caller)));
-            }
-            if t.arrived.is_some_and(is_from_workload) {
-                served.count(t.served.is_some(), || with(Process::Workload, t.instance()));
-            }
-            if t.served.is_some() {
-                logged.count(t.arrived.is_some(), || with(Process::Proxy, t.instance()));
-            }
-        }
-    }
-    [
-        arrived.balance(LawId::TryArrived),
-        tried.balance(LawId::LineTried),
-        served.balance(LawId::LineServed),
-        logged.balance(LawId::ServedLogged),
-    ]
+    let matched = (evidence.stories.len() + evidence.tries.len()) as u64;
+    let mut tally = Tally { all: matched, matched, excused: 0 };
+    strays::each(evidence, &mut |stray| tally.count(if stray.excused { State::Excused } else { State::Missing }));
+    tally.balance(LawId::RecordCalled)
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use crate::{
     phase::{spans, windows},
     story::view,
 };
-use index::{Gathered, Id, Index, Numbers};
+pub(crate) use index::Id;
+use index::{Gathered, Index, Numbers};
 use squall_model::{
     AccessRecord, ClientEnd, Edge, GrpcStatus, InstanceId, Plan, Protocol, ServiceName, Side, Stamp, Topology,
 };

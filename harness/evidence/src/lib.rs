@@ -13,6 +13,7 @@
 mod balance;
 mod dose;
 mod flags;
+mod hold;
 mod join;
 mod observed;
 mod outcome;
@@ -24,7 +25,7 @@ mod story;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use balance::{Balance, Books, LawId, Slack, balances};
+pub use balance::{Balance, Books, LawId, Slack, balances, discords};
 pub use dose::{doses, window_of};
 pub use flags::{Flags, answer_of_callee, is_denial, shedder};
 pub use join::join;

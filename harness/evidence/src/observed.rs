@@ -21,6 +21,8 @@ pub struct Observed {
     pub tries: Vec<TryRecord>,
     /// Ledgers of all workloads, each line with its instance, in any order.
     pub ledger: Vec<(InstanceId, LedgerRecord)>,
+    /// Health checks that reached each instance, by the access log of its proxy.
+    pub checks: Vec<(InstanceId, u64)>,
     /// Counters of each life of each proxy; empty while a run is under way.
     pub counters: Vec<CounterRecord>,
     /// What took effect, and when. Standing faults too.
@@ -152,6 +154,10 @@ pub struct Health {
     pub loop_lag: u64,
     /// What that may be.
     pub loop_lag_limit: u64,
+    /// The longest that a thread of a proxy, a workload or a link was ready to run without a processor, within a tenth of a second.
+    pub queued: u64,
+    /// What that may be.
+    pub queued_limit: u64,
     /// The machine was suspended meanwhile: boot time ran on without the monotonic clock.
     pub slept: bool,
     /// By how much a proxy's wall clock, mapped to the monotonic clock, may be off.
@@ -170,6 +176,8 @@ impl Default for Health {
             starved: 0,
             loop_lag: 0,
             loop_lag_limit: 250_000_000,
+            queued: 0,
+            queued_limit: 75_000_000,
             slept: false,
             clock_error: 1_000_000,
             unwritten: 0,
@@ -198,6 +206,13 @@ pub enum Trouble {
         /// What is allowed, nanoseconds.
         limit: u64,
     },
+    /// A process of the mesh stood in the machine's run queue.
+    Queued {
+        /// For how long, nanoseconds.
+        by: u64,
+        /// What is allowed, nanoseconds.
+        limit: u64,
+    },
     /// The machine was suspended.
     Slept,
     /// A process ended that nobody had asked to.
@@ -213,7 +228,11 @@ impl Trouble {
     #[must_use]
     pub fn is_of_the_machine(&self) -> bool {
         match self {
-            Trouble::Late { .. } | Trouble::Starved(_) | Trouble::Lag { .. } | Trouble::Slept => true,
+            Trouble::Late { .. }
+            | Trouble::Starved(_)
+            | Trouble::Lag { .. }
+            | Trouble::Queued { .. }
+            | Trouble::Slept => true,
             Trouble::Died(_) | Trouble::Lapsed(_) | Trouble::Unreadable(_) => false,
         }
     }
@@ -230,6 +249,12 @@ impl fmt::Display for Trouble {
             Trouble::Lag { by, limit } => {
                 write!(f, "the engine was held up for {}, {} is allowed", time(*by), time(*limit))
             }
+            Trouble::Queued { by, limit } => write!(
+                f,
+                "a process of the mesh waited {} of a tenth of a second for a processor, {} is allowed",
+                time(*by),
+                time(*limit)
+            ),
             Trouble::Slept => f.write_str("the machine was suspended"),
             Trouble::Lapsed(holder) => write!(f, "{holder} ran out before its time"),
             Trouble::Unreadable(line) => write!(f, "a line of a log cannot be read: {line}"),
@@ -259,6 +284,7 @@ impl Observed {
                 limit: h.late_p99_limit,
             }))
             .chain((h.loop_lag > h.loop_lag_limit).then_some(Trouble::Lag { by: h.loop_lag, limit: h.loop_lag_limit }))
+            .chain((h.queued > h.queued_limit).then_some(Trouble::Queued { by: h.queued, limit: h.queued_limit }))
             .collect()
     }
 }

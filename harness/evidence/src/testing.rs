@@ -314,6 +314,11 @@ struct Line<'a> {
     attempts: u32,
 }
 
+/// Counts anew what the records say, as a mesh would have.
+pub fn recount(seen: &mut Observed) {
+    seen.counters = counters(seen);
+}
+
 fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }

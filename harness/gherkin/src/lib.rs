@@ -22,8 +22,11 @@ mod source;
 mod words;
 mod yaml;
 
+pub use lint::rests_on;
 pub use select::{Selection, TagExpression, TagExpressionError};
-pub use sentences::{ClauseDoc, Kind, SentenceDoc, find_steps, steps, vocabulary_markdown};
+pub use sentences::{
+    ClauseDoc, FoundLine, FoundStep, Kind, SentenceDoc, find_steps, near_steps, steps, vocabulary_markdown,
+};
 pub use source::{Defaults, Source};
 pub use yaml::{experiment_from_yaml, is_experiment, schema, topology_from_yaml};
 

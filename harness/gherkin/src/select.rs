@@ -11,12 +11,32 @@ pub struct TagExpression(TagOperation);
 
 /// Why a text is no tag expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no tag expression: unexpected at column {column}, write for instance `@smoke and not @slow`")]
+#[error("`{text}` is no tag expression: {}", self.what())]
 pub struct TagExpressionError {
     /// What was written.
     pub text: String,
     /// Where reading stopped, from 1, in bytes.
     pub column: usize,
+}
+
+impl TagExpressionError {
+    /// What to write: each word a tag, if that is all that is wrong; else where reading stopped.
+    fn what(&self) -> String {
+        let tag = |word: &str| match word {
+            "and" | "or" | "not" => word.to_owned(),
+            _ => {
+                let start = word.find(|c| c != '(').unwrap_or(0);
+                let name = word[start..].trim_start_matches('@');
+                format!("{}@{name}", &word[..start])
+            }
+        };
+        let tagged: Vec<String> = self.text.split_whitespace().map(tag).collect();
+        let tagged = tagged.join(" ");
+        match tagged.parse::<TagOperation>() {
+            Ok(_) => format!("tags begin with @, write `{tagged}`"),
+            Err(_) => format!("unexpected at column {}, write for instance `@smoke and not @slow`", self.column),
+        }
+    }
 }
 
 impl FromStr for TagExpression {
@@ -112,6 +132,24 @@ fn lines_meant(lines: &[Vec<RangeInclusive<u32>>], line: u32) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_may_be_a_tag_without_its_sign() {
+        let told = |text: &str| text.parse::<TagExpression>().unwrap_err().to_string();
+        for (text, wanted) in [
+            ("smoke", "`smoke` is no tag expression: tags begin with @, write `@smoke`"),
+            (
+                "not (smoke or @slow)",
+                "`not (smoke or @slow)` is no tag expression: tags begin with @, write `not (@smoke or @slow)`",
+            ),
+            (
+                "@smoke and",
+                "`@smoke and` is no tag expression: unexpected at column 11, write for instance `@smoke and not @slow`",
+            ),
+        ] {
+            assert_eq!(told(text), wanted);
+        }
+    }
 
     #[test]
     fn where_two_scenarios_reach_over_a_line_the_later_is_meant() {

@@ -265,6 +265,8 @@ pub enum LogLine {
     State(StateRecord),
     /// A marker: everything before it has been read.
     Marker(String),
+    /// A health check: what a caller's proxy asks by itself.
+    Check,
     /// One of our own probes.
     Probe,
 }

@@ -1,8 +1,8 @@
 //! The spine: one versioned event type. Terminal, JSONL, JUnit and summary are its readers, and `report` replays it.
 
 use crate::{
-    ClaimId, Condition, DoseCount, FaultId, Finding, InstanceId, Level, Origin, PlanKey, Quarantine, Stamp, Title,
-    Totals, Variation, Verdict,
+    ClaimId, Condition, DoseCount, FaultId, Finding, InstanceId, Level, Origin, PlanKey, PolicyId, Quarantine, Stamp,
+    Title, Totals, Variation, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -171,6 +171,9 @@ pub struct Queued {
     pub origin: Origin,
     /// Its claims as written, with their places.
     pub claims: Vec<(ClaimId, String, Origin)>,
+    /// Its own policies, which a control run takes away, with their places; recordings that are older do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<(PolicyId, Origin)>,
     /// `@control(none: "reason")`.
     pub no_control: Option<String>,
     /// Its verdict does not count.

@@ -9,9 +9,12 @@ mod claim;
 mod code;
 mod comparison;
 mod course;
+mod discord;
+mod dose;
 mod event;
 mod explanation;
 mod fault;
+mod hang;
 mod name;
 mod origin;
 mod place;
@@ -37,6 +40,8 @@ pub use claim::{
 pub use code::{AnswerCode, GRPC_METHOD, GrpcStatus};
 pub use comparison::{Margin, Reference};
 pub use course::{Break, Course, Leg, TlsFault};
+pub use discord::{Discord, Foreign, Lost, Restart, Source, Witness};
+pub use dose::{Dose, DoseCount, DoseLeak, DosePart, Meant, Spared};
 pub use event::{
     Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, Judged, Progress, Queued,
     RunEvent, RunOf, RunStarted,
@@ -66,5 +71,5 @@ pub use timeline::{Act, Arrivals, Blocks, Cue, Effect, Shape, Stage, Timeline, T
 pub use topology::{Instance, Protocol, Service, Topology};
 pub use totals::Totals;
 pub use vary::{controls, vary};
-pub use verdict::{Compared, Dose, DoseCount, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
+pub use verdict::{Compared, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
 pub use wire::{Damage, PACKET, Wire, Wires, burst};

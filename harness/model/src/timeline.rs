@@ -205,16 +205,22 @@ pub enum Arrivals {
 }
 
 impl Shape {
-    /// The calls that it plans; `None` where the answers decide (closed loop).
+    /// The calls that it plans: one at the origin, and all that are due before the end, as the schedule has them; at random
+    /// moments the mean. `None` where the answers decide (closed loop).
     #[must_use]
     pub fn calls(&self) -> Option<u64> {
         match *self {
-            Shape::Open { rate, length, .. } => Some((rate.hertz() * length.as_secs_f64()).round() as u64),
-            Shape::Decide { rate, cap } => Some((rate.hertz() * cap.as_secs_f64()).round() as u64),
+            Shape::Open { rate, length, arrivals: Arrivals::Random } => {
+                Some((rate.hertz() * length.as_secs_f64()).round() as u64)
+            }
+            Shape::Open { rate, length, .. } | Shape::Decide { rate, cap: length } => {
+                Some(due(u128::from(rate.count), rate.per, length))
+            }
             Shape::Serial { calls } => Some(u64::from(calls)),
             Shape::Closed { .. } => None,
+            // At half of both rates together; so many in two seconds are whole.
             Shape::Ramp { from, to, length } => {
-                Some((f64::from(from + to) / 2.0 * length.as_secs_f64()).round() as u64)
+                Some(due(u128::from(from) + u128::from(to), Duration::from_secs(2), length))
             }
         }
     }
@@ -228,6 +234,12 @@ impl Shape {
             Shape::Serial { .. } => None,
         }
     }
+}
+
+/// Calls due before the end of a length, the first at its beginning.
+fn due(count: u128, per: Duration, length: Duration) -> u64 {
+    let calls = (count * length.as_nanos()).div_ceil(per.as_nanos().max(1));
+    u64::try_from(calls).unwrap_or(u64::MAX)
 }
 
 /// When a cue took effect, as observed. Phases are cut by these, never by the plan.
@@ -257,6 +269,17 @@ mod tests {
         assert_eq!(within(2400), Some(Blocks { length: Duration::from_millis(300), count: 8 }));
         assert_eq!(within(30_000).map(|b| b.count), Some(120));
         assert_eq!(Blocks::shortest(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn the_first_call_is_due_at_once() {
+        let open = |rate, ms| Shape::Open { rate, length: Duration::from_millis(ms), arrivals: Arrivals::Even }.calls();
+        assert_eq!(open(Rate::per_second(1), 400), Some(1));
+        assert_eq!(open(Rate { count: 10, per: Duration::from_secs(60) }, 1000), Some(1));
+        assert_eq!(open(Rate::per_second(100), 70), Some(7), "no call at the end itself");
+        assert_eq!(open(Rate::per_second(3), 1001), Some(4));
+        let ramp = |from, to, s| Shape::Ramp { from, to, length: Duration::from_secs(s) }.calls();
+        assert_eq!((ramp(50, 400, 10), ramp(0, 1, 1)), (Some(2250), Some(1)));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What came of a claim.
 
-use crate::{ClaimId, ClientEnd, Edge, Explanation, FaultId, GrpcStatus, InstanceId};
+use crate::{ClaimId, ClientEnd, Discord, Dose, Explanation, FaultId, GrpcStatus, InstanceId, duration};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// What came of a claim, a scenario or a run. Only `Holds` is green.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,46 +35,27 @@ pub enum Why {
         fault: FaultId,
         /// What it was.
         dose: Dose,
+        /// Where it was that, as far as that is known: partial, leaked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        discord: Option<Discord>,
     },
-    /// Two observers disagree; the text names the law and both numbers.
-    Books(String),
+    /// Observers disagree: the causes, the one that explains most first.
+    Books(#[serde(deserialize_with = "Discord::read_all")] Vec<Discord>),
     /// The machine was in trouble; the text says which and by how much.
     Environment(String),
     /// Nothing was there to judge: the population is empty.
     Empty,
     /// The answer depends on calls that crossed the border of a phase.
     Border,
+    /// The answer depends on calls that the machine held up between the client and its proxy, where no mesh does anything.
+    HeldUp {
+        /// How many.
+        calls: u64,
+        /// For how long the longest of them, in nanoseconds.
+        longest: u64,
+    },
     /// The control run decided nothing.
     ControlUndecided,
-}
-
-/// What a fault was, against what it was meant to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dose {
-    /// As meant.
-    Confirmed,
-    /// Fewer were touched than chance allows.
-    Weaker,
-    /// More were touched than chance allows.
-    Stronger,
-    /// It touched nothing.
-    Absent,
-    /// It touched traffic that it was not aimed at.
-    Leaked(Edge),
-}
-
-/// What was counted of a fault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DoseCount {
-    /// Which fault.
-    pub fault: FaultId,
-    /// What it was.
-    pub dose: Dose,
-    /// How many calls or tries it touched.
-    pub touched: u64,
-    /// Of how many that it could have touched.
-    pub of: u64,
 }
 
 /// The order in which verdicts outweigh each other; the worst of a scenario's is the scenario's.
@@ -122,6 +103,27 @@ pub enum Measured {
         hits: u64,
         /// Units in all.
         n: u64,
+        /// Lower end of the confidence sequence.
+        low: f64,
+        /// Upper end of the confidence sequence.
+        high: f64,
+        /// Its error rate.
+        alpha: f64,
+    },
+    /// A proportion of calls that hang together, each user's (or other key's) being one draw: the mean over the units, with an
+    /// interval that is valid at whatever moment the run was stopped.
+    Units {
+        /// Units: users, say.
+        units: u64,
+        /// Calls of theirs with the outcome.
+        hits: u64,
+        /// Calls of theirs in all.
+        n: u64,
+        /// As many independent calls would say as much, by Kish's design effect; `None` where they show no variance.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        effective: Option<u64>,
+        /// The mean of the units' own proportions.
+        mean: f64,
         /// Lower end of the confidence sequence.
         low: f64,
         /// Upper end of the confidence sequence.
@@ -243,24 +245,32 @@ impl fmt::Display for Why {
         match self {
             Why::Undecided { needed: Some(needed) } => write!(f, "too few calls to decide: about {needed} would"),
             Why::Undecided { needed: None } => f.write_str("too few calls to decide"),
-            Why::Dose { dose, .. } => write!(f, "{dose}"),
-            Why::Books(text) => write!(f, "the books do not balance: {text}"),
+            Why::Dose { discord: Some(discord), .. } => discord.fmt(f),
+            Why::Dose { dose, .. } => dose.fmt(f),
+            Why::Books(causes) => books(f, causes),
             Why::Environment(text) => write!(f, "the run proves nothing: {text}"),
             Why::Empty => f.write_str("there was nothing to judge"),
             Why::Border => f.write_str("it depends on calls that crossed the border of the phase"),
+            Why::HeldUp { calls, longest } => {
+                let calls = if *calls == 1 { "a call".to_owned() } else { format!("{calls} calls") };
+                let longest = duration(Duration::from_millis(longest / 1_000_000));
+                write!(
+                    f,
+                    "it depends on {calls} that lay {longest} between the client and its proxy, and that is the machine's"
+                )
+            }
             Why::ControlUndecided => f.write_str("the control run decided nothing"),
         }
     }
 }
 
-impl fmt::Display for Dose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Dose::Confirmed => f.write_str("the fault was as meant"),
-            Dose::Weaker => f.write_str("the fault touched less than was asked"),
-            Dose::Stronger => f.write_str("the fault touched more than was asked"),
-            Dose::Absent => f.write_str("the fault touched nothing"),
-            Dose::Leaked(edge) => write!(f, "the fault leaked to {edge}"),
-        }
+/// The first few causes; the others are counted.
+fn books(f: &mut fmt::Formatter<'_>, causes: &[Discord]) -> fmt::Result {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = causes.iter().take(SHOWN).map(ToString::to_string).collect();
+    f.write_str(&shown.join("; "))?;
+    match causes.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => write!(f, "; and {more} more"),
     }
 }

@@ -4,54 +4,69 @@
 //! calls that show it, and what the proxies say.
 
 use crate::{
-    explain,
+    explain, help, proof,
     style::{Colour, Style},
-    words::{measured, percent, time},
+    words::{measured, units},
 };
-use squall_model::{ClientEnd, Dose, DoseCount, Exemplar, ExemplarTry, Judged, Origin, Verdict};
+use squall_model::{Dose, DoseCount, Judged, Measured, Origin, Since, Verdict};
 use std::fmt::Write;
 
 /// Width of the column of labels.
 const LABEL: usize = 9;
 
 /// The block of one claim: its line, what was promised and measured, what explains it, the calls that show it, what the proxies say.
-pub(crate) fn claim(judged: &Judged, style: Style) -> String {
+/// `before`: those of the same scenario that are shown above. `verbose`: with all that is recorded.
+pub(crate) fn claim(judged: &Judged, before: &[&Judged], verbose: bool, style: Style) -> String {
     let mut text = String::new();
     let verdict = &judged.finding.verdict;
     let mark = mark(verdict, style);
     let _ = writeln!(text, "    {mark} {}", style.paint(Colour::Blue, &judged.origin));
-    let mut row = |label: &str, value: &str| {
-        let _ = writeln!(text, "      {} {value}", style.paint(Colour::Faint, format!("{label:<LABEL$}")));
-    };
+    let mut row = |label: &str, value: &str| text.push_str(&self::row(label, value, style));
     row("promised", &style.paint(Colour::Bold, &judged.text));
     row("measured", &measured(&judged.finding.measured, verdict));
-    match verdict {
-        Verdict::Inconclusive(why) => row("so", &format!("inconclusive: {why}")),
-        Verdict::Unsupported(why) => row("so", &format!("unsupported: {why}")),
-        Verdict::Error(why) => row("so", &format!("error: {why}")),
-        Verdict::Violated => row("so", "violated"),
-        Verdict::Holds => {}
+    if *verdict != Verdict::Holds {
+        row("so", &self::verdict(verdict));
+    }
+    if let Some(first) = decided_by(judged) {
+        row("decided", &first);
     }
     explain::rows(&judged.finding.explanation).iter().for_each(|(label, value)| row(label, value));
-    for (n, exemplar) in judged.finding.exemplars.iter().enumerate() {
-        row(if n == 0 { "calls" } else { "" }, &call(exemplar));
-        exemplar.tries.iter().for_each(|t| row("", &format!("  {}", one_try(t))));
+    if let Some(help) = help::of(verdict) {
+        row("help", help);
     }
-    for (n, (proxy, counter, rise)) in judged.counters.iter().enumerate() {
-        row(if n == 0 { "counters" } else { "" }, &format!("{:<12} {counter} +{rise}", proxy.to_string()));
-    }
-    judged.log.iter().enumerate().for_each(|(n, line)| row(if n == 0 { "log" } else { "" }, line));
+    proof::rows(judged, before, verbose).iter().for_each(|(label, value)| row(label, value));
     text
+}
+
+/// How many of the units decided, where there were more: a sequential test stops at the first moment at which it can.
+fn decided_by(judged: &Judged) -> Option<String> {
+    let Measured::Share { n, .. } = judged.finding.measured else { return None };
+    let (all, unit) = match &judged.finding.explanation.since {
+        Some(Since::First { all, unit, .. }) => (all.n, *unit),
+        Some(Since::Stretch { within, without, unit, .. }) => (within.n + without.n, *unit),
+        _ => return None,
+    };
+    (n < all).then(|| format!("by the first {n} of {all} {}", units(unit)))
+}
+
+/// A label with what it says, in the columns that all blocks have.
+pub(crate) fn row(label: &str, value: &str, style: Style) -> String {
+    format!("      {} {value}\n", style.paint(Colour::Faint, format!("{label:<LABEL$}")))
+}
+
+/// A verdict with its cause: `inconclusive: too few calls to decide`.
+pub(crate) fn verdict(verdict: &Verdict) -> String {
+    let word = verdict.word();
+    match verdict {
+        Verdict::Inconclusive(why) => format!("{word}: {why}"),
+        Verdict::Unsupported(why) | Verdict::Error(why) => format!("{word}: {why}"),
+        Verdict::Holds | Verdict::Violated => word.to_owned(),
+    }
 }
 
 /// One line on a fault that was not as meant.
 pub(crate) fn dose(what: &str, origin: &Origin, count: &DoseCount, style: Style) -> String {
-    let of = format!("touched {} of {}", count.touched, count.of);
-    let says = match &count.dose {
-        Dose::Confirmed => of,
-        Dose::Absent if count.of == 0 => "it touched nothing: no traffic came its way".to_owned(),
-        other => format!("{other}: {of} ({})", percent(count.touched as f64 / count.of.max(1) as f64)),
-    };
+    let says = crate::dose::says(count);
     let mark = match count.dose {
         Dose::Confirmed => style.paint(Colour::Green, "✓"),
         _ => style.paint(Colour::Yellow, "?"),
@@ -73,62 +88,12 @@ pub(crate) fn mark(verdict: &Verdict, style: Style) -> String {
     }
 }
 
-fn call(exemplar: &Exemplar) -> String {
-    let end = match exemplar.end {
-        ClientEnd::Answered(status) => format!("answered {status}"),
-        ClientEnd::Grpc(status) => format!("answered {status}"),
-        ClientEnd::Cut(status) => format!("{status}, body cut"),
-        ClientEnd::Refused => "refused".to_owned(),
-        ClientEnd::Insecure(_) => "TLS failed".to_owned(),
-        ClientEnd::Reset => "reset".to_owned(),
-        ClientEnd::Garbled => "no HTTP".to_owned(),
-        ClientEnd::Deadline => "client's deadline".to_owned(),
-        ClientEnd::Unfinished => "unfinished".to_owned(),
-    };
-    let mut text = format!(
-        "{:<8} at {:>7.3} s  took {:>8}  {}, {end}",
-        exemplar.id,
-        exemplar.at as f64 / 1e9,
-        time(exemplar.took),
-        exemplar.outcome,
-    );
-    if !matches!(exemplar.flags.as_str(), "" | "-") {
-        let _ = write!(text, "  flags {}", exemplar.flags);
-    }
-    if !exemplar.details.is_empty() {
-        let _ = write!(text, "  {}", exemplar.details);
-    }
-    text
-}
-
-fn one_try(t: &ExemplarTry) -> String {
-    let at = format!("{}{}", if t.at < 0 { "-" } else { "+" }, time(t.at.unsigned_abs()));
-    let to = t.instance.as_ref().map_or_else(|| "no instance".to_owned(), ToString::to_string);
-    let status = match (t.status, t.grpc) {
-        (0, _) => "no answer".to_owned(),
-        // On gRPC nearly every answer has status 200: its own status tells.
-        (_, Some(grpc)) => grpc.to_string(),
-        (status, None) => status.to_string(),
-    };
-    let served = if t.served { "" } else { ", not seen by the workload" };
-    // Proxies log the length of a try in whole milliseconds.
-    let took = if t.took == 0 { "< 1 ms".to_owned() } else { time(t.took) };
-    let flags = if t.flags.is_empty() { String::new() } else { format!(" {}", t.flags) };
-    format!("try {} {to:<12} {at:>9}  took {took:>8}  {status}{flags}{served}", t.attempt)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use squall_model::{
-        ClaimId, Explanation, Finding, GrpcStatus, InstanceId, Measured, Mechanism, Moment, Since, Tally, Unit,
+        ClaimId, ClientEnd, Exemplar, ExemplarTry, Explanation, Finding, InstanceId, Mechanism, Moment, Tally, Unit,
     };
-
-    fn one(attempt: u32, status: u16, grpc: Option<GrpcStatus>, flags: &str) -> ExemplarTry {
-        let instance = Some(InstanceId { service: "reviews".into(), number: attempt });
-        let served = grpc.is_some();
-        ExemplarTry { attempt, instance, at: 120_000, took: 5_000_000, status, grpc, flags: flags.into(), served }
-    }
 
     #[test]
     fn a_block_says_what_was_promised_what_came_of_it_and_why() {
@@ -159,7 +124,16 @@ mod tests {
                 outcome: "aborted".into(),
                 flags: "URX".into(),
                 details: "via_upstream".into(),
-                tries: vec![one(1, 503, None, "FI")],
+                tries: vec![ExemplarTry {
+                    attempt: 1,
+                    instance: Some(InstanceId { service: "reviews".into(), number: 1 }),
+                    at: 120_000,
+                    took: 5_000_000,
+                    status: 503,
+                    grpc: None,
+                    flags: "FI".into(),
+                    served: false,
+                }],
             }],
             explanation,
         };
@@ -170,38 +144,41 @@ mod tests {
             counters: vec![(InstanceId { service: "web".into(), number: 1 }, "upstream_rq_retry".into(), 178)],
             log: vec!["{}".into()],
         };
-        insta::assert_snapshot!(claim(&judged, Style::PLAIN), @r#"
-    ✗ retry.feature:18:9
-      promised  every failed call is tried more than 2 times
-      measured  52 of 52 break it
-      so        violated
-      since     0.023 s to 1.983 s: 8.7% (52 of 600) of the calls, with no change over time that chance does not explain
-      likely    retries were exhausted: 52 of 52 were aborted with 503 on all of their 2 tries (up to 1 retry is allowed)
-      calls     r0.7     at   0.023 s  took  4.96 ms  aborted, answered 503  flags URX  via_upstream
-                  try 1 reviews-1      +120 µs  took  5.00 ms  503 FI, not seen by the workload
-      counters  web-1        upstream_rq_retry +178
-      log       {}
-    "#);
+        insta::assert_snapshot!(claim(&judged, &[], false, Style::PLAIN), @"
+        ✗ retry.feature:18:9
+          promised  every failed call is tried more than 2 times
+          measured  52 of 52 break it
+          so        violated
+          since     0.023 s to 1.983 s: 8.7% (52 of 600) of the calls, with no change over time that chance does not explain
+          likely    retries were exhausted: 52 of 52 were aborted with 503 on all of their 2 tries (up to 1 retry is allowed)
+          calls     r0.7     at   0.023 s  took  4.96 ms  aborted, answered 503  flags URX  via_upstream
+                      try 1 reviews-1      +120 µs  took  5.00 ms  503 FI, not seen by the workload
+          counters  web-1        upstream_rq_retry +178
+        ");
     }
 
     #[test]
-    fn calls_and_tries_of_grpc_are_told_by_their_own_status() {
-        let shown = Exemplar {
-            id: "r0.7".into(),
-            at: 23_000_000,
-            took: 11_000_000,
-            end: ClientEnd::Grpc(GrpcStatus::Unavailable),
-            outcome: "timed out".into(),
-            flags: "UT".into(),
-            details: "response_timeout".into(),
-            tries: vec![one(1, 200, Some(GrpcStatus::Internal), ""), one(2, 503, None, ""), one(3, 0, None, "UT")],
+    fn a_share_says_how_many_calls_decided_it() {
+        let so = |all: u64| {
+            let at = |at| Moment { stage: 0, at };
+            let all = Tally { hits: 33, n: all };
+            let since = Since::First { first: at(50), last: at(60), all, unit: Unit::Call };
+            let finding = Finding {
+                claim: ClaimId(3),
+                verdict: Verdict::Violated,
+                measured: Measured::Share { hits: 184, n: 200, low: 0.0, high: 0.98, alpha: 1e-7 },
+                exemplars: Vec::new(),
+                explanation: Explanation { since: Some(since), ..Explanation::default() },
+            };
+            let origin = Origin { file: "retry.feature".into(), line: 18, column: 9, length: 1 };
+            let text = "at least 99% of the calls succeed".into();
+            claim(&Judged { text, origin, finding, counters: vec![], log: vec![] }, &[], false, Style::PLAIN)
         };
-        let tries = shown.tries.iter().map(one_try).collect::<Vec<_>>().join("\n");
-        insta::assert_snapshot!(format!("{}\n{tries}", call(&shown)), @"
-        r0.7     at   0.023 s  took  11.0 ms  timed out, answered UNAVAILABLE  flags UT  response_timeout
-        try 1 reviews-1      +120 µs  took  5.00 ms  INTERNAL
-        try 2 reviews-2      +120 µs  took  5.00 ms  503, not seen by the workload
-        try 3 reviews-3      +120 µs  took  5.00 ms  no answer UT, not seen by the workload
-        ");
+        assert!(
+            so(400).contains("      so        violated\n      decided   by the first 200 of 400 calls\n"),
+            "{}",
+            so(400)
+        );
+        assert!(!so(200).contains("decided"), "{}", so(200));
     }
 }

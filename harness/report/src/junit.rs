@@ -1,8 +1,8 @@
 //! JUnit XML: a suite a feature, a case a scenario. What is not green is a failure, an error or a skip, never a pass.
 
-use crate::{absence, block, story::Stories, style::Style};
+use crate::{absence, block, control, story::Stories, style::Style};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use squall_model::{ControlResult, Verdict};
+use squall_model::{ControlResult, Dose, Verdict};
 use std::time::Duration;
 
 /// The report of a run.
@@ -17,7 +17,7 @@ pub fn junit(stories: &Stories) -> Result<String, quick_junit::SerializeError> {
     let mut suites: Vec<TestSuite> = Vec::new();
     for (_, story) in &stories.scenarios {
         let title = &story.queued.title;
-        let mut case = TestCase::new(title.scenario.clone(), status(story));
+        let mut case = TestCase::new(title.scenario.clone(), status(story, stories.stopped_by().as_deref()));
         case.set_classname(title.feature.clone());
         if let Some(finished) = &story.finished {
             case.set_time(Duration::from_nanos(finished.took));
@@ -39,19 +39,20 @@ pub fn junit(stories: &Stories) -> Result<String, quick_junit::SerializeError> {
     report.to_string()
 }
 
-fn status(story: &crate::ScenarioStory) -> TestCaseStatus {
+fn status(story: &crate::ScenarioStory, stopped_by: Option<&str>) -> TestCaseStatus {
     let vacuous = matches!(&story.controlled, Some(c) if c.result == ControlResult::Vacuous);
-    let undecided = matches!(&story.controlled, Some(c) if c.result == ControlResult::Undecided);
     let not_green = |kind, message: String| {
         let mut status = TestCaseStatus::non_success(kind);
         status.set_message(message);
+        let otherwise = story.doses.iter().filter(|(_, _, count)| count.dose != Dose::Confirmed);
         let blocks: String = story
             .judged
             .iter()
             .filter(|j| j.finding.verdict != Verdict::Holds)
-            .map(|j| block::claim(j, Style::PLAIN))
+            .map(|j| block::claim(j, &[], true, Style::PLAIN))
+            .chain(otherwise.map(|(what, origin, count)| block::dose(what, origin, count, Style::PLAIN)))
             .chain(story.accidents.iter().map(|a| format!("{a}\n")))
-            .chain([absence::lines(&story.absences, Style::PLAIN)])
+            .chain([absence::lines(&story.absences, Style::PLAIN), control::block(story, Style::PLAIN)])
             .collect();
         status.set_description(blocks);
         status
@@ -60,6 +61,9 @@ fn status(story: &crate::ScenarioStory) -> TestCaseStatus {
         let mut status = TestCaseStatus::skipped();
         status.set_message(format!("{}, {quarantine}", story.verdict().word()));
         return status;
+    }
+    if let (None, Some(by)) = (&story.finished, stopped_by) {
+        return not_green(NonSuccessKind::Error, format!("not run to its end: the run was {by}"));
     }
     let first = story.judged.iter().find(|j| j.finding.verdict == Verdict::Violated);
     match story.verdict() {
@@ -80,7 +84,9 @@ fn status(story: &crate::ScenarioStory) -> TestCaseStatus {
         Verdict::Holds if matches!(&story.controlled, Some(c) if matches!(c.result, ControlResult::Error(_))) => {
             not_green(NonSuccessKind::Error, "its control run is in error".into())
         }
-        Verdict::Holds if undecided => not_green(NonSuccessKind::Error, "its control run decided nothing".into()),
-        Verdict::Holds => TestCaseStatus::success(),
+        Verdict::Holds => match control::why(story) {
+            Some(why) => not_green(NonSuccessKind::Error, format!("control undecided: {why}")),
+            None => TestCaseStatus::success(),
+        },
     }
 }

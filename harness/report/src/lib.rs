@@ -5,21 +5,29 @@
 
 mod absence;
 mod block;
+mod control;
+mod dose;
+mod ending;
 mod explain;
+mod help;
 mod junit;
 mod matrix;
+mod proof;
 mod record;
 mod story;
 mod style;
+mod summary;
 mod svg;
 mod terminal;
 mod words;
 
+pub use ending::closing;
 pub use junit::junit;
 pub use matrix::{Column, matrix};
 pub use record::{RecordError, read_events, write_event};
-pub use story::{ScenarioStory, Stories};
+pub use story::{ControlStory, FAIL_FAST, ScenarioStory, Stories};
 pub use style::{Colour, Style};
+pub use summary::summary;
 pub use svg::svg;
-pub use terminal::{Terminal, closing};
+pub use terminal::Terminal;
 pub use words::measured;

@@ -1,7 +1,7 @@
 //! Several runs of the same features side by side: features × releases, and below it what differs.
 
 use crate::{
-    block,
+    block, control,
     story::{ScenarioStory, Stories},
     style::{Colour, Style},
     words::measured,
@@ -158,12 +158,19 @@ fn difference(each: &[(&str, &ScenarioStory)], style: Style) -> String {
         style.paint(Colour::Blue, &one.queued.origin)
     );
     for (release, story) in each {
+        if came(story) == Came::NotRun {
+            let _ = writeln!(text, "    {release:<10} not run to its end");
+            continue;
+        }
         let verdict = story.verdict();
         let vacuous = if came(story) == Came::Vacuous { ", vacuous" } else { "" };
         let _ = writeln!(text, "  {} {release:<10} {}{vacuous}", block::mark(&verdict, style), verdict.word());
         for judged in story.judged.iter().filter(|j| j.finding.verdict != Verdict::Holds) {
             let _ = writeln!(text, "    line {}: {}", judged.origin.line, judged.text);
             let _ = writeln!(text, "      measured {}", measured(&judged.finding.measured, &judged.finding.verdict));
+        }
+        if let Some(why) = control::why(story) {
+            let _ = writeln!(text, "    control undecided: {why}");
         }
         let why = match &verdict {
             Verdict::Error(why) | Verdict::Unsupported(why) => why.clone(),

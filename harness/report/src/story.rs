@@ -6,6 +6,9 @@ use squall_model::{
 };
 use std::collections::BTreeMap;
 
+/// The reason of a run that was stopped by its first scenario that is not green.
+pub const FAIL_FAST: &str = "--fail-fast";
+
 /// A run, read so far.
 #[derive(Debug, Clone, Default)]
 pub struct Stories {
@@ -39,8 +42,21 @@ pub struct ScenarioStory {
     pub finished: Option<Finished>,
     /// Why the main run was made twice; its first time is not in the fields above.
     pub rerun: Option<String>,
-    /// The control runs, once they are over.
+    /// What the control runs came to, once they are over.
     pub controlled: Option<Controlled>,
+    /// Each control run, in their order.
+    pub controls: Vec<ControlStory>,
+}
+
+/// What is known of one control run.
+#[derive(Debug, Clone)]
+pub struct ControlStory {
+    /// Which one.
+    pub variation: Variation,
+    /// Its claims, judged.
+    pub judged: Vec<Judged>,
+    /// Its faults, counted: text, place, count.
+    pub doses: Vec<(String, Origin, DoseCount)>,
 }
 
 impl Stories {
@@ -62,6 +78,8 @@ impl Stories {
                     story.1.controlled = Some(controlled.clone());
                 } else if of.variation == Variation::Main {
                     story.1.read(body);
+                } else {
+                    story.1.read_control(of.variation, body);
                 }
             }
         }
@@ -71,6 +89,30 @@ impl Stories {
     #[must_use]
     pub fn scenario(&self, key: &PlanKey) -> Option<&ScenarioStory> {
         self.index.get(key).and_then(|n| self.scenarios.get(*n)).map(|(_, story)| story)
+    }
+
+    /// Who stopped it, in words: `interrupted by SIGINT`.
+    #[must_use]
+    pub fn stopped_by(&self) -> Option<String> {
+        self.interrupted.as_deref().map(|why| match why {
+            "SIGINT" => "interrupted by Ctrl-C (SIGINT)".to_owned(),
+            signal if signal.starts_with("SIG") => format!("interrupted by {signal}"),
+            option => format!("stopped by {option}"),
+        })
+    }
+
+    /// The exit status of the run. What was stopped, unless by its first red, has not been shown to hold.
+    #[must_use]
+    pub fn exit_status(&self, allow_unsupported: bool) -> u8 {
+        match (self.was_stopped(), self.totals().exit_status(allow_unsupported)) {
+            (true, 0 | 4 | 5) => 3,
+            (_, status) => status,
+        }
+    }
+
+    /// Somebody stopped it, or its time was over.
+    pub(crate) fn was_stopped(&self) -> bool {
+        self.interrupted.as_deref().is_some_and(|why| why != FAIL_FAST)
     }
 
     /// What it came to: the run's own totals, or as far as it got.
@@ -114,6 +156,7 @@ impl ScenarioStory {
             finished: None,
             rerun: None,
             controlled: None,
+            controls: Vec::new(),
         }
     }
 
@@ -133,6 +176,23 @@ impl ScenarioStory {
             Body::Rerun { why } => {
                 *self = ScenarioStory { rerun: Some(why.clone()), ..ScenarioStory::new(self.queued.clone()) };
             }
+            _ => {}
+        }
+    }
+
+    fn read_control(&mut self, variation: Variation, body: &Body) {
+        match body {
+            // Also the second time, if the first does not count.
+            Body::Started | Body::Rerun { .. } => {
+                self.controls.retain(|c| c.variation != variation);
+                self.controls.push(ControlStory { variation, judged: Vec::new(), doses: Vec::new() });
+            }
+            _ => {}
+        }
+        let Some(run) = self.controls.iter_mut().find(|c| c.variation == variation) else { return };
+        match body {
+            Body::Judged(judged) => run.judged.push(judged.clone()),
+            Body::Dosed { text, origin, count, .. } => run.doses.push((text.clone(), origin.clone(), count.clone())),
             _ => {}
         }
     }

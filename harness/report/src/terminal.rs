@@ -1,12 +1,13 @@
 //! The run as a person at a terminal reads it.
 
 use crate::{
-    absence, block,
+    absence, block, control,
+    ending::closing,
     story::{ScenarioStory, Stories},
     style::{Colour, Style},
-    words::{count, seconds, thousands},
+    words::{count, seconds},
 };
-use squall_model::{Body, ControlResult, Dose, PlanKey, Progress, RunEvent, Totals, Variation, Verdict};
+use squall_model::{Body, ControlResult, Dose, PlanKey, Progress, RunEvent, Variation, Verdict};
 use std::fmt::Write;
 
 /// Turns events into lines, and into one live line for a terminal that can redraw it.
@@ -14,6 +15,7 @@ use std::fmt::Write;
 pub struct Terminal {
     style: Style,
     verbose: bool,
+    allow_unsupported: bool,
     stories: Stories,
     feature: Option<String>,
     current: Option<(PlanKey, Variation)>,
@@ -25,7 +27,22 @@ impl Terminal {
     /// A reader of one run. `verbose` shows every claim and dose, not only those that did not hold.
     #[must_use]
     pub fn new(style: Style, verbose: bool) -> Terminal {
-        Terminal { style, verbose, stories: Stories::default(), feature: None, current: None, progress: None, done: 0 }
+        Terminal {
+            style,
+            verbose,
+            allow_unsupported: false,
+            stories: Stories::default(),
+            feature: None,
+            current: None,
+            progress: None,
+            done: 0,
+        }
+    }
+
+    /// Whether what is unsupported counts as green.
+    #[must_use]
+    pub fn allowing_unsupported(self, allow_unsupported: bool) -> Terminal {
+        Terminal { allow_unsupported, ..self }
     }
 
     /// What was read so far.
@@ -51,10 +68,10 @@ impl Terminal {
             }
             Body::Finished(_) if main && !self.controls_follow() => self.scenario(event),
             Body::Controlled(_) => self.scenario(event),
-            Body::Interrupted { why } => format!("\n{}\n", self.style.paint(Colour::Yellow, format!("stopped: {why}"))),
-            Body::RunFinished(totals) => {
+            Body::Interrupted { .. } => self.interrupted(),
+            Body::RunFinished(_) => {
                 self.current = None;
-                format!("\n{}", closing(totals, self.style))
+                format!("\n{}", closing(&self.stories, self.allow_unsupported, self.style))
             }
             _ => String::new(),
         }
@@ -79,6 +96,16 @@ impl Terminal {
         }
         let cut: String = line.chars().take(self.style.width.saturating_sub(1)).collect();
         Some(self.style.paint(Colour::Faint, cut))
+    }
+
+    /// Who stopped the run, and what was under way: that has no verdict, and is nobody's fault.
+    fn interrupted(&self) -> String {
+        let by = self.stories.stopped_by().unwrap_or_default();
+        let under_way = self.current.as_ref().and_then(|(key, _)| self.stories.scenario(key));
+        let during = under_way.map_or(String::new(), |story| {
+            format!(" during \"{}\", which has no verdict", story.queued.title.scenario)
+        });
+        format!("\n{}\n", self.style.paint(Colour::Yellow, format!("{by}{during}")))
     }
 
     fn controls_follow(&self) -> bool {
@@ -128,7 +155,7 @@ fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
     let pad = 62usize.saturating_sub(story.queued.title.scenario.chars().count());
     let (calls, took) = story.finished.as_ref().map_or((0, 0), |f| (f.calls, f.took));
     let facts = format!("{:pad$}{:>11}  {:>6}", "", count(calls, "call"), seconds(took));
-    let _ = writeln!(text, "{}{}", style.paint(Colour::Faint, facts), control(story, style));
+    let _ = writeln!(text, "{}{}", style.paint(Colour::Faint, facts), control::in_short(story, style));
     if let Some(quarantine) = &story.queued.quarantine {
         let _ = writeln!(text, "    {}", style.paint(Colour::Yellow, quarantine));
     }
@@ -152,89 +179,19 @@ fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
         .filter(|(_, _, count)| verbose || count.dose != Dose::Confirmed)
         .for_each(|(what, origin, count)| text.push_str(&block::dose(what, origin, count, style)));
     let shown: Vec<_> = story.judged.iter().filter(|j| worth(&j.finding.verdict)).collect();
-    for judged in shown {
-        text.push_str(&block::claim(judged, style));
+    for (n, judged) in shown.iter().enumerate() {
+        text.push_str(&block::claim(judged, &shown[..n], verbose, style));
     }
-    text
+    text + &control::block(story, style)
 }
 
 /// The scenario's verdict where it is not green, with its place and cause.
 fn why(story: &ScenarioStory, verdict: &Verdict, style: Style) -> String {
     let colour = if matches!(verdict, Verdict::Violated | Verdict::Error(_)) { Colour::Red } else { Colour::Yellow };
-    let reason = match verdict {
-        Verdict::Inconclusive(why) => format!(": {why}"),
-        Verdict::Unsupported(why) | Verdict::Error(why) => format!(": {why}"),
-        Verdict::Holds | Verdict::Violated => String::new(),
-    };
+    let told = block::verdict(verdict);
+    let reason = told.strip_prefix(verdict.word()).unwrap_or_default();
     let word = style.paint(colour, verdict.word());
     format!("    {word}{reason}  {}\n", style.paint(Colour::Blue, &story.queued.origin))
-}
-
-/// What the control runs came to, in a few words.
-fn control(story: &ScenarioStory, style: Style) -> String {
-    let Some(controlled) = &story.controlled else { return String::new() };
-    match &controlled.result {
-        ControlResult::Red => {
-            let line = |id| story.queued.claims.iter().find(|(claim, ..)| *claim == id).map(|(_, _, o)| o.line);
-            let first = controlled.runs.iter().flat_map(|(_, _, violated)| violated).find_map(|id| line(*id));
-            let at = first.map(|line| format!(" at line {line}")).unwrap_or_default();
-            style.paint(Colour::Faint, format!("  control red{at}"))
-        }
-        ControlResult::Vacuous => {
-            style.paint(Colour::Red, "  vacuous: it holds without what it tests, so it tests nothing")
-        }
-        ControlResult::Undecided => style.paint(Colour::Yellow, "  control undecided"),
-        ControlResult::Error(why) => style.paint(Colour::Red, format!("  control in error: {why}")),
-        ControlResult::None(why) => style.paint(Colour::Yellow, format!("  no control: {why}")),
-        ControlResult::Skipped => String::new(),
-    }
-}
-
-/// The last lines of a run.
-#[must_use]
-pub fn closing(totals: &Totals, style: Style) -> String {
-    let part = |n: u32, word: &str, colour| (n > 0).then(|| style.paint(colour, format!("{n} {word}")));
-    let verdicts: Vec<String> = [
-        part(totals.holds, "hold", Colour::Green),
-        part(totals.violated, "violated", Colour::Red),
-        part(totals.vacuous, "vacuous", Colour::Red),
-        part(totals.error, "in error", Colour::Red),
-        part(totals.inconclusive, "inconclusive", Colour::Yellow),
-        part(totals.unsupported, "unsupported", Colour::Yellow),
-        part(totals.quarantined, "in quarantine", Colour::Yellow),
-        part(totals.not_run, "not run", Colour::Yellow),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let verdicts = if verdicts.is_empty() { "nothing ran".to_owned() } else { verdicts.join(", ") };
-    let mut text = format!("{}: {verdicts}", count(u64::from(totals.scenarios + totals.not_run), "scenario"));
-    let controls =
-        totals.controls_red + totals.vacuous + totals.controls_undecided + totals.controls_none + totals.controls_error;
-    if controls > 0 {
-        let _ = write!(text, " · {}: {} red", count(u64::from(controls), "control"), totals.controls_red);
-        for (n, word) in [
-            (totals.vacuous, "vacuous"),
-            (totals.controls_undecided, "undecided"),
-            (totals.controls_none, "waived"),
-            (totals.controls_error, "in error"),
-        ] {
-            if n > 0 {
-                let _ = write!(text, ", {n} {word}");
-            }
-        }
-    }
-    let _ = write!(text, " · {:.1} s", totals.wall_s);
-    if totals.alpha > 0.0 {
-        let _ = write!(text, "\n{}", style.paint(Colour::Faint, false_alarm(totals.alpha)));
-    }
-    text + "\n"
-}
-
-/// The run's false-alarm rate, as one in so many.
-fn false_alarm(alpha: f64) -> String {
-    let runs = thousands((1.0 / alpha).round() as u64);
-    format!("a red by chance among the statistical claims: at most once in {runs} such runs")
 }
 
 #[cfg(test)]

@@ -91,11 +91,15 @@ pub fn measured(measured: &Measured, verdict: &Verdict) -> String {
         Measured::Share { hits, n, low, high, alpha } => {
             let share = if *n == 0 { 0.0 } else { *hits as f64 / *n as f64 };
             let sure = sureness(*alpha);
+            format!("{} ({hits} of {n}); {} ({sure} sure)", percent(share), truth(*low, *high))
+        }
+        Measured::Units { units, hits, n, effective, mean, low, high, alpha } => {
+            let worth = effective.map(|m| format!(" (≈ {} independent)", thousands(m))).unwrap_or_default();
             format!(
-                "{} ({hits} of {n}); the truth lies between {} and {} ({sure} sure)",
-                percent(share),
-                percent(*low),
-                percent(*high)
+                "{} on average over {units} units: {hits} of {n} calls{worth}; {} ({} sure)",
+                percent(*mean),
+                truth(*low, *high),
+                sureness(*alpha)
             )
         }
         Measured::Every { against: 0, n } => format!("all of {n} agree"),
@@ -114,6 +118,24 @@ pub fn measured(measured: &Measured, verdict: &Verdict) -> String {
         Measured::Time(Some((low, high))) if high - low < 100_000 => time(*high),
         Measured::Time(Some((low, high))) => format!("between {} and {}", time(*low), time(*high)),
     }
+}
+
+/// The bounds of a share: on one side alone where only that one was looked for.
+fn truth(low: f64, high: f64) -> String {
+    match (low > 0.0, high < 1.0) {
+        (false, true) => format!("the truth is at most {}", bound(high)),
+        (true, false) => format!("the truth is at least {}", bound(low)),
+        _ => format!("the truth lies between {} and {}", bound(low), bound(high)),
+    }
+}
+
+/// Near the ends a bound has a figure more: 98.97% must not read as the 99% that it excludes.
+fn bound(share: f64) -> String {
+    if (0.05..=0.95).contains(&share) {
+        return percent(share);
+    }
+    let text = format!("{:.2}", share * 100.0);
+    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// What was seen of the calls that may be worse, and of the others.
@@ -146,6 +168,27 @@ pub(crate) fn seconds(ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_that_hang_together_say_what_they_are_worth() {
+        let (low, high) = (0.03, 0.21);
+        let seen =
+            Measured::Units { units: 50, hits: 100, n: 1_000, effective: Some(49), mean: 0.1, low, high, alpha: 1e-3 };
+        insta::assert_snapshot!(measured(&seen, &Verdict::Holds), @"10% on average over 50 units: 100 of 1000 calls (≈ 49 independent); the truth lies between 3% and 21% (99.9% sure)");
+    }
+
+    #[test]
+    fn a_bound_that_excludes_the_promise_does_not_read_as_it() {
+        let share =
+            |low, high| measured(&Measured::Share { hits: 184, n: 200, low, high, alpha: 1e-7 }, &Verdict::Violated);
+        insta::assert_snapshot!([share(0.0, 0.9897), share(0.125, 1.0), share(0.1, 0.2), share(0.0, 1.0)].join("\n"), @"
+        92% (184 of 200); the truth is at most 98.97% (99.99999% sure)
+        92% (184 of 200); the truth is at least 12.5% (99.99999% sure)
+        92% (184 of 200); the truth lies between 10% and 20% (99.99999% sure)
+        92% (184 of 200); the truth lies between 0% and 100% (99.99999% sure)
+        ");
+        assert_eq!([0.0, 0.0312, 0.05, 0.9, 0.99961, 1.0].map(bound), ["0%", "3.12%", "5%", "90%", "99.96%", "100%"]);
+    }
 
     #[test]
     fn numbers_read_well() {

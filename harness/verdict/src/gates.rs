@@ -1,25 +1,26 @@
 //! Can the evidence be trusted? A verdict that rests on a fault that was not as meant, on observers that disagree, or on a
 //! machine in trouble, is none.
 
-use squall_evidence::{Balance, Books, Evidence, balances, doses};
+use squall_evidence::{Evidence, discords, doses};
 use squall_model::{
-    Bound, Claim, ClaimKind, Condition, Dose, DoseCount, Happening, Outcome, Plan, Quantity, ShareBound, Verdict, Why,
+    Bound, Claim, ClaimKind, Condition, Discord, Dose, DoseCount, Happening, Outcome, Plan, Quantity, ShareBound,
+    Verdict, Why,
 };
 
 /// What stands between a ruling and a verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gates {
     trouble: Option<String>,
-    broken: Option<Balance>,
+    discords: Vec<Discord>,
     doses: Doubts,
 }
 
 impl Gates {
     pub(crate) fn of(plan: &Plan, evidence: &Evidence) -> Gates {
-        let broken = balances(plan, evidence).into_iter().find(|b| b.finding == Books::Broken);
+        let discords = discords(plan, evidence);
         let doses = Doubts::of(plan, evidence);
         let trouble = evidence.observed().troubles().first().map(ToString::to_string);
-        Gates { trouble, broken, doses }
+        Gates { trouble, discords, doses }
     }
 
     /// The verdict that is left of a ruling's. Only holds and violated have something to lose.
@@ -32,14 +33,26 @@ impl Gates {
         if let Some(trouble) = &self.trouble {
             return Verdict::Inconclusive(Why::Environment(trouble.clone()));
         }
-        if let Some(broken) = &self.broken {
-            return Verdict::Inconclusive(Why::Books(broken.to_string()));
+        if !self.discords.is_empty() {
+            return Verdict::Inconclusive(Why::Books(self.discords.clone()));
         }
         let doubt = if violated { self.doses.against_violated(claim) } else { self.doses.first() };
         match doubt {
-            Some(count) => Verdict::Inconclusive(Why::Dose { fault: count.fault, dose: count.dose.clone() }),
+            Some(count) => {
+                let (fault, dose, discord) = (count.fault, count.dose.clone(), discord(count));
+                Verdict::Inconclusive(Why::Dose { fault, dose, discord })
+            }
             None => verdict,
         }
+    }
+}
+
+/// Where a fault was not what it was meant to be, as far as that is known.
+fn discord(count: &DoseCount) -> Option<Discord> {
+    match count.dose {
+        Dose::Leaked(_) if !count.leaks.is_empty() => Some(Discord::FaultLeaked(count.leaks.clone())),
+        Dose::Weaker if count.is_partial() => Some(Discord::FaultPartial(count.parts.clone())),
+        _ => None,
     }
 }
 

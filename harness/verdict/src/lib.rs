@@ -28,6 +28,8 @@ mod state;
 #[cfg(test)]
 mod testing;
 mod total;
+#[cfg(test)]
+mod traps;
 mod units;
 
 pub use bearing::bearing;

@@ -23,6 +23,16 @@ pub(crate) fn call_does(case: Case<'_>, story: &CallStory, what: &Outcome) -> bo
     }
 }
 
+/// Would this call, which does it or not, do it had it taken so many nanoseconds less? Only what a time decides can differ.
+pub(crate) fn call_would(story: &CallStory, less: u64, what: &Outcome, does: bool) -> bool {
+    match what {
+        Outcome::Succeed(Some(_)) | Outcome::FinishWithin(_) | Outcome::TakeAtLeast(_) => {
+            ends(story.outcome, story.took().saturating_sub(less), what)
+        }
+        _ => does,
+    }
+}
+
 /// Does this try, of this call, do it? What only a call can do, it does if its call does.
 pub(crate) fn try_does(case: Case<'_>, story: &CallStory, t: &TryView<'_>, what: &Outcome) -> bool {
     match what {

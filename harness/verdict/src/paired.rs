@@ -14,7 +14,7 @@ mod sides;
 
 use crate::ruling::{Case, Ruling, Standing, statistical};
 use sides::{Call, Sides, sides};
-use squall_model::{Calls, Compared, Margin, Measured, Reference, Verdict};
+use squall_model::{Calls, Compared, Margin, Measured, Reference, Verdict, Why};
 use squall_stats::{
     paired::{Arm, Block, MarginError, PairedDesign, PairedTest, matched},
     plan::{Arms, pairs_to_decide},
@@ -42,7 +42,7 @@ pub(crate) fn rule(case: Case<'_>, calls: &Calls, reference: Reference, margin: 
     let with = together(&success, latency.as_ref());
     let without = sides.any_crosses().then(|| {
         let (success, latency) = halves(&design, &sides.without_crossing(), margin);
-        together(&success, latency.as_ref())
+        (together(&success, latency.as_ref()), Why::Border)
     });
     let contradiction = "the pairs had no common difference: both sides of the margin were excluded in turn";
     let verdict = statistical(with, without, || needed(case, &sides, &success, latency.as_ref()), contradiction);

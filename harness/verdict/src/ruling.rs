@@ -1,7 +1,7 @@
 //! What evidence says of one claim, before anybody asks whether the evidence can be trusted.
 
 use squall_evidence::Evidence;
-use squall_model::{ErrorRates, Measured, Plan, Verdict, Why};
+use squall_model::{Discord, ErrorRates, Measured, Plan, Verdict, Why};
 use squall_stats::share::{Decision, Risk};
 
 /// How sure one wants to be.
@@ -81,24 +81,25 @@ pub(crate) struct Case<'a> {
     pub(crate) settings: &'a Settings,
 }
 
-/// The verdict of a statistical test, with and without the units that crossed the border of a phase (`None` where none did): both
-/// must decide alike, and where one is open, so is the whole.
+/// The verdict of a statistical test, as it is and as it would be without its doubtful units (`None` where there is none), with the
+/// reason of the doubt: both must decide alike, and where one is open, so is the whole.
 pub(crate) fn statistical(
     with: Decision,
-    without: Option<Decision>,
+    otherwise: Option<(Decision, Why)>,
     needed: impl FnOnce() -> Option<u64>,
     contradiction: &str,
 ) -> Verdict {
-    let decision = match (with, without.unwrap_or(with)) {
-        (one, other) if one == other => one,
-        (Decision::Undecided, _) | (_, Decision::Undecided) => Decision::Undecided,
-        _ => return Verdict::Inconclusive(Why::Border),
+    let decision = match (with, otherwise) {
+        (one, None) => one,
+        (one, Some((other, _))) if one == other => one,
+        (Decision::Undecided, _) | (_, Some((Decision::Undecided, _))) => Decision::Undecided,
+        (_, Some((_, why))) => return Verdict::Inconclusive(why),
     };
     match decision {
         Decision::Holds => Verdict::Holds,
         Decision::Violated => Verdict::Violated,
         Decision::Undecided => Verdict::Inconclusive(Why::Undecided { needed: needed() }),
-        Decision::Contradicted => Verdict::Inconclusive(Why::Books(contradiction.into())),
+        Decision::Contradicted => Verdict::Inconclusive(Why::Books(vec![Discord::Unexplained(contradiction.into())])),
     }
 }
 

@@ -2,11 +2,15 @@
 //!
 //! The test is `squall_stats`' likelihood-ratio martingale, fed in order of intended start, up to the oldest unresolved unit:
 //! in order of completion fast answers would come first, and slow failures never get in before the stop.
+//!
+//! Calls that hang together (a user's, where users stick) are no units: `hanging` tests the mean over what they hang on.
+
+mod hanging;
 
 use crate::{
     every::unobserved,
     ruling::{Case, Ruling, Standing, statistical},
-    units::{Sample, samples},
+    units::{Sample, samples, why},
 };
 use squall_model::{Measured, Outcome, Population, ShareBound, Unit, Verdict};
 use squall_stats::{
@@ -15,31 +19,39 @@ use squall_stats::{
     share::{Design, DesignError, ShareTest},
 };
 
+/// Of a test that decided both ways.
+const CONTRADICTION: &str = "the calls had no common chance: both sides of the bound were excluded in turn";
+
 pub(crate) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: ShareBound) -> Ruling {
+    if let Some(key) = case.plan.drawn_by(&of.calls, what).filter(|_| of.unit == Unit::Call) {
+        return hanging::rule(case, of, what, bound, &key);
+    }
     let Some(samples) = samples(case, of, what) else { return unobserved() };
     let design = match design(case, bound) {
         Ok(design) => design,
-        Err(error) => {
-            let verdict = Verdict::Error(format!("the claim cannot be tested: {error}"));
-            return Ruling { verdict, measured: Measured::Nothing, standing: Standing::Final, offenders: Vec::new() };
-        }
+        Err(error) => return untestable(&error),
     };
     if samples.all.is_empty() {
         return Ruling::empty();
     }
     // A user is known only when all of its calls are.
     let under_way = of.unit == Unit::User && !case.evidence.is_complete();
-    let test = run(case, &design, samples.all.iter());
-    let without = samples.all.iter().any(|s| s.crossing).then(|| {
-        let test = run(case, &design, samples.all.iter().filter(|s| !s.crossing));
-        test.decision()
+    let test = run(case, &design, samples.all.iter().map(|s| s.does));
+    let doubtful = || samples.all.iter().filter(|s| s.doubt.is_some());
+    let otherwise = doubtful().next().is_some().then(|| {
+        let test = run(case, &design, samples.all.iter().filter_map(Sample::otherwise));
+        (test.decision(), why(doubtful()))
     });
-    let contradiction = "the calls had no common chance: both sides of the bound were excluded in turn";
-    let verdict = statistical(test.decision(), without, || needed(case, &test), contradiction);
+    let verdict = statistical(test.decision(), otherwise, || needed(case, &test), CONTRADICTION);
     let is_decided = matches!(verdict, Verdict::Holds | Verdict::Violated);
     let standing = if is_decided && !under_way { Standing::Final } else { Standing::Open };
-    let offenders = against(bound, &test, &samples.all);
+    let offenders = against(bound, &samples.all);
     Ruling { measured: measured(case, &test, &verdict), verdict, standing, offenders }
+}
+
+fn untestable(error: &DesignError) -> Ruling {
+    let verdict = Verdict::Error(format!("the claim cannot be tested: {error}"));
+    Ruling { verdict, measured: Measured::Nothing, standing: Standing::Final, offenders: Vec::new() }
 }
 
 fn design(case: Case<'_>, bound: ShareBound) -> Result<Design, DesignError> {
@@ -51,9 +63,9 @@ fn design(case: Case<'_>, bound: ShareBound) -> Result<Design, DesignError> {
     }
 }
 
-fn run<'a>(case: Case<'_>, design: &Design, samples: impl Iterator<Item = &'a Sample>) -> ShareTest {
+fn run(case: Case<'_>, design: &Design, samples: impl Iterator<Item = bool>) -> ShareTest {
     let mut test = ShareTest::new(design.clone());
-    test.extend(samples.map(|s| s.does));
+    test.extend(samples);
     if case.evidence.is_complete() {
         test.conclude();
     }
@@ -84,8 +96,9 @@ fn measured(case: Case<'_>, test: &ShareTest, verdict: &Verdict) -> Measured {
     Measured::Share { hits: seen.hits, n: seen.n, low, high, alpha }
 }
 
-fn against(bound: ShareBound, test: &ShareTest, samples: &[Sample]) -> Vec<usize> {
-    let offends = offends(bound, test.hits(), test.n());
+fn against(bound: ShareBound, samples: &[Sample]) -> Vec<usize> {
+    let hits = samples.iter().filter(|s| s.does).count() as u64;
+    let offends = offends(bound, hits, samples.len() as u64);
     samples.iter().filter(|s| s.does == offends).map(|s| s.story).collect()
 }
 

@@ -5,11 +5,11 @@
 
 use crate::{
     every::unobserved,
-    ruling::{Case, Ruling, Standing, alike},
-    units::samples,
+    ruling::{Case, Ruling, Standing},
+    units::{Sample, samples, why},
 };
 use squall_evidence::{CallStory, Life, Membership, Process, TryView, targets};
-use squall_model::{Bound, Measured, Per, Phase, Quantity, SeenBy, Target, Verdict};
+use squall_model::{Bound, Measured, Per, Phase, Quantity, SeenBy, Target, Verdict, Why};
 
 pub(crate) fn rule(case: Case<'_>, quantity: &Quantity, bound: Bound) -> Ruling {
     match quantity {
@@ -18,19 +18,19 @@ pub(crate) fn rule(case: Case<'_>, quantity: &Quantity, bound: Bound) -> Ruling 
             if samples.unchosen == 0 {
                 return Ruling::empty();
             }
-            let hits = || samples.all.iter().filter(|s| s.does);
-            let high = hits().count() as u64;
-            let low = hits().filter(|s| !s.crossing).count() as u64;
+            let count = |hit: fn(&Sample) -> bool| samples.all.iter().filter(|s| hit(s)).count() as u64;
+            let high = count(|s| s.does || s.otherwise() == Some(true));
+            let low = count(|s| s.does && s.doubt.is_none());
             let too_many = is_too_many(bound, high);
             let offenders = samples.all.iter().filter(|s| s.does == too_many).map(|s| s.story).collect();
             let number =
                 Number { low: Ratio::whole(low), high: Ratio::whole(high), units: samples.unchosen, grows: true };
-            number.rule(case, bound).against(offenders)
+            number.rule(case, bound, || why(&samples.all)).against(offenders)
         }
         Quantity::Tries { target, seen_by, per, phase } => {
             let counted = count(case, target, *seen_by, *phase);
             let Some(number) = counted.number(case, *per, *phase) else { return Ruling::empty() };
-            number.rule(case, bound).against(counted.calls)
+            number.rule(case, bound, || Why::Border).against(counted.calls)
         }
     }
 }
@@ -83,16 +83,14 @@ struct Number {
 }
 
 impl Number {
-    fn rule(self, case: Case<'_>, bound: Bound) -> Ruling {
+    /// `why`: where it comes out one way at one end and another way at the other.
+    fn rule(self, case: Case<'_>, bound: Bound, why: impl FnOnce() -> Why) -> Ruling {
         let at = |end: Ratio| if end.is_within(bound) { Verdict::Holds } else { Verdict::Violated };
         let too_low = !self.low.is_within(bound) && !self.low.is_above(bound);
         let too_high = self.high.is_above(bound);
         // On either side of the bound at its two ends, it breaks the claim at both, and nobody knows how.
-        let verdict = if too_low && too_high {
-            alike(Verdict::Holds, Verdict::Violated)
-        } else {
-            alike(at(self.low), at(self.high))
-        };
+        let (low, high) = (at(self.low), at(self.high));
+        let verdict = if too_low && too_high || low != high { Verdict::Inconclusive(why()) } else { low };
         let enough = self.units >= case.settings.minimum;
         let standing = match verdict {
             Verdict::Violated if self.low.is_above(bound) && self.grows => Standing::Final,

@@ -1,13 +1,15 @@
 //! The units that a claim speaks of, and what each of them does.
 
+mod keys;
 mod users;
 
 use crate::{
-    outcome::{call_does, shed_by, try_does},
+    outcome::{call_does, call_would, shed_by, try_does},
     ruling::Case,
 };
+pub(crate) use keys::{Group, groups};
 use squall_evidence::{CallMatcher, CallOutcome, CallStory, Fit, Life, Membership, TryView};
-use squall_model::{Only, Outcome, Population, Unit};
+use squall_model::{Only, Outcome, Population, Unit, Why};
 
 /// One unit of a population.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +20,44 @@ pub(crate) struct Sample {
     pub(crate) attempt: u32,
     /// It does what the claim says.
     pub(crate) does: bool,
-    /// Something came or went before it was over: a verdict must not depend on it.
-    pub(crate) crossing: bool,
+    /// Why a verdict must not depend on it.
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// Why a verdict must not depend on a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Something came or went before it was over.
+    Border,
+    /// It would have done otherwise had the machine not held it up for so many nanoseconds.
+    HeldUp(u64),
+}
+
+impl Sample {
+    /// What it would do if its doubt were justified; `None`: it would not count.
+    pub(crate) fn otherwise(&self) -> Option<bool> {
+        match self.doubt {
+            None => Some(self.does),
+            Some(Doubt::Border) => None,
+            Some(Doubt::HeldUp(_)) => Some(!self.does),
+        }
+    }
+}
+
+/// Why nothing can be said where it depends on these.
+pub(crate) fn why<'a>(doubtful: impl IntoIterator<Item = &'a Sample>) -> Why {
+    let (mut calls, mut longest) = (0, 0);
+    for doubt in doubtful.into_iter().filter_map(|sample| sample.doubt) {
+        match doubt {
+            Doubt::Border => return Why::Border,
+            Doubt::HeldUp(nanos) => (calls, longest) = (calls + 1, nanos.max(longest)),
+        }
+    }
+    if calls > 0 { Why::HeldUp { calls, longest } } else { Why::Border }
+}
+
+fn at_border(crossing: bool) -> Option<Doubt> {
+    crossing.then_some(Doubt::Border)
 }
 
 /// The units of a population, in order of their intended start, up to the oldest unresolved call.
@@ -68,10 +106,19 @@ fn calls(case: Case<'_>, of: &Population, what: &Outcome) -> Samples {
     for (index, story, crossing) in members(case, of) {
         samples.unchosen += 1;
         if is_chosen(of, story.outcome) {
-            samples.all.push(Sample { story: index, attempt: 0, does: call_does(case, story, what), crossing });
+            let does = call_does(case, story, what);
+            let doubt = at_border(crossing).or_else(|| held_up(case, story, what, does));
+            samples.all.push(Sample { story: index, attempt: 0, does, doubt });
         }
     }
     samples
+}
+
+/// A call that a busy machine held up for longer than sends may be late, where that decides what it does.
+fn held_up(case: Case<'_>, story: &CallStory, what: &Outcome, does: bool) -> Option<Doubt> {
+    let nanos = case.evidence.held_up(case.plan, story);
+    let much = nanos > case.evidence.observed().health.late_p99_limit;
+    (much && does != call_would(story, nanos, what, does)).then_some(Doubt::HeldUp(nanos))
 }
 
 /// Tries belong to a phase by their own times. Those *to some instances* are those that went there.
@@ -90,9 +137,9 @@ fn tries(case: Case<'_>, of: &Population, what: &Outcome, first: u32) -> Samples
             }
             samples.unchosen += 1;
             if is_chosen(of, t.outcome()) {
-                let crossing = membership == Membership::Crossing;
+                let doubt = at_border(membership == Membership::Crossing);
                 let does = try_does(case, story, &t, what);
-                samples.all.push(Sample { story: index, attempt: t.attempt, does, crossing });
+                samples.all.push(Sample { story: index, attempt: t.attempt, does, doubt });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Which processes of a scenario lived how long: who ended, who had asked for it, whose lease ran out.
 
 use super::World;
-use crate::events::Events;
+use crate::{events::Events, pool::Life};
 use squall_evidence::{LifeEnd, Process};
 use squall_mesh::{Mesh, MeshEvent};
 use squall_model::{Body, Holder, InstanceId, RunOf, Stamp};
@@ -67,10 +67,23 @@ impl<M: Mesh> World<'_, M> {
                     log: last_lines(&log),
                 };
                 events.emit(Some(of), body);
+                self.goes_on_without(&instance, what);
             }
             self.lives.ends.push(LifeEnd { instance, what, asked, at: end.at, how: end.how.to_string() });
         }
         self.check_leases(events, of);
+    }
+
+    /// Nobody waits for a process that died by itself: what the others wrote is still read, and says what the run was like.
+    fn goes_on_without(&mut self, instance: &InstanceId, what: Process) {
+        match what {
+            Process::Proxy => drop(self.dead.insert(instance.clone())),
+            Process::Workload => {
+                let everybody = self.placed.get_mut(instance).into_iter().chain(self.reserve.get_mut(instance));
+                everybody.filter_map(|placed| placed.hosted.as_mut()).for_each(|hosted| hosted.life = Life::Dead);
+            }
+            Process::Link => {}
+        }
     }
 
     fn check_leases(&mut self, events: &Events, of: &RunOf) {

@@ -20,8 +20,9 @@ use lives::Lives;
 use sizes::{largest, resized};
 use squall_mesh::{Bindings, Desired, Mesh};
 use squall_model::{
-    Act, Behaviour, Effect, FaultId, FaultKind, InstanceId, Plan, PolicyId, ServiceName, Stamp, Topology,
+    Act, Behaviour, Down, Effect, Fault, FaultId, FaultKind, InstanceId, Plan, PolicyId, ServiceName, Stamp, Topology,
 };
+use squall_place::Keeper;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -105,6 +106,11 @@ impl<'a, M: Mesh> World<'a, M> {
                 Err(error)
             }
         }
+    }
+
+    /// Who is the parent of its processes.
+    pub(crate) fn keeper(&self) -> &'a Keeper {
+        self.pool.keeper
     }
 
     /// Services and instances as they are now.
@@ -296,20 +302,26 @@ impl<'a, M: Mesh> World<'a, M> {
             let returned = self.return_control_plane().await?;
             effects = self.waited(returned);
         }
-        let armed = std::mem::take(&mut self.armed);
-        let kinds = armed.iter().filter_map(|id| self.plan.fault(*id)).map(|f| &f.does);
-        let (mut touched, mut damaged) = (false, false);
-        for kind in kinds {
-            touched |= matches!(kind, FaultKind::Touch { .. });
-            damaged |= matches!(kind, FaultKind::Wire { .. } | FaultKind::Outage { .. });
-        }
-        if damaged {
-            self.damage().await?;
+        let plan = self.plan;
+        let armed: Vec<&Fault> = std::mem::take(&mut self.armed).iter().filter_map(|id| plan.fault(*id)).collect();
+        let those =
+            |is: fn(&FaultKind) -> bool| armed.iter().filter(move |fault| is(&fault.does)).map(|f| Act::End(f.id));
+        let damage = || those(|does| matches!(does, FaultKind::Wire { .. } | FaultKind::Outage { .. }));
+        let pauses = those(|does| matches!(does, FaultKind::Down { how: Down::Paused, .. }));
+        let touches = || those(|does| matches!(does, FaultKind::Touch { .. }));
+        // What was held until now goes on from here, and must not be taken for what the fault let pass.
+        if damage().next().is_some() {
+            let healed = self.damage().await?;
+            effects.extend(damage().map(|end| (end, healed)));
             self.rejoin_everybody().await?;
         }
+        let asked = clock::now();
         self.wake_everybody().await?;
-        if touched {
-            self.touch().await?;
+        let awake = until_now(asked);
+        effects.extend(pauses.map(|end| (end, awake)));
+        if touches().next().is_some() {
+            let untouched = self.touch().await?;
+            effects.extend(touches().map(|end| (end, untouched)));
         }
         Ok(effects)
     }

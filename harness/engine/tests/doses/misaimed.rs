@@ -1,11 +1,11 @@
-//! A mesh whose rendering gets the aim of faults wrong, and everything else right.
+//! A mesh whose rendering gets the aim of faults wrong, or whose logs lose lines; everything else is right.
 
 use crate::aimed;
 use squall_mesh::{
     Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, Seat,
     WallOffset,
 };
-use squall_model::{Diagnostic, Effect, Fault, FaultId, InstanceId, Plan, Side, Stamp, Touch, Traffic};
+use squall_model::{AccessRecord, Diagnostic, Effect, Fault, FaultId, InstanceId, Plan, Side, Stamp, Touch, Traffic};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -15,10 +15,14 @@ use std::{
 /// What becomes of a fault's aim.
 pub(crate) type Aim = fn(&mut Traffic, &mut Touch);
 
+/// Is this line lost?
+pub(crate) type Loses = fn(&AccessRecord) -> bool;
+
 /// A mesh, and what goes wrong in it.
 pub(crate) struct Misaimed<M> {
     pub(crate) mesh: M,
     pub(crate) aim: Aim,
+    pub(crate) loses: Loses,
 }
 
 impl<M> Misaimed<M> {
@@ -94,7 +98,11 @@ impl<M: Mesh> Mesh for Misaimed<M> {
         at: &Bindings,
         clock: WallOffset,
     ) -> Result<LogLine, String> {
-        self.mesh.read_access(line, side, proxy, at, clock)
+        self.mesh.read_access(line, side, proxy, at, clock).map(|line| match line {
+            // Nobody ever looks at a probe: as good as not written.
+            LogLine::Access(record) if (self.loses)(&record) => LogLine::Probe,
+            line => line,
+        })
     }
 
     fn read_try(&self, line: &str, proxy: &InstanceId, at: &Bindings, clock: WallOffset) -> Result<LogLine, String> {

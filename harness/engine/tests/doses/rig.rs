@@ -1,6 +1,6 @@
 //! A whole run in one process, but for the keeper, the workloads and the proxies.
 
-use crate::misaimed::{Aim, Misaimed};
+use crate::misaimed::{Aim, Loses, Misaimed};
 use squall_engine::{Engine, Events, Stopper};
 use squall_gherkin::{Defaults, Selection, Source};
 use squall_mesh_envoy::Envoy;
@@ -21,6 +21,16 @@ use std::{
 pub(crate) struct Told {
     pub(crate) doses: Vec<DoseCount>,
     pub(crate) verdict: Verdict,
+}
+
+impl Told {
+    /// Why it is inconclusive, in words.
+    pub(crate) fn verdict_text(&self) -> String {
+        match &self.verdict {
+            Verdict::Inconclusive(why) => why.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// The Envoy to test on; `None`: there is none, and that has been said.
@@ -48,7 +58,7 @@ pub(crate) fn workload(mut args: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Runs the one scenario of a feature on a mesh that aims its faults so; and again, three times at most, while what the run
 /// says is that it proves nothing: by its health record alone, never because a dose was not the wanted one.
-pub(crate) fn run(feature: &str, envoy: &Path, aim: Aim) -> Told {
+pub(crate) fn run(feature: &str, envoy: &Path, aim: Aim, loses: Loses) -> Told {
     let source = Source::new("doses.feature", feature);
     let mut plans = squall_gherkin::compile(&source, &Defaults::default(), &Selection::default())
         .expect("a feature without mistakes")
@@ -56,17 +66,18 @@ pub(crate) fn run(feature: &str, envoy: &Path, aim: Aim) -> Told {
     let plan = plans.pop().expect("a scenario");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for _ in 0..2 {
-        let told = runtime.block_on(drive(plan.clone(), envoy, aim));
+        let told = runtime.block_on(drive(plan.clone(), envoy, aim, loses));
         let Verdict::Inconclusive(Why::Environment(why)) = &told.verdict else { return told };
         eprintln!("once more: {why}");
     }
-    runtime.block_on(drive(plan, envoy, aim))
+    runtime.block_on(drive(plan, envoy, aim, loses))
 }
 
-async fn drive(plan: Plan, envoy: &Path, aim: Aim) -> Told {
+async fn drive(plan: Plan, envoy: &Path, aim: Aim, loses: Loses) -> Told {
     let exe = std::env::current_exe().unwrap();
     let keeper = Keeper::start(&exe, RunFolder::create().unwrap()).await.unwrap();
-    let mesh = Misaimed { mesh: Envoy::start(envoy, Default::default(), keeper.folder().path()).unwrap(), aim };
+    let envoys = Envoy::start(envoy, Default::default(), keeper.folder().path()).unwrap();
+    let mesh = Misaimed { mesh: envoys, aim, loses };
     let load = LoadThread::start().unwrap();
     let record = tempfile::tempdir().unwrap();
     let (events, told) = Events::channel();

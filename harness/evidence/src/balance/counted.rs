@@ -2,7 +2,7 @@
 
 use super::{Balance, LawId, Slack};
 use crate::{CallStory, Evidence, Flags, Process, TryView};
-use squall_model::{AccessRecord, InstanceId, ServiceName, Side};
+use squall_model::{AccessRecord, ClientEnd, CounterRecord, InstanceId, LedgerRecord, ServiceName, Side};
 use std::collections::BTreeMap;
 
 /// What the counters of one proxy say, all its lives together.
@@ -22,6 +22,22 @@ struct Sent {
     overflowed: u64,
 }
 
+/// Health checks that reached an instance.
+#[derive(Debug, Clone, Copy, Default)]
+struct Checks {
+    all: u64,
+    /// So many may have been counted and not read, or read and not counted.
+    at_the_ends: u64,
+}
+
+/// What Envoy's counters call the listener of this side.
+fn listener(side: Side) -> &'static str {
+    match side {
+        Side::Outbound => "out",
+        Side::Inbound => "in",
+    }
+}
+
 impl<'a> Counted<'a> {
     pub(super) fn all(evidence: &'a Evidence) -> Vec<Counted<'a>> {
         let mut proxies: BTreeMap<&InstanceId, BTreeMap<&str, u64>> = BTreeMap::new();
@@ -36,7 +52,9 @@ impl<'a> Counted<'a> {
 
     pub(super) fn balances(&self, evidence: &Evidence) -> Vec<Balance> {
         let sent = self.sent(evidence);
-        let mut all = Vec::new();
+        let mut all: Vec<Balance> =
+            [Side::Outbound, Side::Inbound].iter().filter_map(|s| self.requests(evidence, *s)).collect();
+        all.extend(self.served(evidence));
         for (service, sent) in &sent {
             let total = self.rise(service, &["upstream_rq_total"]);
             let slack = Slack { fewer: self.uncounted(evidence, sent.surely), more: sent.perhaps };
@@ -45,19 +63,98 @@ impl<'a> Counted<'a> {
             let fewer = self.uncounted(evidence, sent.overflowed);
             all.push(self.balance(LawId::OverflowsCounted, sent.overflowed, overflows, Slack { fewer, more: 0 }));
         }
-        for (side, listener) in [(Side::Outbound, "out"), (Side::Inbound, "in")] {
+        for side in [Side::Outbound, Side::Inbound] {
+            let listener = listener(side);
             for (law, flag, counter) in
                 [(LawId::AbortsCounted, "FI", "aborts_injected"), (LawId::DelaysCounted, "DI", "delays_injected")]
             {
                 let own = |line: &&AccessRecord| line.side == side && line.proxy == *self.proxy;
                 let flagged = |line: &&AccessRecord| Flags(&line.flags).has(flag);
                 let lines = evidence.observed.access.iter().filter(own).filter(flagged).count() as u64;
-                let counted = self.rises.get(format!("http.{listener}.fault.{counter}").as_str()).copied().unwrap_or(0);
+                let counted = self.counter(&format!("http.{listener}.fault.{counter}"));
                 let slack = Slack { fewer: self.uncounted(evidence, lines), more: self.unlogged(evidence, side) };
                 all.push(self.balance(law, lines, counted, slack));
             }
         }
         all
+    }
+
+    fn counter(&self, name: &str) -> u64 {
+        self.rises.get(name).copied().unwrap_or(0)
+    }
+
+    /// The requests that a listener counted, but for those that it answers by itself: probes and markers reach no upstream.
+    /// `None` where the health checks that it counted were not.
+    fn requests(&self, evidence: &Evidence, side: Side) -> Option<Balance> {
+        let own = |line: &&AccessRecord| line.side == side && line.proxy == *self.proxy;
+        let lines = evidence.observed.access.iter().filter(own).count() as u64;
+        let listener = listener(side);
+        let total = self.counter(&format!("http.{listener}.downstream_rq_total"));
+        let counted = total.saturating_sub(self.counter(&format!("http.{listener}.rq_direct_response")));
+        let (law, checks) = match side {
+            Side::Outbound => (LawId::CallsCounted, Checks::default()),
+            Side::Inbound => (LawId::ArrivalsCounted, self.checks(evidence)?),
+        };
+        let unlogged =
+            if self.was_killed(evidence) { self.unlogged(evidence, side) } else { self.broken_off(evidence, side) };
+        let slack = Slack {
+            fewer: self.uncounted(evidence, lines + checks.all).max(checks.at_the_ends),
+            more: unlogged + checks.at_the_ends,
+        };
+        Some(self.balance(law, lines + checks.all, counted, slack))
+    }
+
+    /// What the proxy passed on to its workload; `None` where the health checks that it passed on were not counted.
+    fn served(&self, evidence: &Evidence) -> Option<Balance> {
+        let own = |(instance, line): &&(InstanceId, LedgerRecord)| *instance == *self.proxy && !line.copy;
+        let lines = evidence.observed.ledger.iter().filter(own).count() as u64;
+        let checks = self.checks(evidence)?;
+        // Passed on, and perhaps not read, or given up before an answer: the ledger need not have it.
+        let passed_on = |line: &AccessRecord| {
+            line.status == 0 || Flags(&line.flags).has_any(&["DC", "UC", "UT", "UF", "UPE", "UR"])
+        };
+        let unserved = |t: &TryView<'_>| {
+            let lost = || evidence.may_be_lost(t, Process::Workload);
+            let here = t.served.is_none() && t.instance() == Some(self.proxy);
+            self.may_have_had(t) || (here && t.arrived.is_some_and(|line| passed_on(line) || lost()))
+        };
+        let unserved: usize = evidence.stories.iter().map(|story| evidence.tries(story).filter(unserved).count()).sum();
+        // A check comes to the workload, too, unless that is dead.
+        let slack =
+            Slack { fewer: self.uncounted(evidence, lines), more: unserved as u64 + checks.all + checks.at_the_ends };
+        Some(self.balance(LawId::ServedCounted, lines, self.counter("cluster.local.upstream_rq_total"), slack))
+    }
+
+    /// Health checks of this instance. `None` where callers' proxies counted some and nobody read a line of them: a recording
+    /// that is older, or checks that are no requests.
+    fn checks(&self, evidence: &Evidence) -> Option<Checks> {
+        let observed = &evidence.observed;
+        let read = observed.checks.iter().filter(|(of, _)| of == self.proxy).map(|(_, checks)| checks).sum();
+        let made = |record: &CounterRecord| record.rises.keys().any(|name| name.ends_with(".health_check.attempt"));
+        match read {
+            0 if observed.counters.iter().any(made) => None,
+            0 => Some(Checks::default()),
+            // Each proxy may have one on its way when the counters are first and when they are last read.
+            all => Some(Checks { all, at_the_ends: 2 * observed.counters.len() as u64 }),
+        }
+    }
+
+    /// Requests that may have been counted and never logged under their id, as their head was not whole when they broke off.
+    fn broken_off(&self, evidence: &Evidence, side: Side) -> u64 {
+        let gave_up = |s: &CallStory| matches!(s.end, ClientEnd::Reset | ClientEnd::Deadline | ClientEnd::Unfinished);
+        let without_line = |story: &CallStory| match side {
+            Side::Outbound => u64::from(
+                story.caller == *self.proxy && story.access.is_none() && gave_up(story) && story.tries.is_empty(),
+            ),
+            Side::Inbound => evidence.tries(story).filter(|t| self.may_have_had(t)).count() as u64,
+        };
+        evidence.stories.iter().map(without_line).sum()
+    }
+
+    /// A try to this instance that nobody saw arrive, and that may have: it was given a connection, and no answer.
+    fn may_have_had(&self, t: &TryView<'_>) -> bool {
+        let connected = t.was_sent() && !t.sent.is_some_and(|sent| Flags(&sent.flags).has("UF"));
+        connected && !t.has_arrived() && t.instance() == Some(self.proxy)
     }
 
     fn balance(&self, law: LawId, left: u64, right: u64, slack: Slack) -> Balance {

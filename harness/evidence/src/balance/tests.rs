@@ -1,12 +1,12 @@
 use super::*;
 use crate::{
     Observed, join,
-    testing::{Hop, PREFIX, Scene, at, faulty, plan, reviews, span, target, touch, web},
+    testing::{Hop, PREFIX, Scene, at, faulty, plan, recount, reviews, span, target, touch, web},
 };
 use proptest::prelude::*;
 use squall_model::{
-    Act, AnswerCode, CounterRecord, Down, FaultId, FaultKind, LedgerRecord, Level, Members, Part, Side, Touch, When,
-    Which,
+    Act, AnswerCode, ClientEnd, CounterRecord, Down, FaultId, FaultKind, LedgerRecord, Level, Members, Part, Side,
+    Touch, When, Which,
 };
 
 /// A bit of everything: retries, aborts, a refused connection, time-outs, calls shed by the breaker.
@@ -68,21 +68,21 @@ fn each_law_is_broken_by_what_it_forbids() {
             let id = ours(seen, 0);
             seen.access.retain(|l| l.id != id || l.side == Side::Inbound);
         }),
-        [(LawId::CallLogged, -1)]
+        [(LawId::CallLogged, -1), (LawId::CallsCounted, 1)]
     );
     assert_eq!(
         broken(&scene, |seen| {
             let again = seen.access.iter().find(|l| l.side == Side::Outbound).unwrap().clone();
             seen.access.push(again);
         }),
-        [(LawId::RecordCalled, -1)]
+        [(LawId::RecordCalled, -1), (LawId::CallsCounted, -1)]
     );
     assert_eq!(
         broken(&scene, |seen| {
             let id = ours(seen, 1);
             seen.access.retain(|l| l.id != id || l.attempts != 1 || l.side == Side::Outbound);
         }),
-        [(LawId::TryArrived, -1), (LawId::AbortsCounted, 1)]
+        [(LawId::TryArrived, -1), (LawId::ArrivalsCounted, 1), (LawId::AbortsCounted, 1)]
     );
     assert_eq!(
         broken(&scene, |seen| {
@@ -96,7 +96,7 @@ fn each_law_is_broken_by_what_it_forbids() {
             let id = ours(seen, 0);
             seen.ledger.retain(|(_, l)| l.id != id);
         }),
-        [(LawId::LineServed, -1)]
+        [(LawId::LineServed, -1), (LawId::ServedCounted, 1)]
     );
     assert_eq!(
         broken(&scene, |seen| {
@@ -104,7 +104,7 @@ fn each_law_is_broken_by_what_it_forbids() {
             let id = ours(seen, 3);
             seen.access.retain(|l| l.id != id || l.side == Side::Outbound);
         }),
-        [(LawId::ServedLogged, -1)]
+        [(LawId::ServedLogged, -1), (LawId::ArrivalsCounted, 1)]
     );
 }
 
@@ -125,6 +125,21 @@ fn counters_must_say_what_the_logs_say() {
     assert_eq!(broken(&scene, |seen| counter(seen, &reviews(2), aborts, 1)), [(LawId::AbortsCounted, 1)]);
     let delays = "http.out.fault.delays_injected";
     assert_eq!(broken(&scene, |seen| counter(seen, &web(), delays, 1)), [(LawId::DelaysCounted, 1)]);
+    for (proxy, name, law) in [
+        (web(), "http.out.downstream_rq_total", LawId::CallsCounted),
+        (reviews(1), "http.in.downstream_rq_total", LawId::ArrivalsCounted),
+        (reviews(1), "cluster.local.upstream_rq_total", LawId::ServedCounted),
+    ] {
+        for by in [-1, 1] {
+            assert_eq!(broken(&scene, |seen| counter(seen, &proxy, name, by)), [(law, by)], "{name}");
+        }
+    }
+    // What a listener answers by itself are probes and markers of ours.
+    let probed = |seen: &mut Observed| {
+        counter(seen, &web(), "http.out.downstream_rq_total", 3);
+        counter(seen, &web(), "http.out.rq_direct_response", 3);
+    };
+    assert_eq!(broken(&scene, probed), []);
     // Clusters of versions belong to their service, other services do not.
     let moved = |seen: &mut Observed| {
         counter(seen, &web(), total, -4);
@@ -154,13 +169,17 @@ fn what_a_client_gave_up_on_may_never_have_been_read() {
             seen.access.retain(|l| l.id != id);
             seen.tries.retain(|t| t.id != id);
             seen.ledger.retain(|(_, l)| l.id != id);
-            counter(seen, &web(), "cluster.out.reviews.upstream_rq_total", -1);
+            recount(seen);
+            if end == ClientEnd::Answered(200) {
+                // Somebody answered, so its proxy has counted it.
+                counter(seen, &web(), "http.out.downstream_rq_total", 1);
+            }
         })
     };
     assert_eq!(refused(&scene, ClientEnd::Refused), []);
     assert_eq!(refused(&scene, ClientEnd::Reset), []);
     assert_eq!(refused(&scene, ClientEnd::Deadline), []);
-    assert_eq!(refused(&scene, ClientEnd::Answered(200)), [(LawId::CallLogged, -1)]);
+    assert_eq!(refused(&scene, ClientEnd::Answered(200)), [(LawId::CallLogged, -1), (LawId::CallsCounted, 1)]);
 }
 
 /// Calls every 5 ms, each 5 ms long; the one intended at 100 ms was in flight at 101 ms.
@@ -181,7 +200,9 @@ fn without_line(seen: &mut Observed, ms: u64, side: Side) {
 fn a_killed_proxy_may_take_with_it_what_was_in_flight_and_nothing_else() {
     let scene = killing(Process::Proxy, reviews(1));
     assert_eq!(broken(&scene, |seen| without_line(seen, 100, Side::Inbound)), []);
+    // Of a proxy that was killed the counters say nothing.
     let one = [(LawId::TryArrived, -1), (LawId::ServedLogged, -1)];
+    let counted = [one[0], one[1], (LawId::ArrivalsCounted, 1)];
     assert_eq!(broken(&scene, |seen| without_line(seen, 50, Side::Inbound)), one, "long before");
     assert_eq!(broken(&scene, |seen| without_line(seen, 150, Side::Inbound)), one, "long after");
     let unwritten = |seen: &mut Observed, ms: u64| {
@@ -191,9 +212,9 @@ fn a_killed_proxy_may_take_with_it_what_was_in_flight_and_nothing_else() {
     assert_eq!(broken(&scene, |seen| unwritten(seen, 50)), [], "ended before, and not yet written");
     assert_eq!(broken(&scene, |seen| unwritten(seen, 150)), one, "begun after");
     let other = killing(Process::Proxy, reviews(2));
-    assert_eq!(broken(&other, |seen| without_line(seen, 100, Side::Inbound)), one, "another proxy");
+    assert_eq!(broken(&other, |seen| without_line(seen, 100, Side::Inbound)), counted, "another proxy");
     let workload = killing(Process::Workload, reviews(1));
-    assert_eq!(broken(&workload, |seen| without_line(seen, 100, Side::Inbound)), one, "its workload alone");
+    assert_eq!(broken(&workload, |seen| without_line(seen, 100, Side::Inbound)), counted, "its workload alone");
 }
 
 #[test]
@@ -205,7 +226,8 @@ fn a_killed_workload_may_take_ledger_lines_with_it() {
     };
     let scene = killing(Process::Workload, reviews(1));
     assert_eq!(broken(&scene, |seen| without_ledger(seen, 100)), []);
-    assert_eq!(broken(&scene, |seen| without_ledger(seen, 50)), [(LawId::LineServed, -1)]);
+    let lost = [(LawId::LineServed, -1), (LawId::ServedCounted, 1)];
+    assert_eq!(broken(&scene, |seen| without_ledger(seen, 50)), lost);
 }
 
 #[test]
@@ -258,13 +280,18 @@ fn what_a_paused_proxy_writes_late_is_believed() {
                     .push((instance, LedgerRecord { id: t.id, status: 0, began: at(151), ended: at(152), ..line }));
             }
         }
+        recount(seen);
     };
     assert_eq!(broken(&scene, late), []);
     let without_lines = |seen: &mut Observed| {
         late(seen);
         seen.access.retain(|l| l.flags != "DC");
     };
-    assert_eq!(broken(&scene, without_lines), [(LawId::ServedLogged, -5)], "whom the workload saw its proxy saw");
+    assert_eq!(
+        broken(&scene, without_lines),
+        [(LawId::ServedLogged, -5), (LawId::ArrivalsCounted, 10)],
+        "whom the workload saw its proxy saw"
+    );
 }
 
 #[test]
@@ -298,7 +325,7 @@ proptest! {
         let answered: Vec<_> = seen.ledger.iter().filter(|(_, l)| l.status != 0).map(|(_, l)| l.id.clone()).collect();
         let id = &answered[n % answered.len()];
         let broken = broken(&scene, |seen| seen.ledger.retain(|(_, l)| l.id != *id));
-        prop_assert_eq!(broken, [(LawId::LineServed, -1)]);
+        prop_assert_eq!(broken, [(LawId::LineServed, -1), (LawId::ServedCounted, 1)]);
     }
 
     #[test]

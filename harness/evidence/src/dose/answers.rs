@@ -1,10 +1,12 @@
 //! Instances that answer otherwise: seen in the ledgers of their workloads.
 
-use super::{ERROR, counted, draw::Armed, noticed, windows::Windows};
+use super::{ERROR, counted, draw::Armed, noticed, parts_of, windows::Windows};
 use crate::{Evidence, targets};
-use squall_model::{AnswerCode, Answers, Dose, DoseCount, Fault, FaultKind, Latency, LedgerRecord, Plan, Target};
+use squall_model::{
+    AnswerCode, Answers, Dose, DoseCount, Fault, FaultKind, InstanceId, Latency, LedgerRecord, Meant, Plan, Target,
+};
 use squall_stats::{bounds, share::Look};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Tries that the target served, from start to end, while the fault was in place: all must have been answered as asked.
 pub(super) fn answers(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Target, how: Answers) -> DoseCount {
@@ -12,7 +14,7 @@ pub(super) fn answers(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Ta
     let served = served(plan, evidence, own, of, how);
     // A try that its caller gave up on (status 0) shows nothing against the fault, nor does one that found the workload full.
     let excused = |line: &LedgerRecord| line.status == 0 || (limited && line.status == 503);
-    let told: Vec<&LedgerRecord> = served.iter().copied().filter(|line| !excused(line)).collect();
+    let told: Vec<&LedgerRecord> = served.iter().map(|(_, line)| *line).filter(|line| !excused(line)).collect();
     let native = plan.topology.service(&of.service).map_or(Latency::Fixed(Duration::ZERO), |s| s.latency);
     match how {
         Answers::AtOnce => at_once(own, &told, native),
@@ -23,8 +25,14 @@ pub(super) fn answers(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Ta
                 let noticed = noticed(evidence, own, |id| targets(&plan.topology, of, id));
                 return counted(own, noticed, noticed);
             }
-            let as_meant = served.iter().filter(|line| excused(line) || is_as_meant(line, how)).count();
-            counted(own, as_meant as u64, served.len() as u64)
+            let mut parts: BTreeMap<&InstanceId, (u64, u64)> = BTreeMap::new();
+            for (instance, line) in &served {
+                let (as_meant, of) = parts.entry(instance).or_default();
+                (*as_meant, *of) = (*as_meant + u64::from(excused(line) || is_as_meant(line, how)), *of + 1);
+            }
+            let as_meant = parts.values().map(|(as_meant, _)| as_meant).sum();
+            let count = counted(own, as_meant, served.len() as u64);
+            DoseCount { parts: if parts.len() > 1 { parts_of(parts) } else { Vec::new() }, ..count }
         }
     }
 }
@@ -36,7 +44,7 @@ fn served<'a>(
     own: &Armed<'_>,
     of: &Target,
     how: Answers,
-) -> Vec<&'a LedgerRecord> {
+) -> Vec<(&'a InstanceId, &'a LedgerRecord)> {
     let later = later_answers(plan, evidence, own, how);
     let mut served = Vec::new();
     for (instance, line) in &evidence.observed.ledger {
@@ -49,7 +57,7 @@ fn served<'a>(
             })
         };
         if ours && covered && !replaced() {
-            served.push(line);
+            served.push((instance, line));
         }
     }
     served
@@ -102,7 +110,7 @@ fn at_once(own: &Armed<'_>, told: &[&LedgerRecord], native: Latency) -> DoseCoun
         _ if pace.is_faster() => Dose::Confirmed,
         _ => Dose::Weaker,
     };
-    DoseCount { fault: own.fault.id, dose, touched: pace.faster, of: pace.n }
+    DoseCount::new(own.fault.id, dose, pace.faster, pace.n).meaning(Meant::Some)
 }
 
 /// Every answer is good, and they do not take less than the topology's latency says.
@@ -110,7 +118,7 @@ fn as_before(own: &Armed<'_>, told: &[&LedgerRecord], native: Latency) -> DoseCo
     let pace = Pace::of(told, native);
     let good = told.iter().filter(|line| line.answer().is_success()).count() as u64;
     if pace.is_faster() {
-        return DoseCount { fault: own.fault.id, dose: Dose::Weaker, touched: pace.n - pace.faster, of: pace.n };
+        return DoseCount::new(own.fault.id, Dose::Weaker, pace.n - pace.faster, pace.n).meaning(Meant::Each);
     }
     counted(own, good, pace.n)
 }

@@ -1,9 +1,12 @@
 //! Processes that went down: killed and stopped ones ended, restarted ones came again, paused ones answered nothing.
 
-use super::{counted, draw::Armed, noticed};
+use super::{counted, draw::Armed, noticed, parts_of};
 use crate::{CallStory, Evidence, LifeEnd, Process, TryView, balance::is_from_workload, sizes::members_at};
-use squall_model::{ClientEnd, Dose, DoseCount, InstanceId, Members, Part, Plan, Target, Which};
-use std::{collections::BTreeSet, time::Duration};
+use squall_model::{ClientEnd, Dose, DoseCount, InstanceId, Meant, Members, Part, Plan, Target, Which};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Instances whose processes ended when they were asked to, while there was traffic that could miss them.
 pub(super) fn killed(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Members, part: Part) -> DoseCount {
@@ -40,8 +43,13 @@ fn ended(
     };
     let concerns = |s: &CallStory| meant.iter().any(|id| id.service == s.edge.to || *id == s.caller);
     let traffic = evidence.stories().iter().any(|s| own.windows.possibly_at(s.intended, Duration::ZERO) && concerns(s));
-    let touched = if traffic { meant.iter().filter(is_down).count() as u64 } else { 0 };
-    counted(own, touched, meant.len() as u64)
+    if !traffic {
+        return counted(own, 0, meant.len() as u64);
+    }
+    let parts: Vec<_> = meant.iter().map(|id| (id, (u64::from(is_down(&id)), 1))).collect();
+    let touched = parts.iter().map(|(_, (down, _))| down).sum();
+    let count = counted(own, touched, meant.len() as u64);
+    DoseCount { parts: if parts.len() > 1 { parts_of(parts) } else { Vec::new() }, ..count }
 }
 
 /// The instances that are meant: of those that there were when they were asked to go down. One that is named counts even
@@ -63,15 +71,20 @@ pub(super) fn paused(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Mem
     let meant = instances(plan, evidence, own, of);
     let still = Still { own, part, error: Duration::from_nanos(evidence.observed.health.clock_error) };
     let (mut asked, mut answered) = (0, 0);
+    let mut parts: BTreeMap<&InstanceId, (u64, u64)> = BTreeMap::new();
+    let mut count = |id, was_answered: bool| {
+        asked += 1;
+        answered += u64::from(was_answered);
+        let (touched, of) = parts.entry(id).or_default();
+        (*touched, *of) = (*touched + u64::from(!was_answered), *of + 1);
+    };
     for story in evidence.stories() {
         let tries = evidence.tries(story).filter(TryView::was_sent);
-        for t in tries.filter(|t| t.instance().is_some_and(|id| meant.contains(id)) && still.surely(t)) {
-            asked += 1;
-            answered += u64::from(still.answered_try(&t));
+        for (t, id) in tries.filter(|t| still.surely(t)).filter_map(|t| Some((t, meant.get(t.instance()?)?))) {
+            count(id, still.answered_try(&t));
         }
-        if meant.contains(&story.caller) && still.holds_call(story) {
-            asked += 1;
-            answered += u64::from(still.answered_call(story));
+        if let Some(id) = meant.get(&story.caller).filter(|_| still.holds_call(story)) {
+            count(id, still.answered_call(story));
         }
     }
     if asked == 0 {
@@ -79,7 +92,8 @@ pub(super) fn paused(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Mem
         return counted(own, noticed, noticed);
     }
     let dose = if answered > 0 { Dose::Weaker } else { Dose::Confirmed };
-    DoseCount { fault: own.fault.id, dose, touched: asked - answered, of: asked }
+    let parts = if parts.len() > 1 { parts_of(parts) } else { Vec::new() };
+    DoseCount { parts, ..DoseCount::new(own.fault.id, dose, asked - answered, asked).meaning(Meant::Each) }
 }
 
 /// The time for which processes stood still.

@@ -2,7 +2,7 @@
 
 use super::windows::Windows;
 use crate::{CallMatcher, CallStory, Evidence, Fit, Flags};
-use squall_model::{AccessRecord, Edge, Fault, FaultKind, Level, Plan, Side, Touch, Traffic};
+use squall_model::{AccessRecord, Edge, Fault, FaultKind, InstanceId, Level, Plan, Side, Touch, Traffic};
 use std::time::Duration;
 
 /// A fault that took effect.
@@ -73,7 +73,7 @@ impl Unit<'_> {
         Flags(&self.line.flags).has(flag)
     }
 
-    fn edge(&self) -> Edge {
+    pub(super) fn edge(&self) -> Edge {
         match (self.story, self.level) {
             (Some(story), _) => story.edge.clone(),
             (None, Level::Calls) => Edge { from: self.line.proxy.service.clone(), to: "?".into() },
@@ -107,6 +107,8 @@ pub(super) struct Leak {
     pub(super) level: Level,
     pub(super) flag: &'static str,
     pub(super) edge: Edge,
+    /// At whose proxy.
+    pub(super) at: InstanceId,
 }
 
 pub(super) fn leaks(evidence: &Evidence, armed: &[Armed<'_>]) -> Vec<Leak> {
@@ -115,7 +117,7 @@ pub(super) fn leaks(evidence: &Evidence, armed: &[Armed<'_>]) -> Vec<Leak> {
     for unit in units(evidence).filter(|u| Flags(&u.line.flags).said().is_some()) {
         for flag in ["FI", "DI"].into_iter().filter(|flag| unit.has(flag)) {
             if !armed.iter().any(|a| a.owns(&unit, flag, error)) {
-                leaks.push(Leak { level: unit.level, flag, edge: unit.edge() });
+                leaks.push(Leak { level: unit.level, flag, edge: unit.edge(), at: unit.line.proxy.clone() });
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     CallOutcome, CallStory, Evidence, Fit, TryView, Window,
     sizes::{at_first, sizes},
 };
-use squall_model::{Dose, DoseCount, InstanceId, Plan, ServiceName};
+use squall_model::{Dose, DoseCount, InstanceId, Meant, Plan, ServiceName};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Instances that came and were called, or went and were called no more, while there was traffic to their service.
@@ -61,7 +61,7 @@ pub(super) fn outage(evidence: &Evidence, own: &Armed<'_>) -> DoseCount {
         failed += u64::from(story.outcome != CallOutcome::Succeeded);
     }
     let dose = if failed > 0 { Dose::Confirmed } else { Dose::Absent };
-    DoseCount { fault: own.fault.id, dose, touched: failed, of: all }
+    DoseCount::new(own.fault.id, dose, failed, all).meaning(Meant::Some)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ const DELAY: Touch = Touch::Delay(Duration::from_millis(50));
 fn aborted(percent: u32, calls: u64, touched: u64) -> Scene {
     let mut scene = Scene::new(faulty(plan(), touch(Level::Tries, percent, Which::Service, ABORT), When::Standing));
     scene.stood(0);
-    scene.calls(0, 1, calls, |n| if n < touched { [Hop::Aborted(1, 503)] } else { [Hop::Ok(2)] });
+    scene.calls(0, 1, calls, |n| if n < touched { [Hop::Aborted(1, 503)] } else { [Hop::Ok(1)] });
     scene
 }
 
@@ -44,6 +44,18 @@ fn a_percentage_is_confirmed_within_what_chance_allows() {
     ] {
         assert_eq!(dose(&aborted(percent, calls, touched)), (expected, touched, calls), "{percent}% of {calls}");
     }
+}
+
+#[test]
+fn of_few_tries_a_share_may_take_none() {
+    let spared = |percent, calls, touched| {
+        let scene = aborted(percent, calls, touched);
+        doses(&scene.plan, &scene.evidence()).remove(0).spared
+    };
+    let chance = Fraction::from_ppm(343_000).unwrap();
+    assert_eq!(spared(30, 3, 0), Some(Spared::NoneDrawn { unit: Unit::Try, chance }));
+    assert_eq!(spared(30, 3, 1), None);
+    assert_eq!(spared(30, 100, 0), None, "no chance: it was not in place");
 }
 
 #[test]

@@ -6,13 +6,13 @@
 mod leak;
 
 pub(crate) use leak::unowned_damages;
-pub(super) use leak::{WireLeak, wire_leak_of, wire_leaks};
+pub(super) use leak::{WireLeak, wire_leaks, wire_leaks_of};
 
-use super::{ERROR, draw::Armed, failed_checks};
+use super::{ERROR, draw::Armed, failed_checks, none_drawn};
 use crate::{Evidence, Flags, TryView, select::known, targets};
 use squall_model::{
-    Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Place, Plan, Stamp, Topology, Wire, WireEnd, WireRecord,
-    Wires, burst,
+    Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Meant, Place, Plan, Spared, Stamp, Topology, Unit, Wire,
+    WireEnd, WireRecord, Wires, burst,
 };
 use squall_stats::{bounds, share::Look};
 use std::{collections::BTreeMap, time::Duration};
@@ -26,6 +26,8 @@ struct Count {
     spared: bool,
     /// Something was touched that should not have been.
     excess: bool,
+    /// What each was drawn with, where they are draws.
+    drawn: Option<Meant>,
 }
 
 /// Was the damage what it was meant to be?
@@ -50,7 +52,12 @@ pub(super) fn damaged(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, of: &Wi
         Count { excess: true, .. } => Dose::Stronger,
         Count { .. } => Dose::Confirmed,
     };
-    DoseCount { fault: own.fault.id, dose, touched: count.touched, of: count.of }
+    let meant = count.drawn.or(match damage {
+        Damage::Rate { .. } | Damage::SlowClose(_) | Damage::Reset(_) => Some(Meant::Some),
+        _ => Some(Meant::Each),
+    });
+    let spared = seen.why_spared(count);
+    DoseCount { meant, spared, ..DoseCount::new(own.fault.id, dose, count.touched, count.of) }
 }
 
 /// Is this wire one of those?
@@ -98,6 +105,23 @@ impl<'a> Wired<'a> {
 
     fn is_tried(&self) -> bool {
         !self.tries.is_empty() || self.noticed
+    }
+
+    /// Why it touched nothing, of a damage that needs more than traffic to be felt.
+    fn why_spared(&self, count: Count) -> Option<Spared> {
+        let open = self.open().count() as u64;
+        if self.tries.is_empty() || open == 0 {
+            return None;
+        }
+        match self.damage {
+            Damage::Refuse if count.of == 0 => Some(Spared::NoNewConnection { open }),
+            Damage::HalfOpen if count.of == 0 => Some(Spared::NoneWasOpen),
+            Damage::SlowClose(_) if count.of == 0 => Some(Spared::NoneClosed { open }),
+            Damage::Reset(share) => {
+                none_drawn(Unit::Connection, share.as_f64(), Look { n: count.of, hits: count.touched })
+            }
+            _ => None,
+        }
     }
 
     /// Connections that the damage did something to while it was in place.
@@ -157,7 +181,7 @@ impl<'a> Wired<'a> {
             (0, _) => 0,
         };
         let all = self.tries.len() as u64;
-        Count { touched, of: all.max(touched), spared: held().count() < self.tries.len(), excess: false }
+        Count { touched, of: all.max(touched), spared: held().count() < self.tries.len(), ..Count::default() }
     }
 
     /// No answer is back sooner than so.
@@ -166,7 +190,7 @@ impl<'a> Wired<'a> {
         let fast = self.tries.iter().filter(|(_, t)| fast(t)).count() as u64;
         let hurt = self.hurt().count() as u64;
         let all = (self.tries.len() as u64).max(u64::from(hurt > 0));
-        Count { touched: if hurt > 0 { all - fast } else { 0 }, of: all, spared: fast > 0, excess: false }
+        Count { touched: if hurt > 0 { all - fast } else { 0 }, of: all, spared: fast > 0, ..Count::default() }
     }
 
     /// No wire carries more than so, over all its connections together.
@@ -185,7 +209,7 @@ impl<'a> Wired<'a> {
             u128::from(*sent.max(answered)) > worth + u128::from(burst(bytes_per_second))
         };
         let spared = wires.values().any(too_much);
-        Count { touched: self.hurt().count() as u64, of: self.open().count() as u64, spared, excess: false }
+        Count { touched: self.hurt().count() as u64, of: self.open().count() as u64, spared, ..Count::default() }
     }
 
     /// No new connection comes to be; open ones live on.
@@ -197,7 +221,7 @@ impl<'a> Wired<'a> {
         let touched = if refused > 0 { refused } else { turned_away().count() as u64 };
         let start = |h: &Hurt| self.own.windows.meeting(h.first, h.last).map(|window| window.start);
         let excess = self.hurt().any(|(r, h)| start(h).is_some_and(|start| r.opened < start.asked));
-        Count { touched, of: touched + came_to_be, spared: came_to_be > 0, excess }
+        Count { touched, of: touched + came_to_be, spared: came_to_be > 0, excess, drawn: None }
     }
 
     /// Each connection is drawn once; whoever is drawn is reset when it next carries something, and nobody else is.
@@ -211,7 +235,9 @@ impl<'a> Wired<'a> {
         let too_many = bounds(open, hit).is_some_and(|b| share.as_f64() < b.low);
         let lived_on = self.hurt().any(|(r, _)| r.end != WireEnd::Damage);
         let passed = share == Fraction::ALL && self.tries.iter().any(|(_, t)| self.is_answered(t));
-        Count { touched: hit, of: open.max(hit), spared: too_few || lived_on || passed, excess: too_many }
+        let of = open.max(hit);
+        let drawn = bounds(of, hit).filter(|_| of > 0).map(|b| super::drawn_at(share.as_f64(), b));
+        Count { touched: hit, of, spared: too_few || lived_on || passed, excess: too_many, drawn }
     }
 
     /// Whatever goes over a connection that was open is lost; new ones are good.
@@ -228,7 +254,7 @@ impl<'a> Wired<'a> {
         };
         let spared = self.tries.iter().any(|(wire, t)| passed(wire, t));
         let excess = self.hurt().any(|(r, _)| r.opened > start.settled);
-        Count { touched: hurt, of: old.max(hurt), spared, excess }
+        Count { touched: hurt, of: old.max(hurt), spared, excess, drawn: None }
     }
 
     /// Connections that ended meanwhile, and those whose end was told late.

@@ -4,14 +4,14 @@ use crate::{CallStory, Observed};
 use std::collections::HashMap;
 
 /// An `x-request-id` of ours: the prefix, the number of the client's call, and for onward calls what was appended.
-pub(super) struct Id<'a> {
-    pub(super) seq: u64,
-    pub(super) onward: Option<&'a str>,
+pub(crate) struct Id<'a> {
+    pub(crate) seq: u64,
+    pub(crate) onward: Option<&'a str>,
 }
 
 impl<'a> Id<'a> {
     /// `None` for the ids of settling traffic and of mirrored copies (`7-shadow`): they are no calls of ours.
-    pub(super) fn read(prefix: &str, id: &'a str) -> Option<Id<'a>> {
+    pub(crate) fn read(prefix: &str, id: &'a str) -> Option<Id<'a>> {
         let rest = id.strip_prefix(prefix)?;
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let seq = rest[..digits].parse().ok()?;

@@ -24,6 +24,12 @@ pub(super) fn counters(seen: &Observed) -> Vec<CounterRecord> {
     }
     for line in &seen.access {
         let listener = if line.side == Side::Outbound { "out" } else { "in" };
+        add(&line.proxy, format!("http.{listener}.downstream_rq_total"));
+        let by_itself =
+            ["fault_filter_abort", "local_rate_limited", "rbac"].iter().any(|d| line.details.starts_with(d));
+        if line.side == Side::Inbound && !by_itself {
+            add(&line.proxy, "cluster.local.upstream_rq_total".to_owned());
+        }
         for (flag, counter) in [("FI", "aborts_injected"), ("DI", "delays_injected")] {
             if line.flags.split(',').any(|f| f == flag) {
                 add(&line.proxy, format!("http.{listener}.fault.{counter}"));

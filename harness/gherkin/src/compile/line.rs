@@ -31,7 +31,7 @@ impl Line<'_> {
     }
 
     pub(crate) fn args(&self) -> Args<'_> {
-        Args { line: self.text(), clauses: &self.is.clauses, next: 0, r: Reader::new(self.text(), 0..0) }
+        Args::of(self.text(), &self.is.clauses)
     }
 }
 
@@ -44,6 +44,11 @@ pub(crate) struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
+    /// The clauses of a line that is a sentence.
+    pub(crate) fn of(line: &'a str, clauses: &'a [(&'static str, Range<usize>)]) -> Args<'a> {
+        Args { line, clauses, next: 0, r: Reader::new(line, 0..0) }
+    }
+
     /// Turns to the next clause; gives its name and place.
     pub(crate) fn turn(&mut self) -> Option<(&'static str, Range<usize>)> {
         let (name, span) = self.clauses.get(self.next).cloned()?;

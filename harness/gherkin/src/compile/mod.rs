@@ -23,6 +23,7 @@ pub(crate) use line::{Line, Says};
 pub(crate) use sink::Sink;
 #[cfg(test)]
 pub(crate) use statement::read;
+pub(crate) use statement::runs;
 pub(crate) use unread::word;
 
 use crate::document::{Case, Step};

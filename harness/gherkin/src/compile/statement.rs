@@ -18,7 +18,8 @@ use crate::clauses::subject::subject;
 use crate::clauses::target::target;
 use crate::clauses::time::{phase, when};
 use crate::clauses::wire::wires;
-use crate::sentences::Kind;
+use crate::matcher::Match;
+use crate::sentences::{Kind, Sentence};
 use crate::source::Defaults;
 use crate::source::Mistake;
 use gherkin::StepType;
@@ -30,7 +31,7 @@ pub(crate) fn read(number: usize, line: &Line<'_>, env: &Defaults<'_>, sink: &mu
     let sentence = line.is.sentence;
     let under_when = line.step.ty == StepType::When;
     let says = match sentence.supported {
-        true => said(line, &mut args, env),
+        true => said(sentence, &mut args, env),
         false => {
             names_only(&mut args);
             // One reason is enough: the sentence as a whole.
@@ -72,9 +73,19 @@ pub(crate) fn read(number: usize, line: &Line<'_>, env: &Defaults<'_>, sink: &mu
     }
 }
 
-fn said(line: &Line<'_>, args: &mut Args<'_>, env: &Defaults<'_>) -> Option<Says> {
-    let number = line.is.sentence.number;
-    match line.is.sentence.kind {
+/// Whether this version can run what the line says, and nothing in it is wrong by itself.
+pub(crate) fn runs(line: &str, is: &Match) -> bool {
+    let mut args = Args::of(line, &is.clauses);
+    if !is.sentence.supported {
+        return false;
+    }
+    said(is.sentence, &mut args, &Defaults::default());
+    args.r.missing.is_empty() && !args.r.is_wrong()
+}
+
+fn said(sentence: &Sentence, args: &mut Args<'_>, env: &Defaults<'_>) -> Option<Says> {
+    let number = sentence.number;
+    match sentence.kind {
         Kind::Topology => {
             names_only(args);
             // The service that a declaration names is known by it.

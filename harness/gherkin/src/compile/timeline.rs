@@ -188,11 +188,8 @@ impl Builder<'_, '_, '_> {
             }
         }
         if !found {
-            self.tell(statement.line, |line| {
-                Mistake::error("nothing-to-end", line.whole(), "there is nothing here to come back from")
-                    .label("no earlier line breaks this subject")
-                    .hint("the subject must be the same: `instance 2 of …` is not `every instance of …`")
-            });
+            let over = self.items.iter().rev().find(|item| restores(what, &item.does)).and_then(|item| item.when.end());
+            self.tell(statement.line, |line| nothing_to_end(line, over));
         }
     }
 
@@ -277,6 +274,20 @@ impl Builder<'_, '_, '_> {
             }),
             _ => {}
         }
+    }
+}
+
+/// Nobody is down at that time: never was, or is back by then, as the line that took him down says.
+fn nothing_to_end(line: &Line<'_>, over: Option<Duration>) -> Mistake {
+    let mistake = Mistake::error("nothing-to-end", line.whole(), "there is nothing here to come back from");
+    match over {
+        Some(end) => mistake.label("a line above says when this ends, and that brings it back").hint(format!(
+            "leave this line out; or say only the start above, ` from …` without ` to {}`",
+            duration(end)
+        )),
+        None => mistake
+            .label("no earlier line breaks this subject")
+            .hint("the subject must be the same: `instance 2 of …` is not `every instance of …`"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A step that is no sentence: what it was probably meant to be.
 
 use super::sink::Sink;
+use super::statement::runs;
 use crate::document::Step;
 use crate::matcher::{Form, language};
 use crate::nearest::{self, Due, Progress};
@@ -21,8 +22,10 @@ pub(crate) fn diagnose(step: &Step, sink: &Sink<'_>) -> Diagnostic {
         return mistake.at(sink.index.origin(step.keyword_at.clone()));
     }
     let text = step.text.text.as_str();
-    let mistake =
-        other_kind(step, text).or_else(|| repaired(step, text)).unwrap_or_else(|| nearest_sentence(step, text));
+    let mistake = other_kind(step, text)
+        .or_else(|| repaired(step, text))
+        .or_else(|| not_run(step, text))
+        .unwrap_or_else(|| nearest_sentence(step, text));
     let origin = sink.origin(step, mistake.span.clone());
     mistake.at(origin)
 }
@@ -44,25 +47,51 @@ fn other_kind(step: &Step, text: &str) -> Option<Mistake> {
     Some(mistake.hint(hint))
 }
 
-/// A sentence after one small change.
+/// A sentence after a small change.
 fn repaired(step: &Step, text: &str) -> Option<Mistake> {
-    let repair = nearest::repair(step.ty, text)?;
+    let repair = nearest::repair(step.ty, text, runs)?;
+    let (lead, between) =
+        if repair.together { ("in two lines: ", "\n         and: ") } else { ("it would read: ", "\n           or: ") };
+    let hint = format!("{lead}{}", repair.lines.join(between));
     let mistake = Mistake::error("no-sentence", repair.span, "no sentence reads like this");
-    Some(mistake.label(repair.hint).hint(format!("it would read: {}", repair.line)))
+    Some(mistake.label(repair.hint).hint(hint))
+}
+
+/// A sentence that the language has, and this version cannot run: said, so that nobody looks for it, but not put forward.
+fn not_run(step: &Step, text: &str) -> Option<Mistake> {
+    let repair = nearest::repair(step.ty, text, |_, _| true)?;
+    let hint = format!("the language has it, this version does not run it: {}", repair.lines.first()?);
+    let mistake = Mistake::error("no-sentence", repair.span, "no sentence reads like this");
+    Some(mistake.label("like a sentence that cannot be run yet").hint(hint))
 }
 
 fn nearest_sentence(step: &Step, text: &str) -> Mistake {
     let mistake = |span: Range<usize>| Mistake::error("no-sentence", span, "no sentence reads like this");
+    if let Some(hint) = denied(step.ty, text) {
+        return mistake(0..text.len()).label("says what is not done").hint(hint);
+    }
+    let tempting = tempting(text);
     let Some((form, _)) = nearest::sentence(step.ty, text).filter(|(_, likeness)| *likeness > ALIKE) else {
-        let hint = tempting(text).unwrap_or("`squall steps` shows all sentences with examples");
+        let hint = tempting
+            .unwrap_or("`squall steps` shows all sentences with examples, `squall steps WORD` those about a word");
         return mistake(0..text.len()).label("like nothing in the language").hint(hint);
     };
     let progress = nearest::progress(language(), form, text);
     let span =
         if progress.at < text.len() { progress.at..text.len() } else { text.len().saturating_sub(1)..text.len() };
     let nearest = suggestion(form, step.ty);
-    let hint = tempting(text).map_or(nearest.clone(), |hint| format!("{hint}\n{nearest}"));
+    let hint = tempting.map_or(nearest.clone(), |hint| format!("{hint}\n{nearest}"));
     mistake(span).label(due(&progress)).hint(hint)
+}
+
+/// What is not done needs no line.
+fn denied(ty: StepType, text: &str) -> Option<&'static str> {
+    let hint = match ty {
+        StepType::Given => "nothing is retried, limited or timed out unless a line says so: leave this one out",
+        StepType::When => "nothing breaks unless a line says so: leave this one out",
+        StepType::Then => return None,
+    };
+    nearest::denies(text).then_some(hint)
 }
 
 /// Words that tempt, and what to say instead.

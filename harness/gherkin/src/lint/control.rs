@@ -38,10 +38,13 @@ fn no_harm(view: &mut View<'_, '_, '_>, faults: bool) {
     }
     let what = if faults { "the fault" } else { "the event" };
     let hint = if faults {
-        "tag it @control(outage): the claimed calls are cut off while the fault lasts, and a line must notice;\n\
+        "say under a Given of this scenario which policy keeps the promise (retries, ejection, a failover…): the control run takes it away;\n\
+         or tag it @control(outage): the claimed calls are cut off while the fault lasts, and a line must notice;\n\
          or say `in the control run …` what would break the promise; or expect a sign that the fault was felt"
     } else {
-        "expect a sign that it happened: `instance 3 of … gets traffic …`;\nor say `in the control run …` what would break the promise"
+        "say under a Given of this scenario which policy keeps the promise: the control run takes it away;\n\
+         or expect a sign that it happened: `instance 3 of … gets traffic …`;\n\
+         or say `in the control run …` what would break the promise"
     };
     let message = format!("every line promises no harm: without {what} it holds all the better");
     view.tell_scenario(Mistake::error("no-harm", 0..0, message).label("its control run could never go red").hint(hint));

@@ -1,16 +1,15 @@
 //! Whether the traffic can decide the claims: how many of the runs would end with a verdict, and which numbers would do.
 
-use super::populations::is_meant;
+use super::planned::planned;
 use super::predict::truth;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Anchor, Claim, ClaimKind, ErrorRates, Fraction, Phase, Population, Rate, Shape, ShareBound, TrafficLine, Unit,
-    duration,
+    Claim, ClaimKind, ErrorRates, FaultKind, Fraction, HashKey, Level, Plan, PolicyKind, Population, Shape, ShareBound,
+    Touch, TrafficLine, Unit, duration,
 };
 use squall_stats::plan::{calls_to_decide, chance_to_decide, tightest};
 use squall_stats::share::{Design, Promise, Risk};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A claim should be decided in this share of its runs…
@@ -26,8 +25,22 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     }
     for claim in &view.built.plan.claims.clone() {
         if let ClaimKind::Share { of, outcome, bound } = &claim.kind {
-            let Some(calls) = planned(view, of) else { continue };
-            let units = Units { count: calls, noun: if of.unit == Unit::User { "users" } else { "calls" } };
+            if view.was_told(view.claim_line(claim), "share-over-event") {
+                // More calls would not help: the line is to be written otherwise.
+                continue;
+            }
+            // Calls that hang together are no draws of their own: users are, where it is by user that they stick.
+            let hang = view.plan().drawn_by(&of.calls, outcome).filter(|_| of.unit == Unit::Call);
+            let units = match hang {
+                None => {
+                    planned(view.plan(), of).map(|count| (count, if of.unit == Unit::User { "users" } else { "calls" }))
+                }
+                Some(HashKey::User | HashKey::Cookie(_)) => {
+                    planned(view.plan(), &Population { unit: Unit::User, ..of.clone() }).map(|count| (count, "users"))
+                }
+                Some(HashKey::Header(_) | HashKey::SourceAddress) => None,
+            };
+            let Some(units) = units.map(|(count, noun)| Units { count, noun }) else { continue };
             decides(view, claim, units, *bound, truth(view, of, outcome));
         }
     }
@@ -54,7 +67,8 @@ fn decides(view: &mut View<'_, '_, '_>, claim: &Claim, units: Units, bound: Shar
     let best = known.unwrap_or_else(|| best(promise));
     let line = view.claim_line(claim);
     if !design.is_kept_by(best) {
-        view.tell(line, |line| broken(line.clause("claim"), best));
+        let why = multiplied(view.plan());
+        view.tell(line, |line| broken(line.clause("claim"), best).maybe_hint(why));
         return;
     }
     let Ok(chance) = chance_to_decide(&design, units.count, best) else { return };
@@ -87,7 +101,41 @@ fn broken(span: std::ops::Range<usize>, truth: f64) -> Mistake {
         format!("the mechanism gives {}: this promise is not kept", percent(truth)),
     )
     .label("expected to be violated")
-    .hint("retries multiply: of 30% aborted tries and 2 retries, 0.3 × 0.3 × 0.3 = 2.7% of the calls fail")
+}
+
+/// What aborts and retries come to: a try that is aborted is tried again, a call is not.
+fn multiplied(plan: &Plan) -> Option<String> {
+    let aborts = plan.faults.iter().find_map(|fault| match &fault.does {
+        FaultKind::Touch { on, touch: Touch::Abort(_) } => Some(on),
+        _ => None,
+    })?;
+    let retries = plan.policies.iter().find_map(|policy| match &policy.says {
+        PolicyKind::Retries { up_to, .. } => Some(*up_to),
+        _ => None,
+    });
+    let share = aborts.share;
+    Some(match (aborts.level, retries) {
+        (Level::Calls, Some(_)) => format!(
+            "aborted calls are not retried: {share} of the calls fail;\nretries meet what hits tries: `{share} of the tries reaching … are aborted`"
+        ),
+        (Level::Calls, None) => format!("{share} of the calls are aborted, and fail"),
+        (Level::Tries, None) => format!("nothing retries: with {share} of the tries, {share} of the calls fail"),
+        (Level::Tries, Some(up_to)) => {
+            let tries = up_to.saturating_add(1).min(9) as usize;
+            let one = decimal(share.as_f64());
+            let all = percent(share.as_f64().powi(i32::try_from(up_to).unwrap_or(i32::MAX).saturating_add(1)));
+            let times = if up_to == 1 { "1 retry".to_owned() } else { format!("{up_to} retries") };
+            format!(
+                "retries multiply: of {share} aborted tries and {times}, {} = {all} of the calls fail",
+                vec![one; tries].join(" × ")
+            )
+        }
+    })
+}
+
+/// `0.3`.
+fn decimal(share: f64) -> String {
+    format!("{share:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn undecided(units: Units, chance: f64) -> String {
@@ -142,65 +190,6 @@ fn best(promise: Promise) -> f64 {
         Promise::AtMost(_) => 0.0,
         Promise::Between(low, high) => f64::midpoint(low, high),
     }
-}
-
-/// Units that the traffic lines plan for a population; `None` where that cannot be known.
-fn planned(view: &View<'_, '_, '_>, of: &Population) -> Option<u64> {
-    if of.only.is_some() || of.calls.from.as_ref().is_some_and(|from| !view.traffic().iter().any(|l| l.caller == *from))
-    {
-        return None;
-    }
-    let mut sum = 0.0;
-    for (stage, it) in view.plan().timeline.stages.iter().enumerate() {
-        let meant = it.lines.iter().filter(|line| is_meant(&of.calls, line, &view.plan().topology));
-        for line in meant {
-            sum += match of.unit {
-                Unit::Call => calls_in(view, stage, line, of.phase)?,
-                Unit::User => f64::from(line.users?),
-                Unit::Try | Unit::Retry | Unit::Connection => return None,
-            };
-        }
-    }
-    Some(sum as u64)
-}
-
-/// The calls of a line that lie in a phase.
-pub(super) fn calls_in(view: &View<'_, '_, '_>, stage: usize, line: &TrafficLine, phase: Phase) -> Option<f64> {
-    let rate = match line.shape {
-        Shape::Open { rate, .. } | Shape::Decide { rate, .. } => Rate::hertz(rate),
-        _ if phase == Phase::Whole => return line.shape.calls().map(|calls| calls as f64),
-        _ => return None,
-    };
-    let length = line.shape.length()?;
-    if let (Phase::During(Anchor::Fault), Some(blocks)) = (phase, view.plan().timeline.stages.get(stage)?.blocks) {
-        return Some(rate * blocks.time_with_faults().as_secs_f64());
-    }
-    let part = part(view, stage, length, phase)?;
-    Some(rate * part.end().saturating_sub(*part.start()).as_secs_f64())
-}
-
-/// The part of a stage that a phase takes.
-fn part(view: &View<'_, '_, '_>, stage: usize, length: Duration, phase: Phase) -> Option<RangeInclusive<Duration>> {
-    let clip = |from: Duration, to: Duration| from.min(length)..=to.clamp(from.min(length), length);
-    let nothing = Duration::ZERO..=Duration::ZERO;
-    if let Phase::Clock { from, to } = phase {
-        return Some(clip(from, to.unwrap_or(length)));
-    }
-    if phase == Phase::Whole {
-        return Some(Duration::ZERO..=length);
-    }
-    let (start, end) = super::exchangeable::span(view, phase)?;
-    let at = |(there, time): (usize, Duration)| match there.cmp(&stage) {
-        std::cmp::Ordering::Less => Duration::ZERO,
-        std::cmp::Ordering::Equal => time,
-        std::cmp::Ordering::Greater => length,
-    };
-    Some(match phase {
-        Phase::Before(_) => clip(Duration::ZERO, at(start)),
-        Phase::During(_) => clip(at(start), end.map_or(length, at)),
-        Phase::After(_) => end.map_or(nothing, |end| clip(at(end), length)),
-        Phase::Whole | Phase::Clock { .. } => nothing,
-    })
 }
 
 /// Calls per second of all lines together, where each has a rate.

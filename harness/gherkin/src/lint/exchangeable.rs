@@ -1,6 +1,7 @@
 //! A share speaks of calls that all have the same chance. A kill, an ejection, a change in the middle makes one draw of them
 //! all, however many calls there are: such a share is refused, and a count or *recover* offered instead.
 
+use super::moments::span;
 use super::taking::takes_effect;
 use super::view::View;
 use crate::source::Mistake;
@@ -143,40 +144,12 @@ fn is_within(view: &View<'_, '_, '_>, step: &Step, phase: Phase) -> bool {
         Phase::During(Anchor::Fault) if in_blocks => false,
         Phase::Whole => true,
         Phase::Clock { from, to } => from < step.at && to.is_none_or(|to| step.at < to),
-        Phase::Before(_) => span(view, phase).is_some_and(|(start, _)| here < start),
+        Phase::Before(_) => span(view.plan(), phase).is_some_and(|(start, _)| here < start),
         Phase::During(_) => {
-            span(view, phase).is_some_and(|(start, end)| start < here && end.is_none_or(|end| here < end))
+            span(view.plan(), phase).is_some_and(|(start, end)| start < here && end.is_none_or(|end| here < end))
         }
-        Phase::After(_) => span(view, phase).and_then(|(_, end)| end).is_some_and(|end| end < here),
+        Phase::After(_) => span(view.plan(), phase).and_then(|(_, end)| end).is_some_and(|end| end < here),
     }
-}
-
-type Instant = (usize, Duration);
-
-/// From the first start to the last end of what a phase is about.
-pub(super) fn span(view: &View<'_, '_, '_>, phase: Phase) -> Option<(Instant, Option<Instant>)> {
-    let (Phase::Before(anchor) | Phase::During(anchor) | Phase::After(anchor)) = phase else { return None };
-    let windows: Vec<(Instant, Option<Instant>)> = match anchor {
-        Anchor::Fault => view.fault_windows().iter().map(|w| ((w.stage, w.from.unwrap_or_default()), w.to)).collect(),
-        Anchor::Change => changes(view),
-    };
-    let start = windows.iter().map(|(start, _)| *start).min()?;
-    let end = windows.iter().map(|(_, end)| *end).collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().max());
-    Some((start, end))
-}
-
-fn changes(view: &View<'_, '_, '_>) -> Vec<(Instant, Option<Instant>)> {
-    let cues =
-        view.plan().timeline.stages.iter().enumerate().flat_map(|(stage, s)| s.cues.iter().map(move |c| (stage, c)));
-    let cues: Vec<_> = cues.collect();
-    let reverts = |id| cues.iter().find(|(_, c)| c.act == Act::Revert(id)).map(|(stage, c)| (*stage, c.at));
-    cues.iter()
-        .filter_map(|(stage, cue)| match cue.act {
-            // A change that stays is "during" only in the moment that it takes: what follows is after it.
-            Act::Change(id) => Some(((*stage, cue.at), Some(reverts(id).unwrap_or((*stage, cue.at))))),
-            _ => None,
-        })
-        .collect()
 }
 
 /// An ejection or a check beside a fault that it notices: taking effect is an event, whenever it comes.

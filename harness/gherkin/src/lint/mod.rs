@@ -4,17 +4,21 @@
 //! side by side.
 
 mod breaks;
+mod contradiction;
 mod control;
 mod decide;
 mod envoy;
 mod exchangeable;
 mod grpc;
 mod health;
+mod impossible;
+mod moments;
 mod nobody;
 mod overlap;
 mod paired;
 mod pairs;
 mod phases;
+mod planned;
 mod populations;
 mod predict;
 #[cfg(test)]
@@ -28,6 +32,7 @@ mod view;
 
 use crate::compile::{Built, Sink};
 use crate::document::Document;
+pub use planned::rests_on;
 use view::View;
 
 /// Looks at the compiled scenarios of a feature.
@@ -51,6 +56,8 @@ pub(crate) fn feature(document: &Document, built: &[Built<'_>], sink: &mut Sink<
         health::check(&mut view);
         sticky::check(&mut view);
         grpc::check(&mut view);
+        impossible::check(&mut view);
+        contradiction::check(&mut view);
         control::check(&mut view);
         decide::check(&mut view);
         pairs::check(&mut view);

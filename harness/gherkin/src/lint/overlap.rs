@@ -21,9 +21,7 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
 }
 
 fn tell(view: &mut View<'_, '_, '_>, earlier: &Window, later: &Window, what: &str, hint: &'static str) {
-    let first = view.line(view.fault_line(earlier.fault).as_ref());
-    let first = first.map(|line| view.sink.origin(line.step, line.whole()).line);
-    let Some(first) = first else { return };
+    let Some(first) = view.place(view.fault_line(earlier.fault)) else { return };
     view.tell(view.fault_line(later.fault), |line| {
         Mistake::error("overlap", line.whole(), what).label(format!("line {first} lasts until after this")).hint(hint)
     });

@@ -1,7 +1,8 @@
 //! Whether the traffic can decide *as good as*: how many pairs it makes, and which margin they would show.
 
-use super::decide::{ENOUGH, HARDLY, calls_in, grouped, percent, round_up};
+use super::decide::{ENOUGH, HARDLY, grouped, percent, round_up};
 use super::paired::hertz;
+use super::planned::calls_in;
 use super::populations::is_meant;
 use super::predict::truth;
 use super::view::View;
@@ -52,7 +53,7 @@ fn traffic(view: &View<'_, '_, '_>, calls: &Calls, reference: Reference) -> Opti
         let calls_of = |phase| {
             let stages = view.plan().timeline.stages.iter().enumerate();
             let lines = stages.flat_map(|(stage, it)| it.lines.iter().filter(meant).map(move |line| (stage, line)));
-            lines.map(|(stage, line)| calls_in(view, stage, line, phase)).sum::<Option<f64>>()
+            lines.map(|(stage, line)| calls_in(view.plan(), stage, line, phase)).sum::<Option<f64>>()
         };
         let pairs = (calls_of(baseline)? - PILOT).min(calls_of(treated)?);
         return Some(Made { pairs: pairs.max(0.0) as u64, rate: None });

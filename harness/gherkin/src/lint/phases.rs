@@ -1,8 +1,8 @@
 //! Claims about a part of the time, or about a moment: there must be such a part, with traffic in it.
 
-use super::view::View;
+use super::view::{View, Window};
 use crate::source::Mistake;
-use squall_model::{Anchor, Claim, ClaimKind, Happening, MomentRef, Phase, Reference, duration};
+use squall_model::{Anchor, Claim, ClaimKind, FaultId, Happening, MomentRef, Phase, Reference, duration};
 use std::time::Duration;
 
 /// Calls in a slot of *recover*.
@@ -29,17 +29,33 @@ fn phase(view: &mut View<'_, '_, '_>, claim: &Claim, phase: Phase) {
         Phase::Before(anchor) => before(view, line, anchor, "phase"),
         Phase::During(_) => {}
         Phase::After(anchor) => after(view, line, anchor, "phase"),
-        Phase::Clock { from, .. } => {
-            let longest = (0..view.plan().timeline.stages.len()).filter_map(|stage| view.stage_length(stage)).max();
-            if let Some(length) = longest.filter(|length| from >= *length) {
-                view.tell(line, |line| {
-                    let lasts = duration(length);
-                    Mistake::error("empty-phase", line.clause("phase"), format!("the traffic is over after {lasts}"))
-                        .label("no call lies in this part of the time")
-                });
-            }
-        }
+        Phase::Clock { from, to } => by_the_clock(view, line, from, to),
     }
+}
+
+/// A part of the time by the clock of a stage: some stage must be as long.
+fn by_the_clock(view: &mut View<'_, '_, '_>, line: Option<usize>, from: Duration, to: Option<Duration>) {
+    let stages = &view.plan().timeline.stages;
+    let longest = (0..stages.len()).filter_map(|stage| view.stage_length(stage)).max();
+    let none_has_a_length = longest.is_none() && !stages.is_empty();
+    let over = |length: Duration| format!("the traffic is over after {}", duration(length));
+    view.tell_maybe(line, |line| match longest {
+        Some(length) if from >= length => Some(
+            Mistake::error("empty-phase", line.clause("phase"), over(length))
+                .label("no call lies in this part of the time"),
+        ),
+        Some(length) if to.is_some_and(|to| to > length) => Some(
+            Mistake::warning("empty-phase", line.clause("phase"), over(length))
+                .label("nobody calls in what comes behind that")
+                .hint(format!("let the traffic last longer, or write ` from {}`", duration(from))),
+        ),
+        None if none_has_a_length && from > Duration::ZERO => Some(
+            Mistake::warning("no-clock", line.clause("phase"), "calls one after another have no length of their own")
+                .label("they may all be over by then")
+                .hint("say a rate and a time: `makes 100 calls per second to … for 5 seconds`"),
+        ),
+        _ => None,
+    });
 }
 
 /// What is compared with must be there, and come after something.
@@ -84,32 +100,38 @@ fn missing(view: &mut View<'_, '_, '_>, line: Option<usize>, anchor: Anchor, cla
 }
 
 fn before(view: &mut View<'_, '_, '_>, line: Option<usize>, anchor: Anchor, clause: &'static str) {
-    let stands = anchor == Anchor::Fault
-        && view.fault_windows().iter().any(|w| w.stage == 0 && w.from.is_none_or(|from| from.is_zero()));
-    if stands {
-        view.tell(line, |line| {
-            Mistake::error("empty-phase", line.clause(clause), "a fault is in place from the beginning")
-                .label("no call comes before it")
-                .hint("give the fault a time: `… from 1 s to 3 s`, or put a traffic line above it")
-        });
+    if anchor != Anchor::Fault {
+        return;
     }
+    let stands = |w: &&Window| w.stage == 0 && w.from.is_none_or(|from| from.is_zero());
+    let Some(fault) = view.fault_windows().iter().find(stands).map(|w| w.fault) else { return };
+    let whose = line_of(view, fault);
+    view.tell(line, |line| {
+        Mistake::error("empty-phase", line.clause(clause), "a fault is in place from the beginning")
+            .label("no call comes before it")
+            .hint(format!("give the fault{whose} a time: `… from 1 s to 3 s`, or put a traffic line above it"))
+    });
 }
 
 fn after(view: &mut View<'_, '_, '_>, line: Option<usize>, anchor: Anchor, clause: &'static str) {
-    let endless = view.fault_windows().iter().any(|w| {
-        let end = w.to.filter(|(stage, at)| {
-            *stage + 1 < view.plan().timeline.stages.len()
-                || view.stage_length(*stage).is_none_or(|length| *at < length)
-        });
-        end.is_none()
+    let ends_in_time = |w: &Window| {
+        w.to.is_some_and(|(stage, at)| {
+            stage + 1 < view.plan().timeline.stages.len() || view.stage_length(stage).is_none_or(|length| at < length)
+        })
+    };
+    let endless = view.fault_windows().iter().find(|w| !ends_in_time(w)).map(|w| w.fault);
+    let Some(fault) = endless.filter(|_| anchor == Anchor::Fault) else { return };
+    let whose = line_of(view, fault);
+    view.tell(line, |line| {
+        Mistake::error("empty-phase", line.clause(clause), "a fault stays until the traffic is over")
+            .label("no call comes after it")
+            .hint(format!("give the fault{whose} an end while calls are still made: `… from 1 s to 3 s`"))
     });
-    if anchor == Anchor::Fault && endless {
-        view.tell(line, |line| {
-            Mistake::error("empty-phase", line.clause(clause), "a fault stays until the traffic is over")
-                .label("no call comes after it")
-                .hint("give the fault an end while calls are still made: `… from 1 s to 3 s`")
-        });
-    }
+}
+
+/// ` of line 7`: the mistake is shown at another line than the one to be changed.
+fn line_of(view: &View<'_, '_, '_>, fault: FaultId) -> String {
+    view.place(view.fault_line(fault)).map_or(String::new(), |line| format!(" of line {line}"))
 }
 
 fn moment(view: &mut View<'_, '_, '_>, claim: &Claim, what: &Happening, within: Duration, of: MomentRef) {

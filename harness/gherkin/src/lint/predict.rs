@@ -30,7 +30,7 @@ pub(crate) fn truth(view: &View<'_, '_, '_>, of: &Population, outcome: &Outcome)
     }
 }
 
-fn only_callee(plan: &Plan) -> Option<&ServiceName> {
+pub(super) fn only_callee(plan: &Plan) -> Option<&ServiceName> {
     let mut callees = plan.lines().map(|line| &line.to.service);
     let first = callees.next()?;
     callees.all(|callee| callee == first).then_some(first)

@@ -32,7 +32,7 @@ fn names(document: &Document, sink: &mut Sink<'_>) {
         if case.name.is_empty() {
             let mistake = Mistake::error("no-name", 0..0, "this scenario has no name")
                 .label("what does it show?")
-                .hint("reports, history and --tags speak of scenarios by name");
+                .hint("reports and history speak of scenarios by name");
             sink.out.push(mistake.at(case.origin.clone()));
             continue;
         }

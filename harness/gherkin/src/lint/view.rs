@@ -1,23 +1,16 @@
 //! A compiled scenario as lint looks at it: each element with its line, faults and changes with their times.
 
+use super::moments;
+pub(crate) use super::moments::Window;
 use crate::compile::{Built, Line, Sink};
 use crate::source::Mistake;
-use squall_model::{Act, Claim, Fault, FaultId, FaultKind, Plan, PolicyId, TrafficLine};
+use squall_model::{Claim, Fault, FaultId, Plan, PolicyId, TrafficLine};
 use std::time::Duration;
 
 /// A scenario and where to tell its mistakes.
 pub(crate) struct View<'a, 'b, 's> {
     pub(crate) built: &'a Built<'b>,
     pub(crate) sink: &'a mut Sink<'s>,
-}
-
-/// From when to when a fault is in place: stage and time in it. No start: it stands before the stage's traffic.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Window {
-    pub(crate) fault: FaultId,
-    pub(crate) stage: usize,
-    pub(crate) from: Option<Duration>,
-    pub(crate) to: Option<(usize, Duration)>,
 }
 
 impl<'b> View<'_, 'b, '_> {
@@ -40,6 +33,27 @@ impl<'b> View<'_, 'b, '_> {
         self.sink.tell(line.step, mistake(line));
     }
 
+    /// Where a line stands in the file, from 1.
+    pub(crate) fn place(&self, number: Option<usize>) -> Option<u32> {
+        let line = self.line(number.as_ref())?;
+        Some(self.sink.origin(line.step, line.whole()).line)
+    }
+
+    /// Whether a mistake of this kind was told about a line.
+    pub(crate) fn was_told(&self, number: Option<usize>, code: &str) -> bool {
+        let Some(line) = number.and_then(|n| self.built.lines.get(n)) else { return false };
+        let origin = self.sink.origin(line.step, line.whole());
+        self.sink.out.iter().any(|d| d.code == code && d.origin.file == origin.file && d.origin.line == origin.line)
+    }
+
+    /// Tells a mistake about a line, if there is one.
+    pub(crate) fn tell_maybe(&mut self, number: Option<usize>, mistake: impl FnOnce(&Line<'_>) -> Option<Mistake>) {
+        let Some(line) = number.and_then(|n| self.built.lines.get(n)) else { return };
+        if let Some(mistake) = mistake(line) {
+            self.sink.tell(line.step, mistake);
+        }
+    }
+
     /// Tells a mistake about the scenario as a whole.
     pub(crate) fn tell_scenario(&mut self, mistake: Mistake) {
         self.sink.out.push(mistake.at(self.built.case.origin.clone()));
@@ -59,45 +73,22 @@ impl<'b> View<'_, 'b, '_> {
 
     /// The windows of all faults, events among them, in order of the timeline.
     pub(crate) fn windows(&self) -> Vec<Window> {
-        let mut windows: Vec<Window> = Vec::new();
-        for (number, stage) in self.plan().timeline.stages.iter().enumerate() {
-            let standing = stage.standing.iter().map(|act| (*act, None));
-            for (act, at) in standing.chain(stage.cues.iter().map(|cue| (cue.act, Some(cue.at)))) {
-                match act {
-                    Act::Arm(fault) => {
-                        let over = self.is_over_at_once(fault).then_some((number, at.unwrap_or_default()));
-                        windows.push(Window { fault, stage: number, from: at, to: over });
-                    }
-                    Act::End(fault) => {
-                        let end = Some((number, at.unwrap_or_default()));
-                        windows.iter_mut().filter(|w| w.fault == fault && w.to.is_none()).for_each(|w| w.to = end);
-                    }
-                    Act::Change(_) | Act::Revert(_) => {}
-                }
-            }
-        }
-        windows
-    }
-
-    fn is_over_at_once(&self, fault: FaultId) -> bool {
-        self.plan().fault(fault).is_some_and(|f| matches!(f.does, FaultKind::Restarted { .. }))
+        moments::windows(self.plan())
     }
 
     /// The faults proper: events are no faults.
     pub(crate) fn faults(&self) -> impl Iterator<Item = &Fault> {
-        self.plan().faults.iter().filter(|f| !f.does.is_event())
+        moments::faults(self.plan())
     }
 
     /// The windows of the faults proper.
     pub(crate) fn fault_windows(&self) -> Vec<Window> {
-        let proper: Vec<FaultId> = self.faults().map(|f| f.id).collect();
-        self.windows().into_iter().filter(|w| proper.contains(&w.fault)).collect()
+        moments::fault_windows(self.plan())
     }
 
     /// How long the traffic of a stage lasts, where its lines say.
     pub(crate) fn stage_length(&self, stage: usize) -> Option<Duration> {
-        let lines = &self.plan().timeline.stages.get(stage)?.lines;
-        lines.iter().map(|line| line.shape.length()).collect::<Option<Vec<_>>>()?.into_iter().max()
+        moments::stage_length(self.plan(), stage)
     }
 
     pub(crate) fn traffic(&self) -> Vec<&TrafficLine> {

@@ -1,10 +1,15 @@
 //! What somebody may have meant: the nearest name, the nearest sentence, and repairs that really read.
 
+mod agree;
+mod phrasebook;
 mod phrases;
+mod reckon;
 mod repair;
 mod vocabulary;
 
-pub(crate) use repair::repair;
+pub(crate) use agree::agree;
+pub(crate) use repair::{denies, repair};
+pub(crate) use vocabulary::near_words as words_near;
 
 use crate::matcher::{Form, Language, Part, language};
 use gherkin::StepType;
@@ -42,12 +47,13 @@ pub(crate) fn progress(language: &Language, form: &Form, line: &str) -> Progress
             at += lead.len();
         }
     }
-    for part in &form.parts {
+    for (number, part) in form.parts.iter().enumerate() {
         let rest = &line[at..];
         match part {
             Part::Word(words) => match words.iter().find(|word| rest.starts_with(word.as_str())) {
                 Some(word) => at += word.len(),
-                None => return Progress { at, due: words.first().map(|w| Due::Word(w.trim().to_owned())) },
+                // What a line lacks behind a clause is the word there, not the blank before it.
+                None => return Progress { at, due: form.parts[number..].iter().find_map(due) },
             },
             Part::Clause(name) => match language.clause(name).and_then(|(_, regex)| regex.find(rest)) {
                 Some(found) => at += found.end(),
@@ -58,7 +64,16 @@ pub(crate) fn progress(language: &Language, form: &Form, line: &str) -> Progress
     Progress { at, due: None }
 }
 
-/// The sentence that a line is most like, under this keyword if any is; how much, from 0 to 1.
+fn due(part: &Part) -> Option<Due> {
+    match part {
+        Part::Word(words) => {
+            words.first().map(|word| word.trim()).filter(|w| !w.is_empty()).map(|w| Due::Word(w.to_owned()))
+        }
+        Part::Clause(name) => Some(Due::Clause(name)),
+    }
+}
+
+/// The sentence that a line is most like of those that can be run, under this keyword if any is; how much, from 0 to 1.
 pub(crate) fn sentence(step: StepType, line: &str) -> Option<(&'static Form, f64)> {
     let language = language();
     let words = tokens(line);
@@ -68,7 +83,12 @@ pub(crate) fn sentence(step: StepType, line: &str) -> Option<(&'static Form, f64
         let elsewhere = if form.step == step { 0.0 } else { 0.2 };
         0.5 * far + 0.5 * alike - elsewhere
     };
-    language.forms.iter().map(|form| (form, score(form))).max_by(|a, b| a.1.total_cmp(&b.1))
+    language
+        .forms
+        .iter()
+        .filter(|form| form.sentence.supported)
+        .map(|form| (form, score(form)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 /// How much a line is like any sentence.
@@ -105,4 +125,18 @@ fn overlap(a: &[String], b: &[String]) -> f64 {
     }
     let both = a.len() + b.len();
     if both == 0 { 0.0 } else { 2.0 * row[b.len()] as f64 / both as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::language;
+
+    #[test]
+    fn behind_a_clause_the_next_word_is_due() {
+        let form = language().forms.iter().find(|form| form.sentence.number == 57).unwrap();
+        let progress = progress(language(), form, "calls to \"a\" recover within 1 s");
+        assert_eq!(progress.at, "calls to \"a\" recover within 1 s".len());
+        assert!(matches!(progress.due, Some(Due::Word(word)) if word == "of"));
+    }
 }

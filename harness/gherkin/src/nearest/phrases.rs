@@ -1,116 +1,73 @@
 //! What people write instead of a phrase of the language: other words, another order, other quotes.
 
-use super::repair::{Repair, repair};
-use crate::matcher::language;
-use gherkin::StepType;
+use super::phrasebook::{Ours, PHRASES, Phrase, SHARE, TIME, UNIT};
+use super::repair::Repair;
 use regex::{Captures, Regex};
+use std::ops::Range;
 use std::sync::LazyLock;
 
-/// A phrase that is not ours, what it may have been meant to be, most likely first, and what to say; `{}` is what comes.
-struct Phrase {
-    theirs: &'static str,
-    ours: &'static [&'static str],
-    hint: &'static str,
-}
-
-const fn phrase_of(theirs: &'static str, ours: &'static [&'static str], hint: &'static str) -> Phrase {
-    Phrase { theirs, ours, hint }
-}
-
-const TIME: &str = r"(\d+(?:\.\d+)? ?(?:ms|milliseconds?|s|seconds?|min|minutes?))";
-const SHARE: &str = r"\d+(?:\.\d+)?%";
-
-const PHRASES: [Phrase; 20] = [
-    phrase_of(r"(SHARE) of (?:all )?(?:the )?(calls|tries|retries|users)\b", &["$1 of the $2"], "a share is `{}`"),
-    phrase_of(r"(SHARE) of (?:all )?(?:the )?requests\b", &["$1 of the calls", "$1 of the tries"], "a share is `{}`"),
-    phrase_of(
-        r#"^("[^"]*") (?:times? out|timeouts?|has a timeout|have a timeout)(?: after| in| of)?\b"#,
-        &["calls to $1 time out after"],
-        "calls time out, services do not: `{}`",
-    ),
-    phrase_of(
-        r#"^(?:the|a) timeout (?:of|for) (calls|tries)(.*?) (?:is|of)\b"#,
-        &["$1$2 time out after"],
-        "write it so: `{}`",
-    ),
-    phrase_of(
-        r"\b(?:times? out|timeouts?|timed out)(?: after| in| of| within)?\b",
-        &["time out after", "times out", "time out"],
-        "write `{}`",
-    ),
-    phrase_of(r"\bwith (\d{3})\b", &["with status $1"], "write `{}`"),
-    phrase_of(r#"\bwith (?:status )?"?([A-Z][A-Z_]+)"?"#, &["with grpc status \"$1\""], "write `{}`"),
-    phrase_of(r"\b(?:is|are) (?:slow|slowed|delayed) by\b", &["is slowed by", "answers in"], "write `{}`"),
-    phrase_of(r"\bis slow\b", &["answers in 1 s", "is slowed by 100 ms"], "say how slow: `{}`"),
-    phrase_of(r"\bare slow\b", &["are delayed by 100 ms", "are slowed by 100 ms"], "say how slow: `{}`"),
-    phrase_of(
-        r"\b(?:is (?:resumed|started|up again|back|thawed)|resumes|restarts|recovers)\b",
-        &["comes back", "is restarted"],
-        "write `{}`",
-    ),
-    phrase_of(
-        r"\b(?:goes down|is down|fails|is crashed)\b",
-        &["is killed"],
-        "say how: `{}`, `is stopped`, `is paused`",
-    ),
-    phrase_of(r"\b(?:hangs|freezes|is frozen|is suspended)\b", &["is paused"], "write `{}`"),
-    phrase_of(r"\bis (?:partitioned|isolated|unreachable|cut)\b", &["is cut off", "is cut"], "write `{}`"),
-    phrase_of(r"\bis (?:blocked|disconnected|broken|severed)\b", &["is cut"], "write `{}`"),
-    phrase_of(r"\b(?:just one|a single|one|the same) (version|instance)\b", &["only one $1"], "write `{}`"),
-    phrase_of(r"\bover (zone|site)\b", &["then $1"], "places in order: `{}`"),
-    phrase_of(
-        r"\b(ejected|healthy|unhealthy) for TIME$",
-        &["$1 for at least $2"],
-        "at least, or between two times: `{}`",
-    ),
-    phrase_of(" for TIME$", &[" from 1 s to 3 s"], "say from when to when: `{}`"),
-    phrase_of(r", (?:after|with|plus or minus) TIME", &[", give or take $1"], "write `{}`"),
-];
-
 static COMPILED: LazyLock<Vec<(Regex, &'static Phrase)>> = LazyLock::new(|| {
-    let compile = |phrase: &'static Phrase| {
-        Some((Regex::new(&phrase.theirs.replace("TIME", TIME).replace("SHARE", SHARE)).ok()?, phrase))
-    };
-    PHRASES.iter().filter_map(compile).collect()
+    let whole = |theirs: &str| theirs.replace("TIME", TIME).replace("SHARE", SHARE).replace("UNIT", UNIT);
+    PHRASES.iter().filter_map(|phrase| Some((Regex::new(&whole(phrase.theirs)).ok()?, phrase))).collect()
 });
 
-/// One phrase written otherwise.
-pub(super) fn phrase(step: StepType, line: &str) -> Option<Repair> {
-    COMPILED.iter().find_map(|(theirs, phrase)| {
-        let found = theirs.captures(line)?;
-        phrase.ours.iter().find_map(|ours| instead(step, line, &found, ours, phrase.hint))
-    })
+/// The line with one phrase written otherwise, in every way that may have been meant; whether it reads is not looked at.
+pub(super) fn phrases(line: &str) -> Vec<Repair> {
+    let found = COMPILED.iter().filter_map(|(theirs, phrase)| {
+        let found =
+            theirs.captures_iter(line).find(|found| found.get(0).is_some_and(|m| is_outside(line, m.range())))?;
+        Some(instead(line, &found, phrase))
+    });
+    found.flatten().collect()
 }
 
-fn instead(step: StepType, line: &str, found: &Captures<'_>, ours: &str, hint: &str) -> Option<Repair> {
-    let span = found.get(0)?.range();
-    let mut new = String::new();
-    found.expand(ours, &mut new);
-    let fixed = format!("{}{new}{}", &line[..span.start], &line[span.end..]);
-    language().find(step, &fixed)?;
-    Some(Repair { line: fixed, span, hint: hint.replace("{}", new.trim()) })
+/// Nothing that stands in quotes is touched, or all of it.
+fn is_outside(line: &str, span: Range<usize>) -> bool {
+    let quotes = |text: &str| text.matches('"').count();
+    quotes(&line[..span.start]).is_multiple_of(2) && quotes(&line[span]).is_multiple_of(2)
 }
 
-/// `'reviews'` for `"reviews"`. What else is wrong is told together with it.
-pub(super) fn double_quotes(step: StepType, line: &str) -> Option<Repair> {
-    let single = line.match_indices('\'').map(|(at, _)| at).collect::<Vec<_>>();
-    let (first, last) = (*single.first()?, *single.last()?);
-    if single.len() % 2 != 0 {
+fn instead(line: &str, found: &Captures<'_>, phrase: &Phrase) -> Vec<Repair> {
+    let span = found.get(0).map_or(0..0, |m| m.range());
+    let change = |news: Vec<String>, together| Repair {
+        hint: phrase.hint.replace("{}", news.first().map_or("", |new| new.trim())),
+        lines: news.iter().map(|new| format!("{}{new}{}", &line[..span.start], &line[span.end..])).collect(),
+        together,
+        span: span.clone(),
+    };
+    let written = |ours: &str| {
+        let mut new = String::new();
+        found.expand(ours, &mut new);
+        new
+    };
+    let all = |ours: &[&str]| ours.iter().map(|ours| written(ours)).collect();
+    match phrase.ours {
+        Ours::Words(ours) => ours.iter().map(|ours| change(vec![written(ours)], false)).collect(),
+        Ours::Either(ours) => vec![change(all(ours), false)],
+        Ours::Both(ours) => vec![change(all(ours), true)],
+        Ours::Made(make) => make(found).map(|new| change(vec![new], false)).into_iter().collect(),
+    }
+}
+
+/// `'reviews'` for `"reviews"`, and what a word processor makes of both.
+pub(super) fn double_quotes(line: &str) -> Option<Repair> {
+    const CURLED: [char; 3] = ['“', '”', '„'];
+    let odd: Vec<(usize, &str)> = line.match_indices(|c| CURLED.contains(&c) || c == '\'').collect();
+    let ((first, _), (last, mark)) = (odd.first()?, odd.last()?);
+    let span = *first..last + mark.len();
+    if !odd.len().is_multiple_of(2) {
         return None;
     }
-    let fixed = line.replace('\'', "\"");
+    let fixed = line.replace(CURLED, "\"").replace('\'', "\"");
     let hint = "names stand in double quotes: `\"…\"`".to_owned();
-    let span = first..last + 1;
-    if language().find(step, &fixed).is_some() {
-        return Some(Repair { line: fixed, span, hint });
-    }
-    let rest = repair(step, &fixed)?;
-    Some(Repair { line: rest.line, span, hint: format!("{hint}, and {}", rest.hint) })
+    Some(Repair { lines: vec![fixed], together: false, span, hint })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::repair::repair;
     use super::*;
+    use gherkin::StepType;
 
     #[test]
     fn every_phrase_is_an_expression() {
@@ -119,7 +76,7 @@ mod tests {
 
     #[test]
     fn phrases_are_written_otherwise() {
-        let read = |step, line: &str| phrase(step, line).map(|r| r.line);
+        let read = |step, line: &str| repair(step, line, |_, _| true).map(|r| r.lines[0].clone());
         for (line, wanted) in [
             ("calls to \"reviews\" timeout after 300 ms", "calls to \"reviews\" time out after 300 ms"),
             ("calls to \"reviews\" time out in 300 ms", "calls to \"reviews\" time out after 300 ms"),
@@ -130,16 +87,16 @@ mod tests {
             assert_eq!(read(StepType::Given, line).as_deref(), Some(wanted), "{line}");
         }
         for (line, wanted) in [
-            ("10% of calls are aborted with 503", None),
-            ("10% of calls are aborted with status 503", Some("10% of the calls are aborted with status 503")),
-            ("\"reviews\" is slow", Some("\"reviews\" answers in 1 s")),
-            ("the wire to \"reviews\" is slow at 2 s", Some("the wire to \"reviews\" is slowed by 100 ms at 2 s")),
-            ("every instance of \"a\" is slow by 2 s", Some("every instance of \"a\" answers in 2 s")),
-            ("zone \"east\" goes down", Some("zone \"east\" is killed")),
-            ("zone \"east\" is cut", Some("zone \"east\" is cut off")),
-            ("instance 2 of \"a\" is killed for 2 s", Some("instance 2 of \"a\" is killed from 1 s to 3 s")),
+            ("10% of calls are aborted with 503", "10% of the calls are aborted with status 503"),
+            ("10% of calls are aborted with status 503", "10% of the calls are aborted with status 503"),
+            ("\"reviews\" is slow", "\"reviews\" answers in 1 s"),
+            ("the wire to \"reviews\" is slow at 2 s", "the wire to \"reviews\" is slowed by 100 ms at 2 s"),
+            ("every instance of \"a\" is slow by 2 s", "every instance of \"a\" answers in 2 s"),
+            ("zone \"east\" goes down", "zone \"east\" is killed"),
+            ("zone \"east\" is cut", "zone \"east\" is cut off"),
+            ("instance 2 of \"a\" is killed for 2 s", "instance 2 of \"a\" is killed from 1 s to 3 s"),
         ] {
-            assert_eq!(read(StepType::When, line).as_deref(), wanted, "{line}");
+            assert_eq!(read(StepType::When, line).as_deref(), Some(wanted), "{line}");
         }
         for (line, wanted) in [
             ("every call timeouts", "every call times out"),
@@ -153,9 +110,15 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_quotes_is_left_alone() {
+        let lines: Vec<String> = phrases("calls on path \"/one\" fail").into_iter().flat_map(|r| r.lines).collect();
+        assert!(lines.iter().all(|line| line.contains("\"/one\"")), "{lines:?}");
+    }
+
+    #[test]
     fn single_quotes_are_told_with_what_else_is_wrong() {
-        let told = double_quotes(StepType::Then, "evry call reaches 'reviews'").unwrap();
-        assert_eq!(told.line, "every call reaches \"reviews\"");
+        let told = repair(StepType::Then, "evry call reaches 'reviews'", |_, _| true).unwrap();
+        assert_eq!(told.lines, ["every call reaches \"reviews\""]);
         assert_eq!(told.hint, "names stand in double quotes: `\"…\"`, and write `every`");
     }
 }

@@ -32,7 +32,7 @@ fn literal_words(regex: &str) -> Vec<String> {
 }
 
 /// What other tools call it, and what it is called here.
-const ELSEWHERE: [(&str, &[&str]); 22] = [
+const ELSEWHERE: [(&str, &[&str]); 34] = [
     ("request", &["call", "try"]),
     ("requests", &["calls", "tries"]),
     ("attempts", &["tries"]),
@@ -55,7 +55,52 @@ const ELSEWHERE: [(&str, &[&str]); 22] = [
     ("passes", &["succeeds"]),
     ("rejected", &["shed", "denied"]),
     ("all", &["every", "every instance of"]),
+    ("each", &["every"]),
+    ("gets", &["receives"]),
+    ("respond", &["answer", "answers"]),
+    ("crash", &["is killed"]),
+    ("crashed", &["killed"]),
+    ("terminated", &["stopped", "killed"]),
+    ("frozen", &["paused"]),
+    ("suspended", &["paused"]),
+    ("rebooted", &["restarted"]),
+    ("dropped", &["cut"]),
+    ("complete", &["finish"]),
+    ("completes", &["finishes"]),
 ];
+
+/// Words that say nothing by themselves.
+const FILLING: [&str; 24] = [
+    "a",
+    "also",
+    "always",
+    "an",
+    "and",
+    "be",
+    "just",
+    "must",
+    "now",
+    "of",
+    "please",
+    "shall",
+    "should",
+    "simply",
+    "single",
+    "still",
+    "successfully",
+    "that",
+    "the",
+    "then",
+    "there",
+    "to",
+    "will",
+    "would",
+];
+
+/// A word that can be left out, and the line says the same.
+pub(super) fn is_filling(word: &str) -> bool {
+    FILLING.contains(&word.to_lowercase().as_str())
+}
 
 /// A word that the language does not have, or has in one corner only while others mean something else by it.
 pub(super) fn is_foreign(word: &str) -> bool {
@@ -70,7 +115,7 @@ pub(super) fn likely_words(word: &str) -> Vec<String> {
 }
 
 /// Words of the language that are spelt much like this one, nearest first.
-fn near_words(word: &str) -> Vec<String> {
+pub(crate) fn near_words(word: &str) -> Vec<String> {
     let lower = word.to_lowercase();
     let allowed = if word.len() > 4 { 2 } else { 1 };
     let mut near: Vec<(usize, f64, &String)> = VOCABULARY

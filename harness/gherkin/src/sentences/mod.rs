@@ -3,8 +3,9 @@
 mod find;
 mod given;
 mod story;
+mod topics;
 
-pub use find::find_steps;
+pub use find::{FoundLine, FoundStep, find_steps, near_steps};
 
 use crate::matcher::language;
 use gherkin::StepType;

@@ -28,6 +28,15 @@ fn phrases_of_other_tools() {
 }
 
 #[test]
+fn what_is_put_forward_says_what_the_line_says() {
+    insta::assert_snapshot!(each(&[
+        "Given calls to \"reviews\" are never retried\nAnd calls to \"reviews\" are mirored to \"web\"\nWhen instance 2 of \"reviews\" is not killed\nAnd instance 2 of \"reviews\" is paused for 1 s\nAnd \"web\" makes 20 calls to \"reviews\"\nThen no more than 5 calls fail",
+        "When \"web\" makes 20 calls to \"reviews\"\nThen 5 calls fail\nAnd between 3 and 5 calls fail\nAnd 99 of the calls succeed\nAnd at most 3 of the requests fail",
+        "When \"web\" makes 20 calls to \"reviews\"\nThen calls to \"reviews\" recover within 1 s\nAnd calls to \"reviews\" recover in less than a second\nAnd \"reviews\" receives 5 calls\nAnd fewer than 5 calls are not retried",
+    ]));
+}
+
+#[test]
 fn sentences_under_another_keyword() {
     insta::assert_snapshot!(each(&[
         "Given every call succeeds\nWhen a service \"x\"\nAnd \"web\" makes 20 calls to \"reviews\"\nThen instance 2 of \"reviews\" is killed\nAnd calls to \"reviews\" time out after 1 s",

@@ -36,6 +36,19 @@ fn shares_over_events() {
 }
 
 #[test]
+fn what_is_one_draw_is_not_asked_for_more_calls() {
+    let text = "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd \"web\" makes 50 calls per second to \"reviews\" for 3 s\nThen at least 99% of the calls succeed\nAnd at least 1 call fails";
+    assert_eq!(codes(&scenario(text)), ["share-over-event"]);
+}
+
+#[test]
+fn whoever_is_back_by_the_line_that_took_him_down() {
+    let text = "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd instance 2 of \"reviews\" comes back at 3 s\nAnd \"web\" makes 200 calls per second to \"reviews\" for 4 s\nThen at least 1 call fails";
+    let told = told(&scenario(text));
+    assert!(told.contains("leave this line out; or say only the start above, ` from …` without ` to 2 s`"), "{told}");
+}
+
+#[test]
 fn the_edges_of_a_phase_belong_to_no_phase() {
     let text = "When instance 2 of \"reviews\" is killed from 1 s to 2 s\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen at least 80% of the calls succeed from 0 s to 1 s\nAnd at least 80% of the calls succeed from 2 s\nAnd at least 10 calls fail during the fault";
     assert_eq!(codes(&scenario(text)), [""; 0]);
@@ -259,7 +272,87 @@ fn claims_that_the_traffic_cannot_decide() {
         retried("between 25% and 35% of the calls reach instance 1 of \"reviews\"", 40),
     ];
     insta::assert_snapshot!(each(&texts.each_ref().map(String::as_str)));
+    let aborted =
+        retried("at least 90% of the calls succeed", 200).replace("30% of the tries reaching", "30% of the calls to");
+    let unretried = "When 30% of the tries reaching \"reviews\" are aborted with status 503\nAnd \"web\" makes 200 calls per second to \"reviews\" for 5 s\nThen at least 90% of the calls succeed\nAnd at least 1 call fails";
+    insta::assert_snapshot!("what_aborts_and_retries_come_to", each(&[&aborted, unretried]));
     assert_eq!(codes(&scenario(&retried("at least 90% of the calls succeed", 200))), [""; 0]);
+}
+
+#[test]
+fn what_no_run_can_show() {
+    let text = |more: &str, claims: &[&str]| {
+        scenario(&format!(
+            "{more}\nWhen instance 2 of \"reviews\" answers with status 503\nAnd \"web\" makes 200 calls per second to \"reviews\" for 1 s\nThen {}",
+            claims.join("\nAnd ")
+        ))
+    };
+    let timeout = "Given calls to \"reviews\" time out after 300 ms";
+    let told_of = [
+        text(
+            timeout,
+            &[
+                "at least 500 calls fail",
+                "at most 200 calls fail",
+                "at least 30 calls fail from 500 ms to 3 s",
+                "at least 150 calls fail from 500 ms",
+            ],
+        ),
+        text(
+            timeout,
+            &["every call succeeds within 1 ms", "at least 5 calls take at least 1 s", "at least 1 call fails"],
+        ),
+        text(
+            "Given calls to \"reviews\" time out after 3 ms",
+            &["at least 5 calls succeed", "at least 1 call times out"],
+        ),
+    ];
+    insta::assert_snapshot!(told_of.map(|text| told(&text)).join("\n----\n"));
+    let sound = ["at least 200 calls fail", "at most 199 calls fail", "at least 90 calls fail from 500 ms"];
+    assert_eq!(codes(&text(timeout, &sound[..1])), [""; 0]);
+    assert_eq!(codes(&text(timeout, &sound[1..])), [""; 0]);
+    let fast = "When every instance of \"reviews\" answers at once\nAnd \"web\" makes 20 calls to \"reviews\"\nThen every call finishes within 2 ms\nAnd at least 1 call reaches \"reviews\"";
+    assert!(!codes(&scenario(fast)).contains(&"impossible".to_owned()));
+    assert!(codes(&scenario(&fast.replace("at once", "in 4 ms"))).contains(&"impossible".to_owned()));
+}
+
+#[test]
+fn lines_that_contradict_each_other() {
+    let both = |one: &str, other: &str| {
+        let text = format!(
+            "When instance 2 of \"reviews\" answers with status 503 from 1 s to 2 s\nAnd \"web\" makes 200 calls per second to \"reviews\" for 3 s\nThen {one}\nAnd {other}"
+        );
+        codes(&scenario(&text)).contains(&"contradiction".to_owned())
+    };
+    for (one, other) in [
+        ("every call succeeds", "at least 5 calls fail"),
+        ("at least 5 calls fail during the fault", "every call succeeds within 1 s"),
+        ("no call fails", "at least 5 calls to \"reviews\" time out"),
+        ("no call is retried", "at least 10% of the calls are retried"),
+        ("at most 5 calls fail", "at least 6 calls fail"),
+        ("at most 5 calls fail", "at least 6 calls fail during the fault"),
+        ("at least 95% of the calls succeed after the fault", "at least 10% of the calls fail after the fault"),
+        ("every call is retried", "no call is retried"),
+        ("every call succeeds", "at least 1 call is answered with status 503"),
+    ] {
+        assert!(both(one, other), "{one} / {other}");
+        assert!(both(other, one), "{other} / {one}");
+    }
+    for (one, other) in [
+        ("every call succeeds before the fault", "at least 5 calls fail during the fault"),
+        ("at least 5 calls fail", "at most 5 calls fail"),
+        ("every call succeeds after the fault", "at least 5 calls fail"),
+        ("at least 90% of the calls succeed after the fault", "at least 10% of the calls fail after the fault"),
+        ("every call succeeds from 2 s", "at least 5 tries fail"),
+        ("every call to \"reviews\" on path \"/x\" succeeds", "at least 5 calls fail"),
+        ("at least 90% of the calls succeed within 50 ms after the fault", "every call succeeds after the fault"),
+    ] {
+        assert!(!both(one, other), "{one} / {other}");
+        assert!(!both(other, one), "{other} / {one}");
+    }
+    insta::assert_snapshot!(each(&[
+        "When instance 2 of \"reviews\" answers with status 503\nAnd \"web\" makes 20 calls to \"reviews\"\nThen every call succeeds\nAnd at least 5 calls fail"
+    ]));
 }
 
 #[test]
@@ -283,4 +376,35 @@ fn what_cannot_be_done_at_one_time() {
     for faults in fine {
         assert!(!codes(&scenario(&with(faults))).contains(&"overlap".to_owned()), "{faults}");
     }
+}
+
+#[test]
+fn trap_a_burst_of_failures_is_no_share_and_a_count_is_offered() {
+    let kill = "When instance 2 of \"reviews\" is killed at 1 s\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen";
+    let share = told(&scenario(&format!("{kill} at least 99% of the calls succeed\nAnd at least 1 call fails")));
+    assert!(share.contains("share-over-event") && share.contains("at most 10 calls fail"), "{share}");
+    assert_eq!(codes(&scenario(&format!("{kill} at most 10 calls fail\nAnd at least 1 call fails"))), [""; 0]);
+}
+
+#[test]
+fn trap_19_users_that_stick_must_be_enough_to_decide() {
+    let text = |users: &str| {
+        scenario(&format!(
+            "Given calls to \"reviews\" stay on one instance by user\nWhen \"web\" makes 2000 calls per second to \"reviews\"{users} for 4 seconds\nThen between 23% and 43% of the calls reach instance 1 of \"reviews\"\nAnd each user reaches only one instance of \"reviews\""
+        ))
+    };
+    insta::assert_snapshot!(told(&text(" as 50 users")), @r#"
+    error[undecided]: 50 users hardly ever show this
+      --> t.feature:8:10
+    8 |     Then between 23% and 43% of the calls reach instance 1 of "reviews"
+      |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ even from the middle of this range
+      = ask for 1,100 users
+    "#);
+    assert_eq!(codes(&text(" as 1500 users")), [""; 0]);
+}
+
+#[test]
+fn trap_20_a_percentage_says_how_many_calls_it_takes() {
+    let text = "When 10% of the tries reaching \"reviews\" are aborted with status 503\nAnd \"web\" makes 100 calls to \"reviews\"\nThen between 8% and 12% of the calls fail";
+    assert_eq!(codes(&scenario(text)), ["undecided"]);
 }

@@ -10,6 +10,7 @@ use crate::os;
 use crate::recover;
 use nix::sys::signal::{Signal as Unix, kill};
 use nix::unistd::Pid;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -168,6 +169,13 @@ impl Keeper {
             }
             look_again().await;
         }
+    }
+
+    /// For how long each thread of each of the processes has been ready to run without getting a processor, in nanoseconds since it
+    /// began, by its number. Empty where the kernel does not count that.
+    #[must_use]
+    pub fn waits(&self) -> BTreeMap<u32, u64> {
+        self.shared.table.running().into_iter().flat_map(os::waits).collect()
     }
 
     /// News of the processes from now on. A listener that falls 4096 behind misses some; [`ends`](Keeper::ends) has all.

@@ -89,6 +89,12 @@ impl Table {
         self.rows().ends.clone()
     }
 
+    /// The pids of the processes that have not ended.
+    pub(super) fn running(&self) -> Vec<u32> {
+        let rows = self.rows();
+        rows.processes.values().filter(|process| process.end.borrow().is_none()).map(|process| process.pid).collect()
+    }
+
     /// A process's name, pid and the channel by which its end is told.
     pub(super) fn process(&self, id: ProcessId) -> Option<(String, u32, watch::Receiver<Option<Exited>>)> {
         let rows = self.rows();

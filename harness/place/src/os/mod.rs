@@ -18,7 +18,7 @@ pub(crate) use linux::*;
 pub(crate) use other::*;
 #[cfg(target_os = "linux")]
 pub(crate) use procfs::{
-    boot_id, children_of, command_name, identity, marked, own_identity, pid_namespace, reap_orphan, stands_still,
+    boot_id, children_of, command_name, identity, marked, own_identity, pid_namespace, reap_orphan, stands_still, waits,
 };
 pub(crate) use wait::poll_until;
 

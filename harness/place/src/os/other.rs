@@ -25,6 +25,10 @@ pub(crate) fn stands_still(_pid: u32) -> io::Result<bool> {
     Ok(true)
 }
 
+pub(crate) fn waits(_pid: u32) -> Vec<(u32, u64)> {
+    Vec::new()
+}
+
 pub(crate) fn children_of(_pid: u32) -> Vec<u32> {
     Vec::new()
 }

@@ -30,6 +30,17 @@ pub(crate) fn stands_still(pid: u32) -> io::Result<bool> {
     Ok(true)
 }
 
+/// For how long each thread of a process has been ready to run without a processor, in nanoseconds since it began: the second number
+/// of `schedstat` (Documentation/scheduler/sched-stats.rst). Nothing of a process that is gone, or where the kernel does not count.
+pub(crate) fn waits(pid: u32) -> Vec<(u32, u64)> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let wait = |task: fs::DirEntry| {
+        let stat = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        Some((task.file_name().to_str()?.parse().ok()?, stat.split_ascii_whitespace().nth(1)?.parse().ok()?))
+    };
+    tasks.filter_map(|task| wait(task.ok()?)).collect()
+}
+
 fn state(stat: &str) -> Option<&str> {
     stat.rsplit_once(") ")?.1.split_ascii_whitespace().next()
 }

@@ -227,3 +227,19 @@ fn pieces(hz: f64, to: f64, length: Duration) -> [Piece; 3] {
     let ramp = Piece { from_hz: hz, to_hz: to, length: length / 2 };
     [Piece::level(hz, length / 4), ramp, Piece::level(to, length / 4)]
 }
+
+proptest! {
+    #[test]
+    fn a_plan_counts_the_calls_that_are_due(count in 1u32..2_000, minute: bool, ms in 1u64..20_000) {
+        use squall_model::{Arrivals as When, Rate, Shape};
+        let rate = Rate { count, per: Duration::from_secs(if minute { 60 } else { 1 }) };
+        let length = Duration::from_millis(ms);
+        let planned = Shape::Open { rate, length, arrivals: When::Even }.calls().unwrap();
+        let due = even(rate.hertz(), length).len() as u64;
+        // A rate by the minute is no whole number a second: the call at the very end may be due just before it.
+        prop_assert!(planned == due || minute && planned + 1 == due, "{} {}", planned, due);
+        let ramp = Shape::Ramp { from: count, to: count + 100, length }.calls();
+        let due = Schedule::ramp(f64::from(count), f64::from(count + 100), length).count() as u64;
+        prop_assert!(ramp.unwrap().abs_diff(due) <= 1, "rounded at the last call: {:?} {}", ramp, due);
+    }
+}

@@ -2,8 +2,8 @@ use crate::testing::{BORDER, EMPTY, calls, every, finding, no, units, verdict};
 use proptest::prelude::*;
 use squall_evidence::testing::{Hop, Scene, calls_to, faulty, plan, span, target, touch};
 use squall_model::{
-    Act, Anchor, AnswerCode, FaultId, Level, Measured, Only, Outcome, Phase, Population, Shedder, Touch, Unit, Verdict,
-    When, Which,
+    Act, Anchor, AnswerCode, Down, FaultId, FaultKind, Level, Measured, Members, Only, Outcome, Part, Phase,
+    Population, Shedder, Target, Touch, Unit, Verdict, When, Which, Why,
 };
 use std::time::Duration;
 
@@ -236,4 +236,41 @@ fn calls_of_one_user_are_told_from_those_of_others() {
     assert_eq!(of("user-1"), Measured::Every { against: 0, n: 2 });
     assert_eq!(of("user-2"), Measured::Every { against: 1, n: 2 });
     assert_eq!(of("user-3"), Measured::Nothing);
+}
+
+/// The answer to one call lies with its client's socket for so long before that reads it.
+fn held_up(mut scene: Scene, call: usize, by: u64) -> Scene {
+    scene.seen.calls[call].done = scene.seen.calls[call].done + ms(by);
+    scene
+}
+
+#[test]
+fn what_the_machine_held_up_decides_nothing_that_time_decides() {
+    let quick = || scene(&[&[Hop::Ok(1)], &[Hop::Ok(2)], &[Hop::Ok(1)]]);
+    let within = || every(whole(), Outcome::FinishWithin(ms(50)));
+    let held = held_up(quick(), 1, 60);
+    let Verdict::Inconclusive(Why::HeldUp { calls: 1, longest }) = verdict(&held, within()) else {
+        panic!("{:?}", verdict(&held, within()));
+    };
+    assert!((60..62).contains(&(longest / 1_000_000)), "{longest}");
+    // It would have been too slow all the same; or it is not held up for long enough to speak of; or time is not asked for.
+    let slow = scene(&[&[Hop::Ok(1)], &[Hop::Slow(2, 60)]]);
+    assert_eq!(verdict(&held_up(slow, 1, 60), within()), Verdict::Violated);
+    assert_eq!(verdict(&held_up(quick(), 1, 9), every(whole(), Outcome::FinishWithin(ms(10)))), Verdict::Violated);
+    assert_eq!(verdict(&held_up(quick(), 1, 60), every(whole(), SUCCEED)), Verdict::Holds);
+    // Nor does it show that something took its time.
+    let long = || every(whole(), Outcome::TakeAtLeast(ms(30)));
+    let slow = scene(&[&[Hop::Slow(1, 60)], &[Hop::Ok(1)]]);
+    assert!(matches!(verdict(&held_up(slow, 1, 60), long()), Verdict::Inconclusive(Why::HeldUp { .. })));
+}
+
+#[test]
+fn a_caller_that_the_plan_pauses_is_not_held_up_by_the_machine() {
+    let held = held_up(scene(&[&[Hop::Ok(1)], &[Hop::Ok(2)]]), 1, 60);
+    let web = Target { service: "web".into(), which: Which::Service, place: None };
+    let paused = FaultKind::Down { how: Down::Paused, part: Part::Proxy, of: Members::Of(web) };
+    let plan = faulty(held.plan.clone(), paused, When::Standing);
+    let evidence = held.evidence();
+    assert!(evidence.held_up(&held.plan, &evidence.stories()[1]) > 0);
+    assert_eq!(evidence.held_up(&plan, &evidence.stories()[1]), 0);
 }

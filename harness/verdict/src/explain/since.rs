@@ -5,7 +5,7 @@ use super::{
     offence::{Offence, One},
 };
 use crate::ruling::Case;
-use squall_evidence::{Border, CallStory, Evidence};
+use squall_evidence::{Border, Evidence};
 use squall_model::{Act, Moment, Onset, Plan, Since, Stamp, Tally};
 use squall_stats::{
     contrast::{Stretch, stretch, stretch_from},
@@ -37,7 +37,7 @@ pub(super) fn since(case: Case<'_>, offence: &Offence<'_>) -> Option<Since> {
             within: tally(within),
             without: Tally { hits: all.hits - within.hits, n: all.n - within.n },
             unit: offence.unit,
-            cue: onset(case, &units[..from], units[from].story),
+            cue: onset(case, units, from),
         },
         None if is_from_the_first(all, first) => {
             Since::First { first: at(first), last: at(last), all: tally(all), unit: offence.unit }
@@ -80,13 +80,16 @@ fn starts(case: Case<'_>, units: &[One<'_>]) -> Vec<usize> {
 }
 
 /// The last thing of the timeline that was asked for in the second before the first offender; where there was none, the first
-/// that was asked for before it was over.
-fn onset(case: Case<'_>, before: &[One<'_>], first: &CallStory) -> Option<Onset> {
+/// that was asked for before it was over. What is cleared away once the last unit has begun brought nothing about.
+fn onset(case: Case<'_>, units: &[One<'_>], from: usize) -> Option<Onset> {
     let Case { plan, evidence, .. } = case;
-    let begun = before.first().map_or(first.intended, |one| one.story.intended);
+    let first = units.get(from)?.story;
+    let begun = units.first()?.story.intended;
+    let over = units.last()?.story.intended;
     let earliest = begun.max(first.intended - ONSET);
     let seen = evidence.observed().effects.iter();
-    let all: Vec<(Stamp, Act)> = seen.map(|e| (Border::from(e.effect).asked, e.act)).collect();
+    let all = seen.map(|e| (Border::from(e.effect).asked, e.act)).filter(|(asked, _)| *asked <= over);
+    let all: Vec<(Stamp, Act)> = all.collect();
     let within = |from: Stamp, to: Stamp| all.iter().copied().filter(move |(asked, _)| *asked >= from && *asked <= to);
     let before = within(earliest, first.intended).max_by_key(|(asked, _)| *asked);
     let (asked, act) = before.or_else(|| within(first.intended, first.done).min_by_key(|(asked, _)| *asked))?;

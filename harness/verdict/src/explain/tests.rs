@@ -58,6 +58,18 @@ fn a_stretch_of_time_is_named_with_what_took_effect_before_it() {
 }
 
 #[test]
+fn what_is_cleared_away_after_the_last_call_began_brought_nothing_about() {
+    let mut scene = Scene::new(plan());
+    scene.calls(0, 5, 100, |n| if n >= 50 { [Hop::Slow(1, 800)] } else { [Hop::Ok(1)] });
+    let abort = touch(Level::Tries, 100, Which::Service, Touch::Delay(Duration::from_millis(800)));
+    scene.plan = faulty(scene.plan, abort, When::Standing);
+    scene.happened(Act::End(FaultId(0)), 900, 905);
+    let slow = every(calls(Phase::Whole), Outcome::FinishWithin(Duration::from_millis(100)));
+    let Some(Since::Stretch { from, cue, .. }) = explanation(&scene, slow).since else { panic!("a stretch") };
+    assert_eq!((from.at, cue), (250_000_000, None));
+}
+
+#[test]
 fn what_goes_on_to_the_end_has_no_end() {
     let scene = scene(|n| if n >= 220 && n % 3 != 1 { Hop::Status(1, 503) } else { Hop::Ok(1) });
     let Since::Stretch { from, to, within, without, .. } = since(&scene) else { panic!("a stretch") };

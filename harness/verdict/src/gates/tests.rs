@@ -27,7 +27,7 @@ fn aborting(of_hundred: u64, retried: bool) -> Scene {
     ));
     scene.stood(0);
     scene.calls(0, 1, 600, |n| match n % 100 < of_hundred {
-        true if retried => vec![Hop::Aborted(1, 503), Hop::Ok(2)],
+        true if retried => vec![Hop::Aborted(1, 503), Hop::Ok(1)],
         true => vec![Hop::Aborted(1, 503)],
         false => vec![Hop::Ok(1)],
     });
@@ -35,7 +35,7 @@ fn aborting(of_hundred: u64, retried: bool) -> Scene {
 }
 
 fn dosed(dose: Dose) -> Verdict {
-    Verdict::Inconclusive(Why::Dose { fault: FaultId(0), dose })
+    Verdict::Inconclusive(Why::Dose { fault: FaultId(0), dose, discord: None })
 }
 
 #[test]
@@ -128,12 +128,33 @@ fn books_that_do_not_balance_prove_nothing() {
     scene.seen.ledger.pop();
     for claim in [every(whole(), SUCCEED), no(whole(), Outcome::TimeOut)] {
         let verdict = verdict(&scene, claim);
-        let Verdict::Inconclusive(Why::Books(text)) = verdict else { panic!("{verdict:?}") };
-        assert_eq!(text, "420 answers passed on by callees' proxies, 419 in a ledger");
+        let Verdict::Inconclusive(why @ Why::Books(_)) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(
+            why.to_string(),
+            "lost telemetry: 1 of 420 ledger lines of reviews-1 is missing (the counters of its proxy, the upstream log of the caller's proxy and \
+             the access log of its proxy have it)"
+        );
     }
     let mut open = aborting(30, false);
     open.seen.quiet = false;
     assert!(matches!(verdict(&open, every(whole(), SUCCEED)), Verdict::Inconclusive(Why::Books(_))));
+}
+
+#[test]
+fn a_verdict_names_the_proxy_at_which_a_fault_was_short_and_where_it_leaked() {
+    let mut partial = aborting(30, true);
+    // 600 tries to another instance, of which none is aborted.
+    partial.calls(600, 1, 600, |_| [Hop::Ok(2)]);
+    let mut leaking = aborting(30, true);
+    leaking.local(700, 503, "FI", "fault_filter_abort");
+    let why = |scene| match verdict(scene, every(whole(), SUCCEED)) {
+        Verdict::Inconclusive(why) => why.to_string(),
+        other => panic!("{other:?}"),
+    };
+    insta::assert_snapshot!(format!("{}\n{}", why(&partial), why(&leaking)), @"
+    fault partial: absent at reviews-2 (0 of 600), as meant at reviews-1 (180 of 780)
+    fault leaked: it touched 1 on web → reviews at web-1
+    ");
 }
 
 #[test]
@@ -151,6 +172,7 @@ fn a_machine_in_trouble_proves_nothing() {
         because(|s| s.seen.health.late_p99 = 12_000_000),
         because(|s| s.seen.health.starved = 3),
         because(|s| s.seen.health.loop_lag = 400_000_000),
+        because(|s| s.seen.health.queued = 80_000_000),
         because(|s| s.seen.health.slept = true),
         because(|s| {
             let how = "was killed by SIGSEGV".into();
@@ -162,6 +184,7 @@ fn a_machine_in_trouble_proves_nothing() {
     1% of the sends were more than 12 ms late, 10 ms is allowed
     3 calls found no free connection
     the engine was held up for 400 ms, 250 ms is allowed
+    a process of the mesh waited 80 ms of a tenth of a second for a processor, 75 ms is allowed
     the machine was suspended
     the proxy of reviews-1 died by itself: it was killed by SIGSEGV
     ");

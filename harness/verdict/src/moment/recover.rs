@@ -48,7 +48,10 @@ pub(super) fn rule(case: Case<'_>, calls: &Calls, within: Duration, of: MomentRe
     let since = after(moment.asked);
     let last_bad = slots.last_bad(since);
     let time = |from: Stamp| last_bad.map_or(0, |bad| bad.0.saturating_sub(from.0));
-    let measured = Measured::Time(Some((time(moment.settled), time(moment.asked))));
+    let measured = match slots.still_bad(since) {
+        true => Measured::Time(None),
+        false => Measured::Time(Some((time(moment.settled), time(moment.asked)))),
+    };
     let verdict = alike(early, late);
     let standing = match verdict {
         Verdict::Violated => Standing::Final,
@@ -113,6 +116,11 @@ impl Slots<'_> {
     fn exceeds(&self, failures: u64, error: f64, share: f64) -> bool {
         let slot = Look { n: SLOT as u64, hits: failures };
         clopper_pearson_lower(slot, error).is_some_and(|low| low > share)
+    }
+
+    /// The very last slot is worse: whatever came of them later, nobody saw them recover.
+    fn still_bad(&self, calls: &[Call]) -> bool {
+        failures(calls).last().is_some_and(|failed| self.stands(failed, 1) != Came::InTime)
     }
 
     /// The last failure of the last slot that was worse; before the first full slot, the last failure at all.

@@ -57,6 +57,14 @@ fn after_a_flawless_phase_no_call_may_fail() {
 }
 
 #[test]
+fn what_still_fails_at_the_end_never_recovered() {
+    let found = |until| finding(&failing_until(until), recover(50));
+    assert_eq!((found(998).verdict, found(998).measured), (Verdict::Violated, Measured::Time(None)));
+    assert_eq!(found(904).measured, Measured::Time(None), "46 good calls are no slot");
+    assert_eq!(found(896).measured, Measured::Time(Some((492_000_000, 496_000_000))));
+}
+
+#[test]
 fn at_least_one_full_slot_follows() {
     let scene = failing_until(300);
     assert_eq!(verdict(&scene, recover(480)), Verdict::Holds);

@@ -127,6 +127,24 @@ fn a_share_does_not_hang_on_calls_that_cross_the_border() {
 }
 
 #[test]
+fn a_share_does_not_hang_on_calls_that_the_machine_held_up() {
+    let ms = std::time::Duration::from_millis;
+    let held = |count: usize| {
+        let mut scene = Scene::new(plan());
+        scene.calls(0, 2, 400, |_| [Hop::Ok(1)]);
+        scene.seen.calls.iter_mut().step_by(400 / count).for_each(|call| call.done = call.done + ms(60));
+        scene
+    };
+    let fast = ClaimKind::Share {
+        of: calls(Phase::Whole),
+        outcome: Outcome::FinishWithin(ms(50)),
+        bound: ShareBound::AtLeast(percent(90)),
+    };
+    assert_eq!(verdict(&held(4), fast.clone()), Verdict::Holds);
+    assert!(matches!(verdict(&held(200), fast), Verdict::Inconclusive(Why::HeldUp { calls: 200, .. })));
+}
+
+#[test]
 fn users_are_units_too() {
     let mut scene = Scene::new(plan());
     scene.calls(0, 1, 600, |n| if n % 300 < 150 { [Hop::Ok(1)] } else { [Hop::Status(1, 500)] });

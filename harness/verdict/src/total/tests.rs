@@ -9,8 +9,10 @@ use squall_evidence::{
 };
 use squall_model::{
     Act, Anchor, AnswerCode, Bound, ClaimKind, Down, FaultId, FaultKind, Level, Measured, Members, Only, Outcome, Part,
-    Per, Phase, Population, Quantity, SeenBy, Touch, Unit, Verdict, When, Which,
+    Per, Phase, Population, Quantity, SeenBy, Touch, Unit, Verdict, When, Which, Why,
 };
+
+use std::time::Duration;
 
 fn bound(low: Option<u64>, high: Option<u64>) -> Bound {
     Bound { low: low.map(|n| n * 1000), high: high.map(|n| n * 1000) }
@@ -229,4 +231,22 @@ fn under_way_only_what_cannot_change_is_final() {
     assert_eq!(under_way(20, 0, per_call(900)), (false, false), "too few calls for a mean");
     assert_eq!(under_way(120, 0, per_call(900)), (true, true));
     assert_eq!(under_way(120, 0, per_call(1_100)), (true, false));
+}
+
+#[test]
+fn a_count_does_not_hang_on_calls_that_the_machine_held_up() {
+    let slow = |bound| count(calls(Phase::Whole), Outcome::TakeAtLeast(Duration::from_millis(50)), bound);
+    let mut scene = scene(20, 0);
+    for call in &mut scene.seen.calls[..2] {
+        call.done = call.done + Duration::from_millis(60);
+    }
+    let held = |verdict| matches!(verdict, Verdict::Inconclusive(Why::HeldUp { calls: 2, .. }));
+    assert!(held(verdict(&scene, slow(at_most(1)))));
+    assert!(held(verdict(&scene, slow(bound(Some(1), None)))));
+    // Whether they count or not.
+    assert_eq!(verdict(&scene, slow(at_most(2))), Verdict::Holds);
+    assert_eq!(verdict(&scene, slow(bound(Some(3), None))), Verdict::Violated);
+    let quick = |bound| count(calls(Phase::Whole), Outcome::FinishWithin(Duration::from_millis(50)), bound);
+    assert!(held(verdict(&scene, quick(bound(Some(19), None)))), "both would have been quick");
+    assert_eq!(verdict(&scene, quick(bound(Some(18), None))), Verdict::Holds);
 }

@@ -1,6 +1,6 @@
 //! Users: whose calls hang together, so that each of them is one unit.
 
-use super::{Sample, Samples, is_chosen, members};
+use super::{Sample, Samples, at_border, is_chosen, members};
 use crate::{outcome::call_does, ruling::Case};
 use squall_evidence::{CallStory, known};
 use squall_model::{InstanceId, Outcome, Plan, Population, Stick, VersionName};
@@ -11,14 +11,14 @@ const ENOUGH: u64 = 5;
 
 /// One user, the same over all traffic lines: known by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum User<'a> {
+pub(super) enum User<'a> {
     Numbered(u32),
     Named(&'a str),
 }
 
 impl<'a> User<'a> {
     /// The users of a plan's lines, by number of the line, where each of a line's calls is one user's.
-    fn of_lines(plan: &'a Plan) -> BTreeMap<u16, User<'a>> {
+    pub(super) fn of_lines(plan: &'a Plan) -> BTreeMap<u16, User<'a>> {
         let named = plan.lines().filter_map(|line| Some((line.number, line.with.user.as_deref()?)));
         let numbered = |name: &'a str| match name.strip_prefix("user-").and_then(|n| n.parse().ok()) {
             Some(number) => User::Numbered(number),
@@ -27,7 +27,7 @@ impl<'a> User<'a> {
         named.map(|(line, name)| (line, numbered(name))).collect()
     }
 
-    fn of(lines: &BTreeMap<u16, User<'a>>, story: &CallStory) -> Option<User<'a>> {
+    pub(super) fn of(lines: &BTreeMap<u16, User<'a>>, story: &CallStory) -> Option<User<'a>> {
         match story.user {
             0 => lines.get(&story.line?).copied(),
             number => Some(User::Numbered(number)),
@@ -53,10 +53,10 @@ fn by_their_calls(case: Case<'_>, of: &Population, what: &Outcome) -> Vec<Sample
         let Some(user) = User::of(&lines, story) else { continue };
         let does = call_does(case, story, what);
         let chosen = is_chosen(of, story.outcome);
-        let user = users.entry(user).or_insert(Sample { story: index, attempt: 0, does: !any, crossing: false });
+        let user = users.entry(user).or_insert(Sample { story: index, attempt: 0, does: !any, doubt: None });
         // The first call that decides, and one that crosses no border rather than one that does.
-        if chosen && does == any && (user.does != any || (user.crossing && !crossing)) {
-            *user = Sample { story: index, attempt: 0, does: any, crossing };
+        if chosen && does == any && (user.does != any || (user.doubt.is_some() && !crossing)) {
+            *user = Sample { story: index, attempt: 0, does: any, doubt: at_border(crossing) };
         }
     }
     users.into_values().collect()
@@ -96,7 +96,7 @@ impl<'a> Led<'a> {
     fn sample(&self) -> Option<Sample> {
         let does = self.places.len() == 1;
         let crossing = self.inner_answers < ENOUGH || (!does && self.inner_places.len() < 2);
-        (self.answers >= ENOUGH).then_some(Sample { story: self.story, attempt: 0, does, crossing })
+        (self.answers >= ENOUGH).then_some(Sample { story: self.story, attempt: 0, does, doubt: at_border(crossing) })
     }
 }
 

@@ -2,13 +2,15 @@
 
 use super::{super::draw::Armed, means};
 use crate::{Evidence, Window};
-use squall_model::{Damage, Edge, FaultKind, Fraction, Hurt, Plan, Wire, WireEnd, WireRecord};
+use squall_model::{Damage, Edge, FaultKind, Fraction, Hurt, InstanceId, Plan, Wire, WireEnd, WireRecord};
 use std::time::Duration;
 
 /// A damage where no fault of the plan meant it.
 pub(in super::super) struct WireLeak {
     by: Damage,
     pub(in super::super) edge: Edge,
+    /// Where the wire leads to.
+    pub(in super::super) at: InstanceId,
 }
 
 /// Every damage to a connection that no fault of the plan can have done.
@@ -16,18 +18,21 @@ pub(in super::super) fn wire_leaks(plan: &Plan, evidence: &Evidence, armed: &[Ar
     let foreign = |r: &WireRecord, hurt: &Hurt| !armed.iter().any(|a| owns(plan, a, &r.wire, hurt));
     let edge = |wire: &Wire| Edge { from: wire.from.service.clone(), to: wire.to.service.clone() };
     let leaks = evidence.observed.wires.iter().flat_map(|r| r.hurt.iter().map(move |hurt| (r, hurt)));
-    leaks.filter(|(r, h)| foreign(r, h)).map(|(r, h)| WireLeak { by: h.by, edge: edge(&r.wire) }).collect()
+    leaks
+        .filter(|(r, h)| foreign(r, h))
+        .map(|(r, h)| WireLeak { by: h.by, edge: edge(&r.wire), at: r.wire.to.clone() })
+        .collect()
 }
 
-/// The first leak that this fault has to answer for: of its own damage; where no fault does that damage, of any.
-pub(in super::super) fn wire_leak_of<'a>(
+/// The leaks that this fault has to answer for: of its own damage; where no fault does that damage, all.
+pub(in super::super) fn wire_leaks_of<'l>(
     armed: &[Armed<'_>],
     own: &Armed<'_>,
-    leaks: &'a [WireLeak],
-) -> Option<&'a WireLeak> {
+    leaks: &'l [WireLeak],
+) -> impl Iterator<Item = &'l WireLeak> {
     let damages = |a: &Armed<'_>| matches!(a.fault.does, FaultKind::Wire { .. } | FaultKind::Outage { .. });
     let is = |a: &Armed<'_>, leak: &WireLeak| does(&a.fault.does, leak.by);
-    leaks.iter().find(|leak| is(own, leak) || (damages(own) && !armed.iter().any(|a| is(a, leak))))
+    leaks.iter().filter(move |leak| is(own, leak) || (damages(own) && !armed.iter().any(|a| is(a, leak))))
 }
 
 /// Damages of connections, and how many of them no fault of the plan can have done though it damages no wire at all: those

@@ -1,12 +1,12 @@
 use crate::{
     Balance, Books, LawId, balances,
-    dose::tests::dose,
+    dose::{doses, tests::dose},
     testing::{Hop, Scene, at, damage, faulty, plan, reviews, span, target, web},
 };
 use proptest::prelude::*;
 use squall_model::{
-    AccessRecord, Act, Condition, Damage, Dose, Edge, FaultId, FaultKind, Fraction, Place, Side, Which, Wire, WireEnd,
-    Wires,
+    AccessRecord, Act, Condition, Damage, Dose, Edge, FaultId, FaultKind, Fraction, Place, Side, Spared, Unit, Which,
+    Wire, WireEnd, Wires,
 };
 use std::time::Duration;
 
@@ -160,6 +160,41 @@ fn a_wire_that_refuses_lets_open_connections_live_and_no_new_one_come() {
     assert_eq!(dose(&scene(Damage::Refuse, meanwhile(Hop::Refused(1)), &[])), (Dose::Confirmed, 9, 9));
     assert_eq!(dose(&scene(Damage::Refuse, meanwhile(Hop::Ok(1)), &[])).0, Dose::Absent, "nobody wanted a new one");
     assert_eq!(dose(&unconnected(Damage::Refuse, meanwhile(Hop::Ok(2)))).0, Dose::Absent);
+}
+
+/// Why the first fault touched nothing.
+fn spared(scene: &Scene) -> Option<Spared> {
+    doses(&scene.plan, &scene.evidence()).remove(0).spared
+}
+
+#[test]
+fn what_needs_a_connection_to_come_or_go_says_that_none_did() {
+    let with = |by: Damage, hop| scene(by, meanwhile(hop), &[]);
+    assert_eq!(spared(&with(Damage::Refuse, Hop::Ok(1))), Some(Spared::NoNewConnection { open: 1 }));
+    assert_eq!(spared(&with(Damage::Refuse, Hop::Refused(1))), None, "somebody was refused");
+    assert_eq!(spared(&with(Damage::Refuse, Hop::Ok(2))), None, "nobody was there");
+    assert_eq!(spared(&with(SLOW_CLOSE, Hop::Ok(1))), Some(Spared::NoneClosed { open: 1 }));
+    let mut late = unconnected(Damage::HalfOpen, meanwhile(Hop::Ok(1)));
+    late.connection(1, 110, None, WireEnd::Open, &[]);
+    assert_eq!(spared(&late), Some(Spared::NoneWasOpen));
+}
+
+#[test]
+fn of_few_connections_a_share_may_take_none() {
+    let of = |by: Damage, open: u64| {
+        let mut scene = unconnected(by, meanwhile(Hop::Ok(1)));
+        (0..open).for_each(|_| scene.connection(1, 0, None, WireEnd::Open, &[]));
+        spared(&scene)
+    };
+    let by_chance = |ppm| Some(Spared::NoneDrawn { unit: Unit::Connection, chance: Fraction::from_ppm(ppm).unwrap() });
+    assert_eq!(of(reset(20), 3), by_chance(512_000));
+    assert_eq!(of(reset(20), 1), by_chance(800_000));
+    let mut taken = unconnected(reset(20), meanwhile(Hop::Ok(1)));
+    (0..2).for_each(|_| taken.connection(1, 0, None, WireEnd::Open, &[]));
+    taken.connection(1, 0, Some(151), WireEnd::Damage, &[(reset(20), 151, 151)]);
+    assert_eq!(spared(&taken), None, "one was taken");
+    assert_eq!(of(reset(20), 60), None, "no chance: it was not in place");
+    assert_eq!(of(reset(100), 3), None, "each is taken");
 }
 
 /// New connections at 150 ms, of which the first so many are reset.

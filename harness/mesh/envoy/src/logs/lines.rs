@@ -143,7 +143,7 @@ pub(crate) fn read(
     let text = |t: Option<String>| t.filter(|t| t != "-").unwrap_or_default();
     let caller = text(line.c);
     if side == Side::Inbound && caller.is_empty() && line.a.as_deref() == Some(CHECKER) {
-        return Ok(LogLine::Probe);
+        return Ok(LogLine::Check);
     }
     let whole = |n: &Option<Number>| n.as_ref().and_then(Number::value).unwrap_or(0.0);
     let began = line.t.as_ref().and_then(|t| stamp(t, clock)).ok_or("it has no time")?;
@@ -289,7 +289,7 @@ mod tests {
             )
         };
         let inbound = |line: &str| read(line, Side::Inbound, &web(), &bindings(), WallOffset(0)).unwrap();
-        assert_eq!(inbound(&line("null", "Envoy/HC")), LogLine::Probe);
+        assert_eq!(inbound(&line("null", "Envoy/HC")), LogLine::Check);
         // Whoever has a caller is a try, whatever its client calls itself.
         for (caller, agent) in [("\"web\"", "Envoy/HC"), ("null", "curl/8")] {
             assert!(matches!(inbound(&line(caller, agent)), LogLine::Access(_)), "{caller} {agent}");

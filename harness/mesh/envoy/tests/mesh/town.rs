@@ -202,7 +202,7 @@ impl Town {
                     match line {
                         LogLine::Access(record) => logged.access.push(record),
                         LogLine::Try(record) => logged.tries.push(record),
-                        LogLine::State(_) | LogLine::Marker(_) | LogLine::Probe => {}
+                        LogLine::State(_) | LogLine::Marker(_) | LogLine::Check | LogLine::Probe => {}
                     }
                 }
             }

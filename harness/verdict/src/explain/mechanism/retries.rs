@@ -5,7 +5,7 @@ use super::{
     facts::{Facts, Offender, allowed, befell, of, tries},
 };
 use squall_evidence::{Flags, TryView};
-use squall_model::{AnswerCode, Answers, FaultKind, GrpcStatus, Level, Outcome, RetryOn};
+use squall_model::{AnswerCode, Answers, FaultKind, GrpcStatus, InstanceId, Level, Outcome, RetryOn};
 
 /// As many tries as are allowed, and all of them failed (URX).
 pub(super) fn exhausted(facts: &Facts<'_>) -> Said {
@@ -25,7 +25,33 @@ pub(super) fn exhausted(facts: &Facts<'_>) -> Said {
         None => format!("failed on all of their {}", tries(all)),
     };
     let text = format!("retries were exhausted: {} {what} ({})", of(covers), allowed(limit));
-    Some((text, covers))
+    Some((text + &at_the_same(facts).unwrap_or_default(), covers))
+}
+
+/// Nobody's tries left the instance that the first of them had gone to, although there are others; and what sends them there.
+fn at_the_same(facts: &Facts<'_>) -> Option<String> {
+    let covers = facts.most(|o| only(facts, o).is_some())?;
+    let mut text = match facts.common(|o| only(facts, o)) {
+        Some(to) => format!("; every try of {} went to {to}", of(covers)),
+        None => format!("; every try of {} went to one and the same instance", of(covers)),
+    };
+    let fault = facts.fault_at_callee(|_| true).or_else(|| facts.touching(|level, _| level == Level::Tries));
+    if let Some(fault) = fault {
+        text += &format!(", while {}", fault.does);
+    }
+    let anywhere = |o: &Offender<'_>| facts.policies.retries(o.story).is_some_and(|retried| !retried.elsewhere);
+    if facts.most(anywhere).is_some() {
+        text += "; with `, each on another instance` a retry goes to one that was not tried yet";
+    }
+    Some(text)
+}
+
+/// The one instance that all tries of a call which was retried went to, of several.
+fn only<'a>(facts: &Facts<'a>, o: &Offender<'a>) -> Option<&'a InstanceId> {
+    let service = facts.case.plan.topology.service(&o.story.edge.to)?;
+    let mut to = o.tries.iter().map(TryView::instance);
+    let first = to.next()??;
+    (o.tries.len() > 1 && service.instances.len() > 1 && to.all(|to| to == Some(first))).then_some(first)
 }
 
 /// Tried again where it had failed, which the policy leaves open.

@@ -3,6 +3,7 @@
 use super::{
     Said,
     facts::{Facts, Offender, of},
+    timeouts,
 };
 use squall_evidence::{Flags, TryView};
 use squall_model::{Answers, Damage, Down, FaultKind, Latency, Outcome, Touch, duration};
@@ -77,7 +78,21 @@ pub(super) fn held_by_fault(facts: &Facts<'_>) -> Said {
     let long = |o: &Offender<'_>| held.by.is_none_or(|by| u128::from(o.took()) >= by.as_nanos());
     let covers = facts.most(long)?;
     let long = held.by.map_or("too long".to_owned(), |by| format!("{} or longer", duration(by)));
-    Some((format!("the fault held them up: {} took {long}, while {}", of(covers), held.why), covers))
+    let text = format!("the fault held them up: {} took {long}, while {}{}", of(covers), held.why, unended(facts));
+    Some((text, covers))
+}
+
+/// What did not end them sooner.
+fn unended(facts: &Facts<'_>) -> String {
+    let good = |o: &Offender<'_>| !o.failed();
+    if facts.most(|o| good(o) && timeouts::set(facts, o).is_none()).is_some() {
+        return "; no timeout is set for them".to_owned();
+    }
+    let longer = |o: &Offender<'_>, after: Duration| u128::from(o.took()) < after.as_nanos();
+    let set = facts.common(|o| timeouts::set(facts, o).filter(|(_, after)| good(o) && longer(o, *after)));
+    set.map_or(String::new(), |(level, after)| {
+        format!("; their timeout of {} for {} is longer than they took", duration(after), timeouts::whose(level))
+    })
 }
 
 /// Too slow, since the tries before the last took most of the time.

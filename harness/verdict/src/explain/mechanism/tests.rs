@@ -86,6 +86,24 @@ fn retries_that_were_exhausted() {
     insta::assert_snapshot!(likely(&mixed, succeed()), @"retries_exhausted: retries were exhausted: 5 of 5 failed on all of their 3 tries (up to 2 retries are allowed)");
 }
 
+/// Calls whose retries all went where the first try had gone, while instance 2 was killed.
+fn stubborn(elsewhere: bool, to: impl Fn(u64) -> u32) -> String {
+    let mut scene = Scene::new(plan());
+    scene.calls(0, 5, 40, |n| vec![Hop::Refused(to(n)), Hop::Refused(to(n))]);
+    let of = Members::Of(target(Which::Instance(2)));
+    scene.plan = faulty(scene.plan, FaultKind::Down { how: Down::Killed, part: Part::Instance, of }, When::Standing);
+    scene.stood(0);
+    let on = vec![RetryOn::ConnectFailure];
+    likely(&with_policy(scene, PolicyKind::Retries { of: Calls::default(), up_to: 1, on, elsewhere }), succeed())
+}
+
+#[test]
+fn retries_that_all_went_to_the_instance_that_had_failed() {
+    insta::assert_snapshot!(stubborn(false, |_| 2), @r#"retries_exhausted: retries were exhausted: 40 of 40 were refused a connection on all of their 2 tries (up to 1 retry is allowed); every try of 40 of 40 went to reviews-2, while instance 2 of "reviews" is killed; with `, each on another instance` a retry goes to one that was not tried yet"#);
+    insta::assert_snapshot!(stubborn(true, |_| 2), @r#"retries_exhausted: retries were exhausted: 40 of 40 were refused a connection on all of their 2 tries (up to 1 retry is allowed); every try of 40 of 40 went to reviews-2, while instance 2 of "reviews" is killed"#);
+    insta::assert_snapshot!(stubborn(false, |n| 1 + (n % 3) as u32), @"retries_exhausted: retries were exhausted: 40 of 40 were refused a connection on all of their 2 tries (up to 1 retry is allowed); every try of 40 of 40 went to one and the same instance; with `, each on another instance` a retry goes to one that was not tried yet");
+}
+
 #[test]
 fn what_is_not_retried() {
     let broken = scene(30, &[Hop::Status(1, 500)]);
@@ -105,6 +123,35 @@ fn aborted_where_no_retry_can_help() {
     );
     scene.stood(0);
     insta::assert_snapshot!(likely(&with_policy(scene, retries(2, &[RetryOn::FiveHundreds])), succeed()), @r#"aborted_at_caller: no retry can help them: 30 of 30 were aborted at the caller's own proxy, before its retries (FI), while calls to "reviews" are aborted with status 503"#);
+}
+
+#[test]
+fn a_timeout_of_another_kind_that_ends_them_too_late() {
+    let mut idle = scene(20, &[Hop::TimedOut(1, 900)]);
+    idle.seen.access.iter_mut().filter(|line| line.proxy == web()).for_each(|line| {
+        (line.flags, line.details) = ("SI".into(), "stream_idle_timeout".into());
+    });
+    insta::assert_snapshot!(likely(&idle, every(calls(Phase::Whole), Outcome::FinishWithin(ms(450)))), @"timeout_too_late: a timeout ended them too late: 20 of 20 were given up on after 900 ms or longer (stream_idle_timeout)");
+    assert!(likely(&idle, succeed()).starts_with("never_retried"), "of success its time is not the matter");
+}
+
+#[test]
+fn a_timeout_that_is_longer_than_what_holds_them() {
+    let delay = || touch(Level::Tries, 100, Which::Service, Touch::Delay(ms(300)));
+    let mut held = standing(20, &[Hop::Slow(1, 300)], delay());
+    held.seen.access.iter_mut().filter(|line| line.proxy != web()).for_each(|line| line.flags = "DI".into());
+    let late = || every(calls(Phase::Whole), Outcome::FinishWithin(ms(200)));
+    let time_out = || every(calls(Phase::Whole), Outcome::TimeOut);
+    insta::assert_snapshot!(likely(&held, late()), @r#"held_by_fault: the fault held them up: 20 of 20 took 300 ms or longer, while tries reaching "reviews" are delayed by 300 ms (DI); no timeout is set for them"#);
+    insta::assert_snapshot!(likely(&held, time_out()), @"no_policy: no timeout is set for them: 20 of 20 ended otherwise");
+    let slack = with_policy(held, timeout(Level::Calls, 800));
+    insta::assert_snapshot!(likely(&slack, late()), @r#"held_by_fault: the fault held them up: 20 of 20 took 300 ms or longer, while tries reaching "reviews" are delayed by 300 ms (DI); their timeout of 800 ms for a call is longer than they took"#);
+    let beside = with_policy(slack.clone(), timeout(Level::Calls, 100));
+    assert!(
+        likely(&beside, late()).ends_with("by 300 ms (DI)"),
+        "a timeout that did not end them is not what they lack"
+    );
+    insta::assert_snapshot!(likely(&slack, time_out()), @r#"timeout_too_long: the timeout of 800 ms for a call is longer than they took: 20 of 20 were over before, while tries reaching "reviews" are delayed by 300 ms (DI)"#);
 }
 
 #[test]
@@ -189,7 +236,7 @@ fn nowhere_to_go_or_nothing_to_look_for() {
 fn too_slow_for_a_fault_for_retries_or_by_itself() {
     let within = || every(calls(Phase::Whole), Outcome::FinishWithin(ms(50)));
     let delay = touch(Level::Tries, 100, Which::Service, Touch::Delay(ms(300)));
-    insta::assert_snapshot!(likely(&standing(20, &[Hop::Delayed(1, 300)], delay), within()), @r#"held_by_fault: the fault held them up: 20 of 20 took 300 ms or longer, while tries reaching "reviews" are delayed by 300 ms (DI)"#);
+    insta::assert_snapshot!(likely(&standing(20, &[Hop::Delayed(1, 300)], delay), within()), @r#"held_by_fault: the fault held them up: 20 of 20 took 300 ms or longer, while tries reaching "reviews" are delayed by 300 ms (DI); no timeout is set for them"#);
     insta::assert_snapshot!(likely(&scene(20, &[Hop::TimedOut(1, 100), Hop::Ok(2)]), within()), @"slowed_by_retries: retries took the time: 20 of 20 spent most of it before their last try began");
     insta::assert_snapshot!(likely(&scene(20, &[Hop::Slow(1, 80)]), within()), @r#"workload_took_long: "reviews" itself took that long: 20 of 20 spent most of their time in its workload"#);
 }
