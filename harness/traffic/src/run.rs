@@ -136,7 +136,7 @@ pub(crate) fn enter(
                         calls: u64::MAX,
                         until: Some(t0 + length),
                     }
-                }))
+                }));
             }
             // Those have a schedule.
             (None, _) => {}

@@ -56,6 +56,7 @@ pub struct LoadThread {
     port: Port,
     lags: Arc<LagLog>,
     max_connections: usize,
+    tick: Duration,
 }
 
 /// The way to the thread.
@@ -124,7 +125,7 @@ impl LoadThread {
             })
             .map_err(LoadError::Start)?;
         let max_connections = open_files().saturating_sub(SPARE_FILES).clamp(1, MAX_CONNECTIONS) as usize;
-        Ok(LoadThread { port: Port { commands, alive }, lags, max_connections })
+        Ok(LoadThread { port: Port { commands, alive }, lags, max_connections, tick })
     }
 
     /// With another cap on the connections of one run to one proxy. To reach it is a failure of the schedule.
@@ -138,6 +139,12 @@ impl LoadThread {
     pub fn with_fewer_connections(self, most: Option<usize>) -> LoadThread {
         let allowed = self.max_connections;
         self.with_max_connections(most.map_or(allowed, |most| most.min(allowed)))
+    }
+
+    /// Calls that are due within so long are sent together.
+    #[must_use]
+    pub fn tick(&self) -> Duration {
+        self.tick
     }
 
     /// The cap on the connections of one run to one proxy.

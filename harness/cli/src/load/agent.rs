@@ -100,10 +100,7 @@ async fn serve(mut orders: mpsc::UnboundedReceiver<Order>) -> Result<(), Failure
         None => return Ok(()),
     };
     tell(&News::Ready);
-    let at = match orders.recv().await {
-        Some(Order::Start { at }) => at,
-        _ => return Ok(()),
-    };
+    let Some(Order::Start { at }) = orders.recv().await else { return Ok(()) };
     let stop = async {
         match orders.recv().await {
             Some(_) => "an order",

@@ -36,7 +36,7 @@ pub struct Driven {
 /// Exit 2 for a line that the engine does not send, exit 3 where it does not work at all.
 pub fn drive(planned: &Planned, log: Option<CallLog>, out: Option<Out>) -> Result<Driven, Failure> {
     runtime()?.block_on(async {
-        let mut signals = Signals::listen().map_err(unable)?;
+        let mut signals = Signals::listen().map_err(|e| unable(&e))?;
         let stop = async {
             let why = signals.first().await;
             // A second one ends the process at once.
@@ -53,7 +53,7 @@ pub fn drive(planned: &Planned, log: Option<CallLog>, out: Option<Out>) -> Resul
 /// # Errors
 /// Exit 3 where there is none to be had.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unable)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| unable(&e))
 }
 
 /// Who is told how it goes.
@@ -97,7 +97,7 @@ pub async fn send(
     Ok(Driven { calls: watch.calls, generator, took, interrupted: stopped.map(|(why, _)| why) })
 }
 
-fn unable(error: std::io::Error) -> Failure {
+fn unable(error: &std::io::Error) -> Failure {
     Failure::environment(format!("failed to start the load run: {error}"))
 }
 

@@ -60,7 +60,7 @@ pub fn drive(
 /// A process that sends a share. It ends if this does.
 struct Agent {
     name: Name,
-    _process: Child,
+    process: Child,
     orders: ChildStdin,
     news: Reader,
 }
@@ -76,6 +76,7 @@ impl Name {
 }
 
 type Reader = Lines<BufReader<ChildStdout>>;
+type Inbox = mpsc::UnboundedReceiver<Result<News, Failure>>;
 
 impl Agent {
     async fn start(nth: u32, of: u32, seed: u64) -> Result<Agent, Failure> {
@@ -95,7 +96,7 @@ impl Agent {
         };
         let share = Share { nth, of };
         let news = BufReader::new(news).lines();
-        let mut agent = Agent { name: Name(share), _process: process, orders, news };
+        let mut agent = Agent { name: Name(share), process, orders, news };
         let args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
         agent.order(&Order::Prepare { v: VERSION, args, seed, share }).await?;
         Ok(agent)
@@ -128,10 +129,10 @@ async fn hear(name: Name, news: &mut Reader) -> Result<News, Failure> {
     }
 }
 
-/// All that agents say, in the order in which it comes, until each is done or lost.
-fn hear_all(team: &mut Vec<Agent>) -> (mpsc::UnboundedReceiver<Result<News, Failure>>, Vec<(Child, ChildStdin)>) {
+/// All that agents say, in the order in which it comes, until each is done or lost; and what keeps them alive, and takes orders.
+fn hear_all(team: Vec<Agent>) -> (Inbox, Vec<(Child, ChildStdin)>) {
     let (heard, inbox) = mpsc::unbounded_channel();
-    let kept = team.drain(..).map(|agent| {
+    let kept = team.into_iter().map(|agent| {
         let (name, mut news, heard) = (agent.name, agent.news, heard.clone());
         tokio::spawn(async move {
             loop {
@@ -142,7 +143,7 @@ fn hear_all(team: &mut Vec<Agent>) -> (mpsc::UnboundedReceiver<Result<News, Fail
                 }
             }
         });
-        (agent._process, agent.orders)
+        (agent.process, agent.orders)
     });
     (inbox, kept.collect())
 }
@@ -162,12 +163,12 @@ impl Merging<'_> {
     /// Merges until every agent has said that it is done. With what stopped the run before its time, if anything did.
     async fn until_all_are_done(
         &mut self,
-        mut team: Vec<Agent>,
+        team: Vec<Agent>,
         signals: &mut Signals,
         last: Instant,
     ) -> Result<Option<&'static str>, Failure> {
         let mut left = team.len();
-        let (mut inbox, mut agents) = hear_all(&mut team);
+        let (mut inbox, mut agents) = hear_all(team);
         let mut look = interval(LOOK);
         let mut stopped = None;
         while left > 0 {
