@@ -1,5 +1,6 @@
 //! The command line, as clap reads it.
 
+use crate::load::LoadArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, time::Duration};
 
@@ -39,6 +40,12 @@ pub enum Command {
     Lint(Paths),
     /// What would be started, changed and sent, and for how long.
     Plan(PlanArgs),
+    /// Calls to any server, without a mesh: open loop, exact percentiles, thresholds.
+    Load(Box<LoadArgs>),
+    #[command(hide = true)]
+    LoadAgent,
+    /// Reads the calls of a load run again, as CSV.
+    Calls(CallsArgs),
     /// The vocabulary, with examples.
     Steps(StepsArgs),
     /// The JSON Schema of topologies and experiments in YAML, for editors.
@@ -182,6 +189,13 @@ pub enum Format {
     Summary,
     /// A picture of what the terminal showed.
     Svg,
+}
+
+/// Arguments of `calls`.
+#[derive(Debug, Args)]
+pub struct CallsArgs {
+    /// What `load --calls FILE` wrote.
+    pub file: PathBuf,
 }
 
 /// Arguments of `doctor`.

@@ -7,6 +7,12 @@ pub fn now() -> String {
     Timestamp::now().to_string()
 }
 
+/// Now, as the time since 1970.
+pub fn since_1970() -> std::time::Duration {
+    // Before 1970 there is nothing to say.
+    Timestamp::now().duration_since(Timestamp::UNIX_EPOCH).unsigned_abs()
+}
+
 /// Now, as the beginning of a run's name: names sort by date.
 pub fn stamp() -> String {
     Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string()

@@ -8,6 +8,7 @@ mod diagnose;
 mod doctor;
 mod envoy;
 mod features;
+mod load;
 mod mesh;
 mod outcome;
 mod plan;
@@ -54,6 +55,9 @@ fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(&args, out),
         Command::Lint(paths) => features::lint(&paths, out),
         Command::Plan(args) => plan::plan(&args, out),
+        Command::Load(args) => load::load(&args, out),
+        Command::LoadAgent => load::agent(),
+        Command::Calls(args) => load::calls(&args, out),
         Command::Steps(args) => steps::steps(&args, out),
         Command::Schema => steps::schema(out),
         Command::Report(args) => report::report(&args, out),

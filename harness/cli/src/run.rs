@@ -166,6 +166,7 @@ async fn drive(
             scenarios: job.plans.len() as u32,
             controls: job.controls,
             net: keeper.net().to_string(),
+            tick: Some(load.tick().as_nanos() as u64),
         }),
     );
     let engine = Engine {

@@ -32,12 +32,24 @@ impl Signals {
             }
         };
         let why = tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.hangup.recv() => "SIGHUP",
+            why = self.first() => why,
             () = deadline => "--timeout",
         };
         stopper.stop(why);
+        Signals::forget()
+    }
+
+    /// Waits for a signal, and names it.
+    pub async fn first(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv() => "SIGHUP",
+        }
+    }
+
+    /// Brings the default handling of the first two back.
+    pub fn forget() -> std::io::Result<()> {
         [Signal::SIGINT, Signal::SIGTERM].into_iter().try_for_each(restore)
     }
 }

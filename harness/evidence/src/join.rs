@@ -245,7 +245,7 @@ fn met(sent: Stamp, line: Option<&AccessRecord>, tries: &[TryView<'_>]) -> Stamp
 
 /// The client alone ended it, perhaps before its proxy had read it: there may be no line.
 fn may_lack_a_line(end: ClientEnd) -> bool {
-    matches!(end, ClientEnd::Refused)
+    end.is_without_a_connection()
 }
 
 /// How many lines of the upstream log the line of the caller's proxy promises: one for each try that it counts, be it turned

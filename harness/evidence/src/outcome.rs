@@ -68,6 +68,7 @@ pub(crate) fn classify(end: ClientEnd, line: Option<&AccessRecord>, tries: &[Try
         | ClientEnd::Grpc(_)
         | ClientEnd::Cut(_)
         | ClientEnd::Refused
+        | ClientEnd::Insecure(_)
         | ClientEnd::Reset
         | ClientEnd::Garbled => line
             .and_then(|line| by_caller(line, tries).or_else(|| by_callee(line, tries)))
@@ -118,7 +119,7 @@ pub(crate) fn is_passed_on(line: &AccessRecord, t: &TryView<'_>) -> bool {
 
 fn by_client(end: ClientEnd) -> CallOutcome {
     match end {
-        ClientEnd::Refused => CallOutcome::Refused,
+        ClientEnd::Refused | ClientEnd::Insecure(_) => CallOutcome::Refused,
         ClientEnd::Cut(_) | ClientEnd::Reset | ClientEnd::Garbled => CallOutcome::Reset,
         ClientEnd::Deadline => CallOutcome::TimedOut,
         ClientEnd::Unfinished => CallOutcome::Unfinished,

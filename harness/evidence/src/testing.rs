@@ -14,8 +14,8 @@ use crate::{Evidence, Happened, LifeEnd, Observed, Process, StageTimes, join};
 use counters::counters;
 use hop::{Answer, proxy_says};
 use squall_model::{
-    AccessRecord, Act, CallRecord, ClientEnd, Condition, Damage, Effect, FaultId, Hurt, InstanceId, LedgerRecord, Plan,
-    Protocol, Side, Stamp, StateRecord, TryRecord, Wire, WireEnd, WireRecord,
+    AccessRecord, Act, CallRecord, ClientEnd, Condition, Course, Damage, Effect, FaultId, Hurt, InstanceId,
+    LedgerRecord, Plan, Protocol, Side, Stamp, StateRecord, TryRecord, Wire, WireEnd, WireRecord,
 };
 use std::time::Duration;
 
@@ -230,6 +230,7 @@ impl Scene {
             sent: at(ms),
             done: done + HOP,
             end,
+            course: Course::default(),
         });
         self.seen.access.push(AccessRecord {
             proxy: web(),

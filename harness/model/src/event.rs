@@ -160,6 +160,10 @@ pub struct RunStarted {
     pub controls: bool,
     /// What ends a fault when we are dead: `process tree and PID namespace`.
     pub net: String,
+    /// Calls that are due within so long are sent together, in nanoseconds: frugal; 0: each in its own time, exact. Recordings that are
+    /// older do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tick: Option<u64>,
 }
 
 /// A scenario that will be run.

@@ -8,6 +8,7 @@ mod behaviour;
 mod claim;
 mod code;
 mod comparison;
+mod course;
 mod discord;
 mod dose;
 mod event;
@@ -39,6 +40,7 @@ pub use claim::{
 };
 pub use code::{AnswerCode, GRPC_METHOD, GrpcStatus};
 pub use comparison::{Margin, Reference};
+pub use course::{Break, Course, Leg, TlsFault};
 pub use discord::{Discord, Foreign, Lost, Restart, Source, Witness};
 pub use dose::{Dose, DoseCount, DoseLeak, DosePart, Meant, Spared};
 pub use event::{

@@ -2,14 +2,14 @@
 //!
 //! The two rooms that write them do not know each other, and evidence, which joins them, does no I/O: so the data lives here.
 
-use crate::{AnswerCode, Condition, Damage, GrpcStatus, InstanceId, Stamp, Wire};
+use crate::{AnswerCode, Condition, Course, Damage, GrpcStatus, InstanceId, Stamp, TlsFault, Wire};
 use serde::{Deserialize, Serialize};
 
 /// How a call ended, as its client saw it. What the proxies say of it is evidence's business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientEnd {
-    /// A complete, intact answer with this HTTP status.
+    /// A complete, intact answer with this HTTP status; over TCP, which has none, 0.
     Answered(u16),
     /// A complete, intact answer of gRPC with this status; or what a client of gRPC makes of an answer without one.
     Grpc(GrpcStatus),
@@ -17,6 +17,8 @@ pub enum ClientEnd {
     Cut(u16),
     /// The connection to the caller's own proxy was refused.
     Refused,
+    /// A connection came about, and TLS on it did not.
+    Insecure(TlsFault),
     /// The connection, or over HTTP/2 the call's stream, ended before an answer began.
     Reset,
     /// What came was not HTTP of the version that was spoken.
@@ -25,6 +27,14 @@ pub enum ClientEnd {
     Deadline,
     /// Still in flight when the drain ended, or the run was stopped: infinite latency.
     Unfinished,
+}
+
+impl ClientEnd {
+    /// The call was sent to nobody: there was no connection, or none that could be trusted.
+    #[must_use]
+    pub fn is_without_a_connection(self) -> bool {
+        matches!(self, ClientEnd::Refused | ClientEnd::Insecure(_))
+    }
 }
 
 /// One call, as its client saw it.
@@ -46,6 +56,9 @@ pub struct CallRecord {
     pub done: Stamp,
     /// How it ended.
     pub end: ClientEnd,
+    /// What happened to it until then.
+    #[serde(default)]
+    pub course: Course,
 }
 
 /// One try that reached a workload: a line of its ledger.

@@ -64,6 +64,7 @@ fn call(exemplar: &Exemplar, details: &str) -> String {
         ClientEnd::Answered(status) => format!("answered {status}"),
         ClientEnd::Grpc(status) => format!("answered {status}"),
         ClientEnd::Cut(status) => format!("{status}, body cut"),
+        ClientEnd::Insecure(_) => "TLS failed".to_owned(),
         ClientEnd::Refused => "refused".to_owned(),
         ClientEnd::Reset => "reset".to_owned(),
         ClientEnd::Garbled => "no HTTP".to_owned(),

@@ -7,8 +7,8 @@ use crate::{
     style::{Colour, Style},
     words::{count, seconds},
 };
-use squall_model::{Body, ControlResult, Dose, PlanKey, Progress, RunEvent, Variation, Verdict};
-use std::fmt::Write;
+use squall_model::{Body, ControlResult, Dose, PlanKey, Progress, RunEvent, Variation, Verdict, duration};
+use std::{fmt::Write, time::Duration};
 
 /// Turns events into lines, and into one live line for a terminal that can redraw it.
 #[derive(Debug)]
@@ -115,8 +115,12 @@ impl Terminal {
     fn heading(&self) -> String {
         let Some(s) = &self.stories.started else { return String::new() };
         let controls = if s.controls { ", each with its control run" } else { "" };
+        let sent = s
+            .tick
+            .filter(|_| self.verbose)
+            .map_or_else(String::new, |nanos| format!(" · {}", sent_in(Duration::from_nanos(nanos))));
         let line = format!(
-            "squall {} · {} · {}{controls} · seed {} · {}",
+            "squall {} · {} · {}{controls} · seed {} · {}{sent}",
             s.squall,
             s.mesh_version,
             count(u64::from(s.scenarios), "scenario"),
@@ -143,6 +147,14 @@ impl Terminal {
 }
 
 /// One scenario: a line, and below it whatever did not hold.
+/// How the calls of a run are sent.
+fn sent_in(tick: Duration) -> String {
+    match tick.is_zero() {
+        true => "each call sent in its own time (exact)".to_owned(),
+        false => format!("calls due within {} sent together (frugal)", duration(tick)),
+    }
+}
+
 fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
     let verdict = story.verdict();
     let vacuous = matches!(&story.controlled, Some(c) if c.result == ControlResult::Vacuous);

@@ -9,7 +9,7 @@ mod percentile;
 use crate::share::{Counts, Design, Fence, Look};
 use crate::special::{ln_binomial_at_least, ln_binomial_at_most};
 
-pub use percentile::{Percentile, Position, percentile};
+pub use percentile::{Percentile, Position, percentile, percentile_by};
 
 /// A range of shares or, in general, of anything from `low` to `high`, ends included.
 #[derive(Debug, Clone, Copy, PartialEq)]

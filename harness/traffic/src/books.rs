@@ -4,7 +4,7 @@ use crate::{
     clock,
     health::{Lateness, ScheduleHealth},
 };
-use squall_model::{CallRecord, ClientEnd, Stamp};
+use squall_model::{CallRecord, ClientEnd, Course, Leg, Stamp};
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -163,6 +163,10 @@ impl Books {
         self.aborting.notify_waiters();
     }
 
+    fn is_aborted(&self) -> bool {
+        self.entries().aborted
+    }
+
     /// Returns once the run is aborted.
     pub(crate) async fn aborted(&self) {
         let notified = self.aborting.notified();
@@ -210,7 +214,7 @@ impl Source {
         summary.sent += 1;
         summary.last_intended = summary.last_intended.max(record.intended);
         summary.next_seq = summary.next_seq.max(record.seq + 1);
-        Some(Ticket { books: Arc::clone(&self.books), record, dispatched: false, starved: false })
+        Some(Ticket { books: Arc::clone(&self.books), record, dispatched: false, starved: false, held_since: None })
     }
 
     /// The next call will not be for an earlier moment than this.
@@ -234,6 +238,8 @@ pub(crate) struct Ticket {
     record: CallRecord,
     dispatched: bool,
     starved: bool,
+    /// Since when the cap has held it back.
+    held_since: Option<Stamp>,
 }
 
 impl Ticket {
@@ -249,12 +255,45 @@ impl Ticket {
     pub(crate) fn dispatched(&mut self, at: Stamp) {
         self.record.sent = at;
         self.dispatched = true;
-        self.books.entries().lateness.record(at.since(self.record.intended));
+        let lateness = &mut self.books.entries().lateness;
+        match self.held_since {
+            Some(since) => lateness.held_for(at.since(since)),
+            None => lateness.record(at.since(self.record.intended)),
+        }
+    }
+
+    /// The engine has turned to the call, and the cap on what may be in flight lets it wait.
+    pub(crate) fn held(&mut self, at: Stamp) {
+        if self.held_since.is_none() {
+            self.held_since = Some(at);
+            let lateness = &mut self.books.entries().lateness;
+            lateness.record(at.since(self.record.intended));
+            lateness.held();
+            self.starved = true;
+        }
+    }
+
+    /// It has been held back until the run was aborted: it is not sent any more, though there would be room now.
+    pub(crate) fn came_too_late(&self) -> bool {
+        self.held_since.is_some() && self.books.is_aborted()
     }
 
     /// Its first byte is about to go out.
     pub(crate) fn sent(&mut self, at: Stamp) {
         self.record.sent = at;
+        self.record.course.leg = Leg::Waiting;
+    }
+
+    /// Bytes of its answer have come, at this moment.
+    pub(crate) fn answering(&mut self, at: Stamp) {
+        let course = &mut self.record.course;
+        course.leg = Leg::Answering;
+        course.first_byte.get_or_insert(at);
+    }
+
+    /// What is written down of its way.
+    pub(crate) fn course(&mut self) -> &mut Course {
+        &mut self.record.course
     }
 
     /// It found no room, however often it looked.
@@ -282,6 +321,9 @@ impl Drop for Ticket {
         }
         let mut entries = self.books.entries();
         entries.in_flight.remove(&(record.intended, record.seq));
+        if let (false, Some(since)) = (self.dispatched, self.held_since) {
+            entries.lateness.held_for(record.done.since(since));
+        }
         entries.summary.unfinished += u64::from(record.end == ClientEnd::Unfinished);
         entries.done.push(record.clone());
         if entries.in_flight.is_empty() {
@@ -291,13 +333,23 @@ impl Drop for Ticket {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn record(seq: u64, intended: u64) -> CallRecord {
+    pub(crate) fn record(seq: u64, intended: u64) -> CallRecord {
         let at = Stamp(intended);
         let end = ClientEnd::Unfinished;
-        CallRecord { seq, line: 0, caller: 1, user: 0, intended: at, sent: at, done: at, end }
+        CallRecord {
+            seq,
+            line: 0,
+            caller: 1,
+            user: 0,
+            intended: at,
+            sent: at,
+            done: at,
+            end,
+            course: Course::default(),
+        }
     }
 
     #[test]

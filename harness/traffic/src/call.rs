@@ -5,8 +5,9 @@ use crate::{
     client::Client,
     clock,
     line::Line,
+    mix::Mix,
 };
-use squall_model::{CallRecord, ClientEnd, Stamp};
+use squall_model::{CallRecord, ClientEnd, Course, Stamp};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -28,6 +29,8 @@ pub(crate) struct ActiveLine {
     /// 0: none.
     users: u32,
     deadline: Duration,
+    requests: Mix,
+    seed: u64,
     numbers: Numbers,
     /// Calls begun.
     count: AtomicU64,
@@ -41,6 +44,8 @@ impl ActiveLine {
             client,
             users: line.users.unwrap_or(0),
             deadline: line.deadline,
+            requests: line.requests.clone(),
+            seed: line.seed,
             numbers,
             count: AtomicU64::new(0),
         }
@@ -55,8 +60,9 @@ impl ActiveLine {
         let k = self.count.fetch_add(1, Ordering::Relaxed);
         let in_turn = |of: u64| (k % of) as u32 + 1;
         let next_user = || if self.users == 0 { 0 } else { in_turn(u64::from(self.users)) };
+        let seq = self.numbers.first + k * self.numbers.step;
         source.open(CallRecord {
-            seq: self.numbers.first + k * self.numbers.step,
+            seq,
             line: self.number,
             caller: in_turn(self.client.targets() as u64),
             user: user.unwrap_or_else(next_user),
@@ -64,6 +70,7 @@ impl ActiveLine {
             sent: intended,
             done: intended,
             end: ClientEnd::Unfinished,
+            course: Course { request: self.requests.draw(self.seed, seq), ..Course::default() },
         })
     }
 

@@ -1,6 +1,7 @@
 //! Connecting to a proxy.
 
-use crate::{books::Ticket, clock, line::Endpoint, socket::Socket};
+use crate::{books::Ticket, clock, line::Endpoint, socket::Socket, tls::Tls};
+use squall_model::{ClientEnd, Leg};
 use std::{io, time::Duration};
 use tokio::sync::Mutex as Turns;
 
@@ -11,13 +12,11 @@ const LOOK: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct Dialer {
     endpoint: Endpoint,
+    /// How they are secured; `None`: not at all.
+    tls: Option<Tls>,
     /// Calls that wait for a place in the proxy's accept queue: one looks, the rest stand in line.
     queue: Turns<()>,
 }
-
-/// The proxy does not take connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refused;
 
 /// Why there is no connection.
 enum Obstacle {
@@ -29,18 +28,32 @@ enum Obstacle {
 }
 
 impl Dialer {
-    pub(crate) fn new(endpoint: Endpoint) -> Dialer {
-        Dialer { endpoint, queue: Turns::default() }
+    pub(crate) fn new(endpoint: Endpoint, tls: Option<Tls>) -> Dialer {
+        Dialer { endpoint, tls, queue: Turns::default() }
     }
 
-    /// A new connection, however long the proxy lets it wait.
-    pub(crate) async fn dial(&self, ticket: &mut Ticket) -> Result<Socket, Refused> {
+    /// A new connection, secured if it is to be, however long the proxy lets it wait. Else how the call has ended.
+    pub(crate) async fn dial(&self, ticket: &mut Ticket) -> Result<Socket, ClientEnd> {
+        ticket.course().leg = Leg::Connecting;
+        let began = clock::now();
+        let mut socket = self.connect(ticket).await?;
+        let connected = clock::now();
+        ticket.course().connect = Some(connected.since(began));
+        if let Some(tls) = &self.tls {
+            ticket.course().leg = Leg::Handshaking;
+            socket.secure(tls).await.map_err(ClientEnd::Insecure)?;
+            ticket.course().tls = Some(clock::now().since(connected));
+        }
+        Ok(socket)
+    }
+
+    async fn connect(&self, ticket: &mut Ticket) -> Result<Socket, ClientEnd> {
         let mut turn = None;
         loop {
             match Socket::connect(&self.endpoint).await {
                 Ok(socket) => return Ok(socket),
                 Err(error) => match Obstacle::of(&error) {
-                    Obstacle::Refused => return Err(Refused),
+                    Obstacle::Refused => return Err(ClientEnd::Refused),
                     Obstacle::Queue => {}
                     Obstacle::Machine => ticket.starved(),
                 },

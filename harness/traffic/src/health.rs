@@ -34,8 +34,8 @@ impl Default for ScheduleBound {
 
 /// How late the engine set about its calls, over all lines of a run.
 ///
-/// Measured up to the moment the engine turns to the call and has room for it: what the target takes to accept a connection is
-/// the target's, and part of the call's latency.
+/// Measured up to the moment the engine turns to the call. What the cap on connections then holds it back is counted for itself
+/// ([`ScheduleHealth::held`]); what the target takes to accept a connection is the target's, and part of the call's latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ScheduleHealth {
     /// Calls set about.
@@ -50,6 +50,10 @@ pub struct ScheduleHealth {
     pub late: u64,
     /// Calls that found no room: the cap on connections was reached, or the machine refused a socket.
     pub starved: u64,
+    /// Those of them that the cap held back; the rest found no room on the machine.
+    pub held: u64,
+    /// The longest that the cap held a call back.
+    pub held_max: Duration,
 }
 
 /// By how much a schedule was missed.
@@ -109,6 +113,8 @@ pub(crate) struct Lateness {
     max: Duration,
     late: u64,
     starved: u64,
+    held: u64,
+    held_max: Duration,
 }
 
 impl Lateness {
@@ -116,7 +122,7 @@ impl Lateness {
     pub(crate) fn new() -> Lateness {
         let hour = 3_600_000_000;
         let micros = Histogram::new_with_bounds(1, hour, 3).expect("1 µs to 1 h with 3 digits");
-        Lateness { micros, max: Duration::ZERO, late: 0, starved: 0 }
+        Lateness { micros, max: Duration::ZERO, late: 0, starved: 0, held: 0, held_max: Duration::ZERO }
     }
 
     pub(crate) fn record(&mut self, by: Duration) {
@@ -129,6 +135,17 @@ impl Lateness {
         self.starved += 1;
     }
 
+    /// The cap holds a call back.
+    pub(crate) fn held(&mut self) {
+        self.starved += 1;
+        self.held += 1;
+    }
+
+    /// It did so for this long.
+    pub(crate) fn held_for(&mut self, time: Duration) {
+        self.held_max = self.held_max.max(time);
+    }
+
     pub(crate) fn sum_up(&self) -> ScheduleHealth {
         let quantile = |q| Duration::from_micros(self.micros.value_at_quantile(q)).min(self.max);
         ScheduleHealth {
@@ -138,6 +155,8 @@ impl Lateness {
             max: self.max,
             late: self.late,
             starved: self.starved,
+            held: self.held,
+            held_max: self.held_max,
         }
     }
 }

@@ -1,11 +1,15 @@
 //! What to send: lines of traffic, as the caller of the engine describes them.
 
 use crate::{
-    request::{self, Request, RequestError},
-    schedule::{Arrivals, Schedule},
+    mix::Mix,
+    request::{self, RequestError},
+    schedule::{Arrivals, Piece, Schedule},
+    tcp::Until,
+    tls::Tls,
 };
+use serde::{Deserialize, Serialize};
 use squall_model::{Protocol, Stamp};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 
 /// Room for a path in `sockaddr_un` with its closing zero: 108 bytes on Linux, 104 on macOS.
@@ -21,7 +25,7 @@ pub enum Endpoint {
 }
 
 /// How the calls of a line follow each other.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
     /// Open loop: calls are due by schedule, whatever became of those before.
     Open {
@@ -39,6 +43,29 @@ pub enum Shape {
         /// Calls per second at the end.
         to_hz: f64,
         /// How long the change takes.
+        length: Duration,
+    },
+    /// Open loop with a rate that is one piece after another.
+    Profile {
+        /// Rates and lengths.
+        pieces: Arc<[Piece]>,
+        /// How the calls are spread.
+        arrivals: Arrivals,
+    },
+    /// Open loop in bursts: so many calls are due at one moment.
+    Bursts {
+        /// Calls of one burst.
+        size: u32,
+        /// From one burst to the next.
+        every: Duration,
+        /// Until when bursts are due.
+        length: Duration,
+    },
+    /// Open loop at moments that were recorded.
+    Replay {
+        /// Offsets from the origin, ascending.
+        offsets: Arc<[Duration]>,
+        /// Until when calls are due.
         length: Duration,
     },
     /// One call after another, one in flight: each is due at the moment the one before has ended.
@@ -64,9 +91,12 @@ impl Shape {
     /// The offsets of all calls from the origin; `None` where they depend on the answers.
     #[must_use]
     pub fn schedule(&self) -> Option<Schedule> {
-        match *self {
-            Shape::Open { rate_hz, length, arrivals } => Some(Schedule::open(rate_hz, length, arrivals)),
-            Shape::Ramp { from_hz, to_hz, length } => Some(Schedule::ramp(from_hz, to_hz, length)),
+        match self {
+            Shape::Open { rate_hz, length, arrivals } => Some(Schedule::open(*rate_hz, *length, *arrivals)),
+            Shape::Ramp { from_hz, to_hz, length } => Some(Schedule::ramp(*from_hz, *to_hz, *length)),
+            Shape::Profile { pieces, arrivals } => Some(Schedule::of(pieces, *arrivals)),
+            Shape::Bursts { size, every, length } => Some(Schedule::bursts(*size, *every, *length)),
+            Shape::Replay { offsets, length } => Some(Schedule::replay(Arc::clone(offsets), *length)),
             Shape::Serial { .. } | Shape::Closed { .. } => None,
         }
     }
@@ -83,8 +113,14 @@ pub struct Line {
     /// What is spoken; HTTP/2 and gRPC with prior knowledge. gRPC makes unary calls: POST, one message, and where the request's
     /// path is `/`, to `/squall.Service/Call`.
     pub protocol: Protocol,
+    /// How its connections are secured; `None`: not at all. Made for the protocol that is spoken.
+    pub tls: Option<Tls>,
     /// What is sent.
-    pub request: Request,
+    pub requests: Mix,
+    /// Over TCP: how much of what comes back is an answer. What is sent is the request's body alone.
+    pub until: Until,
+    /// What places are filled by, and requests of a mix are drawn by.
+    pub seed: u64,
     /// When it is sent.
     pub shape: Shape,
     /// The calls are those of so many users in turn; `None`: of nobody.
@@ -95,22 +131,47 @@ pub struct Line {
     pub deadline: Duration,
     /// What stands before the number of the call in `x-request-id`.
     pub id_prefix: String,
+    /// Which of its calls are sent from here.
+    pub share: Share,
+}
+
+/// Every `of`-th call of a line from the `nth` on, from 0; of a closed loop so of its users. The shares of `of` runs of the same
+/// line together are the line: the same calls, with the same numbers, at the same moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Which, below `of`.
+    pub nth: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Share {
+    /// The whole line.
+    pub const WHOLE: Share = Share { nth: 0, of: 1 };
+
+    pub(crate) fn has_user(self, user: u32) -> bool {
+        user % self.of == self.nth
+    }
 }
 
 impl Line {
     /// A line with the usual rest: HTTP/1.1, no users, known by `x-squall-user` if they are set, a deadline of 10 s, ids without a prefix.
     #[must_use]
-    pub fn new(number: u16, targets: Vec<Endpoint>, request: Request, shape: Shape) -> Line {
+    pub fn new(number: u16, targets: Vec<Endpoint>, request: impl Into<Mix>, shape: Shape) -> Line {
         Line {
             number,
             targets,
             protocol: Protocol::Http,
-            request,
+            tls: None,
+            requests: request.into(),
+            until: Until::default(),
+            seed: 0,
             shape,
             users: None,
             user_header: "x-squall-user".into(),
             deadline: Duration::from_secs(10),
             id_prefix: String::new(),
+            share: Share::WHOLE,
         }
     }
 
@@ -133,6 +194,9 @@ impl Line {
         if self.users == Some(0) {
             return Err(LineError::NoCalls);
         }
+        if self.share.nth >= self.share.of {
+            return Err(LineError::Share(self.share));
+        }
         self.shape.check()
     }
 }
@@ -140,18 +204,28 @@ impl Line {
 impl Shape {
     fn check(&self) -> Result<(), LineError> {
         let rate = |hz: f64| if hz.is_finite() && hz >= 0.0 { Ok(()) } else { Err(LineError::Rate(hz)) };
-        let calls = match *self {
+        let calls = match self {
             Shape::Open { rate_hz, length, .. } => {
-                rate(rate_hz)?;
-                rate_hz > 0.0 && !length.is_zero()
+                rate(*rate_hz)?;
+                *rate_hz > 0.0 && !length.is_zero()
             }
             Shape::Ramp { from_hz, to_hz, length } => {
-                rate(from_hz)?;
-                rate(to_hz)?;
+                rate(*from_hz)?;
+                rate(*to_hz)?;
                 from_hz + to_hz > 0.0 && !length.is_zero()
             }
-            Shape::Serial { calls } => calls > 0,
-            Shape::Closed { users, length, .. } => users > 0 && !length.is_zero(),
+            Shape::Profile { pieces, .. } => {
+                for piece in pieces.iter() {
+                    rate(piece.from_hz)?;
+                    rate(piece.to_hz)?;
+                }
+                pieces.iter().any(|piece| piece.calls() > 0.0)
+            }
+            Shape::Bursts { size, every, length } => *size > 0 && !every.is_zero() && !length.is_zero(),
+            Shape::Replay { offsets, .. } if !offsets.is_sorted() => return Err(LineError::Unsorted),
+            Shape::Replay { offsets, length } => offsets.first().is_some_and(|first| first < length),
+            Shape::Serial { calls } => *calls > 0,
+            Shape::Closed { users, length, .. } => *users > 0 && !length.is_zero(),
         };
         if calls { Ok(()) } else { Err(LineError::NoCalls) }
     }
@@ -160,6 +234,9 @@ impl Shape {
 /// Why a line cannot be sent.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum LineError {
+    /// A share that there is not.
+    #[error("share {} of {} is none: they count from 0", .0.nth, .0.of)]
+    Share(Share),
     /// No proxy to send to.
     #[error("no target")]
     NoTarget,
@@ -169,18 +246,24 @@ pub enum LineError {
     /// Negative, infinite or no number.
     #[error("{0} calls per second is no rate")]
     Rate(f64),
+    /// Recorded moments that do not ascend.
+    #[error("the moments to replay do not ascend")]
+    Unsorted,
     /// Longer than the address of a Unix socket can be.
     #[error("socket path {} is longer than {MAX_SOCKET_PATH} bytes", .0.display())]
     LongPath(PathBuf),
     /// Blanks, control or non-ASCII characters.
     #[error("`{0}` cannot begin a request id")]
     IdPrefix(String),
-    /// Bytes over TCP are no calls.
-    #[error("calls are made over HTTP/1.1, HTTP/2 or gRPC, and not over plain TCP")]
-    NoHttp,
-    /// Plain HTTP sends no body.
+    /// Over TCP nothing else is sent.
+    #[error("over TCP a call is the bytes of its body, and it has none")]
+    NoBytes,
+    /// Plain HTTP has a body instead.
     #[error("only a call of gRPC has a message")]
     Message,
+    /// gRPC frames messages, and knows no body without that.
+    #[error("a call of gRPC has a message, and no other body")]
+    Body,
     /// Longer than four bytes can say.
     #[error("a message of {0} bytes is longer than gRPC can say")]
     LongMessage(usize),
@@ -202,6 +285,7 @@ pub struct Start {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Request;
 
     #[test]
     fn lines_that_cannot_be_sent() {

@@ -1,5 +1,6 @@
-//! What is sent: one request, the same for every call of a line but for its id and its user.
+//! What is sent: a request, the same for every call but for its id, its user, and the places that it leaves open.
 
+use crate::pattern::Pattern;
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -27,19 +28,33 @@ pub enum RequestError {
     /// A header that the engine writes itself.
     #[error("header `{0}` is written by the load engine itself")]
     Reserved(String),
+    /// No request, a weight of zero, or more than 65,535 of them.
+    #[error("a mix has from one to 65,535 requests, each with a weight of at least 1")]
+    Weights,
     /// A header that HTTP/2 does not allow (RFC 9113 section 8.2.2).
     #[error("header `{0}` speaks of the connection, and HTTP/2 has no place for that")]
     OfConnection(String),
 }
 
-/// A request, known to be well-formed: nothing in it can end a line or the head. It has no body, unless it is a call of gRPC.
+/// A request, known to be well-formed: nothing in it can end a line or the head. It has a body, or as a call of gRPC a message,
+/// only where it is given one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     pub(crate) method: String,
     pub(crate) host: String,
-    pub(crate) path: String,
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) path: Pattern,
+    pub(crate) headers: Vec<(String, Pattern)>,
     message: Option<Bytes>,
+    body: Option<Body>,
+}
+
+/// What follows the head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// The same bytes each time.
+    Fixed(Bytes),
+    /// Made anew for each call.
+    Filled(Pattern),
 }
 
 impl Request {
@@ -47,17 +62,18 @@ impl Request {
     ///
     /// # Errors
     /// Where a part is not what RFC 9110 allows in its place.
-    pub fn new(method: &str, host: &str, path: &str) -> Result<Request, RequestError> {
+    pub fn new(method: &str, host: &str, path: impl Into<Pattern>) -> Result<Request, RequestError> {
+        let path = path.into();
         if !is_token(method) || method == "CONNECT" {
             return Err(RequestError::Method(method.into()));
         }
         if !is_visible(host) {
             return Err(RequestError::Host(host.into()));
         }
-        if !is_visible(path) || !path.starts_with('/') {
-            return Err(RequestError::Path(path.into()));
+        if !path.beginning().starts_with('/') || !path.texts().all(|text| text.is_empty() || is_visible(text)) {
+            return Err(RequestError::Path(path.texts().collect()));
         }
-        Ok(Request { method: method.into(), host: host.into(), path: path.into(), headers: Vec::new(), message: None })
+        Ok(Request { method: method.into(), host: host.into(), path, headers: Vec::new(), message: None, body: None })
     }
 
     /// With one more header; the same name twice sends it twice.
@@ -65,12 +81,14 @@ impl Request {
     /// # Errors
     /// Where the name or the value is malformed, or the header is the engine's own: `host`, `x-request-id`, and whatever frames
     /// a message.
-    pub fn with_header(mut self, name: &str, value: &str) -> Result<Request, RequestError> {
+    pub fn with_header(mut self, name: &str, value: impl Into<Pattern>) -> Result<Request, RequestError> {
+        let value = value.into();
         check_header_name(name)?;
-        if !value.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~')) {
-            return Err(RequestError::HeaderValue(value.into()));
+        let fits = |text: &str| text.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~'));
+        if let Some(text) = value.texts().find(|text| !fits(text)) {
+            return Err(RequestError::HeaderValue(text.into()));
         }
-        self.headers.push((name.into(), value.into()));
+        self.headers.push((name.into(), value));
         Ok(self)
     }
 
@@ -79,6 +97,25 @@ impl Request {
     pub fn with_message(mut self, message: &[u8]) -> Request {
         self.message = Some(Bytes::copy_from_slice(message));
         self
+    }
+
+    /// With this body, which a call of gRPC has not: the same bytes each time, their length said before them.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Request {
+        self.body = Some(Body::Fixed(body.into()));
+        self
+    }
+
+    /// With a body that is made anew for each call; a call of gRPC has none.
+    #[must_use]
+    pub fn with_filled_body(mut self, body: Pattern) -> Request {
+        self.body = Some(Body::Filled(body));
+        self
+    }
+
+    /// The body that was given.
+    pub(crate) fn body(&self) -> Option<&Body> {
+        self.body.as_ref()
     }
 
     /// The message that was given.
@@ -91,9 +128,13 @@ impl Request {
         self.method == "HEAD"
     }
 
-    /// Methods that mean a body say that theirs is empty (RFC 9110 section 8.6).
-    pub(crate) fn wants_length(&self) -> bool {
-        matches!(&*self.method, "POST" | "PUT" | "PATCH")
+    /// The length that the head of every call says. Methods that mean a body say that theirs is empty (RFC 9110 section 8.6).
+    pub(crate) fn length(&self) -> Option<usize> {
+        match &self.body {
+            Some(Body::Fixed(body)) => Some(body.len()),
+            Some(Body::Filled(_)) => None,
+            None => matches!(&*self.method, "POST" | "PUT" | "PATCH").then_some(0),
+        }
     }
 }
 

@@ -108,10 +108,14 @@ pub(crate) fn enter(
     let (mut planned, mut looped) = (Vec::new(), Vec::new());
     for (line, first) in lines.iter().zip(first_seq..) {
         let client = pools.client(line).map_err(|error| LoadError::Line { number: line.number, error })?;
-        let active = Arc::new(ActiveLine::new(line, client, Numbers { first, step: lines.len() as u64 }));
-        match (line.shape.schedule(), line.shape) {
-            (Some(schedule), _) => planned.extend(Planned::new(active, t0, schedule, |at| books.source(at))),
-            (None, Shape::Serial { calls }) => looped.push(Looped {
+        let (lines, share) = (lines.len() as u64, line.share);
+        let numbers = Numbers { first: first + lines * u64::from(share.nth), step: lines * u64::from(share.of) };
+        let active = Arc::new(ActiveLine::new(line, client, numbers));
+        match (line.shape.schedule(), &line.shape) {
+            (Some(schedule), _) => {
+                planned.extend(Planned::new(active, t0, schedule.share(share), |at| books.source(at)));
+            }
+            (None, &Shape::Serial { calls }) => looped.push(Looped {
                 line: active,
                 source: books.source(t0),
                 user: None,
@@ -120,19 +124,22 @@ pub(crate) fn enter(
                 calls,
                 until: None,
             }),
-            (None, Shape::Closed { users, length, thinking }) => looped.extend((0..users).map(|user| {
-                let first = t0 + thinking * user / users;
-                Looped {
-                    line: Arc::clone(&active),
-                    source: books.source(first),
-                    user: Some(user + 1),
-                    first,
-                    thinking,
-                    calls: u64::MAX,
-                    until: Some(t0 + length),
-                }
-            })),
-            (None, Shape::Open { .. } | Shape::Ramp { .. }) => {}
+            (None, &Shape::Closed { users, length, thinking }) => {
+                looped.extend((0..users).filter(|user| share.has_user(*user)).map(|user| {
+                    let first = t0 + thinking * user / users;
+                    Looped {
+                        line: Arc::clone(&active),
+                        source: books.source(first),
+                        user: Some(user + 1),
+                        first,
+                        thinking,
+                        calls: u64::MAX,
+                        until: Some(t0 + length),
+                    }
+                }));
+            }
+            // Those have a schedule.
+            (None, _) => {}
         }
     }
     Ok(Command::Begin { planned, looped })

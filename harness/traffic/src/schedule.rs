@@ -1,23 +1,84 @@
-//! When calls are due: arithmetic, no clock.
+//! When calls are due: arithmetic, no clock, no protocol.
 //!
-//! Every offset is computed from the origin and never from the offset before it (the gaps of a Poisson process are the
-//! exception, being drawn), so rounding does not add up and nothing that happens while sending can move what follows.
+//! An open line is a *profile*, a rate that changes over time, and a law of *arrivals* within it. A profile comes to a count
+//! N(t) of the calls that are due until t; its inverse says when the x-th is due:
+//!
+//! - evenly: call k at N⁻¹(k);
+//! - with jitter: call k somewhere in its own slot, at N⁻¹(k + u), u uniform in [0, 1);
+//! - at random: at N⁻¹(Γ), Γ the moments of a Poisson process of rate 1 (the time change that makes any inhomogeneous Poisson
+//!   process of it: Çinlar, *Introduction to Stochastic Processes*, 1975, section 4.7).
+//!
+//! Bursts and recorded moments are laws of their own. Every offset is computed from the origin and never from the offset before
+//! it (the moments of the Poisson process are the exception, being drawn), so rounding does not add up and nothing that happens
+//! while sending can move what follows.
 
+use crate::line::Share;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How the calls of an open line are spread over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrivals {
-    /// Evenly: call k (from 0) at k / rate.
+    /// Evenly: call k (from 0) where k calls are due; at a constant rate at k / rate.
     Even,
-    /// At random moments: a Poisson process, whose gaps are exponential with mean 1 / rate, drawn from this seed. The number of
-    /// calls is random too, with mean rate × length.
+    /// Evenly with jitter: one call in each slot of 1 / rate, somewhere in it, each place as likely. There are as many calls as
+    /// evenly, but no other thing that happens at a steady rhythm can march in step with them.
+    Jitter {
+        /// The same seed gives the same moments.
+        seed: u64,
+    },
+    /// At random moments: a Poisson process, whose gaps at a constant rate are exponential with mean 1 / rate, drawn from this seed.
+    /// The number of calls is random too, with mean rate × length.
     Random {
         /// The same seed gives the same moments.
         seed: u64,
     },
+}
+
+/// A part of a profile: a rate that is constant or changes linearly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Piece {
+    /// Calls per second at its beginning.
+    pub from_hz: f64,
+    /// Calls per second at its end.
+    pub to_hz: f64,
+    /// How long it takes.
+    pub length: Duration,
+}
+
+impl Piece {
+    /// A constant rate.
+    #[must_use]
+    pub fn level(hz: f64, length: Duration) -> Piece {
+        Piece { from_hz: hz, to_hz: hz, length }
+    }
+
+    /// Calls that are due in it.
+    #[must_use]
+    pub fn calls(&self) -> f64 {
+        // Multiplied first: half of a sum of whole rates by whole nanoseconds is exact where the product is.
+        f64::midpoint(self.from_hz, self.to_hz) * nanos(self.length) as f64 / 1e9
+    }
+
+    /// Nanoseconds from its beginning until `x` calls are due; `None` where there are never so many.
+    fn until(&self, x: f64) -> Option<f64> {
+        if self.from_hz == self.to_hz {
+            // Multiplied first: the product is exact for as many calls as a double counts, the quotient rounded once.
+            return (self.from_hz > 0.0).then(|| x * 1e9 / self.from_hz);
+        }
+        if x == 0.0 && self.from_hz > 0.0 {
+            return Some(0.0);
+        }
+        // With rate f + a·t, a = (g − f) / T, x = f·t + a·t²/2. The root in the form that stays exact when a is small.
+        let slope = (self.to_hz - self.from_hz) / self.length.as_secs_f64();
+        let root = (self.from_hz * self.from_hz + 2.0 * slope * x).sqrt();
+        let by = self.from_hz + root;
+        if by == 0.0 {
+            return (x == 0.0).then_some(0.0);
+        }
+        (!root.is_nan()).then(|| 2.0 * x / by * 1e9)
+    }
 }
 
 /// The offsets from the origin at which calls are due, ascending, all below the length.
@@ -27,34 +88,79 @@ pub struct Schedule {
     length: u64,
     /// Number of the next call.
     next: u64,
+    /// Calls that are left out after each.
+    between: u64,
 }
 
 #[derive(Debug, Clone)]
 enum Law {
-    Even { hz: f64 },
-    Random { hz: f64, rng: Box<ChaCha8Rng>, at: u64 },
-    Ramp { from_hz: f64, to_hz: f64, seconds: f64 },
+    Even(Profile),
+    Jitter { profile: Profile, rng: Box<ChaCha8Rng> },
+    Random { profile: Profile, rng: Box<ChaCha8Rng>, due: f64 },
+    Bursts { size: u64, every: u64 },
+    Replay(Arc<[Duration]>),
 }
 
 impl Schedule {
     /// A constant rate in calls per second.
     #[must_use]
     pub fn open(rate_hz: f64, length: Duration, arrivals: Arrivals) -> Schedule {
-        let law = match arrivals {
-            Arrivals::Even => Law::Even { hz: rate_hz },
-            Arrivals::Random { seed } => {
-                Law::Random { hz: rate_hz, rng: Box::new(ChaCha8Rng::seed_from_u64(seed)), at: 0 }
-            }
-        };
-        Schedule { law, length: nanos(length), next: 0 }
+        Schedule::of(&[Piece::level(rate_hz, length)], arrivals)
     }
 
     /// A rate that changes linearly from one value to another over the length.
-    ///
-    /// With rate f + a·t, a = (g − f) / T, the calls due until t are N(t) = f·t + a·t²/2; call k is due where N(t) = k.
     #[must_use]
     pub fn ramp(from_hz: f64, to_hz: f64, length: Duration) -> Schedule {
-        Schedule { law: Law::Ramp { from_hz, to_hz, seconds: length.as_secs_f64() }, length: nanos(length), next: 0 }
+        Schedule::of(&[Piece { from_hz, to_hz, length }], Arrivals::Even)
+    }
+
+    /// A rate that is one piece after another.
+    #[must_use]
+    pub fn of(pieces: &[Piece], arrivals: Arrivals) -> Schedule {
+        let profile = Profile::new(pieces);
+        let rng = |seed| Box::new(ChaCha8Rng::seed_from_u64(seed));
+        let length = profile.length;
+        let law = match arrivals {
+            Arrivals::Even => Law::Even(profile),
+            Arrivals::Jitter { seed } => Law::Jitter { profile, rng: rng(seed) },
+            Arrivals::Random { seed } => Law::Random { profile, rng: rng(seed), due: 0.0 },
+        };
+        Schedule { law, length, next: 0, between: 0 }
+    }
+
+    /// So many calls at one moment, the first at the origin, again and again; no interval is no burst.
+    #[must_use]
+    pub fn bursts(size: u32, every: Duration, length: Duration) -> Schedule {
+        Schedule {
+            law: Law::Bursts { size: u64::from(size), every: nanos(every) },
+            length: if every.is_zero() { 0 } else { nanos(length) },
+            next: 0,
+            between: 0,
+        }
+    }
+
+    /// Moments that were recorded, ascending, as far as they are below the length.
+    #[must_use]
+    pub fn replay(offsets: Arc<[Duration]>, length: Duration) -> Schedule {
+        Schedule { law: Law::Replay(offsets), length: nanos(length), next: 0, between: 0 }
+    }
+
+    /// Only those of its calls that are of this share. What the others are drawn at is drawn all the same.
+    #[must_use]
+    pub fn share(mut self, share: Share) -> Schedule {
+        self.leave_out(u64::from(share.nth));
+        self.between = u64::from(share.of).saturating_sub(1);
+        self
+    }
+
+    fn leave_out(&mut self, calls: u64) {
+        for _ in 0..calls {
+            // A law that has no more calls has none later.
+            if self.law.offset(self.next).is_none() {
+                return;
+            }
+            self.next += 1;
+        }
     }
 }
 
@@ -67,6 +173,7 @@ impl Iterator for Schedule {
             return None;
         }
         self.next += 1;
+        self.leave_out(self.between);
         Some(Duration::from_nanos(offset))
     }
 }
@@ -74,26 +181,66 @@ impl Iterator for Schedule {
 impl Law {
     /// Nanoseconds from the origin to call `k`; `None` where the law has no such call. Asked for in order.
     fn offset(&mut self, k: u64) -> Option<u64> {
-        let k = k as f64;
         match self {
-            // Multiplied first: the product is exact for as many calls as a double counts, the quotient rounded once.
-            Law::Even { hz } => Some((k * 1e9 / *hz) as u64),
-            Law::Random { hz, rng, at } => {
+            Law::Even(profile) => profile.at(k as f64),
+            Law::Jitter { profile, rng } => {
+                let first = k as f64;
+                // There is a call where there is one evenly.
+                let even = profile.at(first).filter(|at| *at < profile.length)?;
+                // The end may cut the last slot off.
+                let slot = (profile.calls - first).clamp(0.0, 1.0);
+                let last = profile.length - 1;
+                Some(profile.at(first + slot * rng.random::<f64>()).map_or(last, |at| at.clamp(even, last)))
+            }
+            Law::Random { profile, rng, due } => {
                 // 1 − u is in (0, 1], so the logarithm is finite.
-                let gap = -(1.0 - rng.random::<f64>()).ln() / *hz;
-                *at = at.saturating_add((gap * 1e9) as u64);
-                Some(*at)
+                *due -= (1.0 - rng.random::<f64>()).ln();
+                profile.at(*due)
             }
-            Law::Ramp { from_hz, to_hz, seconds } => {
-                if k == 0.0 {
-                    return Some(0);
-                }
-                // The root of f·t + a·t²/2 = k in the form that stays exact when a is small, and for a = 0.
-                let slope = (*to_hz - *from_hz) / *seconds;
-                let root = (*from_hz * *from_hz + 2.0 * slope * k).sqrt();
-                (!root.is_nan()).then(|| (2.0 * k / (*from_hz + root) * 1e9) as u64)
-            }
+            Law::Bursts { size, every } => k.checked_div(*size)?.checked_mul(*every),
+            Law::Replay(offsets) => offsets.get(usize::try_from(k).ok()?).map(|at| nanos(*at)),
         }
+    }
+}
+
+/// One piece after another, with what is due before each. Asked for moments that ascend.
+#[derive(Debug, Clone)]
+struct Profile {
+    /// Each with its begin in nanoseconds and the calls due before it.
+    pieces: Vec<(Piece, u64, f64)>,
+    length: u64,
+    /// Calls that are due until its end.
+    calls: f64,
+    /// The piece that the last moment was in.
+    here: usize,
+}
+
+impl Profile {
+    fn new(pieces: &[Piece]) -> Profile {
+        let (mut length, mut calls) = (0u64, 0.0);
+        let pieces = pieces
+            .iter()
+            .map(|piece| {
+                let begun = (*piece, length, calls);
+                length = length.saturating_add(nanos(piece.length));
+                calls += piece.calls();
+                begun
+            })
+            .collect();
+        Profile { pieces, length, calls, here: 0 }
+    }
+
+    /// Nanoseconds until `x` calls are due: N⁻¹(x), from the right where nothing is due for a while.
+    fn at(&mut self, x: f64) -> Option<u64> {
+        while self.pieces.get(self.here + 1).is_some_and(|(_, _, before)| *before <= x) {
+            self.here += 1;
+        }
+        let (piece, begin, before) = self.pieces.get(self.here)?;
+        let offset = piece.until(x - before).map(|offset| offset as u64);
+        // Rounding may not lead into the next piece; beyond the last one there is nothing.
+        let is_last = self.here + 1 == self.pieces.len();
+        let offset = if is_last { offset? } else { offset.unwrap_or(u64::MAX).min(nanos(piece.length)) };
+        Some(begin.saturating_add(offset))
     }
 }
 
@@ -102,126 +249,4 @@ fn nanos(length: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn even(hz: f64, length: Duration) -> Vec<Duration> {
-        Schedule::open(hz, length, Arrivals::Even).collect()
-    }
-
-    #[test]
-    fn even_calls_are_counted_and_placed_exactly() {
-        let calls = even(300.0, Duration::from_secs(3));
-        assert_eq!(calls.len(), 900);
-        assert_eq!(calls[0], Duration::ZERO);
-        assert_eq!(calls[1], Duration::from_nanos(3_333_333));
-        assert_eq!(
-            calls[300],
-            Duration::from_secs(1),
-            "the 300th call is due after one second, whatever rounding came before"
-        );
-        assert_eq!(calls[899], Duration::from_nanos(2_996_666_666));
-    }
-
-    proptest! {
-        #[test]
-        fn a_plan_counts_the_calls_that_are_due(count in 1u32..2_000, minute: bool, ms in 1u64..20_000) {
-            use squall_model::{Arrivals as When, Rate, Shape};
-            let rate = Rate { count, per: Duration::from_secs(if minute { 60 } else { 1 }) };
-            let length = Duration::from_millis(ms);
-            let planned = Shape::Open { rate, length, arrivals: When::Even }.calls().unwrap();
-            let due = even(rate.hertz(), length).len() as u64;
-            // A rate by the minute is no whole number a second: the call at the very end may be due just before it.
-            prop_assert!(planned == due || minute && planned + 1 == due, "{} {}", planned, due);
-            let ramp = Shape::Ramp { from: count, to: count + 100, length }.calls();
-            let due = Schedule::ramp(f64::from(count), f64::from(count + 100), length).count() as u64;
-            prop_assert!(ramp.unwrap().abs_diff(due) <= 1, "rounded at the last call: {:?} {}", ramp, due);
-        }
-    }
-
-    #[test]
-    fn rates_below_one_a_second_are_rates() {
-        assert_eq!(even(0.5, Duration::from_secs(5)), [0, 2, 4].map(Duration::from_secs));
-    }
-
-    #[test]
-    fn a_day_at_full_rate_has_not_drifted() {
-        let mut law = Law::Even { hz: 2_500.0 };
-        assert_eq!(law.offset(2_500 * 86_400), Some(86_400_000_000_000));
-    }
-
-    #[test]
-    fn ramp_from_nothing() {
-        // N(t) = 50 t²/2: the 100th call, number 99, at sqrt(2·99/50).
-        let calls: Vec<_> = Schedule::ramp(0.0, 100.0, Duration::from_secs(2)).collect();
-        assert_eq!(calls.len(), 100);
-        let last = (2.0f64 * 99.0 / 50.0).sqrt();
-        assert!((calls[99].as_secs_f64() - last).abs() < 1e-8);
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_moments() {
-        let draw = |seed| -> Vec<Duration> {
-            Schedule::open(100.0, Duration::from_secs(2), Arrivals::Random { seed }).collect()
-        };
-        assert_eq!(draw(7), draw(7));
-        assert_ne!(draw(7), draw(8));
-    }
-
-    /// The counts of 400 Poisson schedules of mean 200: mean and variance are both 200, known to 4.5 standard errors
-    /// (mean: sqrt(200/400) = 0.71; variance: 200·sqrt(2/399) = 14.2).
-    #[test]
-    fn random_calls_are_a_poisson_process() {
-        let counts: Vec<f64> = (0..400)
-            .map(|seed| Schedule::open(100.0, Duration::from_secs(2), Arrivals::Random { seed }).count() as f64)
-            .collect();
-        let mean = counts.iter().sum::<f64>() / 400.0;
-        let variance = counts.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / 399.0;
-        assert!((mean - 200.0).abs() < 3.2, "mean {mean}");
-        assert!((variance - 200.0).abs() < 64.0, "variance {variance}");
-    }
-
-    proptest! {
-        #[test]
-        fn even_count_is_rate_times_length(hz in 1u32..3_000, ms in 1u64..10_000) {
-            let calls = even(f64::from(hz), Duration::from_millis(ms));
-            prop_assert_eq!(calls.len() as u64, (u64::from(hz) * ms).div_ceil(1_000));
-        }
-
-        #[test]
-        fn offsets_ascend_and_stay_within(hz in 0.1f64..5_000.0, to in 0.0f64..5_000.0, ms in 1u64..3_000, seed: u64) {
-            let length = Duration::from_millis(ms);
-            for schedule in [
-                Schedule::open(hz, length, Arrivals::Even),
-                Schedule::open(hz, length, Arrivals::Random { seed }),
-                Schedule::ramp(hz, to, length),
-            ] {
-                let calls: Vec<_> = schedule.collect();
-                prop_assert!(calls.is_sorted());
-                prop_assert!(calls.iter().all(|c| *c < length));
-            }
-        }
-
-        /// Up to any moment, a ramp has sent the integral of its rate, to within one call.
-        #[test]
-        fn ramp_follows_its_integral(from in 0.0f64..2_000.0, to in 0.0f64..2_000.0, ms in 100u64..5_000, part in 0.0f64..1.0) {
-            let seconds = ms as f64 / 1e3;
-            let until = seconds * part;
-            let due = from * until + (to - from) / seconds * until * until / 2.0;
-            let sent = Schedule::ramp(from, to, Duration::from_millis(ms))
-                .filter(|at| at.as_secs_f64() < until)
-                .count() as f64;
-            prop_assert!((sent - due).abs() <= 1.0 + 1e-6, "sent {sent}, due {due}");
-        }
-
-        #[test]
-        fn a_level_ramp_is_even(hz in 1u32..2_000, ms in 1u64..2_000) {
-            let length = Duration::from_millis(ms);
-            let ramp: Vec<_> = Schedule::ramp(f64::from(hz), f64::from(hz), length).collect();
-            let even = even(f64::from(hz), length);
-            prop_assert_eq!(ramp.len(), even.len());
-            prop_assert!(ramp.iter().zip(&even).all(|(r, e)| r.abs_diff(*e) <= Duration::from_nanos(10)));
-        }
-    }
-}
+mod tests;

@@ -1,23 +1,33 @@
 //! A connected socket, Unix or TCP alike.
 
-use crate::{clock, line::Endpoint};
+use crate::{
+    clock,
+    line::Endpoint,
+    tls::{self, Session, Tls},
+};
 use bytes::BytesMut;
 use nix::{
     errno::Errno,
     sys::socket::{MsgFlags, recv},
 };
+use squall_model::TlsFault;
 use std::{
+    future::poll_fn,
     io::{self, Read as _, Write as _},
     net,
     os::{
         fd::{AsRawFd, RawFd},
         unix,
     },
+    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
-    io::{Interest, unix::AsyncFd},
+    io::{
+        Interest,
+        unix::{AsyncFd, AsyncFdReadyGuard},
+    },
     net::{TcpStream, UnixStream},
     time::{Sleep, sleep_until},
 };
@@ -45,12 +55,27 @@ impl Raw {
             }
         }
     }
+}
 
-    fn read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+impl io::Read for &Raw {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
-            Raw::Unix(stream) => (&*stream).read(bytes),
-            Raw::Tcp(stream) => (&*stream).read(bytes),
+            Raw::Unix(stream) => (&mut &*stream).read(bytes),
+            Raw::Tcp(stream) => (&mut &*stream).read(bytes),
         }
+    }
+}
+
+impl io::Write for &Raw {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Raw::Unix(stream) => (&mut &*stream).write(bytes),
+            Raw::Tcp(stream) => (&mut &*stream).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -63,41 +88,100 @@ impl AsRawFd for Raw {
     }
 }
 
-/// A connection's socket, watched for what comes in alone.
+/// A connection's socket, watched for what comes in alone; secured, where TLS is spoken on it.
 ///
 /// tokio's own streams are woken for room in the send buffer too, and on a Unix socket that is each time the other side reads a
 /// request: a wake-up for nothing, which costs several times what the call does.
 #[derive(Debug)]
-pub(crate) struct Socket(AsyncFd<Raw>);
+pub(crate) struct Socket {
+    raw: AsyncFd<Raw>,
+    session: Option<Session>,
+    /// What ended the session, if TLS did.
+    fault: Arc<OnceLock<TlsFault>>,
+}
 
 impl Socket {
     pub(crate) async fn connect(to: &Endpoint) -> io::Result<Socket> {
         let raw = Raw::connect(to).await?;
         #[expect(unsafe_code, reason = "tokio has no other way to watch a socket for reading only")]
         // SAFETY: `Raw` owns its descriptor, names the same one for ever, and closes it only when it is dropped.
-        let watched = unsafe { AsyncFd::register_with_interest(raw, Interest::READABLE) }?;
-        Ok(Socket(watched))
+        let raw = unsafe { AsyncFd::register_with_interest(raw, Interest::READABLE) }?;
+        Ok(Socket { raw, session: None, fault: Arc::default() })
+    }
+
+    /// Makes the handshake of TLS; from then on what is written and read is secured.
+    pub(crate) async fn secure(&mut self, tls: &Tls) -> Result<(), TlsFault> {
+        let session = tls.session().map_err(|_| TlsFault::Other)?;
+        self.shake_hands(&session).await.map_err(|error| tls::fault(&error).unwrap_or(TlsFault::BrokenOff))?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    async fn shake_hands(&self, session: &Session) -> io::Result<()> {
+        let mut ready = None;
+        loop {
+            match session.shake_hands(&mut self.raw.get_ref()) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {
+                    // What was there has been read: the guard forgets nothing that came after it was taken.
+                    if let Some(mut ready) = ready.take() {
+                        AsyncFdReadyGuard::clear_ready(&mut ready);
+                    }
+                    ready = Some(self.raw.readable().await?);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => room().await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// What ended the session, for who outlives the socket.
+    pub(crate) fn fault(&self) -> Arc<OnceLock<TlsFault>> {
+        Arc::clone(&self.fault)
     }
 
     /// True while the other side has neither closed the connection nor said anything that has not been read.
     ///
     /// Asks the kernel, not tokio: what tokio knows of a socket is as old as its last look at the poll.
     pub(crate) fn is_quiet(&self) -> bool {
-        recv(self.0.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) == Err(Errno::EAGAIN)
+        let nothing = recv(self.raw.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
+        nothing == Err(Errno::EAGAIN)
+    }
+
+    /// The same of what is said within TLS: tickets and new keys are nothing said.
+    pub(crate) fn is_quiet_within(&self) -> bool {
+        match &self.session {
+            None => self.is_quiet(),
+            Some(session) => self.is_quiet() || session.is_quiet(&mut self.raw.get_ref()),
+        }
     }
 
     /// Hands the kernel as many bytes as it takes now.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        match self.0.get_ref() {
-            Raw::Unix(stream) => (&*stream).write(bytes),
-            Raw::Tcp(stream) => (&*stream).write(bytes),
+        match &self.session {
+            None => self.raw.get_ref().write(bytes),
+            Some(session) => session.write(&mut self.raw.get_ref(), bytes),
+        }
+    }
+
+    /// Hands the kernel what was taken and is not with it yet: nothing but ciphertext is ever kept back.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        match &self.session {
+            None => Ok(()),
+            Some(session) => session.flush(&mut self.raw.get_ref()),
         }
     }
 
     /// Waits for bytes and appends them; none is the end.
     pub(crate) async fn read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
+        if self.session.is_some() {
+            let mut bytes = [0; READ];
+            let read = poll_fn(|cx| self.poll_read(cx, &mut bytes)).await?;
+            buffer.extend_from_slice(&bytes[..read]);
+            return Ok(read);
+        }
         loop {
-            let mut ready = self.0.readable().await?;
+            let mut ready = self.raw.readable().await?;
             let mut bytes = [0; READ];
             let read = match ready.get_inner().read(&mut bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -117,8 +201,11 @@ impl Socket {
 
     /// The same for who is polled: puts bytes at the beginning of `bytes`.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        if let Some(session) = &self.session {
+            return self.poll_read_within(session, cx, bytes);
+        }
         loop {
-            let mut ready = ready!(self.0.poll_read_ready(cx))?;
+            let mut ready = ready!(self.raw.poll_read_ready(cx))?;
             match ready.get_inner().read(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
                 Err(error) => return Poll::Ready(Err(error)),
@@ -128,6 +215,28 @@ impl Socket {
                     }
                     return Poll::Ready(Ok(read));
                 }
+            }
+        }
+    }
+
+    /// What the session has kept comes first: no edge will tell of it.
+    fn poll_read_within(&self, session: &Session, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        match session.read_kept(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            other => return Poll::Ready(other),
+        }
+        loop {
+            let mut ready = ready!(self.raw.poll_read_ready(cx))?;
+            match session.read(&mut ready.get_inner(), bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) => {
+                    if let Some(fault) = tls::fault(&error) {
+                        // Only the first is one of the connection's.
+                        let _ = self.fault.set(fault);
+                    }
+                    return Poll::Ready(Err(error));
+                }
+                read => return Poll::Ready(read),
             }
         }
     }

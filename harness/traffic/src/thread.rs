@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 /// From the call of [`LoadThread::begin`] to the first intended send: the thread has to wake up and enter the lines.
 const LEAD: Duration = Duration::from_millis(5);
-/// Sends closer together than this share a wake-up, which costs several times what a send does.
+/// Sends closer together than this share a wake-up, which costs several times what a send does; unless asked otherwise.
 const TICK: Duration = Duration::from_millis(1);
 /// Between two looks at the lag of the loop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -56,6 +56,7 @@ pub struct LoadThread {
     port: Port,
     lags: Arc<LagLog>,
     max_connections: usize,
+    tick: Duration,
 }
 
 /// The way to the thread.
@@ -98,6 +99,15 @@ impl LoadThread {
     /// # Errors
     /// [`LoadError::Start`].
     pub fn start() -> Result<LoadThread, LoadError> {
+        LoadThread::start_with_tick(TICK)
+    }
+
+    /// The same with another tick: calls that are due within one tick are sent together, which is cheap, and up to a tick late, which
+    /// their latency has in it. [`LoadThread::start`] takes one of 1 ms; zero sends each call in its own time.
+    ///
+    /// # Errors
+    /// [`LoadError::Start`].
+    pub fn start_with_tick(tick: Duration) -> Result<LoadThread, LoadError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LoadError::Start)?;
         let alarm = {
             let _context = runtime.enter();
@@ -111,17 +121,36 @@ impl LoadThread {
             .name("squall-load".into())
             .spawn(move || {
                 let _life = life;
-                runtime.block_on(serve(inbox, alarm, &log));
+                runtime.block_on(serve(inbox, alarm, tick, &log));
             })
             .map_err(LoadError::Start)?;
         let max_connections = open_files().saturating_sub(SPARE_FILES).clamp(1, MAX_CONNECTIONS) as usize;
-        Ok(LoadThread { port: Port { commands, alive }, lags, max_connections })
+        Ok(LoadThread { port: Port { commands, alive }, lags, max_connections, tick })
     }
 
     /// With another cap on the connections of one run to one proxy. To reach it is a failure of the schedule.
     #[must_use]
     pub fn with_max_connections(self, max_connections: usize) -> LoadThread {
         LoadThread { max_connections, ..self }
+    }
+
+    /// With this cap, where that is fewer than the machine allows; `None`: as it is.
+    #[must_use]
+    pub fn with_fewer_connections(self, most: Option<usize>) -> LoadThread {
+        let allowed = self.max_connections;
+        self.with_max_connections(most.map_or(allowed, |most| most.min(allowed)))
+    }
+
+    /// Calls that are due within so long are sent together.
+    #[must_use]
+    pub fn tick(&self) -> Duration {
+        self.tick
+    }
+
+    /// The cap on the connections of one run to one proxy.
+    #[must_use]
+    pub fn max_connections(&self) -> usize {
+        self.max_connections
     }
 
     /// Begins a run: all its lines count their time from one origin, which is a few milliseconds ahead unless it is given.
@@ -152,7 +181,7 @@ impl LoadThread {
 }
 
 /// The thread's own task: begins what is due and does as it is told. Answers are the business of the calls' tasks.
-async fn serve(mut inbox: mpsc::UnboundedReceiver<Command>, mut alarm: Alarm, lags: &LagLog) {
+async fn serve(mut inbox: mpsc::UnboundedReceiver<Command>, mut alarm: Alarm, tick: Duration, lags: &LagLog) {
     let mut agenda = Agenda::default();
     let mut last_sent = Stamp::default();
     let mut look = clock::now() + LOOK;
@@ -160,7 +189,7 @@ async fn serve(mut inbox: mpsc::UnboundedReceiver<Command>, mut alarm: Alarm, la
     // entered that is earlier than all others. With this one always there, a deadline hardly ever is.
     let mut look_timer = std::pin::pin!(tokio::time::sleep_until(clock::instant(look)));
     loop {
-        let send = agenda.next().map(|at| at.max(last_sent + TICK));
+        let send = agenda.next().map(|at| at.max(last_sent + tick));
         tokio::select! {
             biased;
             command = inbox.recv() => match command {

@@ -117,7 +117,7 @@ async fn no_body_after_head() {
         Then::Keep
     });
     let request = Request::new("HEAD", "reviews", "/").unwrap();
-    let (_, records) = send(Line { request, ..server.line(Shape::Serial { calls: 3 }) }).await;
+    let (_, records) = send(Line { requests: request.into(), ..server.line(Shape::Serial { calls: 3 }) }).await;
     assert_eq!(ends(&records), [ClientEnd::Answered(200); 3]);
     assert!(server.watch.seen().iter().all(|s| s.connection == 0));
 }

@@ -33,7 +33,7 @@ async fn a_call_is_a_post_with_one_message() {
     });
     let named = Request::new("GET", "reviews", "/a.B/C").unwrap().with_message(b"hi");
     for request in [Request::new("GET", "reviews", "/").unwrap(), named] {
-        let line = Line { request, id_prefix: "p.".into(), ..server.line(Protocol::Grpc, ONE) };
+        let line = Line { requests: request.into(), id_prefix: "p.".into(), ..server.line(Protocol::Grpc, ONE) };
         let (_, records) = send(line).await;
         assert_eq!(ends(&records), [ClientEnd::Grpc(GrpcStatus::Ok)]);
     }

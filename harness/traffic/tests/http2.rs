@@ -159,7 +159,12 @@ async fn what_is_given_up_is_cancelled_and_the_connection_closed() {
 async fn ids_users_and_hosts_are_said() {
     let server = StreamServer::prompt();
     let request = Request::new("PUT", "reviews:80", "/a?b=1").unwrap().with_header("X-Tier", "gold").unwrap();
-    let line = Line { request, users: Some(2), id_prefix: "p.".into(), ..line(&server, Shape::Serial { calls: 2 }) };
+    let line = Line {
+        requests: request.into(),
+        users: Some(2),
+        id_prefix: "p.".into(),
+        ..line(&server, Shape::Serial { calls: 2 })
+    };
     send(line).await;
     let heads: Vec<_> = server.watch.seen().into_iter().map(|s| s.head).collect();
     assert_eq!(
@@ -183,7 +188,7 @@ async fn a_long_body_is_read_to_its_end() {
 async fn no_body_after_head() {
     let server = StreamServer::start(async |exchange| exchange.only(200, &[("content-length", "2000")]));
     let request = Request::new("HEAD", "reviews", "/").unwrap();
-    let (_, records) = send(Line { request, ..line(&server, ONE) }).await;
+    let (_, records) = send(Line { requests: request.into(), ..line(&server, ONE) }).await;
     assert_eq!(ends(&records), [ClientEnd::Answered(200)]);
 }
 
@@ -211,10 +216,13 @@ async fn what_cannot_be_said_is_not_begun() {
         LoadError::Line { number: 0, error } => error,
         other => panic!("{other}"),
     };
-    assert_eq!(error(server.line(Protocol::Tcp, ONE)), LineError::NoHttp);
+    assert_eq!(error(server.line(Protocol::Tcp, ONE)), LineError::NoBytes);
     let request = get().with_message(b"hi");
-    assert_eq!(error(Line { request: request.clone(), ..server.line(Protocol::Http, ONE) }), LineError::Message);
-    assert_eq!(error(Line { request, ..line(&server, ONE) }), LineError::Message);
+    assert_eq!(
+        error(Line { requests: request.clone().into(), ..server.line(Protocol::Http, ONE) }),
+        LineError::Message
+    );
+    assert_eq!(error(Line { requests: request.into(), ..line(&server, ONE) }), LineError::Message);
     let request = Request::new("GET", "reviews", "/a#b").unwrap();
-    assert!(matches!(error(Line { request, ..line(&server, ONE) }), LineError::Request(_)));
+    assert!(matches!(error(Line { requests: request.into(), ..line(&server, ONE) }), LineError::Request(_)));
 }

@@ -97,7 +97,7 @@ async fn lines_share_an_origin_and_no_number() {
 async fn random_moments_are_those_of_the_seed() {
     let server = Server::prompt();
     let shape = Shape::Open { rate_hz: 500.0, length: ms(100), arrivals: Arrivals::Random { seed: 3 } };
-    let (summary, mut records) = send(server.line(shape)).await;
+    let (summary, mut records) = send(server.line(shape.clone())).await;
     records.sort_by_key(|r| r.seq);
     let sent: Vec<_> = records.iter().map(|r| r.intended.since(summary.t0)).collect();
     assert_eq!(sent, shape.schedule().unwrap().collect::<Vec<_>>());

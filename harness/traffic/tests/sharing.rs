@@ -154,7 +154,7 @@ async fn a_proxy_that_does_not_read_delays_no_other() {
     });
     let prompt = StreamServer::prompt();
     let request = get().with_header("x-long", &"x".repeat(4_000)).unwrap();
-    let unread = Line { request, deadline: ms(400), ..stuck.line(every(2_000.0, ms(300))) };
+    let unread = Line { requests: request.into(), deadline: ms(400), ..stuck.line(every(2_000.0, ms(300))) };
     let lines =
         vec![Line { protocol: Protocol::Http2, ..unread }, Line { number: 1, ..line(&prompt, every(500.0, ms(300))) }];
     let run = LoadThread::start().unwrap().begin(lines, Start::default()).unwrap();

@@ -54,7 +54,7 @@ impl<'a> Asked<'a> {
     /// A line at the caller's proxy for each call of a client.
     fn line(&self, tell: &mut impl FnMut(Due<'a>)) {
         let (evidence, story) = (self.evidence, self.story);
-        if !story.is_clients() || story.end == ClientEnd::Refused {
+        if !story.is_clients() || story.end.is_without_a_connection() {
             return;
         }
         let never_arrived = || {

@@ -33,11 +33,25 @@ pub struct Percentile<T> {
 /// of "within T". `None` if `q` or `error` is not in `(0, 1)` or there is no call.
 #[must_use]
 pub fn percentile<T: Copy>(sorted: &[T], unanswered: u64, q: f64, error: f64) -> Option<Percentile<T>> {
-    let n = sorted.len() as u64 + unanswered;
+    percentile_by(sorted.len() as u64, unanswered, q, error, |rank| sorted[rank as usize - 1])
+}
+
+/// The same of values that are kept otherwise, as in a histogram: `at` tells the answered call of a rank, from 1 in ascending
+/// order to `answered`.
+#[must_use]
+pub fn percentile_by<T>(
+    answered: u64,
+    unanswered: u64,
+    q: f64,
+    error: f64,
+    at: impl Fn(u64) -> T,
+) -> Option<Percentile<T>> {
+    let n = answered + unanswered;
     let ranks = percentile_ranks(n, q, error / 2.0)?;
     let at = |rank: Option<u64>| match rank {
         None => Position::Open,
-        Some(rank) => sorted.get(rank as usize - 1).map_or(Position::Unanswered, |value| Position::At(*value)),
+        Some(rank) if rank > answered => Position::Unanswered,
+        Some(rank) => Position::At(at(rank)),
     };
     let measured = nearest_rank(n as usize, q)? as u64;
     Some(Percentile { lower: at(ranks.lower), measured: at(Some(measured)), upper: at(ranks.upper) })

@@ -2,7 +2,10 @@
 //!
 //! No I/O here. Bytes come in whatever pieces the network made of them; the head is parsed, the body counted and dropped.
 
-use crate::client::MAX_BODY;
+use crate::{
+    client::MAX_BODY,
+    turns::{Read, Reading},
+};
 use bytes::{Buf as _, BytesMut};
 use squall_model::ClientEnd;
 
@@ -11,20 +14,6 @@ const MAX_HEAD: usize = 64 * 1024;
 /// A chunk's size with its extensions, or one trailer.
 const MAX_LINE: usize = 16 * 1024;
 const MAX_HEADERS: usize = 128;
-
-/// What the bytes so far amount to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Read {
-    /// The answer goes on.
-    More,
-    /// The answer is complete and intact.
-    Whole {
-        /// The connection may carry another call.
-        reuse: bool,
-    },
-    /// Nothing good will come any more.
-    Broken(ClientEnd),
-}
 
 /// One answer, as far as it has been read.
 #[derive(Debug)]
@@ -60,41 +49,6 @@ impl Answer {
     /// Nothing read yet.
     pub(crate) fn new(to_head: bool) -> Answer {
         Answer { state: State::Head, status: 0, reuse: true, body: 0, to_head }
-    }
-
-    /// Takes what it can from `bytes`, and leaves what is incomplete or belongs to no answer.
-    pub(crate) fn read(&mut self, bytes: &mut BytesMut) -> Read {
-        while self.state != State::Whole {
-            match self.step(bytes) {
-                Step::On => {}
-                Step::Starved => return Read::More,
-                Step::Broken(end) => return Read::Broken(end),
-            }
-        }
-        // Bytes that nobody asked for would be taken for the next call's answer.
-        Read::Whole { reuse: self.reuse && bytes.is_empty() }
-    }
-
-    /// The other side has closed the connection.
-    pub(crate) fn closed(&self) -> ClientEnd {
-        match self.state {
-            State::Head => ClientEnd::Reset,
-            State::UntilClose | State::Whole => ClientEnd::Answered(self.status),
-            _ => ClientEnd::Cut(self.status),
-        }
-    }
-
-    /// The connection broke.
-    pub(crate) fn reset(&self) -> ClientEnd {
-        match self.state {
-            State::Head => ClientEnd::Reset,
-            _ => ClientEnd::Cut(self.status),
-        }
-    }
-
-    /// What was answered.
-    pub(crate) fn status(&self) -> u16 {
-        self.status
     }
 
     fn step(&mut self, bytes: &mut BytesMut) -> Step {
@@ -195,6 +149,47 @@ impl Answer {
     }
 }
 
+impl Reading for Answer {
+    fn read(&mut self, bytes: &mut BytesMut) -> Read {
+        while self.state != State::Whole {
+            match self.step(bytes) {
+                Step::On => {}
+                Step::Starved => return Read::More,
+                Step::Broken(end) => return Read::Broken(end),
+            }
+        }
+        // Bytes that nobody asked for would be taken for the next call's answer.
+        Read::Whole { reuse: self.reuse && bytes.is_empty() }
+    }
+
+    fn closed(&self) -> ClientEnd {
+        match self.state {
+            State::Head => ClientEnd::Reset,
+            State::UntilClose | State::Whole => ClientEnd::Answered(self.status),
+            _ => ClientEnd::Cut(self.status),
+        }
+    }
+
+    fn reset(&self) -> ClientEnd {
+        match self.state {
+            State::Head => ClientEnd::Reset,
+            _ => ClientEnd::Cut(self.status),
+        }
+    }
+
+    fn body(&self) -> u64 {
+        self.body
+    }
+
+    fn has_begun(&self) -> bool {
+        self.state != State::Head
+    }
+
+    fn whole(&self) -> ClientEnd {
+        ClientEnd::Answered(self.status)
+    }
+}
+
 /// What an answer's headers say of its body and of the connection.
 struct Framing {
     body: Body,
@@ -288,7 +283,7 @@ mod tests {
             ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok and more", WHOLE_ONCE, 200),
         ] {
             let (end, answer) = read(text);
-            assert_eq!((end, answer.status()), (expected, status), "{text:?}");
+            assert_eq!((end, answer.status), (expected, status), "{text:?}");
         }
     }
 

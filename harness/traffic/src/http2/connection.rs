@@ -1,13 +1,13 @@
 //! One connection to a proxy.
 
-use super::io::Io;
+use super::{answer, io::Io};
 use crate::{books::Ticket, dial::Dialer, socket::Socket};
 use bytes::Bytes;
 use h2::client::{self, ResponseFuture, SendRequest};
-use squall_model::ClientEnd;
+use squall_model::{ClientEnd, TlsFault};
 use std::{
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -34,6 +34,8 @@ pub(crate) struct Link {
     socket: Weak<Socket>,
     /// It has refused a request.
     refused: AtomicBool,
+    /// What ended it, if TLS did.
+    fault: Arc<OnceLock<TlsFault>>,
     /// Dropped with the last hold on the connection.
     _needed: oneshot::Sender<()>,
 }
@@ -41,13 +43,15 @@ pub(crate) struct Link {
 impl Link {
     /// `max_streams` holds until the proxy has said how many.
     pub(crate) async fn open(dialer: &Dialer, max_streams: usize, ticket: &mut Ticket) -> Result<Link, ClientEnd> {
-        let socket = Arc::new(dialer.dial(ticket).await.map_err(|_refused| ClientEnd::Refused)?);
-        let weak = Arc::downgrade(&socket);
-        let (sender, connection) =
-            builder(max_streams).handshake(Io::new(socket)).await.map_err(|_closed_at_once| ClientEnd::Reset)?;
+        let socket = Arc::new(dialer.dial(ticket).await?);
+        let (weak, fault) = (Arc::downgrade(&socket), socket.fault());
+        let (sender, connection) = builder(max_streams).handshake(Io::new(socket)).await.map_err(|error| {
+            ticket.course().broken = answer::break_of(&error);
+            ClientEnd::Reset
+        })?;
         let (needed, unneeded) = oneshot::channel();
         tokio::spawn(drive(connection, unneeded));
-        Ok(Link { sender, socket: weak, refused: AtomicBool::new(false), _needed: needed })
+        Ok(Link { sender, socket: weak, refused: AtomicBool::new(false), fault, _needed: needed })
     }
 
     /// Streams that may be open at a time.
@@ -58,6 +62,11 @@ impl Link {
     /// No stream can be opened any more.
     pub(crate) fn is_over(&self) -> bool {
         self.refused.load(Ordering::Relaxed) || self.socket.strong_count() == 0
+    }
+
+    /// What ended it, if TLS did.
+    pub(crate) fn fault(&self) -> Option<TlsFault> {
+        self.fault.get().copied()
     }
 
     /// Lets the connection's own task read what has come in, if it has not: it may be the end of the connection.

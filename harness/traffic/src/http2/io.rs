@@ -54,8 +54,19 @@ impl AsyncWrite for Io {
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    /// What TLS has made of the bytes may still have to wait for room.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if let Some(full) = &mut self.full {
+                ready!(full.as_mut().poll(cx));
+                self.full = None;
+            }
+            match self.socket.flush() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.full = Some(Box::pin(room())),
+                Err(error) if has_closed(&error) => return Poll::Ready(Ok(())),
+                other => return Poll::Ready(other),
+            }
+        }
     }
 
     /// What was written is with the kernel, and the close follows at once.

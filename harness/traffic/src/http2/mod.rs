@@ -25,14 +25,17 @@ use template::Template;
 pub(crate) struct Client {
     /// Those of the line's targets, in order.
     pools: Vec<Arc<Pool>>,
-    template: Template,
+    /// One for each of the line's requests.
+    templates: Vec<Template>,
     /// The answer is one of gRPC.
     grpc: bool,
 }
 
 impl Client {
     pub(crate) fn new(line: &Line, pools: Vec<Arc<Pool>>) -> Result<Client, LineError> {
-        Ok(Client { pools, template: Template::new(line)?, grpc: line.protocol == Protocol::Grpc })
+        let templates =
+            line.requests.requests().iter().map(|request| Template::new(line, request)).collect::<Result<_, _>>()?;
+        Ok(Client { pools, templates, grpc: line.protocol == Protocol::Grpc })
     }
 
     pub(crate) fn targets(&self) -> usize {
@@ -41,11 +44,19 @@ impl Client {
 
     /// Dropped before its end, it resets the call's stream with CANCEL.
     pub(crate) async fn call(&self, ticket: &mut Ticket) -> ClientEnd {
-        let (_place, response) = match self.send(ticket).await {
+        let (place, response) = match self.send(ticket).await {
             Ok(sent) => sent,
             Err(end) => return end,
         };
-        if self.grpc { answer::of_grpc(response).await } else { answer::of_http(response).await }
+        let end = match self.grpc {
+            true => answer::of_grpc(response, ticket).await,
+            false => answer::of_http(response, ticket).await,
+        };
+        // A server that turns its caller away in TLS 1.3 says so only when the first call is with it.
+        match (end, place.fault()) {
+            (ClientEnd::Reset | ClientEnd::Garbled, Some(fault)) => ClientEnd::Insecure(fault),
+            _ => end,
+        }
     }
 
     /// Sends the request, once: on a connection that has room, else on a new one.
@@ -54,16 +65,20 @@ impl Client {
     /// the request, nothing has been sent and another connection may have it. From then on the call stays where it is.
     async fn send(&self, ticket: &mut Ticket) -> Result<(Place<'_>, ResponseFuture), ClientEnd> {
         let pool = &self.pools[ticket.record().caller as usize - 1];
+        let template = &self.templates[usize::from(ticket.record().course.request)];
         let mut place = pool.place(ticket).await;
+        if ticket.came_too_late() {
+            return Err(ClientEnd::Unfinished);
+        }
         ticket.dispatched(clock::now());
         loop {
             let link = place.link(ticket).await?;
             link.hear().await;
-            let request = self.template.render(ticket.record().seq, ticket.record().user);
+            let (request, body) = template.render(ticket.record().seq, ticket.record().user);
             ticket.sent(clock::now());
-            match link.send(request, self.template.message()) {
+            match link.send(request, body) {
                 Ok(response) => return Ok((place, response)),
-                Err(error) if place.is_on_a_new_connection() => return Err(answer::broken(&error, None)),
+                Err(error) if place.is_on_a_new_connection() => return Err(answer::broken(&error, None, ticket)),
                 Err(_) => place = pool.place(ticket).await,
             }
         }

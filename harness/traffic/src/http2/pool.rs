@@ -5,8 +5,8 @@
 //! being opened wait for that, and no longer than they would for one of their own.
 
 use super::connection::{Link, MAX_STREAMS};
-use crate::{books::Ticket, dial::Dialer, line::Endpoint};
-use squall_model::ClientEnd;
+use crate::{books::Ticket, clock, dial::Dialer, line::Endpoint, tls::Tls};
+use squall_model::{ClientEnd, Leg, TlsFault};
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicUsize, Ordering},
@@ -46,9 +46,9 @@ impl Connection {
 }
 
 impl Pool {
-    pub(crate) fn new(endpoint: Endpoint, cap: usize) -> Pool {
+    pub(crate) fn new(endpoint: Endpoint, tls: Option<Tls>, cap: usize) -> Pool {
         Pool {
-            dialer: Dialer::new(endpoint),
+            dialer: Dialer::new(endpoint, tls),
             cap,
             connections: Mutex::default(),
             allowed: AtomicUsize::new(MAX_STREAMS),
@@ -63,7 +63,7 @@ impl Pool {
             if let Some(place) = self.free_place() {
                 return place;
             }
-            ticket.starved();
+            ticket.held(clock::now());
             self.freed.notified().await;
         }
     }
@@ -110,7 +110,13 @@ impl<'a> Place<'a> {
     /// The connection, once it is open. Whoever needs it first opens it; if that call is given up, or is refused, the next tries.
     pub(crate) async fn link(&self, ticket: &mut Ticket) -> Result<&Link, ClientEnd> {
         let Pool { dialer, .. } = self.pool;
+        ticket.course().leg = Leg::Connecting;
         self.connection.link.get_or_try_init(|| Link::open(dialer, self.pool.allowed(), ticket)).await
+    }
+
+    /// What ended the connection, if TLS did.
+    pub(crate) fn fault(&self) -> Option<TlsFault> {
+        self.connection.link.get()?.fault()
     }
 
     /// The connection was made for this call.
@@ -155,7 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("proxy.sock");
         let listener = net::UnixListener::bind(&path).unwrap();
-        (Arc::new(Pool::new(Endpoint::Unix(path), 10)), listener, folder)
+        (Arc::new(Pool::new(Endpoint::Unix(path), None, 10)), listener, folder)
     }
 
     /// Makes one call.

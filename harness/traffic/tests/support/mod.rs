@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod secured;
 pub(crate) mod streams;
 
 use squall_model::{CallRecord, ClientEnd, Stamp};

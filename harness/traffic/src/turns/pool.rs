@@ -4,11 +4,8 @@
 //! first, until the run is over.
 
 use super::connection::Connection;
-use crate::{
-    books::Ticket,
-    dial::{Dialer, Refused},
-    line::Endpoint,
-};
+use crate::{books::Ticket, clock, dial::Dialer, line::Endpoint, tls::Tls};
+use squall_model::ClientEnd;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -21,18 +18,19 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(endpoint: Endpoint, cap: usize) -> Pool {
+    pub(crate) fn new(endpoint: Endpoint, tls: Option<Tls>, cap: usize) -> Pool {
         let room = Semaphore::new(cap.min(Semaphore::MAX_PERMITS));
-        Pool { dialer: Dialer::new(endpoint), idle: Mutex::default(), room }
+        Pool { dialer: Dialer::new(endpoint, tls), idle: Mutex::default(), room }
     }
 
-    /// Leave to be in flight. Where the cap is reached the call waits, and the schedule has failed.
+    /// Leave to be in flight; `None` where the run was aborted meanwhile. Where the cap is reached the call waits, and the schedule has failed.
     pub(crate) async fn room(&self, ticket: &mut Ticket) -> Option<SemaphorePermit<'_>> {
         if let Ok(permit) = self.room.try_acquire() {
             return Some(permit);
         }
-        ticket.starved();
-        self.room.acquire().await.ok()
+        ticket.held(clock::now());
+        let permit = self.room.acquire().await.ok()?;
+        (!ticket.came_too_late()).then_some(permit)
     }
 
     /// An idle connection that the proxy has not closed in the meantime.
@@ -51,7 +49,7 @@ impl Pool {
     }
 
     /// A new connection, however long the proxy lets it wait.
-    pub(crate) async fn connect(&self, ticket: &mut Ticket) -> Result<Connection, Refused> {
+    pub(crate) async fn connect(&self, ticket: &mut Ticket) -> Result<Connection, ClientEnd> {
         self.dialer.dial(ticket).await.map(Connection::new)
     }
 }
@@ -60,15 +58,16 @@ impl Pool {
 mod tests {
     use super::*;
     use crate::{
-        books::Books,
+        books::{Books, tests::record},
         call::{ActiveLine, Numbers},
         client::Client,
-        clock, http1,
+        http1,
         line::{Line, Shape},
         request::Request,
         socket::Socket,
+        turns,
     };
-    use squall_model::{ClientEnd, Stamp};
+    use squall_model::Stamp;
     use std::{
         io::{Read as _, Write as _},
         net::{TcpListener, TcpStream},
@@ -84,7 +83,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
         let connection = Connection::new(Socket::connect(&endpoint).await.unwrap());
-        let pool = Arc::new(Pool::new(endpoint, 10));
+        let pool = Arc::new(Pool::new(endpoint, None, 10));
         pool.give_back(connection);
         let (proxy, _) = listener.accept().unwrap();
         (pool, listener, proxy)
@@ -93,7 +92,7 @@ mod tests {
     /// Makes one call; whoever accepts the next connection answers it.
     async fn call(pool: &Arc<Pool>, listener: TcpListener) -> ClientEnd {
         let line = Line::new(0, vec![], Request::new("GET", "a", "/").unwrap(), Shape::Serial { calls: 1 });
-        let client = Client::Http1(http1::Client::new(&line, vec![Arc::clone(pool)]));
+        let client = Client::Turns(turns::Client::new(&line, vec![Arc::clone(pool)]).unwrap());
         let active = ActiveLine::new(&line, client, Numbers { first: 0, step: 1 });
         let books = Books::new(Stamp(0), 0);
         let ticket = active.open(&books.source(Stamp(0)), clock::now(), None).unwrap();
@@ -139,7 +138,9 @@ mod tests {
         connection.send(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         assert!(proxy.read(&mut [0; 1024]).unwrap() > 0);
         drop(proxy);
-        assert_eq!(connection.receive(false).await, (ClientEnd::Reset, false));
+        let books = Books::new(Stamp(0), 0);
+        let mut ticket = books.source(Stamp(0)).open(record(0, 0)).unwrap();
+        assert_eq!(connection.receive(http1::Answer::new(false), &mut ticket).await, (ClientEnd::Reset, false));
     }
 
     /// The race that no look beforehand can win: as long as the kernel takes no byte, the call has not been sent.

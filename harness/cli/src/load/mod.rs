@@ -1,0 +1,112 @@
+//! `load`: calls to any server, recorded and judged, without a mesh.
+
+mod agent;
+mod args;
+mod body;
+mod calls;
+mod data;
+mod drive;
+mod pace;
+mod plan;
+mod request;
+mod search;
+mod secure;
+mod target;
+mod team;
+
+pub use agent::agent;
+pub use args::LoadArgs;
+pub use calls::calls;
+
+use crate::{
+    date,
+    outcome::{Exit, Failure},
+    term::Out,
+};
+use args::LoadFormat;
+use calls::CallLog;
+use drive::Driven;
+use plan::Planned;
+use squall_load::{About, Judged, Mode, Report, Verdict, csv, hdr, json, text, told};
+use squall_model::Protocol;
+use squall_traffic::Shape;
+
+/// Sends, counts, judges and tells.
+pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
+    if let Some(condition) = &args.search_rate {
+        return search::search(args, condition, out);
+    }
+    let planned = Planned::of(args)?;
+    let about = about(args, &planned);
+    let shown = args.format == LoadFormat::Text && out.live;
+    if !shown {
+        out.note(&format!("{} · {} · {}", about.url, about.protocol, about.schedule));
+    }
+    let log = args.calls.as_ref().map(|file| CallLog::create(file, &about)).transpose()?;
+    let shown = shown.then_some(out);
+    let Driven { calls, generator, took, interrupted } = match args.agents {
+        1 => drive::drive(&planned, log, shown)?,
+        agents => team::drive(&planned, agents, planned.line.seed, args.timeout, shown)?,
+    };
+    let judged: Vec<Judged> = args.fail_if.iter().map(|t| t.judge(&calls, generator.is_saturated())).collect();
+    let report = Report { about, calls: &calls, took, generator, judged, interrupted };
+    let written = match args.format {
+        LoadFormat::Text => text(&report, out.style),
+        LoadFormat::Json => json(&report),
+        LoadFormat::Csv => csv(&report),
+        LoadFormat::Hdr => {
+            hdr(&report).map_err(|e| Failure::environment(format!("failed to write histograms: {e}")))?
+        }
+    };
+    out.print(&written);
+    if args.format != LoadFormat::Text {
+        report.judged.iter().for_each(|one| out.note(&format!("fail if {}: {}", one.text, told(one))));
+        if generator.is_saturated() {
+            out.note("generator saturated: the schedule was not kept, so these times are the generator's too");
+        }
+    }
+    exit(&report)
+}
+
+fn about(args: &LoadArgs, planned: &Planned) -> About {
+    let (shape, users) = (&planned.pace.shape, args.users);
+    About {
+        url: args.url.clone(),
+        address: planned.address.clone(),
+        tls: planned.line.tls.as_ref().map(|_| secure::words(args)),
+        protocol: match planned.line.protocol {
+            Protocol::Grpc => "gRPC",
+            Protocol::Http2 => "HTTP/2",
+            Protocol::Http => "HTTP/1.1",
+            Protocol::Tcp => "TCP",
+        },
+        mode: if matches!(shape, Shape::Closed { .. }) { Mode::Closed } else { Mode::Open },
+        schedule: planned.pace.words.clone(),
+        rate: planned.pace.rate,
+        length: planned.pace.length,
+        meant: shape.schedule().map(|schedule| schedule.count() as u64),
+        users,
+        seed: planned.seed,
+        requests: planned.names.clone(),
+        timeout: args.timeout,
+        started: date::now(),
+        began: date::since_1970(),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+/// A threshold that is broken is red whatever else; else a run that shows nothing is none.
+fn exit(report: &Report<'_>) -> Result<Exit, Failure> {
+    let counts = report.calls.counts();
+    if report.judged.iter().any(|one| one.verdict == Verdict::Broken) {
+        return Ok(Exit::Violated);
+    }
+    if counts.calls > 0 && counts.answered == 0 {
+        let message = format!("none of {} calls to {} was answered", counts.calls, report.about.address);
+        return Err(Failure::environment(message));
+    }
+    let undecided = report.judged.iter().any(|one| !one.verdict.is_fine());
+    let shows_nothing =
+        undecided || report.generator.is_saturated() || report.interrupted.is_some() || counts.calls == 0;
+    Ok(if shows_nothing { Exit::Inconclusive } else { Exit::Holds })
+}

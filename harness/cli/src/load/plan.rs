@@ -1,0 +1,156 @@
+//! A load run before it begins: everything that can be wrong is found here, and nothing has been sent.
+
+use super::{
+    args::LoadArgs,
+    pace::Pace,
+    request::{self, Sent},
+    secure, target,
+    target::Target,
+};
+use crate::outcome::Failure;
+use squall_model::Protocol;
+use squall_traffic::{Endpoint, Line};
+use std::time::Duration;
+
+/// Calls per second that another machine gets unless somebody says that it may have more.
+const CEILING: f64 = 1_000.0;
+
+/// What will be sent, and where to.
+pub struct Planned {
+    /// For the load engine.
+    pub line: Line,
+    /// What each of several requests is called.
+    pub names: Vec<String>,
+    /// What was drawn from, where anything was.
+    pub seed: Option<u64>,
+    /// When.
+    pub pace: Pace,
+    /// Where that is, for people.
+    pub address: String,
+    /// Most connections, where that was said.
+    pub connections: Option<usize>,
+    /// Sends due within so long are made together.
+    pub tick: Duration,
+    /// How late 99 of 100 sends may be.
+    pub late: Duration,
+    /// How long answers are waited for after the last send.
+    pub drain: Duration,
+    /// Calls that are due before this are sent and not counted.
+    pub uncounted: Duration,
+    /// The highest rate that a search may try.
+    most: f64,
+}
+
+impl Planned {
+    /// Everything that is said, checked, and the target found.
+    ///
+    /// # Errors
+    /// Exit 2 for what cannot be meant, exit 3 where nobody answers.
+    pub fn of(args: &LoadArgs) -> Result<Planned, Failure> {
+        let target = Target::parse(&args.url)?;
+        if args.timeout.is_zero() {
+            return Err(Failure::usage("with a timeout of 0 every call has failed before it begins"));
+        }
+        if args.connections == Some(0) {
+            return Err(Failure::usage("0 connections carry no calls"));
+        }
+        let Sent { mix, names, drawn } = request::sent(args, &target)?;
+        let seed = args.seed.unwrap_or_else(rand::random);
+        let pace = Pace::of(args, seed)?;
+        let protocol = protocol(args, &target)?;
+        let tls = secure::tls(args, &target, protocol)?;
+        let endpoint = target.find(args.timeout, tls.as_ref())?;
+        let most =
+            if args.lift_ceiling || target::is_local(&endpoint) { args.search_to } else { CEILING.min(args.search_to) };
+        if !args.lift_ceiling && args.search_rate.is_none() {
+            keep_under_the_ceiling(&pace, &endpoint)?;
+        }
+        let mut line = Line::new(0, vec![endpoint.clone()], mix, pace.shape.clone());
+        line.protocol = protocol;
+        line.tls = tls;
+        line.seed = seed;
+        line.until = args.answer.unwrap_or_default();
+        line.deadline = args.timeout;
+        line.id_prefix = "load-".into();
+        Ok(Planned {
+            line,
+            seed: pace.seed.or(drawn.then_some(seed)),
+            names,
+            pace,
+            address: target::shown(&endpoint),
+            connections: args.connections,
+            tick: args.tick,
+            late: args.late,
+            drain: args.drain.min(args.timeout),
+            uncounted: Duration::ZERO,
+            most,
+        })
+    }
+
+    /// The highest rate that a search may try: that of `--search-to`, and of another machine no more than the ceiling.
+    pub fn most(&self) -> f64 {
+        self.most
+    }
+}
+
+fn protocol(args: &LoadArgs, target: &Target) -> Result<Protocol, Failure> {
+    let of_http = args.grpc || args.http2 || !args.mix.is_empty() || !args.header.is_empty() || args.method.is_some();
+    match (target.bytes, args.grpc, args.http2) {
+        (true, ..) if of_http => Err(Failure::usage("over TCP there is no HTTP: calls are the bytes of --body")),
+        (true, ..) if !args.has_body() => {
+            Err(Failure::usage("over TCP a call is the bytes of its body, and it has none")
+                .help("--body ping --answer echo"))
+        }
+        (true, ..) => Ok(Protocol::Tcp),
+        (false, ..) if args.answer.is_some() => {
+            Err(Failure::usage("--answer is of TCP, and this is HTTP").help("tcp://host:port"))
+        }
+        (false, true, _) => Ok(Protocol::Grpc),
+        (false, false, true) => Ok(Protocol::Http2),
+        (false, false, false) => Ok(Protocol::Http),
+    }
+}
+
+/// Another machine is somebody's: it is not flooded by a slip of the finger.
+fn keep_under_the_ceiling(pace: &Pace, endpoint: &Endpoint) -> Result<(), Failure> {
+    if target::is_local(endpoint) {
+        return Ok(());
+    }
+    let what = match pace.peak {
+        Some(peak) if peak <= CEILING => return Ok(()),
+        Some(peak) => format!("{peak:.0} calls per second"),
+        None => "users that do not think, as fast as they are answered,".to_owned(),
+    };
+    let message =
+        format!("{what} to {} are more than the {CEILING:.0}/s that another machine gets", target::shown(endpoint));
+    Err(Failure::usage(message).help("--lift-ceiling, if that machine is yours to load"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+
+    fn args(words: &[&str]) -> LoadArgs {
+        let cli = Cli::try_parse_from(["squall", "load", "http://a"].iter().chain(words)).unwrap();
+        let Command::Load(args) = cli.command else { panic!("{words:?}") };
+        *args
+    }
+
+    #[test]
+    fn another_machine_has_a_ceiling() {
+        let remote = Endpoint::Tcp("192.0.2.1:80".parse().unwrap());
+        let local = Endpoint::Tcp("[::ffff:127.0.0.1]:80".parse().unwrap());
+        let checked = |words: &[&str], to| keep_under_the_ceiling(&Pace::of(&args(words), 1).unwrap(), to).is_ok();
+        assert!(checked(&["--rate", "1000"], &remote));
+        assert!(!checked(&["--rate", "1001"], &remote));
+        assert!(!checked(&["--rate", "10..2000"], &remote));
+        assert!(!checked(&["--bursts", "2000 every 10s"], &remote));
+        assert!(checked(&["--users", "500", "--thinking", "1s"], &remote));
+        assert!(!checked(&["--users", "5"], &remote));
+        for words in [&["--rate", "50000"][..], &["--users", "5"]] {
+            assert!(checked(words, &local));
+        }
+    }
+}

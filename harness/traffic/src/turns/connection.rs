@@ -1,0 +1,97 @@
+//! One connection to a proxy, one call at a time.
+
+use super::{Read, Reading};
+use crate::{
+    books::Ticket,
+    clock,
+    socket::{Socket, room},
+    tls,
+};
+use bytes::BytesMut;
+use squall_model::{Break, ClientEnd};
+use std::io;
+
+/// An open connection with nothing in flight, or in the hands of the one call that is.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    socket: Socket,
+    buffer: BytesMut,
+}
+
+/// How much of a request the kernel took before the connection failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SendFailure {
+    /// Nothing: the call can still be sent on another connection, for it was sent on none.
+    Nothing,
+    /// A part of it.
+    Part,
+}
+
+impl Connection {
+    pub(crate) fn new(socket: Socket) -> Connection {
+        Connection { socket, buffer: BytesMut::new() }
+    }
+
+    /// True while the other side has neither closed the idle connection nor said anything on it.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.socket.is_quiet_within() && self.buffer.is_empty()
+    }
+
+    /// Writes the whole request.
+    pub(crate) async fn send(&mut self, request: &[u8]) -> Result<(), SendFailure> {
+        let mut sent = 0;
+        while sent < request.len() {
+            match self.socket.write(&request[sent..]) {
+                Ok(more) if more > 0 => sent += more,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    room().await;
+                }
+                _ if sent == 0 => return Err(SendFailure::Nothing),
+                _ => return Err(SendFailure::Part),
+            }
+        }
+        loop {
+            match self.socket.flush() {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => room().await,
+                Err(_) => return Err(SendFailure::Part),
+            }
+        }
+    }
+
+    /// Reads the answer to its end, and says whether the connection can carry another call.
+    pub(crate) async fn receive(&mut self, mut answer: impl Reading, ticket: &mut Ticket) -> (ClientEnd, bool) {
+        let end = self.read_to_end(&mut answer, ticket).await;
+        ticket.course().received = answer.body();
+        end
+    }
+
+    async fn read_to_end(&mut self, answer: &mut impl Reading, ticket: &mut Ticket) -> (ClientEnd, bool) {
+        loop {
+            match self.socket.read(&mut self.buffer).await {
+                Ok(0) => {
+                    ticket.course().broken = Some(Break::Closed);
+                    return (answer.closed(), false);
+                }
+                Err(error) => return (broken(answer, &error, ticket), false),
+                Ok(_) => ticket.answering(clock::now()),
+            }
+            match answer.read(&mut self.buffer) {
+                Read::More => {}
+                Read::Whole { reuse } => return (answer.whole(), reuse),
+                Read::Broken(end) => return (end, false),
+            }
+        }
+    }
+}
+
+/// A server that turns its caller away in TLS 1.3 says so only when the first call is with it.
+fn broken(answer: &impl Reading, error: &io::Error, ticket: &mut Ticket) -> ClientEnd {
+    if let (false, Some(fault)) = (answer.has_begun(), tls::fault(error)) {
+        return ClientEnd::Insecure(fault);
+    }
+    // Within TLS, an end that the other side has not announced is one of the connection beneath.
+    let is_closed = error.kind() == io::ErrorKind::UnexpectedEof;
+    ticket.course().broken = Some(if is_closed { Break::Closed } else { Break::Reset });
+    answer.reset()
+}
