@@ -5,8 +5,8 @@ use super::predict::truth;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Anchor, Claim, ClaimKind, ErrorRates, Fraction, HashKey, Phase, Population, Rate, Shape, ShareBound, TrafficLine,
-    Unit, duration,
+    Anchor, Calls, Claim, ClaimKind, DrawnBy, ErrorRates, Fraction, HashKey, Outcome, Phase, Population, Rate, Shape,
+    ShareBound, TrafficLine, Unit, duration,
 };
 use squall_stats::plan::{calls_to_decide, chance_to_decide, tightest};
 use squall_stats::share::{Design, Promise, Risk};
@@ -26,9 +26,12 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     }
     for claim in &view.built.plan.claims.clone() {
         if let ClaimKind::Share { of, outcome, bound } = &claim.kind {
-            // Calls that hang together are no draws of their own: users are, where it is by user that they stick.
-            let hang = view.plan().drawn_by(&of.calls, outcome).filter(|_| of.unit == Unit::Call);
-            let units = match hang {
+            // What hangs together is no draw of its own: users are, where it is by user that they stick.
+            let key = match of.unit {
+                Unit::Call | Unit::Try | Unit::Retry => drawn_by(view, &of.calls, outcome).into_values().next(),
+                Unit::User | Unit::Connection => None,
+            };
+            let units = match key {
                 None => planned(view, of).map(|count| (count, if of.unit == Unit::User { "users" } else { "calls" })),
                 Some(HashKey::User | HashKey::Cookie(_)) => {
                     planned(view, &Population { unit: Unit::User, ..of.clone() }).map(|count| (count, "users"))
@@ -39,6 +42,12 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
             decides(view, claim, units, *bound, truth(view, of, outcome));
         }
     }
+}
+
+/// What the way of these calls is drawn by, where it decides this.
+pub(super) fn drawn_by(view: &View<'_, '_, '_>, calls: &Calls, what: &Outcome) -> DrawnBy {
+    let plan = view.plan();
+    plan.drawn_by(calls, what, plan.lines().filter(|line| is_meant(calls, line, &plan.topology)))
 }
 
 /// So many of what.
