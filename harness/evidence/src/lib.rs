@@ -28,6 +28,7 @@ pub mod testing;
 pub use balance::{Balance, Books, LawId, Slack, balances, discords};
 pub use dose::{doses, window_of};
 pub use flags::{Flags, answer_of_callee, is_denial, shedder};
+pub use hold::Hold;
 pub use join::join;
 pub use observed::{Happened, Health, LifeEnd, Observed, Planned, Process, StageTimes, Trouble, planned};
 pub use outcome::CallOutcome;

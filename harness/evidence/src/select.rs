@@ -75,6 +75,12 @@ impl<'a> CallMatcher<'a> {
         named && self.fits(story) == Fit::Yes && self.is_to(evidence, story)
     }
 
+    /// Does this line of the plan make calls that are meant?
+    #[must_use]
+    pub fn means_line(&self, line: &TrafficLine) -> bool {
+        self.lines.get(usize::from(line.number)).is_some_and(|of| *of != OfLine::None)
+    }
+
     /// Is this call meant by a fault or a policy, which sits at a proxy and knows nothing of traffic lines? Only of service
     /// and looks, not of instances.
     #[must_use]

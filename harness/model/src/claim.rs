@@ -286,7 +286,7 @@ pub enum Anchor {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Happening {
-    /// No slot of 50 calls is worse than the phase before, and at least one full slot follows.
+    /// Calls fail as seldom as in the phase before, up to a margin, and no 50 of them in a row look worse.
     Recover(Calls),
     /// The first try after the moment reaches one of these.
     GetsTraffic(Target),

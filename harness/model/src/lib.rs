@@ -51,6 +51,7 @@ pub use explanation::{
     Attribute, Explanation, Mechanism, Moment, Onset, PercentileOf, Reading, Since, Split, Tally, Times,
 };
 pub use fault::{Answers, Down, Fault, FaultId, FaultKind, Part, Touch, When};
+pub use hang::DrawnBy;
 pub use name::{Edge, InstanceId, PlaceName, ServiceName, VersionName};
 pub use origin::{Diagnostic, Origin, Severity};
 pub use place::{Members, Place, PlaceKind};

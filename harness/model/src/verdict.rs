@@ -72,6 +72,12 @@ impl Verdict {
         }
     }
 
+    /// The evidence excludes one of the two.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        matches!(self, Verdict::Holds | Verdict::Violated)
+    }
+
     /// One word.
     #[must_use]
     pub fn word(&self) -> &'static str {

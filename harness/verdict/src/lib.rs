@@ -14,6 +14,7 @@
 
 mod bearing;
 mod control;
+mod doubt;
 mod every;
 mod exemplar;
 mod explain;

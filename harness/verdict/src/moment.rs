@@ -10,11 +10,12 @@ mod recover;
 pub(crate) use failure::longest_in_a_row;
 
 use crate::{
-    ruling::{Case, Ruling, Standing},
+    ruling::{Case, Ruling, Standing, at_both_ends},
     state::pairs,
 };
 use squall_evidence::{Border, TryView, targets};
 use squall_model::{Happening, Measured, MomentRef, Stamp, Target, Verdict, Why};
+use squall_stats::share::Decision;
 use std::time::Duration;
 
 pub(crate) fn rule(case: Case<'_>, what: &Happening, within: Duration, of: MomentRef) -> Ruling {
@@ -46,15 +47,21 @@ fn came(seen: Option<Stamp>, horizon: Stamp, latest: Stamp) -> Came {
     }
 }
 
-fn verdict(early: Came, late: Came) -> (Verdict, Standing) {
-    match (early, late) {
-        (Came::InTime, Came::InTime) => (Verdict::Holds, Standing::Final),
-        (Came::TooLate, Came::TooLate) => (Verdict::Violated, Standing::Final),
-        (Came::NotYet, _) | (_, Came::NotYet) => {
-            (Verdict::Inconclusive(Why::Undecided { needed: None }), Standing::Open)
+impl From<Came> for Decision {
+    fn from(came: Came) -> Decision {
+        match came {
+            Came::InTime => Decision::Holds,
+            Came::TooLate => Decision::Violated,
+            Came::NotYet => Decision::Undecided,
         }
-        _ => (Verdict::Inconclusive(Why::Border), Standing::Open),
     }
+}
+
+/// An event that is over is over, and more traffic changes nothing.
+fn verdict(early: Came, late: Came) -> (Verdict, Standing) {
+    let verdict = at_both_ends(early.into(), late.into(), || Why::Border);
+    let standing = if verdict.is_decided() { Standing::Final } else { Standing::Open };
+    (verdict, standing)
 }
 
 /// The first try after the moment that reaches one of the target's instances.

@@ -1,8 +1,8 @@
 //! Does a unit do what a claim says?
 
 use crate::ruling::Case;
-use squall_evidence::{CallOutcome, CallStory, Flags, TryView, targets};
-use squall_model::{AnswerCode, ClientEnd, Outcome, Shedder};
+use squall_evidence::{CallOutcome, CallStory, Flags, Hold, TryView, targets};
+use squall_model::{AnswerCode, ClientEnd, Only, Outcome, Population, Shedder};
 use std::time::Duration;
 
 /// Does this call do it?
@@ -23,13 +23,24 @@ pub(crate) fn call_does(case: Case<'_>, story: &CallStory, what: &Outcome) -> bo
     }
 }
 
-/// Would this call, which does it or not, do it had it taken so many nanoseconds less? Only what a time decides can differ.
-pub(crate) fn call_would(story: &CallStory, less: u64, what: &Outcome, does: bool) -> bool {
-    match what {
-        Outcome::Succeed(Some(_)) | Outcome::FinishWithin(_) | Outcome::TakeAtLeast(_) => {
-            ends(story.outcome, story.took().saturating_sub(less), what)
-        }
-        _ => does,
+/// Can time decide what this call does, or whether it is one of those that are chosen? What its client gave up on ended so by
+/// time alone.
+pub(crate) fn time_decides(of: &Population, story: &CallStory, what: &Outcome) -> bool {
+    let timed = matches!(what, Outcome::Succeed(Some(_)) | Outcome::FinishWithin(_) | Outcome::TakeAtLeast(_));
+    timed || story.end == ClientEnd::Deadline && (of.only.is_some() || is_an_end(what))
+}
+
+/// Would this call do it, had the machine not held it up? It does as it did, unless its end decides.
+pub(crate) fn call_would(hold: Hold, what: &Outcome, does: bool) -> bool {
+    if is_an_end(what) { ends(hold.outcome, hold.took, what) } else { does }
+}
+
+/// Is this a call that `only` chooses?
+pub(crate) fn is_chosen(of: &Population, outcome: CallOutcome) -> bool {
+    match of.only {
+        None => true,
+        Some(Only::Shed) => shed_by(outcome).is_some(),
+        Some(Only::Failed) => outcome != CallOutcome::Succeeded,
     }
 }
 
@@ -50,6 +61,20 @@ pub(crate) fn try_does(case: Case<'_>, story: &CallStory, t: &TryView<'_>, what:
         }
         _ => ends(t.outcome(), t.took(), what),
     }
+}
+
+/// Do a call's end and its time alone decide this?
+fn is_an_end(what: &Outcome) -> bool {
+    !matches!(
+        what,
+        Outcome::Answered(_)
+            | Outcome::Reach(_)
+            | Outcome::ReachOnlyOne(_)
+            | Outcome::TriedMoreThan(_)
+            | Outcome::TriedTwiceOnOneInstance
+            | Outcome::Retried
+            | Outcome::LoggedWithFlag(_)
+    )
 }
 
 /// Does what ended so, after so many nanoseconds, do what only its end decides?

@@ -12,9 +12,13 @@
 
 mod sides;
 
-use crate::ruling::{Case, Ruling, Standing, statistical};
-use sides::{Call, Sides, sides};
-use squall_model::{Calls, Compared, Margin, Measured, Reference, Verdict, Why};
+use crate::{
+    doubt::Reading,
+    ruling::{Case, Ruling, Standing, shown, statistical},
+    units::drawn_by,
+};
+use sides::{Call, Fate, Sides, sides};
+use squall_model::{Calls, Compared, Margin, Measured, Outcome, Reference, Verdict};
 use squall_stats::{
     paired::{Arm, Block, MarginError, PairedDesign, PairedTest, matched},
     plan::{Arms, pairs_to_decide},
@@ -26,32 +30,35 @@ use std::time::Duration;
 /// Of a pilot of fewer calls nobody can say what 95 of 100 take.
 const PILOT: usize = 20;
 
+/// Of a test that decided both ways.
+const CONTRADICTION: &str = "the pairs had no common difference: both sides of the margin were excluded in turn";
+
 pub(crate) fn rule(case: Case<'_>, calls: &Calls, reference: Reference, margin: Margin) -> Ruling {
+    if !drawn_by(case, calls, &Outcome::Fail).is_empty() {
+        return Ruling::untestable("what becomes of these calls is drawn once for each key that they stick by");
+    }
     let Some(sides) = sides(case, calls, reference) else { return Ruling::empty() };
     let design = match design(case, margin) {
         Ok(design) => design,
-        Err(error) => {
-            let verdict = Verdict::Error(format!("the claim cannot be tested: {error}"));
-            return Ruling { verdict, measured: Measured::Nothing, standing: Standing::Final, offenders: Vec::new() };
-        }
+        Err(error) => return Ruling::untestable(error),
     };
     if sides.is_empty() {
         return Ruling::empty();
     }
     let (success, latency) = halves(&design, &sides, margin);
-    let with = together(&success, latency.as_ref());
-    let without = sides.any_crosses().then(|| {
-        let (success, latency) = halves(&design, &sides.without_crossing(), margin);
-        (together(&success, latency.as_ref()), Why::Border)
-    });
-    let contradiction = "the pairs had no common difference: both sides of the margin were excluded in turn";
-    let verdict = statistical(with, without, || needed(case, &sides, &success, latency.as_ref()), contradiction);
-    let standing = match verdict {
-        Verdict::Holds | Verdict::Violated => Standing::Final,
-        _ => Standing::Open,
+    let decision = |reading| match reading {
+        Reading::Seen => together(&success, latency.as_ref()),
+        _ => {
+            let (success, latency) = halves(&design, &sides.by(reading), margin);
+            together(&success, latency.as_ref())
+        }
     };
+    let needed = || needed(case, &sides, &success, latency.as_ref());
+    let verdict = statistical(sides.doubt(), decision, needed, CONTRADICTION);
+    let standing = if verdict.is_decided() { Standing::Final } else { Standing::Open };
     let telling = telling(&success, latency.as_ref());
-    let offenders = sides.treated().filter(|call| telling.limits.is_bad(call, Arm::Treated)).map(|c| c.index).collect();
+    let bad = |call: &&Call| telling.limits.is_bad(call.fate, Arm::Treated);
+    let offenders = sides.treated().filter(bad).map(|call| call.index).collect();
     Ruling { measured: measured(case, telling, &verdict), verdict, standing, offenders }
 }
 
@@ -71,7 +78,7 @@ enum Limits {
 }
 
 impl Limits {
-    fn is_bad(self, call: &Call, arm: Arm) -> bool {
+    fn is_bad(self, call: Fate, arm: Arm) -> bool {
         match (self, arm) {
             (Limits::Success, _) => call.failed,
             (Limits::Latency { treated, .. }, Arm::Treated) => call.failed || call.took > treated,
@@ -107,13 +114,14 @@ fn halves(design: &PairedDesign, sides: &Sides, margin: Margin) -> (Half, Option
 
 /// What 95 of 100 calls of the pilot took; those that failed, for ever.
 fn pilot_time(pilot: &[Call]) -> Option<u64> {
-    let mut lasted: Vec<u64> = pilot.iter().map(|call| if call.failed { u64::MAX } else { call.took }).collect();
+    let mut lasted: Vec<u64> =
+        pilot.iter().map(|call| if call.fate.failed { u64::MAX } else { call.fate.took }).collect();
     lasted.sort_unstable();
     quantile(&lasted, 0.95).filter(|_| lasted.len() >= PILOT)
 }
 
 fn half(design: &PairedDesign, sides: &Sides, limits: Limits) -> Half {
-    let value = |call: &Call, arm| f64::from(u8::from(limits.is_bad(call, arm)));
+    let value = |call: &Call, arm| f64::from(u8::from(limits.is_bad(call.fate, arm)));
     let block = |(arm, calls): &(Arm, Vec<Call>)| Block {
         arm: *arm,
         values: calls.iter().map(|call| value(call, *arm)).collect(),
@@ -185,13 +193,7 @@ fn measured(case: Case<'_>, half: &Half, verdict: &Verdict) -> Measured {
     }
     let bounds = half.test.interval();
     let (n, treated, baseline) = half.count(bounds.n as usize);
-    let (low, high, alpha) = match verdict {
-        Verdict::Violated => (bounds.sure.low, bounds.sure.high, half.test.design().risk().alpha),
-        _ => {
-            let low = bounds.likely.low.max(bounds.sure.low);
-            (low, bounds.likely.high.min(bounds.sure.high), case.settings.beta)
-        }
-    };
+    let (low, high, alpha) = shown(verdict, bounds.likely, bounds.sure, half.test.design().risk());
     Measured::Pairs { half: half.limits.compared(), n, treated, baseline, low, high, alpha }
 }
 

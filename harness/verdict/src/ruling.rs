@@ -1,8 +1,13 @@
 //! What evidence says of one claim, before anybody asks whether the evidence can be trusted.
 
+use crate::doubt::{Doubt, Reading};
 use squall_evidence::Evidence;
 use squall_model::{Discord, ErrorRates, Measured, Plan, Verdict, Why};
-use squall_stats::share::{Decision, Risk};
+use squall_stats::{
+    bounds::Interval,
+    share::{Decision, Risk},
+};
+use std::fmt;
 
 /// How sure one wants to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +73,23 @@ impl Ruling {
         Ruling::inconclusive(Why::Empty, Measured::Nothing)
     }
 
+    /// No test says anything of it.
+    pub(crate) fn untestable(why: impl fmt::Display) -> Ruling {
+        let verdict = Verdict::Error(format!("the claim cannot be tested: {why}"));
+        Ruling { verdict, measured: Measured::Nothing, standing: Standing::Final, offenders: Vec::new() }
+    }
+
+    /// Whatever it says, it is not to be relied on while its units can still change.
+    pub(crate) fn open_while(self, can_still_change: bool) -> Ruling {
+        let standing = if can_still_change { Standing::Open } else { self.standing };
+        Ruling { standing, ..self }
+    }
+
+    /// Nothing is left to rest on once the doubtful is left out.
+    pub(crate) fn resting_on_nothing(self, why: Why) -> Ruling {
+        Ruling { verdict: Verdict::Inconclusive(why), standing: Standing::Open, ..self }
+    }
+
     pub(crate) fn against(self, offenders: Vec<usize>) -> Ruling {
         Ruling { offenders, ..self }
     }
@@ -81,33 +103,79 @@ pub(crate) struct Case<'a> {
     pub(crate) settings: &'a Settings,
 }
 
-/// The verdict of a statistical test, as it is and as it would be without its doubtful units (`None` where there is none), with the
-/// reason of the doubt: both must decide alike, and where one is open, so is the whole.
+/// The verdict of a statistical test, which has to come out alike by every reading of what is doubtful.
 pub(crate) fn statistical(
-    with: Decision,
-    otherwise: Option<(Decision, Why)>,
+    doubt: Doubt,
+    test: impl Fn(Reading) -> Decision,
     needed: impl FnOnce() -> Option<u64>,
     contradiction: &str,
 ) -> Verdict {
-    let decision = match (with, otherwise) {
-        (one, None) => one,
-        (one, Some((other, _))) if one == other => one,
-        (Decision::Undecided, _) | (_, Some((Decision::Undecided, _))) => Decision::Undecided,
-        (_, Some((_, why))) => return Verdict::Inconclusive(why),
-    };
-    match decision {
-        Decision::Holds => Verdict::Holds,
-        Decision::Violated => Verdict::Violated,
-        Decision::Undecided => Verdict::Inconclusive(Why::Undecided { needed: needed() }),
-        Decision::Contradicted => Verdict::Inconclusive(Why::Books(vec![Discord::Unexplained(contradiction.into())])),
+    let seen = test(Reading::Seen);
+    let all = doubt.readings().try_fold(seen, |decision, reading| match decision {
+        Decision::Undecided => Ok(decision),
+        _ => alike(decision, test(reading), || doubt.why_by(reading)),
+    });
+    verdict(all, needed, contradiction)
+}
+
+/// An exact verdict at both ends of what is uncertain, which has to come out alike; `why` it need not.
+pub(crate) fn at_both_ends(one: Decision, other: Decision, why: impl FnOnce() -> Why) -> Verdict {
+    verdict(alike(one, other, why), || None, "both are so at one end")
+}
+
+/// It must come out alike, else nobody knows, and this is why. Where one is open, so is the whole.
+fn alike(one: Decision, other: Decision, why: impl FnOnce() -> Why) -> Result<Decision, Why> {
+    match (one, other) {
+        _ if one == other => Ok(one),
+        (Decision::Undecided, _) | (_, Decision::Undecided) => Ok(Decision::Undecided),
+        _ => Err(why()),
     }
 }
 
-/// A verdict at both ends of what is uncertain: it must come out alike. Where one end is open, so is the whole.
-pub(crate) fn alike(one: Verdict, other: Verdict) -> Verdict {
-    match (one, other) {
-        (one, other) if one == other => one,
-        (open @ Verdict::Inconclusive(_), _) | (_, open @ Verdict::Inconclusive(_)) => open,
-        _ => Verdict::Inconclusive(Why::Border),
+fn verdict(all: Result<Decision, Why>, needed: impl FnOnce() -> Option<u64>, contradiction: &str) -> Verdict {
+    match all {
+        Ok(Decision::Holds) => Verdict::Holds,
+        Ok(Decision::Violated) => Verdict::Violated,
+        Ok(Decision::Undecided) => Verdict::Inconclusive(Why::Undecided { needed: needed() }),
+        Ok(Decision::Contradicted) => {
+            Verdict::Inconclusive(Why::Books(vec![Discord::Unexplained(contradiction.into())]))
+        }
+        Err(why) => Verdict::Inconclusive(why),
+    }
+}
+
+/// The ends of the interval that belongs to a verdict, and its error rate.
+pub(crate) fn shown(verdict: &Verdict, likely: Interval, sure: Interval, risk: Risk) -> (f64, f64, f64) {
+    match verdict {
+        Verdict::Violated => (sure.low, sure.high, risk.alpha),
+        _ => (likely.low.max(sure.low), likely.high.min(sure.high), risk.beta),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_kinds_of_doubt_do_not_cancel_each_other_out() {
+        let both = Doubt { crossing: true, held: 2, longest: 5 };
+        let held_up = Why::HeldUp { calls: 2, longest: 5 };
+        let other = |doubt, differs, other| {
+            let test = |reading| if reading == differs { other } else { Decision::Holds };
+            statistical(doubt, test, || Some(9), "")
+        };
+        for (differs, why) in
+            [(Reading::Inner, Why::Border), (Reading::Unheld, held_up), (Reading::InnerUnheld, Why::Border)]
+        {
+            let verdict = other(both, differs, Decision::Violated);
+            assert_eq!(verdict, Verdict::Inconclusive(why), "{differs:?} alone comes out otherwise");
+            let open = Verdict::Inconclusive(Why::Undecided { needed: Some(9) });
+            assert_eq!(other(both, differs, Decision::Undecided), open, "and there it is open");
+            assert_eq!(
+                other(Doubt::default(), differs, Decision::Violated),
+                Verdict::Holds,
+                "where nothing is doubtful"
+            );
+        }
     }
 }

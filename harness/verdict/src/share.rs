@@ -3,16 +3,17 @@
 //! The test is `squall_stats`' likelihood-ratio martingale, fed in order of intended start, up to the oldest unresolved unit:
 //! in order of completion fast answers would come first, and slow failures never get in before the stop.
 //!
-//! Calls that hang together (a user's, where users stick) are no units: `hanging` tests the mean over what they hang on.
+//! Calls and tries that hang together (a user's, where users stick) are no units: `hanging` tests the mean over what they hang on.
 
 mod hanging;
 
 use crate::{
+    doubt::{Doubt, Reading},
     every::unobserved,
-    ruling::{Case, Ruling, Standing, statistical},
-    units::{Sample, samples, why},
+    ruling::{Case, Ruling, Standing, shown, statistical},
+    units::{self, Sample, Samples, groups, samples},
 };
-use squall_model::{Measured, Outcome, Population, ShareBound, Unit, Verdict};
+use squall_model::{DrawnBy, Measured, Outcome, Population, ShareBound, Unit, Verdict};
 use squall_stats::{
     bounds::anytime,
     plan::calls_to_decide,
@@ -23,35 +24,39 @@ use squall_stats::{
 const CONTRADICTION: &str = "the calls had no common chance: both sides of the bound were excluded in turn";
 
 pub(crate) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: ShareBound) -> Ruling {
-    if let Some(key) = case.plan.drawn_by(&of.calls, what).filter(|_| of.unit == Unit::Call) {
-        return hanging::rule(case, of, what, bound, &key);
-    }
-    let Some(samples) = samples(case, of, what) else { return unobserved() };
     let design = match design(case, bound) {
         Ok(design) => design,
-        Err(error) => return untestable(&error),
+        Err(error) => return Ruling::untestable(error),
     };
-    if samples.all.is_empty() {
-        return Ruling::empty();
-    }
-    // A user is known only when all of its calls are.
-    let under_way = of.unit == Unit::User && !case.evidence.is_complete();
-    let test = run(case, &design, samples.all.iter().map(|s| s.does));
-    let doubtful = || samples.all.iter().filter(|s| s.doubt.is_some());
-    let otherwise = doubtful().next().is_some().then(|| {
-        let test = run(case, &design, samples.all.iter().filter_map(Sample::otherwise));
-        (test.decision(), why(doubtful()))
-    });
-    let verdict = statistical(test.decision(), otherwise, || needed(case, &test), CONTRADICTION);
-    let is_decided = matches!(verdict, Verdict::Holds | Verdict::Violated);
-    let standing = if is_decided && !under_way { Standing::Final } else { Standing::Open };
+    let Some(samples) = samples(case, of, what) else { return unobserved() };
     let offenders = against(bound, &samples.all);
-    Ruling { measured: measured(case, &test, &verdict), verdict, standing, offenders }
+    let drawn_by = drawn_by(case, of, what);
+    let ruling = match () {
+        () if samples.all.is_empty() => return Ruling::empty(),
+        () if !drawn_by.is_empty() => hanging::rule(case, &groups(case, of, what, &drawn_by), &design),
+        () => each(case, &samples, &design),
+    };
+    ruling.against(offenders)
 }
 
-fn untestable(error: &DesignError) -> Ruling {
-    let verdict = Verdict::Error(format!("the claim cannot be tested: {error}"));
-    Ruling { verdict, measured: Measured::Nothing, standing: Standing::Final, offenders: Vec::new() }
+/// What the units hang together by. Users are draws themselves, whatever their calls hang together by.
+fn drawn_by(case: Case<'_>, of: &Population, what: &Outcome) -> DrawnBy {
+    match of.unit {
+        Unit::Call | Unit::Try | Unit::Retry => units::drawn_by(case, &of.calls, what),
+        Unit::User | Unit::Connection => DrawnBy::new(),
+    }
+}
+
+/// Each unit is a draw of its own.
+fn each(case: Case<'_>, samples: &Samples, design: &Design) -> Ruling {
+    let run = |reading| run(case, design, samples.all.iter().filter_map(|s| s.by.by(reading)));
+    let test = run(Reading::Seen);
+    let doubt = Doubt::of_all(samples.all.iter().map(|s| s.doubt));
+    let decision = |reading| if reading == Reading::Seen { test.decision() } else { run(reading).decision() };
+    let verdict = statistical(doubt, decision, || needed(case, &test), CONTRADICTION);
+    let standing = if verdict.is_decided() { Standing::Final } else { Standing::Open };
+    let measured = measured(case, &test, &verdict);
+    Ruling { measured, verdict, standing, offenders: Vec::new() }.open_while(samples.can_still_change())
 }
 
 fn design(case: Case<'_>, bound: ShareBound) -> Result<Design, DesignError> {
@@ -86,13 +91,7 @@ fn needed(case: Case<'_>, test: &ShareTest) -> Option<u64> {
 fn measured(case: Case<'_>, test: &ShareTest, verdict: &Verdict) -> Measured {
     let seen = test.decided().unwrap_or_else(|| test.now());
     let Some(bounds) = anytime(test.design(), seen) else { return Measured::Nothing };
-    let (low, high, alpha) = match verdict {
-        Verdict::Violated => (bounds.sure.low, bounds.sure.high, case.settings.alpha),
-        _ => {
-            let low = bounds.likely.low.max(bounds.sure.low);
-            (low, bounds.likely.high.min(bounds.sure.high), case.settings.beta)
-        }
-    };
+    let (low, high, alpha) = shown(verdict, bounds.likely, bounds.sure, case.settings.risk());
     Measured::Share { hits: seen.hits, n: seen.n, low, high, alpha }
 }
 

@@ -4,35 +4,43 @@
 //! crossed the border of the phase. The verdict must come out alike at both ends of that.
 
 use crate::{
+    doubt::Doubt,
     every::unobserved,
-    ruling::{Case, Ruling, Standing},
-    units::{Sample, samples, why},
+    ruling::{Case, Ruling, Standing, at_both_ends},
+    units::{Sample, Samples, samples},
 };
 use squall_evidence::{CallStory, Life, Membership, Process, TryView, targets};
 use squall_model::{Bound, Measured, Per, Phase, Quantity, SeenBy, Target, Verdict, Why};
+use squall_stats::share::Decision;
 
 pub(crate) fn rule(case: Case<'_>, quantity: &Quantity, bound: Bound) -> Ruling {
     match quantity {
-        Quantity::Count { of, outcome } => {
-            let Some(samples) = samples(case, of, outcome) else { return unobserved() };
-            if samples.unchosen == 0 {
-                return Ruling::empty();
-            }
-            let count = |hit: fn(&Sample) -> bool| samples.all.iter().filter(|s| hit(s)).count() as u64;
-            let high = count(|s| s.does || s.otherwise() == Some(true));
-            let low = count(|s| s.does && s.doubt.is_none());
-            let too_many = is_too_many(bound, high);
-            let offenders = samples.all.iter().filter(|s| s.does == too_many).map(|s| s.story).collect();
-            let number =
-                Number { low: Ratio::whole(low), high: Ratio::whole(high), units: samples.unchosen, grows: true };
-            number.rule(case, bound, || why(&samples.all)).against(offenders)
-        }
+        Quantity::Count { of, outcome } => match samples(case, of, outcome) {
+            Some(samples) => counted(case, &samples, bound),
+            None => unobserved(),
+        },
         Quantity::Tries { target, seen_by, per, phase } => {
             let counted = count(case, target, *seen_by, *phase);
             let Some(number) = counted.number(case, *per, *phase) else { return Ruling::empty() };
-            number.rule(case, bound, || Why::Border).against(counted.calls)
+            let ruling = number.rule(case, bound, Why::Border).against(counted.calls);
+            if *per == Per::Call && counted.inner.1 == 0 { ruling.resting_on_nothing(Why::Border) } else { ruling }
         }
     }
+}
+
+/// Units with an outcome: at the least those that have it for sure, at the most those that may have it.
+fn counted(case: Case<'_>, samples: &Samples, bound: Bound) -> Ruling {
+    if samples.unchosen == 0 {
+        return Ruling::empty();
+    }
+    let count = |has: fn(&Sample, bool) -> bool| samples.all.iter().filter(|s| has(s, true)).count() as u64;
+    let (low, high) = (count(Sample::surely), count(Sample::perhaps));
+    let too_many = is_too_many(bound, high);
+    let offenders = samples.all.iter().filter(|s| s.does == too_many).map(|s| s.story).collect();
+    let doubt = Doubt::of_all(samples.all.iter().map(|s| s.doubt));
+    let number = Number { low: Ratio::whole(low), high: Ratio::whole(high), units: samples.unchosen, grows: true };
+    let ruling = number.rule(case, bound, doubt.why()).against(offenders).open_while(samples.can_still_change());
+    if samples.sure == 0 { ruling.resting_on_nothing(Why::Border) } else { ruling }
 }
 
 /// Is a count above what is allowed? Then those that count offend, else those that do not.
@@ -84,13 +92,15 @@ struct Number {
 
 impl Number {
     /// `why`: where it comes out one way at one end and another way at the other.
-    fn rule(self, case: Case<'_>, bound: Bound, why: impl FnOnce() -> Why) -> Ruling {
-        let at = |end: Ratio| if end.is_within(bound) { Verdict::Holds } else { Verdict::Violated };
+    fn rule(self, case: Case<'_>, bound: Bound, why: Why) -> Ruling {
+        let at = |end: Ratio| if end.is_within(bound) { Decision::Holds } else { Decision::Violated };
         let too_low = !self.low.is_within(bound) && !self.low.is_above(bound);
         let too_high = self.high.is_above(bound);
         // On either side of the bound at its two ends, it breaks the claim at both, and nobody knows how.
-        let (low, high) = (at(self.low), at(self.high));
-        let verdict = if too_low && too_high || low != high { Verdict::Inconclusive(why()) } else { low };
+        let verdict = match too_low && too_high {
+            true => Verdict::Inconclusive(why),
+            false => at_both_ends(at(self.low), at(self.high), || why),
+        };
         let enough = self.units >= case.settings.minimum;
         let standing = match verdict {
             Verdict::Violated if self.low.is_above(bound) && self.grows => Standing::Final,

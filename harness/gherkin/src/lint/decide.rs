@@ -1,12 +1,13 @@
 //! Whether the traffic can decide the claims: how many of the runs would end with a verdict, and which numbers would do.
 
 use super::planned::planned;
+use super::populations::is_meant;
 use super::predict::truth;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Claim, ClaimKind, ErrorRates, FaultKind, Fraction, HashKey, Level, Plan, PolicyKind, Population, Shape, ShareBound,
-    Touch, TrafficLine, Unit, duration,
+    Calls, Claim, ClaimKind, DrawnBy, ErrorRates, FaultKind, Fraction, HashKey, Level, Outcome, Plan, PolicyKind,
+    Population, Shape, ShareBound, Touch, TrafficLine, Unit, duration,
 };
 use squall_stats::plan::{calls_to_decide, chance_to_decide, tightest};
 use squall_stats::share::{Design, Promise, Risk};
@@ -29,9 +30,12 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
                 // More calls would not help: the line is to be written otherwise.
                 continue;
             }
-            // Calls that hang together are no draws of their own: users are, where it is by user that they stick.
-            let hang = view.plan().drawn_by(&of.calls, outcome).filter(|_| of.unit == Unit::Call);
-            let units = match hang {
+            // What hangs together is no draw of its own: users are, where it is by user that they stick.
+            let key = match of.unit {
+                Unit::Call | Unit::Try | Unit::Retry => drawn_by(view, &of.calls, outcome).into_values().next(),
+                Unit::User | Unit::Connection => None,
+            };
+            let units = match key {
                 None => {
                     planned(view.plan(), of).map(|count| (count, if of.unit == Unit::User { "users" } else { "calls" }))
                 }
@@ -44,6 +48,12 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
             decides(view, claim, units, *bound, truth(view, of, outcome));
         }
     }
+}
+
+/// What the way of these calls is drawn by, where it decides this.
+pub(super) fn drawn_by(view: &View<'_, '_, '_>, calls: &Calls, what: &Outcome) -> DrawnBy {
+    let plan = view.plan();
+    plan.drawn_by(calls, what, plan.lines().filter(|line| is_meant(calls, line, &plan.topology)))
 }
 
 /// So many of what.

@@ -2,13 +2,14 @@
 //! faults that can be switched on and off within a moment, and a stage that has room for its blocks.
 
 use super::breaks::{fails_at_once, struck};
+use super::decide::drawn_by;
 use super::exchangeable::is_one_draw;
 use super::taking::sees;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Act, Blocks, Claim, ClaimKind, ControlRule, Fault, FaultId, Outcome, PolicyKind, Replacement, ServiceName, Shape,
-    When, duration,
+    Act, Blocks, Calls, Claim, ClaimKind, ControlRule, Fault, FaultId, Outcome, PolicyKind, Replacement, ServiceName,
+    Shape, When, duration,
 };
 use std::time::Duration;
 
@@ -23,7 +24,10 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
         return;
     }
     for claim in &view.built.plan.claims.clone() {
-        let ClaimKind::Paired { reference, .. } = &claim.kind else { continue };
+        let ClaimKind::Paired { calls, reference, .. } = &claim.kind else { continue };
+        if hangs_together(view, claim, calls) {
+            continue;
+        }
         match reference.phases() {
             Some((treated, baseline)) => {
                 let _ = is_one_draw(view, claim, treated, &Outcome::Fail, INSTEAD)
@@ -34,6 +38,22 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
             None => {}
         }
     }
+}
+
+/// Calls with one key fare alike: a pair of them is no draw of its own. True if that is an error.
+fn hangs_together(view: &mut View<'_, '_, '_>, claim: &Claim, calls: &Calls) -> bool {
+    let Some((callee, _)) = drawn_by(view, calls, &Outcome::Fail).into_iter().next() else { return false };
+    let line = view.claim_line(claim);
+    view.tell(line, |line| {
+        Mistake::error(
+            "hangs-together",
+            line.clause("calls"),
+            format!("calls to \"{callee}\" stick by a key, and all with one key fare alike"),
+        )
+        .label("a part of the service is broken: a key is one draw, however many pairs its calls make")
+        .hint("write a share of the users, `at least 90% of the users succeed`, or let the calls not stick")
+    });
+    true
 }
 
 fn without_fault(view: &mut View<'_, '_, '_>, claim: &Claim) {

@@ -5,8 +5,8 @@ use crate::source::Mistake;
 use squall_model::{Anchor, Claim, ClaimKind, FaultId, Happening, MomentRef, Phase, Reference, duration};
 use std::time::Duration;
 
-/// Calls in a slot of *recover*.
-const SLOT: f64 = 50.0;
+/// Calls without a failure that show a recovery, at the defaults.
+const SHOWN_BY: f64 = 66.0;
 
 /// Looks at every claim.
 pub(crate) fn check(view: &mut View<'_, '_, '_>) {
@@ -153,7 +153,7 @@ fn moment(view: &mut View<'_, '_, '_>, claim: &Claim, what: &Happening, within: 
     }
 }
 
-/// After moment and time there must be a full slot of calls.
+/// After moment and time there must be calls enough to show it.
 fn room_to_recover(view: &mut View<'_, '_, '_>, line: Option<usize>, within: Duration, of: MomentRef) {
     let windows = view.fault_windows();
     let at = match of {
@@ -172,12 +172,12 @@ fn room_to_recover(view: &mut View<'_, '_, '_>, line: Option<usize>, within: Dur
     });
     let rate: f64 = rates.sum();
     let left = length.saturating_sub(at + within);
-    if rate > 0.0 && left.as_secs_f64() * rate < SLOT {
-        let wanted = at + within + Duration::from_millis((SLOT / rate * 1000.0).ceil() as u64);
+    if rate > 0.0 && left.as_secs_f64() * rate < SHOWN_BY {
+        let wanted = at + within + Duration::from_millis((SHOWN_BY / rate * 1000.0).ceil() as u64);
         view.tell(line, |line| {
             let calls = (left.as_secs_f64() * rate) as u64;
             Mistake::error("no-room", line.clause("time"), format!("only {calls} calls are made after that time"))
-                .label("recovery is shown by 50 calls in a row")
+                .label("recovery is shown by 66 calls, if none fails")
                 .hint(format!("let the traffic last {} at least", duration(wanted)))
         });
     }

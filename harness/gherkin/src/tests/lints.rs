@@ -404,6 +404,39 @@ fn trap_19_users_that_stick_must_be_enough_to_decide() {
 }
 
 #[test]
+fn trap_19_users_are_counted_whoever_names_the_callee() {
+    let text = |claim: &str| {
+        scenario(&format!(
+            "Given calls to \"reviews\" stay on one instance by user\nWhen \"web\" makes 2000 calls per second to \"reviews\" as 50 users for 4 seconds\nThen {claim}"
+        ))
+    };
+    for claim in [
+        "between 23% and 43% of the calls reach instance 1 of \"reviews\"",
+        "instance 1 of \"reviews\" receives between 23% and 43% of the tries",
+    ] {
+        let told = told(&text(claim));
+        assert!(told.contains("50 users hardly ever show this"), "{claim}: {told}");
+    }
+}
+
+#[test]
+fn trap_19_calls_that_stick_are_not_compared_in_pairs() {
+    let text = |broken: &str, key: &str| {
+        scenario(&format!(
+            "Given calls to \"reviews\" stay on one instance by {key}\nWhen {broken} of \"reviews\" answers in 20 ms\nAnd \"web\" makes 500 calls per second to \"reviews\" as 50 users for 4 seconds\nThen calls are as good as without the fault, within 5%"
+        ))
+    };
+    insta::assert_snapshot!(told(&text("instance 1", "user")), @r#"
+    error[hangs-together]: calls to "reviews" stick by a key, and all with one key fare alike
+      --> t.feature:9:10
+    9 |     Then calls are as good as without the fault, within 5%
+      |          ^^^^^ a part of the service is broken: a key is one draw, however many pairs its calls make
+      = write a share of the users, `at least 90% of the users succeed`, or let the calls not stick
+    "#);
+    assert_eq!(codes(&text("every instance", "user")), [""; 0], "what all of them meet hangs on nobody's way");
+}
+
+#[test]
 fn trap_20_a_percentage_says_how_many_calls_it_takes() {
     let text = "When 10% of the tries reaching \"reviews\" are aborted with status 503\nAnd \"web\" makes 100 calls to \"reviews\"\nThen between 8% and 12% of the calls fail";
     assert_eq!(codes(&scenario(text)), ["undecided"]);

@@ -1,63 +1,54 @@
-//! *Recover within T of M*: after M + T no slot of 50 calls in a row is worse than all of the phase before it, and at least one
-//! full slot follows.
+//! *Recover within T of M*: from M + T on calls fare as they did before, or by [`MARGIN`] worse at most.
+//!
+//! - **violated**: calls with the chances of those before do not fail like this, at α: neither the first of them (who has not
+//!   recovered yet fails on), nor 50 in a row (who gets worse again), nor all together (who stays worse).
+//! - **holds**: that all together fail by more than the margin more often is excluded at β, and no first ones and no 50 in a row
+//!   look worse at β. It is looked at once, when the run is over: what came right early may go wrong late.
 
-use super::Came;
-use crate::ruling::{Case, Ruling, Standing, alike};
-use squall_evidence::{CallMatcher, CallOutcome, CallStory, Life, Membership};
-use squall_model::{Anchor, Calls, Measured, MomentRef, Phase, Stamp, Verdict, Why};
+use crate::{
+    ruling::{Case, Ruling, Standing, at_both_ends},
+    units::{Member, members},
+};
+use squall_evidence::CallOutcome;
+use squall_model::{Anchor, Calls, Measured, MomentRef, Phase, Stamp, Why};
 use squall_stats::{
     bounds::{clopper_pearson_lower, clopper_pearson_upper},
-    share::Look,
+    contrast::ln_fisher,
+    share::{Decision, Look, Risk},
 };
 use std::time::Duration;
 
-/// Calls in a slot.
+/// By so much more often calls may fail than before: what 66 calls without a failure show.
+const MARGIN: f64 = 0.10;
+/// Calls in a slot; so many first ones are looked at, too.
 const SLOT: usize = 50;
 
 pub(super) fn rule(case: Case<'_>, calls: &Calls, within: Duration, of: MomentRef) -> Ruling {
-    let Case { plan, evidence, .. } = case;
     let anchor = match of {
         MomentRef::Change => Anchor::Change,
         MomentRef::FaultStart | MomentRef::FaultEnd | MomentRef::Failure(_) => Anchor::Fault,
     };
-    let Some(moment) = evidence.moment(of) else { return Ruling::empty() };
-    let matcher = CallMatcher::new(plan, calls);
-    let meant: Vec<Call> = evidence
-        .settled()
-        .iter()
-        .enumerate()
-        .filter(|(_, story)| matcher.means(evidence, story))
-        .map(|(index, story)| Call::new(index, story))
-        .collect();
+    let Some(moment) = case.evidence.moment(of) else { return Ruling::empty() };
+    let of_phase = |phase| members(case, calls, phase).map(|member| (member.crossing, Call::new(&member)));
     // What crossed into the fault is not of the phase before it.
-    let before = |(_, s): &(usize, &CallStory)| {
-        matcher.means(evidence, s) && evidence.membership(Phase::Before(anchor), Life::from(*s)) == Membership::Within
-    };
-    let mut flawed = Look::default();
-    for (index, story) in evidence.settled().iter().enumerate().filter(before) {
-        flawed.n += 1;
-        flawed.hits += u64::from(Call::new(index, story).failed);
-    }
-    if flawed.n == 0 {
+    let before: Vec<Call> =
+        of_phase(Phase::Before(anchor)).filter(|(crossing, _)| !crossing).map(|(_, call)| call).collect();
+    if before.is_empty() {
         return Ruling::empty();
     }
-    let slots = Slots { before: flawed, case };
-    let after = |from: Stamp| &meant[meant.partition_point(|c| c.intended <= from)..];
-    let early = slots.rule(after(moment.asked + within));
-    let late = slots.rule(after(moment.settled + within));
-    let since = after(moment.asked);
-    let last_bad = slots.last_bad(since);
+    let all: Vec<Call> = of_phase(Phase::Whole).map(|(_, call)| call).collect();
+    let comparison = Comparison { before: look(&before), risk: case.settings.risk() };
+    let after = |from: Stamp| &all[all.partition_point(|c| c.intended <= from)..];
+    let over = case.evidence.is_complete();
+    let [early, late] = [moment.asked, moment.settled].map(|at| comparison.decision(after(at + within), over));
+    let last_bad = comparison.last_bad(after(moment.asked));
     let time = |from: Stamp| last_bad.map_or(0, |bad| bad.0.saturating_sub(from.0));
-    let measured = match slots.still_bad(since) {
+    let measured = match comparison.still_bad(after(moment.asked)) {
         true => Measured::Time(None),
         false => Measured::Time(Some((time(moment.settled), time(moment.asked)))),
     };
-    let verdict = alike(early, late);
-    let standing = match verdict {
-        Verdict::Violated => Standing::Final,
-        Verdict::Holds if meant.len() as u64 >= case.settings.minimum => Standing::Enough,
-        _ => Standing::Open,
-    };
+    let verdict = at_both_ends(early, late, || Why::Border);
+    let standing = if verdict.is_decided() { Standing::Final } else { Standing::Open };
     let offenders = after(moment.asked + within).iter().filter(|c| c.failed).map(|c| c.index).collect();
     Ruling { verdict, measured, standing, offenders }
 }
@@ -70,63 +61,59 @@ struct Call {
 }
 
 impl Call {
-    fn new(index: usize, story: &CallStory) -> Call {
+    fn new(of: &Member<'_>) -> Call {
+        let Member { index, story, .. } = *of;
         Call { index, intended: story.intended, failed: story.outcome != CallOutcome::Succeeded }
     }
 }
 
-/// Compares slots with what was before.
-struct Slots<'a> {
-    before: Look,
-    case: Case<'a>,
+fn look(calls: &[Call]) -> Look {
+    Look { n: calls.len() as u64, hits: calls.iter().filter(|call| call.failed).count() as u64 }
 }
 
-impl Slots<'_> {
-    /// Flawless before: no call fails, which is exact. Otherwise a slot is worse if chance alone does not explain it.
-    fn rule(&self, calls: &[Call]) -> Verdict {
-        let Some(worst) = failures(calls).max() else {
-            return Verdict::Inconclusive(Why::Undecided { needed: None });
-        };
-        let slots = calls.len() + 1 - SLOT;
-        match self.stands(worst, slots) {
-            Came::InTime => Verdict::Holds,
-            Came::TooLate => Verdict::Violated,
-            Came::NotYet => Verdict::Inconclusive(Why::Undecided { needed: None }),
+/// Compares calls with those before.
+struct Comparison {
+    before: Look,
+    risk: Risk,
+}
+
+impl Comparison {
+    fn decision(&self, calls: &[Call], over: bool) -> Decision {
+        let all = look(calls);
+        let parts = || firsts(calls).chain(slots(calls));
+        let is_worse = parts().any(|(part, weight)| self.is_worse(part, self.risk.alpha * weight));
+        if is_worse || over && self.is_worse(all, self.risk.alpha / 3.0) {
+            return Decision::Violated;
         }
+        // Each at β: a promise is not shown while any part looks worse.
+        let well = over && calls.len() >= SLOT && !parts().any(|(part, _)| self.is_worse(part, self.risk.beta));
+        if well && self.is_within_margin(all) { Decision::Holds } else { Decision::Undecided }
     }
 
-    /// A slot with so many failures, the worst of so many: as before, worse, or perhaps worse.
-    fn stands(&self, failures: u64, slots: usize) -> Came {
-        if failures == 0 || self.before.hits == 0 {
-            return if failures == 0 { Came::InTime } else { Came::TooLate };
-        }
-        let share = self.before.hits as f64 / self.before.n as f64;
-        let alpha = self.case.settings.alpha / 2.0;
-        let at_worst = clopper_pearson_upper(self.before, alpha).unwrap_or(1.0);
-        if self.exceeds(failures, alpha / slots as f64, at_worst) {
-            Came::TooLate
-        } else if self.exceeds(failures, self.case.settings.beta, share) {
-            Came::NotYet
-        } else {
-            Came::InTime
-        }
+    /// Does chance, at this error, not explain that so many of these fail, if they fail as those before?
+    fn is_worse(&self, part: Look, error: f64) -> bool {
+        let all = Look { n: part.n + self.before.n, hits: part.hits + self.before.hits };
+        part.hits > 0 && ln_fisher(part, all) <= error.ln()
     }
 
-    /// Does chance, at this error rate, not explain so many failures in a slot where this share of calls fails?
-    fn exceeds(&self, failures: u64, error: f64, share: f64) -> bool {
-        let slot = Look { n: SLOT as u64, hits: failures };
-        clopper_pearson_lower(slot, error).is_some_and(|low| low > share)
+    /// Is it excluded, at β, that these fail by more than the margin more often? That those before fail never at the least is no
+    /// estimate, and costs nothing.
+    fn is_within_margin(&self, all: Look) -> bool {
+        let beta = if self.before.hits == 0 { self.risk.beta } else { self.risk.beta / 2.0 };
+        let least = clopper_pearson_lower(self.before, beta);
+        let most = clopper_pearson_upper(all, beta);
+        least.zip(most).is_some_and(|(least, most)| most - least <= MARGIN)
     }
 
     /// The very last slot is worse: whatever came of them later, nobody saw them recover.
     fn still_bad(&self, calls: &[Call]) -> bool {
-        failures(calls).last().is_some_and(|failed| self.stands(failed, 1) != Came::InTime)
+        slots(calls).last().is_some_and(|(slot, _)| self.is_worse(slot, self.risk.beta))
     }
 
-    /// The last failure of the last slot that was worse; before the first full slot, the last failure at all.
+    /// The last failure of the last slot that looks worse; before the first full slot, the last failure at all.
     fn last_bad(&self, calls: &[Call]) -> Option<Stamp> {
-        let worst_allowed = |n: &u64| self.stands(*n, 1) == Came::InTime;
-        let end = match failures(calls).collect::<Vec<_>>().iter().rposition(|n| !worst_allowed(n)) {
+        let bad: Vec<bool> = slots(calls).map(|(slot, _)| self.is_worse(slot, self.risk.beta)).collect();
+        let end = match bad.iter().rposition(|bad| *bad) {
             Some(slot) => slot + SLOT,
             None if calls.len() < SLOT => calls.len(),
             None => 0,
@@ -135,7 +122,14 @@ impl Slots<'_> {
     }
 }
 
-/// Failures in each slot of consecutive calls, each slot one call further; none where there is no full slot.
-fn failures(calls: &[Call]) -> impl Iterator<Item = u64> {
-    calls.windows(SLOT).map(|slot| slot.iter().filter(|c| c.failed).count() as u64)
+/// The first calls, however many, each with its part of the chance of error. It is its own from the beginning, so that it can be
+/// looked at as soon as these calls are there.
+fn firsts(calls: &[Call]) -> impl Iterator<Item = (Look, f64)> {
+    (1..=SLOT.min(calls.len())).map(|n| (look(&calls[..n]), 1.0 / 3.0 / SLOT as f64))
+}
+
+/// Each slot of consecutive calls, one call further than the last, with its part of the chance: the n-th has 1 / n(n + 1) of a third.
+fn slots(calls: &[Call]) -> impl Iterator<Item = (Look, f64)> {
+    let weight = |n: f64| 1.0 / 3.0 / (n * (n + 1.0));
+    calls.windows(SLOT).enumerate().map(move |(n, slot)| (look(slot), weight(n as f64 + 1.0)))
 }

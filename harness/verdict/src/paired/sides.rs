@@ -1,7 +1,11 @@
 //! Which calls are compared with which: by blocks, or before and after a moment; and the pilot, which is compared with none.
 
-use crate::ruling::Case;
-use squall_evidence::{CallMatcher, CallOutcome, CallStory, Life, Membership};
+use crate::{
+    doubt::{Doubt, Reading},
+    ruling::Case,
+    units::{Member, members},
+};
+use squall_evidence::{CallOutcome, Life};
 use squall_model::{Blocks, Calls, Phase, Reference};
 use squall_stats::paired::Arm;
 
@@ -16,11 +20,46 @@ const PILOT_CALLS: usize = 50;
 pub(super) struct Call {
     /// Index among all calls.
     pub(super) index: usize,
+    /// What became of it…
+    pub(super) fate: Fate,
+    /// …and what would have, had the machine not held it up.
+    unheld: Fate,
+    doubt: Doubt,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fate {
     pub(super) failed: bool,
     /// From its intended send to its end, nanoseconds.
     pub(super) took: u64,
-    /// Something came or went before it was over: a verdict must not depend on it.
-    pub(super) crossing: bool,
+}
+
+impl Call {
+    /// One that nothing speaks against.
+    pub(super) fn clear(index: usize, fate: Fate) -> Call {
+        Call { index, fate, unheld: fate, doubt: Doubt::default() }
+    }
+
+    fn new(case: Case<'_>, of: &Member<'_>) -> Call {
+        let Member { index, story, crossing } = *of;
+        let fate = |outcome, took| Fate { failed: outcome != CallOutcome::Succeeded, took };
+        let call = Call::clear(index, fate(story.outcome, story.took()));
+        match case.evidence.held_up(case.plan, story) {
+            None => Call { doubt: Doubt { crossing, ..call.doubt }, ..call },
+            Some(hold) => Call {
+                unheld: fate(hold.outcome, hold.took),
+                doubt: Doubt { crossing, held: 1, longest: hold.nanos },
+                ..call
+            },
+        }
+    }
+
+    /// Itself by this reading, where it counts.
+    fn by(self, reading: Reading) -> Option<Call> {
+        let fate = if reading.is_unheld() { self.unheld } else { self.fate };
+        (!(reading.is_inner() && self.doubt.crossing)).then_some(Call { fate, ..self })
+    }
 }
 
 /// Calls in order of their intended send, by what they stand for.
@@ -47,51 +86,38 @@ impl Sides {
         self.pilot.iter().chain(self.blocks.iter().flat_map(|(_, calls)| calls))
     }
 
-    pub(super) fn any_crosses(&self) -> bool {
-        self.all().any(|call| call.crossing)
+    pub(super) fn doubt(&self) -> Doubt {
+        Doubt::of_all(self.all().map(|call| call.doubt))
     }
 
-    pub(super) fn without_crossing(&self) -> Sides {
-        let mut sides = self.clone();
-        sides.pilot.retain(|call| !call.crossing);
-        sides.blocks.iter_mut().for_each(|(_, calls)| calls.retain(|call| !call.crossing));
-        sides
+    pub(super) fn by(&self, reading: Reading) -> Sides {
+        let of = |calls: &[Call]| calls.iter().filter_map(|call| call.by(reading)).collect();
+        let blocks = self.blocks.iter().map(|(arm, calls)| (*arm, of(calls))).collect();
+        Sides { pilot: of(&self.pilot), blocks, left_out: self.left_out }
     }
 }
 
 /// The calls of a claim; `None` where there is nothing to compare with.
 pub(super) fn sides(case: Case<'_>, calls: &Calls, reference: Reference) -> Option<Sides> {
-    let meant = CallMatcher::new(case.plan, calls);
-    let evidence = case.evidence;
-    let stories = evidence.settled().iter().enumerate().filter(|(_, story)| meant.means(evidence, story));
     match reference.phases() {
-        Some((treated, baseline)) => Some(around(case, stories, treated, baseline)),
+        Some((treated, baseline)) => Some(around(case, calls, treated, baseline)),
         None => {
             let mut stages = case.plan.timeline.stages.iter().enumerate();
             let (stage, blocks) = stages.find_map(|(stage, it)| Some((stage, it.blocks?)))?;
-            Some(in_blocks(case, stories, stage, blocks))
+            Some(in_blocks(case, calls, stage, blocks))
         }
     }
 }
 
-fn call(index: usize, story: &CallStory, crossing: bool) -> Call {
-    Call { index, failed: story.outcome != CallOutcome::Succeeded, took: story.took(), crossing }
-}
-
 /// By blocks. Who is in flight when a fault comes or goes belongs to the block that it was sent in: to leave it out for being
 /// slow would choose among the calls by what is compared.
-fn in_blocks<'s>(
-    case: Case<'_>,
-    stories: impl Iterator<Item = (usize, &'s CallStory)>,
-    stage: usize,
-    blocks: Blocks,
-) -> Sides {
+fn in_blocks(case: Case<'_>, calls: &Calls, stage: usize, blocks: Blocks) -> Sides {
     let mut all: Vec<(Arm, Vec<Call>)> =
         (0..blocks.count as usize).map(|block| (Arm::in_turn(block), Vec::new())).collect();
-    for (index, story) in stories {
-        let block = case.evidence.block_of(stage, blocks, Life::from(story));
+    for member in members(case, calls, Phase::Whole) {
+        let block = case.evidence.block_of(stage, blocks, Life::from(member.story));
         if let Some((_, calls)) = block.and_then(|block| all.get_mut(block as usize)) {
-            calls.push(call(index, story, false));
+            calls.push(Call::new(case, &member));
         }
     }
     let rest = all.split_off(PILOT_BLOCKS.min(all.len()));
@@ -101,21 +127,9 @@ fn in_blocks<'s>(
 }
 
 /// Before a moment and after it: two long blocks, of which the first gives up its first calls.
-fn around<'s>(
-    case: Case<'_>,
-    stories: impl Iterator<Item = (usize, &'s CallStory)>,
-    treated: Phase,
-    baseline: Phase,
-) -> Sides {
-    let (mut after, mut before) = (Vec::new(), Vec::new());
-    for (index, story) in stories {
-        for (phase, into) in [(treated, &mut after), (baseline, &mut before)] {
-            let membership = case.evidence.membership(phase, Life::from(story));
-            if membership != Membership::Outside {
-                into.push(call(index, story, membership == Membership::Crossing));
-            }
-        }
-    }
+fn around(case: Case<'_>, calls: &Calls, treated: Phase, baseline: Phase) -> Sides {
+    let of = |phase| members(case, calls, phase).map(|member| Call::new(case, &member)).collect::<Vec<_>>();
+    let (after, mut before) = (of(treated), of(baseline));
     let rest = before.split_off(PILOT_CALLS.min(before.len()));
     let left_out = before.len() as u64;
     Sides { pilot: before, blocks: vec![(Arm::Baseline, rest), (Arm::Treated, after)], left_out }

@@ -280,7 +280,7 @@ fn halves_err_no_more_often_than_they_may() {
                 let call = |index| {
                     let treated = arm == Arm::Treated;
                     let took = (numbers.draw() * 1000.0) as u64 + if treated { slower } else { 0 };
-                    Call { index, failed: treated && numbers.draw() < fails, took, crossing: false }
+                    Call::clear(index, Fate { failed: treated && numbers.draw() < fails, took })
                 };
                 (0..count).map(call).collect()
             };

@@ -5,43 +5,34 @@
 //! ([`squall_stats::mean`]). The mean is over keys: where they make different numbers of calls, and that goes with the outcome,
 //! it is not the share of calls.
 
-use super::{CONTRADICTION, against, design, untestable};
+use super::CONTRADICTION;
 use crate::{
-    ruling::{Case, Ruling, Standing, statistical},
-    units::{Group, groups, samples},
+    doubt::{Doubt, Reading},
+    ruling::{Case, Ruling, Standing, shown, statistical},
+    units::{Group, is_under_way},
 };
-use squall_model::{HashKey, Measured, Outcome, Population, ShareBound, Verdict, Why};
+use squall_model::{Measured, Verdict};
 use squall_stats::{mean::MeanTest, sample::design_effect, share::Design};
 
-pub(super) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: ShareBound, key: &HashKey) -> Ruling {
-    let groups = groups(case, of, what, key);
-    let design = match design(case, bound) {
-        Ok(design) => design,
-        Err(error) => return untestable(&error),
+pub(super) fn rule(case: Case<'_>, groups: &[Group], design: &Design) -> Ruling {
+    let test = run(design, groups, Reading::Seen);
+    let doubt = Doubt::of_all(groups.iter().map(|group| group.doubt));
+    let decision = |reading| match reading {
+        Reading::Seen => test.decision(),
+        _ => run(design, groups, reading).decision(),
     };
-    if groups.is_empty() {
-        return Ruling::empty();
-    }
-    let test = run(&design, groups.iter().map(|group| group.all.share()));
-    let crosses = groups.iter().any(|group| group.all != group.inner);
-    let without = crosses.then(|| {
-        let inner = groups.iter().map(|group| group.inner).filter(|calls| calls.n > 0);
-        (run(&design, inner.map(|calls| calls.share())).decision(), Why::Border)
-    });
-    let verdict = statistical(test.decision(), without, || None, CONTRADICTION);
-    // A key is known only when all of its calls are.
-    let is_decided = matches!(verdict, Verdict::Holds | Verdict::Violated);
-    let standing = if is_decided && case.evidence.is_complete() { Standing::Final } else { Standing::Open };
-    let measured =
-        if case.evidence.is_complete() { measured(case, &test, &groups, &verdict) } else { Measured::Nothing };
-    // What explains a red speaks of calls, whatever they hang on.
-    let offenders = samples(case, of, what).map_or_else(Vec::new, |samples| against(bound, &samples.all));
-    Ruling { measured, verdict, standing, offenders }
+    let verdict = statistical(doubt, decision, || None, CONTRADICTION);
+    let standing = if verdict.is_decided() { Standing::Final } else { Standing::Open };
+    let under_way = is_under_way(case);
+    let measured = if under_way { Measured::Nothing } else { measured(case, &test, groups, &verdict) };
+    Ruling { measured, verdict, standing, offenders: Vec::new() }.open_while(under_way)
 }
 
-fn run(design: &Design, shares: impl Iterator<Item = f64>) -> MeanTest {
+/// The keys of whose calls any counts.
+fn run(design: &Design, groups: &[Group], reading: Reading) -> MeanTest {
     let mut test = MeanTest::new(design.clone());
-    // A share of calls lies between 0 and 1, and of nothing else could the test complain.
+    let shares = groups.iter().filter_map(|group| group.by.by(reading).share());
+    // A share lies between 0 and 1, and of nothing else could the test complain.
     shares.for_each(|share| test.push(share).unwrap_or_default());
     test
 }
@@ -50,15 +41,9 @@ fn measured(case: Case<'_>, test: &MeanTest, groups: &[Group], verdict: &Verdict
     let bounds = test.interval();
     // The numbers at the first crossing, as of any share.
     let decisive = groups.iter().take(usize::try_from(bounds.n).unwrap_or(usize::MAX));
-    let looks: Vec<_> = decisive.map(|group| group.all.look()).collect();
+    let looks: Vec<_> = decisive.map(|group| group.by.by(Reading::Seen).look()).collect();
     let (hits, n) = looks.iter().fold((0, 0), |(hits, n), look| (hits + look.hits, n + look.n));
-    let (low, high, alpha) = match verdict {
-        Verdict::Violated => (bounds.sure.low, bounds.sure.high, case.settings.alpha),
-        _ => {
-            let low = bounds.likely.low.max(bounds.sure.low);
-            (low, bounds.likely.high.min(bounds.sure.high), case.settings.beta)
-        }
-    };
+    let (low, high, alpha) = shown(verdict, bounds.likely, bounds.sure, case.settings.risk());
     Measured::Units {
         units: bounds.n,
         hits,

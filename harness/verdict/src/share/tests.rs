@@ -7,6 +7,7 @@ use crate::{
 use proptest::prelude::*;
 use squall_evidence::testing::{Hop, Scene, claiming, faulty, plan, span, touch};
 use squall_model::{Act, Anchor, ClaimKind, FaultId, Fraction, Level, Phase, Touch, Which, Why};
+use std::time::Duration;
 
 const SUCCEED: Outcome = Outcome::Succeed(None);
 
@@ -145,14 +146,41 @@ fn a_share_does_not_hang_on_calls_that_the_machine_held_up() {
 }
 
 #[test]
+fn a_user_does_not_hang_on_a_call_that_the_machine_held_up() {
+    let scene = |held: bool| {
+        let mut scene = Scene::new(plan());
+        scene.calls(0, 1, 600, |_| [Hop::Ok(1)]);
+        scene.seen.calls.iter_mut().for_each(|c| c.user = 1 + (c.seq % 150) as u32);
+        // One call of each user.
+        scene
+            .seen
+            .calls
+            .iter_mut()
+            .filter(|c| held && c.seq < 150)
+            .for_each(|c| c.done = c.done + Duration::from_millis(60));
+        scene
+    };
+    let claim = |outcome| ClaimKind::Share {
+        of: units(Unit::User, Which::Service),
+        outcome,
+        bound: ShareBound::AtLeast(percent(90)),
+    };
+    let quick = || claim(Outcome::FinishWithin(Duration::from_millis(50)));
+    assert_eq!(verdict(&scene(false), quick()), Verdict::Holds);
+    assert!(matches!(verdict(&scene(true), quick()), Verdict::Inconclusive(Why::HeldUp { calls: 150, .. })));
+    assert_eq!(verdict(&scene(true), claim(SUCCEED)), Verdict::Holds, "no time decides it");
+}
+
+#[test]
 fn users_are_units_too() {
     let mut scene = Scene::new(plan());
-    scene.calls(0, 1, 600, |n| if n % 300 < 150 { [Hop::Ok(1)] } else { [Hop::Status(1, 500)] });
+    scene.calls(0, 1, 600, |n| if n % 2 == 0 { [Hop::Ok(1)] } else { [Hop::Status(1, 500)] });
     scene.seen.calls.iter_mut().for_each(|c| c.user = 1 + (c.seq % 300) as u32);
     let claim = |bound| ClaimKind::Share { of: units(Unit::User, Which::Service), outcome: SUCCEED, bound };
-    let found = finding(&scene, claim(ShareBound::Between(percent(30), percent(70))));
-    let Measured::Share { n, .. } = found.measured else { panic!("{found:?}") };
-    assert!(n <= 300, "{n}");
+    // Too narrow to be decided, so that all of them are counted.
+    let found = finding(&scene, claim(ShareBound::Between(percent(45), percent(55))));
+    let Measured::Share { hits, n, .. } = found.measured else { panic!("{found:?}") };
+    assert_eq!((hits, n), (150, 300));
 }
 
 #[test]

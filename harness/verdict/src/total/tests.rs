@@ -250,3 +250,21 @@ fn a_count_does_not_hang_on_calls_that_the_machine_held_up() {
     assert!(held(verdict(&scene, quick(bound(Some(19), None)))), "both would have been quick");
     assert_eq!(verdict(&scene, quick(bound(Some(18), None))), Verdict::Holds);
 }
+
+#[test]
+fn nothing_is_counted_where_every_call_crosses_the_border() {
+    // All of them are sent in the last 20 ms of the fault, and take 60.
+    let delay = touch(Level::Tries, 100, Which::Service, Touch::Delay(Duration::from_millis(1)));
+    let scene = |first: u64| {
+        let mut scene = Scene::new(faulty(plan(), delay.clone(), span(0, 100)));
+        scene.stood(0);
+        scene.happened(Act::End(FaultId(0)), 100, 101);
+        scene.calls(first, 2, 10, |_| [Hop::Delayed(1, 60)]);
+        scene
+    };
+    let during = Phase::During(Anchor::Fault);
+    let per_call = || tries(Which::Service, SeenBy::Proxy, Per::Call, during, at_most(1));
+    let fails = || count(calls(during), Outcome::Fail, at_most(3));
+    assert_eq!([verdict(&scene(0), per_call()), verdict(&scene(0), fails())], [Verdict::Holds, Verdict::Holds]);
+    assert_eq!([verdict(&scene(80), per_call()), verdict(&scene(80), fails())], [BORDER, BORDER]);
+}

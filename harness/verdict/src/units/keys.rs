@@ -1,24 +1,27 @@
-//! Calls by what their way is drawn by: a user, a header, an address.
+//! Calls or tries by what their way is drawn by: a user, a header, an address.
 
-use super::{is_chosen, members, users::User};
-use crate::{outcome::call_does, ruling::Case};
-use squall_evidence::CallStory;
-use squall_model::{HashKey, InstanceId, Outcome, Plan, Population};
+use super::{Sample, samples, users::User};
+use crate::{
+    doubt::{Doubt, Readings},
+    ruling::Case,
+};
+use squall_evidence::{CallMatcher, CallStory};
+use squall_model::{Calls, DrawnBy, HashKey, InstanceId, Outcome, Plan, Population};
 use squall_stats::share::Look;
 use std::collections::BTreeMap;
 
-/// All calls of one key.
+/// All units of one key.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Group {
-    /// Index of its first call.
-    pub(crate) story: usize,
-    /// All of its calls.
-    pub(crate) all: Tally,
-    /// Those that cross no border of the phase.
-    pub(crate) inner: Tally,
+    /// The call of its first unit.
+    story: usize,
+    /// Its units by each reading of what is doubtful.
+    pub(crate) by: Readings<Tally>,
+    /// Why these may differ.
+    pub(crate) doubt: Doubt,
 }
 
-/// Calls, and those of them with the outcome.
+/// Units, and those of them with the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Tally {
     pub(crate) n: u64,
@@ -26,14 +29,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn push(&mut self, hit: bool) {
-        self.n += 1;
-        self.hits += u64::from(hit);
+    /// One more; `None`: it does not count.
+    pub(crate) fn with(self, hit: Option<bool>) -> Tally {
+        Tally { n: self.n + u64::from(hit.is_some()), hits: self.hits + u64::from(hit == Some(true)) }
     }
 
-    /// The share with the outcome; 0 of none.
-    pub(crate) fn share(self) -> f64 {
-        self.hits as f64 / self.n.max(1) as f64
+    /// The share with the outcome; `None` of none.
+    pub(crate) fn share(self) -> Option<f64> {
+        (self.n > 0).then(|| self.hits as f64 / self.n as f64)
     }
 
     pub(crate) fn look(self) -> Look {
@@ -51,23 +54,36 @@ enum Key<'a> {
     None(usize),
 }
 
-/// The calls of a population by their key, in order of the first of each.
-pub(crate) fn groups(case: Case<'_>, of: &Population, what: &Outcome, by: &HashKey) -> Vec<Group> {
+/// What the way of these calls is drawn by, where it decides this.
+pub(crate) fn drawn_by(case: Case<'_>, calls: &Calls, what: &Outcome) -> DrawnBy {
+    let matcher = CallMatcher::new(case.plan, calls);
+    case.plan.drawn_by(calls, what, case.plan.lines().filter(|line| matcher.means_line(line)))
+}
+
+/// The calls or tries of a population by their key and callee, in order of the first of each.
+pub(crate) fn groups(case: Case<'_>, of: &Population, what: &Outcome, by: &DrawnBy) -> Vec<Group> {
     let lines = User::of_lines(case.plan);
-    let mut groups: BTreeMap<Key<'_>, Group> = BTreeMap::new();
-    for (index, story, crossing) in members(case, of).filter(|(_, story, _)| is_chosen(of, story.outcome)) {
-        let key = key(case.plan, &lines, story, by).unwrap_or(Key::None(index));
-        let blank = Group { story: index, all: Tally::default(), inner: Tally::default() };
-        let group = groups.entry(key).or_insert(blank);
-        let does = call_does(case, story, what);
-        group.all.push(does);
-        if !crossing {
-            group.inner.push(does);
-        }
+    let mut groups: BTreeMap<_, Group> = BTreeMap::new();
+    for sample in samples(case, of, what).unwrap_or_default().all {
+        let Some(story) = case.evidence.stories().get(sample.story) else { continue };
+        let key = by.get(&story.edge.to).and_then(|by| key(case.plan, &lines, story, by));
+        let key = (&story.edge.to, key.unwrap_or(Key::None(sample.story)));
+        groups.entry(key).or_insert_with(|| Group::of_none(sample.story)).push(&sample);
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
     groups.sort_by_key(|group| group.story);
     groups
+}
+
+impl Group {
+    fn of_none(story: usize) -> Group {
+        Group { story, by: Readings::default(), doubt: Doubt::default() }
+    }
+
+    fn push(&mut self, sample: &Sample) {
+        self.by = Readings::of(|reading| self.by.by(reading).with(sample.by.by(reading)));
+        self.doubt = self.doubt.and(sample.doubt);
+    }
 }
 
 fn key<'a>(plan: &'a Plan, lines: &BTreeMap<u16, User<'a>>, story: &'a CallStory, by: &HashKey) -> Option<Key<'a>> {

@@ -1,7 +1,10 @@
 //! Users: whose calls hang together, so that each of them is one unit.
 
-use super::{Sample, Samples, at_border, is_chosen, members};
-use crate::{outcome::call_does, ruling::Case};
+use super::{Member, Sample, Samples, is_under_way, keys::Tally, members};
+use crate::{
+    doubt::{Doubt, Reading, Readings},
+    ruling::Case,
+};
 use squall_evidence::{CallStory, known};
 use squall_model::{InstanceId, Outcome, Plan, Population, Stick, VersionName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,30 +39,73 @@ impl<'a> User<'a> {
 }
 
 pub(super) fn users(case: Case<'_>, of: &Population, what: &Outcome) -> Samples {
-    let mut all: Vec<Sample> = match what {
+    let mut all: Vec<Known> = match what {
         Outcome::ReachOnlyOne(stick) => sticking(case, of, *stick),
         _ => by_their_calls(case, of, what),
     };
-    all.sort_by_key(|user| user.story);
-    Samples { unchosen: all.len() as u64, all }
+    // The order must not depend on what they do, as the call that decides would.
+    all.sort_by_key(|user| user.first);
+    let all: Vec<Sample> = all.into_iter().map(|user| user.sample).collect();
+    let sure = all.iter().filter(|user| user.counts()).count() as u64;
+    Samples { unchosen: all.len() as u64, sure, all, can_still_change: is_under_way(case) }
+}
+
+/// What is known of a user.
+struct Known {
+    /// Its first call.
+    first: usize,
+    sample: Sample,
+}
+
+/// The calls of one user.
+#[derive(Debug, Default)]
+struct Made {
+    /// That are meant, by each reading.
+    calls: Readings<u64>,
+    /// And are among those that the claim chooses.
+    chosen: Readings<Tally>,
+    doubt: Doubt,
+    first: Option<usize>,
+    /// The first that decides; one that does so whatever is made of its doubt, rather than one that does not.
+    decides: Option<Sample>,
 }
 
 /// A user does what all of its calls do; it fails if any of them does.
-fn by_their_calls(case: Case<'_>, of: &Population, what: &Outcome) -> Vec<Sample> {
+fn by_their_calls(case: Case<'_>, of: &Population, what: &Outcome) -> Vec<Known> {
     let any = matches!(what, Outcome::Fail);
     let lines = User::of_lines(case.plan);
-    let mut users: BTreeMap<User<'_>, Sample> = BTreeMap::new();
-    for (index, story, crossing) in members(case, of) {
-        let Some(user) = User::of(&lines, story) else { continue };
-        let does = call_does(case, story, what);
-        let chosen = is_chosen(of, story.outcome);
-        let user = users.entry(user).or_insert(Sample { story: index, attempt: 0, does: !any, doubt: None });
-        // The first call that decides, and one that crosses no border rather than one that does.
-        if chosen && does == any && (user.does != any || (user.doubt.is_some() && !crossing)) {
-            *user = Sample { story: index, attempt: 0, does: any, doubt: at_border(crossing) };
+    let mut users: BTreeMap<User<'_>, Made> = BTreeMap::new();
+    for member in members(case, &of.calls, of.phase) {
+        let Some(user) = User::of(&lines, member.story) else { continue };
+        let made = users.entry(user).or_default();
+        made.calls = Readings::of(|by| made.calls.by(by) + u64::from(!(by.is_inner() && member.crossing)));
+        made.first = made.first.or(Some(member.index));
+        if let Some(call) = member.sample(case, of, what) {
+            made.push(call, any);
         }
     }
-    users.into_values().collect()
+    users.into_values().filter_map(|made| made.known(any)).collect()
+}
+
+impl Made {
+    fn push(&mut self, call: Sample, any: bool) {
+        self.chosen = Readings::of(|by| self.chosen.by(by).with(call.by.by(by)));
+        self.doubt = self.doubt.and(call.doubt);
+        let surer = |other: &Sample| call.surely(any) && !other.surely(any);
+        if call.does == any && self.decides.as_ref().is_none_or(surer) {
+            self.decides = Some(call);
+        }
+    }
+
+    /// A user of whose calls none counts does not count.
+    fn known(&self, any: bool) -> Option<Known> {
+        let does = |chosen: Tally| if any { chosen.hits > 0 } else { chosen.hits == chosen.n };
+        let by = Readings::of(|by| (self.calls.by(by) > 0).then(|| does(self.chosen.by(by))));
+        let first = self.first?;
+        let story = self.decides.map_or(first, |call| call.story);
+        let sample = Sample::new(story, 0, does(self.chosen.by(Reading::Seen)), by, self.doubt);
+        Some(Known { first, sample })
+    }
 }
 
 /// Where an answer came from.
@@ -69,43 +115,60 @@ enum Place<'a> {
     Version(Option<&'a VersionName>),
 }
 
-/// Where the answers of one user came from: of all of its calls, and of those that cross no border alone.
+/// Where the answers of one user came from.
 #[derive(Debug, Default)]
 struct Led<'a> {
-    answers: u64,
-    inner_answers: u64,
+    /// Of all of its calls, and of those that cross no border alone.
+    seen: Answers<'a>,
+    inner: Answers<'a>,
+    /// The first call that was answered, and the first that was from elsewhere.
+    first: Option<usize>,
+    strays: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Answers<'a> {
+    count: u64,
     places: BTreeSet<Place<'a>>,
-    inner_places: BTreeSet<Place<'a>>,
-    /// The first call that was answered from elsewhere, before that the first one.
-    story: usize,
+}
+
+impl<'a> Answers<'a> {
+    fn push(&mut self, place: Place<'a>) -> bool {
+        self.count += 1;
+        self.places.insert(place)
+    }
+
+    /// All came from one place; a user with too few answers is none.
+    fn are_of_one(&self) -> Option<bool> {
+        (self.count >= ENOUGH).then_some(self.places.len() == 1)
+    }
 }
 
 impl<'a> Led<'a> {
     fn answered(&mut self, story: usize, place: Place<'a>, crossing: bool) {
-        self.answers += 1;
-        if self.places.insert(place) && self.places.len() <= 2 {
-            self.story = story;
-        }
+        let elsewhere = self.seen.push(place) && self.first.is_some();
+        self.first = self.first.or(Some(story));
+        self.strays = self.strays.or(elsewhere.then_some(story));
         if !crossing {
-            self.inner_answers += 1;
-            self.inner_places.insert(place);
+            self.inner.push(place);
         }
     }
 
-    /// A user with too few answers is none.
-    fn sample(&self) -> Option<Sample> {
-        let does = self.places.len() == 1;
-        let crossing = self.inner_answers < ENOUGH || (!does && self.inner_places.len() < 2);
-        (self.answers >= ENOUGH).then_some(Sample { story: self.story, attempt: 0, does, doubt: at_border(crossing) })
+    fn known(&self) -> Option<Known> {
+        let (first, does) = self.first.zip(self.seen.are_of_one())?;
+        let inner = self.inner.are_of_one();
+        let by = Readings::of(|by| if by.is_inner() { inner } else { Some(does) });
+        let doubt = Doubt { crossing: true, ..Doubt::default() };
+        Some(Known { first, sample: Sample::new(self.strays.unwrap_or(first), 0, does, by, doubt) })
     }
 }
 
-/// Users whose answers all came from one version or one instance, of those with enough answers to tell.
-fn sticking(case: Case<'_>, of: &Population, stick: Stick) -> Vec<Sample> {
+/// Users whose answers all came from one version or one instance, of those with enough answers to tell. Time decides nothing here.
+fn sticking(case: Case<'_>, of: &Population, stick: Stick) -> Vec<Known> {
     let Case { plan, evidence, .. } = case;
     let lines = User::of_lines(plan);
     let mut users: BTreeMap<User<'_>, Led<'_>> = BTreeMap::new();
-    for (index, story, crossing) in members(case, of) {
+    for Member { index, story, crossing } in members(case, &of.calls, of.phase) {
         let Some((user, instance)) = User::of(&lines, story).zip(evidence.answered_by(story)) else { continue };
         let place = match stick {
             Stick::Instance => Place::Instance(instance),
@@ -113,7 +176,7 @@ fn sticking(case: Case<'_>, of: &Population, stick: Stick) -> Vec<Sample> {
         };
         users.entry(user).or_default().answered(index, place, crossing);
     }
-    users.values().filter_map(Led::sample).collect()
+    users.values().filter_map(Led::known).collect()
 }
 
 #[cfg(test)]

@@ -217,7 +217,7 @@ struct Moment {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum HappeningForm {
-    /// No 50 calls are worse than before.
+    /// Calls fail as seldom as before, or by 10 points more at most.
     Recover(CallsForm),
     /// The first try reaches one of these.
     GetsTraffic(TargetForm),

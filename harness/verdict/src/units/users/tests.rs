@@ -1,7 +1,14 @@
-use crate::testing::{BORDER, EMPTY, every, finding, no, units, verdict};
-use squall_evidence::testing::{Hop, Scene, faulty, plan, span, touch};
+use crate::{
+    Settings, decided,
+    doubt::Reading,
+    ruling::Case,
+    testing::{BORDER, EMPTY, every, finding, no, units, verdict},
+    units::samples,
+};
+use squall_evidence::testing::{Hop, Scene, claiming, faulty, plan, span, touch};
 use squall_model::{
-    Act, Anchor, FaultId, Fraction, Level, Measured, Outcome, Phase, Population, Stick, Touch, Unit, Verdict, Which,
+    Act, Anchor, Bound, ClaimKind, FaultId, Fraction, Level, Measured, Outcome, Phase, Population, Quantity,
+    ShareBound, Stick, Touch, Unit, Verdict, Which,
 };
 use std::time::Duration;
 
@@ -154,6 +161,71 @@ fn a_clear_call_decides_whatever_one_that_crosses_the_border_does() {
     let found = finding(&with(30), every(during, quick));
     assert_eq!(found.verdict, Verdict::Violated);
     assert_eq!(found.exemplars.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(), ["t-6"], "the one that decides");
+}
+
+/// Everything is delayed from the start to 99 ms. User 1 calls quickly but for a call that lasts beyond that, user 2 only so.
+fn crossing_users() -> Scene {
+    let delay = touch(Level::Tries, 100, Which::Service, Touch::Delay(Duration::from_millis(1)));
+    let mut scene = scene(5, |n| match n {
+        8 => Hop::Delayed(1, 60),
+        n if n % 2 == 1 => Hop::Delayed(3, 110),
+        _ => Hop::Delayed(1, 1),
+    });
+    scene.plan = faulty(scene.plan, delay, span(0, 99));
+    scene.stood(0);
+    scene.happened(Act::End(FaultId(0)), 99, 100);
+    scene
+}
+
+#[test]
+fn a_user_counts_with_the_calls_that_do_and_else_not_at_all() {
+    let mut scene = crossing_users();
+    let quick = || Outcome::Succeed(Some(Duration::from_millis(20)));
+    let during = Population { phase: Phase::During(Anchor::Fault), ..users() };
+    let by = |scene: &Scene| {
+        let (evidence, settings) = (scene.evidence(), Settings::default());
+        let case = Case { plan: &scene.plan, evidence: &evidence, settings: &settings };
+        let users = samples(case, &during, &quick()).unwrap();
+        users.all.iter().map(|user| Reading::ALL.map(|reading| user.by.by(reading))).collect::<Vec<_>>()
+    };
+    let (no, yes) = (Some(false), Some(true));
+    // User 1 is quick without its last call; without those that cross nothing is known of user 2.
+    assert_eq!(by(&scene), [[no, yes, no, yes], [no, None, no, None]]);
+    // The machine held up user 1's third call, too: by one doubt alone it stays slow.
+    scene.seen.calls[4].done = scene.seen.calls[4].done + Duration::from_millis(30);
+    assert_eq!(by(&scene)[0], [no, no, no, yes]);
+    assert_eq!(verdict(&scene, every(during, quick())), BORDER);
+}
+
+#[test]
+fn users_come_in_an_order_that_says_nothing_of_what_they_do() {
+    // Every other user fails with its second call. By the calls that decide the good ones would come first.
+    let mut scene = Scene::new(plan());
+    scene.calls(0, 1, 400, |n| if n >= 200 && n % 2 == 0 { [Hop::Status(1, 500)] } else { [Hop::Ok(1)] });
+    scene.seen.calls.iter_mut().for_each(|c| c.user = 1 + (c.seq % 200) as u32);
+    let bound = ShareBound::AtLeast(Fraction::percent(90));
+    let claim = ClaimKind::Share { of: users(), outcome: Outcome::Succeed(None), bound };
+    assert_eq!(verdict(&scene, claim), Verdict::Violated);
+}
+
+#[test]
+fn a_user_is_not_judged_while_it_may_still_call() {
+    let mut scene = scene(100, |n| if n < 2 { Hop::Status(1, 500) } else { Hop::Ok(1) });
+    let open = |scene: &Scene, kind: ClaimKind| {
+        let plan = claiming(scene.plan.clone(), kind);
+        !decided(&plan, &scene.evidence(), &Settings { minimum: 1, ..Settings::default() })
+    };
+    let no_more = |most: u64| ClaimKind::Total {
+        quantity: Quantity::Count { of: users(), outcome: Outcome::Fail },
+        bound: Bound { low: None, high: Some(most * 1_000) },
+    };
+    let claims = || {
+        let fails = || Outcome::Fail;
+        [no(users(), fails()), every(users(), fails()), no_more(1), no_more(2)]
+    };
+    assert!(claims().into_iter().all(|claim| !open(&scene, claim)), "all have called");
+    scene.seen.quiet = false;
+    assert!(claims().into_iter().all(|claim| open(&scene, claim)), "others may fail, and be too many");
 }
 
 #[test]
