@@ -8,7 +8,7 @@ mod windows;
 mod wires;
 
 use crate::{Evidence, Fit, Flags, Window};
-use draw::{Armed, Leak, leaks, units};
+use draw::{Armed, Drawn, Leak, drawn, leaks, units};
 use squall_model::{
     Condition, Dose, DoseCount, DoseLeak, DosePart, Down, Edge, Fault, FaultId, FaultKind, Fraction, InstanceId, Level,
     Meant, Plan, Spared, StateRecord, Unit,
@@ -50,7 +50,7 @@ pub fn doses(plan: &Plan, evidence: &Evidence) -> Vec<DoseCount> {
 /// What a fault touched of what it was meant to.
 fn count(plan: &Plan, evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
     match &own.fault.does {
-        FaultKind::Touch { .. } => drawn(evidence, armed, own),
+        FaultKind::Touch { .. } => touched(evidence, armed, own),
         FaultKind::Answers { of, how } => answers::answers(plan, evidence, own, of, *how),
         FaultKind::Down { how: Down::Killed | Down::Stopped, part, of } => down::killed(plan, evidence, own, of, *part),
         FaultKind::Down { how: Down::Paused, part, of } => down::paused(plan, evidence, own, of, *part),
@@ -110,14 +110,14 @@ pub(crate) fn unowned_leaks(evidence: &Evidence) -> Vec<DoseLeak> {
 
 /// Units that a fault could have touched, and those that it did; over all, and by the proxy that draws.
 #[derive(Debug, Clone, Default)]
-struct Drawn<'a> {
+struct Draws<'a> {
     all: Look,
     parts: BTreeMap<&'a InstanceId, Look>,
     /// The chance of each; of units under several faults of a kind, that of any of them (those of the first such unit).
     chance: f64,
 }
 
-impl<'a> Drawn<'a> {
+impl<'a> Draws<'a> {
     fn push(&mut self, at: &'a InstanceId, hit: bool) {
         for look in [&mut self.all, self.parts.entry(at).or_default()] {
             look.n += 1;
@@ -177,7 +177,7 @@ fn none_drawn(unit: Unit, chance: f64, seen: Look) -> Option<Spared> {
     by_chance.then(|| Spared::NoneDrawn { unit, chance: fraction(none) })
 }
 
-fn drawn(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
+fn touched(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
     let drawn = draws(evidence, armed, own);
     let parts = drawn.parts();
     let count = DoseCount::new(own.fault.id, drawn.dose(&parts), drawn.all.hits, drawn.all.n);
@@ -223,23 +223,27 @@ fn leaks_of<'l>(armed: &[Armed<'_>], own: &Armed<'_>, leaks: &'l [Leak]) -> impl
 }
 
 /// Counts the units that lie under this fault of its kind alone; where there is none, those under several.
-fn draws<'e>(evidence: &'e Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> Drawn<'e> {
-    let Some((level, flag, share)) = own.draw() else { return Drawn::default() };
-    let error = Duration::from_nanos(evidence.observed().health.clock_error);
-    let mut alone = Drawn { chance: share, ..Drawn::default() };
-    let mut together = Drawn::default();
+fn draws<'e>(evidence: &'e Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> Draws<'e> {
+    let Some((level, flag, share)) = own.draw() else { return Draws::default() };
+    let health = &evidence.observed().health;
+    let error = Duration::from_nanos(health.clock_error);
+    // A proxy that is held up longer than this makes a run that proves nothing.
+    let late = Duration::from_nanos(health.queued_limit);
+    let mut alone = Draws { chance: share, ..Draws::default() };
+    let mut together = Draws::default();
     for unit in units(evidence).filter(|u| u.level == level) {
-        if !own.windows.surely_at(unit.line.began, error) || own.fits(&unit) != Fit::Yes {
+        let from = unit.line.began;
+        let to = match drawn(&unit, flag, armed, error) {
+            Drawn::AtOnce => from,
+            Drawn::Later(at) => at + late,
+            Drawn::Never => continue,
+        };
+        if !own.windows.surely_throughout(from, to, error) || own.fits(&unit) != Fit::Yes {
             continue;
         }
-        let over = |a: &&Armed<'_>| a.windows.possibly_at(unit.line.began, error) && a.fits(&unit) != Fit::No;
+        let over = |a: &&Armed<'_>| a.windows.meeting(from - error, to + error).is_some() && a.fits(&unit) != Fit::No;
         let others = armed.iter().filter(|a| a.fault.id != own.fault.id).filter(over).filter_map(Armed::draw);
-        let (same, other): (Vec<_>, Vec<_>) = others.filter(|d| d.0 == level).partition(|d| d.1 == flag);
-        // What another fault aborted may never have come to this one.
-        let preempted = !other.is_empty() && flag == "DI" && unit.has("FI") && !unit.has("DI");
-        if preempted {
-            continue;
-        }
+        let same: Vec<_> = others.filter(|d| d.0 == level && d.1 == flag).collect();
         let into = if same.is_empty() { &mut alone } else { &mut together };
         if into.all.n == 0 && !same.is_empty() {
             into.chance = 1.0 - same.iter().fold(1.0 - share, |spared, (_, _, share)| spared * (1.0 - share));

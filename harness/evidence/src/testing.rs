@@ -15,7 +15,7 @@ use counters::counters;
 use hop::{Answer, proxy_says};
 use squall_model::{
     AccessRecord, Act, CallRecord, ClientEnd, Condition, Course, Damage, Effect, FaultId, Hurt, InstanceId,
-    LedgerRecord, Plan, Protocol, Side, Stamp, StateRecord, TryRecord, Wire, WireEnd, WireRecord,
+    LedgerRecord, Plan, Protocol, Rated, Side, Stamp, StateRecord, TryRecord, Wire, WireEnd, WireRecord,
 };
 use std::time::Duration;
 
@@ -189,7 +189,14 @@ impl Scene {
             sent: 100,
             answered: 100,
             hurt,
+            rated: Vec::new(),
         });
+    }
+
+    /// The last connection carried so many bytes back to its caller while its wire was held to a rate.
+    pub fn rated(&mut self, bytes_per_second: u64, from: u64, to: u64, answered: u64) {
+        let rated = Rated { bytes_per_second, from: at(from), to: at(to), sent: 0, answered };
+        self.seen.wires.last_mut().into_iter().for_each(|connection| connection.rated.push(rated));
     }
 
     /// What was observed, with the counters that belong to it.

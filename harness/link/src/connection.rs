@@ -5,6 +5,7 @@ use crate::{
     harm::Way,
     hurts::Hurts,
     pipe::{Close, Pipe, Sink, Step},
+    rates::{Rates, Taken},
     socket::Socket,
     token::Watched,
     wire::Carried,
@@ -29,6 +30,7 @@ pub(crate) struct Connection {
     to_callee: Pipe,
     to_caller: Pipe,
     hurts: Hurts,
+    rates: Rates,
     /// What first began to end it.
     cause: Option<WireEnd>,
 }
@@ -66,6 +68,8 @@ impl Connection {
         registry: &Registry,
     ) -> io::Result<Connection> {
         let draw = carried.draw();
+        let mut rates = Rates::default();
+        rates.change(carried.harm().rate(), Taken::default(), opened);
         Ok(Connection {
             id,
             wire,
@@ -76,6 +80,7 @@ impl Connection {
             to_callee: Pipe::new(id, draw.nth(0)),
             to_caller: Pipe::new(id, draw.nth(1)),
             hurts: Hurts::default(),
+            rates,
             cause: None,
         })
     }
@@ -220,6 +225,16 @@ impl Connection {
         }
     }
 
+    /// The wire's damage is another from now on.
+    pub(crate) fn suffer(&mut self, carried: &Carried, now: Stamp) {
+        let taken = self.taken();
+        self.rates.change(carried.harm().rate(), taken, now);
+    }
+
+    fn taken(&self) -> Taken {
+        Taken { sent: self.to_callee.taken(), answered: self.to_caller.taken() }
+    }
+
     /// Its record, were it to end like this at this moment.
     pub(crate) fn record(&self, wire: &Wire, end: WireEnd, now: Stamp) -> WireRecord {
         WireRecord {
@@ -230,6 +245,7 @@ impl Connection {
             sent: self.to_callee.passed(),
             answered: self.to_caller.passed(),
             hurt: self.hurts.all(),
+            rated: self.rates.all(self.taken(), now),
         }
     }
 

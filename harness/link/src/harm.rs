@@ -69,6 +69,14 @@ impl Harm {
         })
     }
 
+    /// How much passes at most, in bytes a second.
+    pub(crate) fn rate(&self) -> Option<u64> {
+        self.0.iter().find_map(|damage| match damage {
+            Damage::Rate { bytes_per_second } => Some(*bytes_per_second),
+            _ => None,
+        })
+    }
+
     /// What it is to bytes that go this way.
     pub(crate) fn flow(&self, way: Way) -> Flow {
         let mut flow = Flow::default();

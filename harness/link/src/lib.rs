@@ -50,6 +50,7 @@ mod harm;
 mod hurts;
 mod lease;
 mod pipe;
+mod rates;
 mod records;
 mod run;
 mod socket;

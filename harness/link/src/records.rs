@@ -47,7 +47,7 @@ impl Records {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use squall_model::{Damage, Hurt, InstanceId, Stamp, Wire, WireEnd};
+    use squall_model::{Damage, Hurt, InstanceId, Rated, Stamp, Wire, WireEnd};
     use std::time::Duration;
 
     fn id(service: &str, number: u32) -> InstanceId {
@@ -69,7 +69,8 @@ mod tests {
     prop_compose! {
         fn record()(
             from in "[a-z-]{1,12}", to in 1u32..9, opened: u64, ended in proptest::option::of(any::<u64>()), sent: u64,
-            answered: u64, hurt in proptest::collection::vec((damage(), any::<u64>(), any::<u64>()), 0..4)
+            answered: u64, hurt in proptest::collection::vec((damage(), any::<u64>(), any::<u64>()), 0..4),
+            rated in proptest::collection::vec(any::<(u64, u64)>(), 0..3)
         ) -> WireRecord {
             let hurt = hurt.into_iter().map(|(by, first, last)| Hurt { by, first: Stamp(first), last: Stamp(last) });
             WireRecord {
@@ -80,6 +81,9 @@ mod tests {
                 sent,
                 answered,
                 hurt: hurt.collect(),
+                rated: rated.into_iter().map(|(sent, from)| Rated {
+                    bytes_per_second: 1, from: Stamp(from), to: Stamp(from), sent, answered: 0
+                }).collect(),
             }
         }
     }

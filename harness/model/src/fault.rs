@@ -151,6 +151,17 @@ pub enum Answers {
     AsBefore,
 }
 
+impl Answers {
+    fn is_harm(self) -> bool {
+        match self {
+            Answers::With(code) => !code.is_success(),
+            Answers::After { status, .. } => !AnswerCode::Grpc(status).is_success(),
+            Answers::In(_) => true,
+            Answers::AtOnce | Answers::AsBefore => false,
+        }
+    }
+}
+
 /// When a fault is in place, counted from the stage's time origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -197,6 +208,23 @@ impl FaultKind {
     #[must_use]
     pub fn is_event(&self) -> bool {
         matches!(self, FaultKind::Resized { .. })
+    }
+
+    /// True for what can only make things worse. Not so an answer that is good, or sooner than before; nor an event, which may do
+    /// either: where less of these was in place than was meant, that may be the very harm.
+    #[must_use]
+    pub fn is_harm(&self) -> bool {
+        match self {
+            FaultKind::Touch { touch: Touch::Abort(code), .. } => !code.is_success(),
+            FaultKind::Answers { how, .. } => how.is_harm(),
+            FaultKind::Resized { .. } => false,
+            FaultKind::Touch { touch: Touch::Delay(_), .. }
+            | FaultKind::Down { .. }
+            | FaultKind::Restarted { .. }
+            | FaultKind::Wire { .. }
+            | FaultKind::ControlPlaneKilled
+            | FaultKind::Outage { .. } => true,
+        }
     }
 
     /// True for what does the same to each call or try by itself: calls within it are exchangeable. Not so what happens to
@@ -303,6 +331,41 @@ impl fmt::Display for When {
             When::At(at) => write!(f, " at {}", duration(*at)),
             When::Span { from, to: None } => write!(f, " from {}", duration(*from)),
             When::Span { from, to: Some(to) } => write!(f, " from {} to {}", duration(*from), duration(*to)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_make_things_better_is_no_harm() {
+        let answers = |how| FaultKind::Answers { of: Target::service("reviews".into()), how };
+        let ok = AnswerCode::Status(200);
+        let bad = AnswerCode::Grpc(GrpcStatus::Unavailable);
+        let abort = |code| FaultKind::Touch {
+            on: Traffic { level: Level::Tries, share: Fraction::ALL, of: Calls::default() },
+            touch: Touch::Abort(code),
+        };
+        for cure in [
+            answers(Answers::With(ok)),
+            answers(Answers::With(AnswerCode::Grpc(GrpcStatus::Ok))),
+            answers(Answers::AtOnce),
+            answers(Answers::AsBefore),
+            abort(ok),
+            FaultKind::Resized { service: "reviews".into(), to: 9 },
+        ] {
+            assert!(!cure.is_harm(), "{cure}");
+        }
+        for harm in [
+            answers(Answers::With(bad)),
+            answers(Answers::After { status: GrpcStatus::Internal, messages: 1 }),
+            answers(Answers::In(Duration::from_secs(1))),
+            abort(bad),
+            FaultKind::ControlPlaneKilled,
+        ] {
+            assert!(harm.is_harm(), "{harm}");
         }
     }
 }

@@ -205,6 +205,24 @@ pub struct WireRecord {
     /// What damage did to it: each damage that held, delayed, throttled or threw away any of its bytes or its end, or reset it,
     /// once. One that was in place and met nothing is not among them.
     pub hurt: Vec<Hurt>,
+    /// What it carried while a rate was in place: once for each time that one was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rated: Vec<Rated>,
+}
+
+/// What one connection carried while its wire was held to a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rated {
+    /// The rate.
+    pub bytes_per_second: u64,
+    /// Since when: the rate's beginning, or the connection's.
+    pub from: Stamp,
+    /// Until when: the end of either, or the moment at which this was written.
+    pub to: Stamp,
+    /// Bytes that were taken from the caller.
+    pub sent: u64,
+    /// Bytes that were taken from the callee.
+    pub answered: u64,
 }
 
 /// What one damage did to one connection.

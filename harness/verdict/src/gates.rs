@@ -60,33 +60,45 @@ fn discord(count: &DoseCount) -> Option<Discord> {
     }
 }
 
+/// A fault that was not what it was meant to be.
+#[derive(Debug, Clone, PartialEq)]
+struct Doubt {
+    count: DoseCount,
+    /// It can only make things worse: less of it is less harm.
+    is_harm: bool,
+}
+
 /// The faults that were not, or so far are not, what they were meant to be.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Doubts {
-    doses: Vec<DoseCount>,
+    doses: Vec<Doubt>,
     /// There are faults, and none of them touched anything.
     none_touched: bool,
 }
 
 impl Doubts {
     pub(crate) fn of(plan: &Plan, evidence: &Evidence) -> Doubts {
-        let mut doses = doses(plan, evidence);
-        let none_touched = !doses.is_empty() && doses.iter().all(|d| d.dose == Dose::Absent);
-        doses.retain(|d| d.dose != Dose::Confirmed);
+        let all = doses(plan, evidence);
+        let none_touched = !all.is_empty() && all.iter().all(|d| d.dose == Dose::Absent);
+        let is_harm = |count: &DoseCount| plan.fault(count.fault).is_some_and(|fault| fault.does.is_harm());
+        let not_as_meant = all.into_iter().filter(|d| d.dose != Dose::Confirmed);
+        let doses = not_as_meant.map(|count| Doubt { is_harm: is_harm(&count), count }).collect();
         Doubts { doses, none_touched }
     }
 
     pub(crate) fn first(&self) -> Option<&DoseCount> {
-        self.doses.first()
+        self.doses.first().map(|doubt| &doubt.count)
     }
 
     /// What speaks against it that a claim is violated. A promise that no harm comes of the fault, and is broken by less than
-    /// the fault, is broken by all of it. A promise that the fault is felt is not: there the fault itself may be missing. Nor is a
-    /// comparison, if no fault touched anything: whatever made the difference, no fault did.
+    /// the fault, is broken by all of it. A promise that the fault is felt is not: there the fault itself may be missing. Nor is
+    /// any where the fault is a cure: it may be the missing part that would have kept the promise. Nor is a comparison, if no
+    /// fault touched anything: whatever made the difference, no fault did.
     pub(crate) fn against_violated(&self, claim: &Claim) -> Option<&DoseCount> {
         let made_by_none = self.none_touched && matches!(claim.kind, ClaimKind::Paired { .. });
         let no_harm = promises_no_harm(&claim.kind) && !made_by_none;
-        self.doses.iter().find(|d| !(no_harm && matches!(d.dose, Dose::Weaker | Dose::Absent)))
+        let is_excused = |doubt: &Doubt| doubt.is_harm && matches!(doubt.count.dose, Dose::Weaker | Dose::Absent);
+        self.doses.iter().find(|doubt| !(no_harm && is_excused(doubt))).map(|doubt| &doubt.count)
     }
 }
 

@@ -28,6 +28,8 @@ struct Checks {
     all: u64,
     /// So many may have been counted and not read, or read and not counted.
     at_the_ends: u64,
+    /// So many may have been counted although nobody read a line of any.
+    unread: u64,
 }
 
 /// What Envoy's counters call the listener of this side.
@@ -52,9 +54,8 @@ impl<'a> Counted<'a> {
 
     pub(super) fn balances(&self, evidence: &Evidence) -> Vec<Balance> {
         let sent = self.sent(evidence);
-        let mut all: Vec<Balance> =
-            [Side::Outbound, Side::Inbound].iter().filter_map(|s| self.requests(evidence, *s)).collect();
-        all.extend(self.served(evidence));
+        let mut all: Vec<Balance> = [Side::Outbound, Side::Inbound].map(|side| self.requests(evidence, side)).into();
+        all.push(self.served(evidence));
         for (service, sent) in &sent {
             let total = self.rise(service, &["upstream_rq_total"]);
             let slack = Slack { fewer: self.uncounted(evidence, sent.surely), more: sent.perhaps };
@@ -84,8 +85,7 @@ impl<'a> Counted<'a> {
     }
 
     /// The requests that a listener counted, but for those that it answers by itself: probes and markers reach no upstream.
-    /// `None` where the health checks that it counted were not.
-    fn requests(&self, evidence: &Evidence, side: Side) -> Option<Balance> {
+    fn requests(&self, evidence: &Evidence, side: Side) -> Balance {
         let own = |line: &&AccessRecord| line.side == side && line.proxy == *self.proxy;
         let lines = evidence.observed.access.iter().filter(own).count() as u64;
         let listener = listener(side);
@@ -93,22 +93,22 @@ impl<'a> Counted<'a> {
         let counted = total.saturating_sub(self.counter(&format!("http.{listener}.rq_direct_response")));
         let (law, checks) = match side {
             Side::Outbound => (LawId::CallsCounted, Checks::default()),
-            Side::Inbound => (LawId::ArrivalsCounted, self.checks(evidence)?),
+            Side::Inbound => (LawId::ArrivalsCounted, self.checks(evidence)),
         };
         let unlogged =
             if self.was_killed(evidence) { self.unlogged(evidence, side) } else { self.broken_off(evidence, side) };
         let slack = Slack {
             fewer: self.uncounted(evidence, lines + checks.all).max(checks.at_the_ends),
-            more: unlogged + checks.at_the_ends,
+            more: unlogged + checks.at_the_ends + checks.unread,
         };
-        Some(self.balance(law, lines + checks.all, counted, slack))
+        self.balance(law, lines + checks.all, counted, slack)
     }
 
-    /// What the proxy passed on to its workload; `None` where the health checks that it passed on were not counted.
-    fn served(&self, evidence: &Evidence) -> Option<Balance> {
+    /// What the proxy passed on to its workload.
+    fn served(&self, evidence: &Evidence) -> Balance {
         let own = |(instance, line): &&(InstanceId, LedgerRecord)| *instance == *self.proxy && !line.copy;
         let lines = evidence.observed.ledger.iter().filter(own).count() as u64;
-        let checks = self.checks(evidence)?;
+        let checks = self.checks(evidence);
         // Passed on, and perhaps not read, or given up before an answer: the ledger need not have it.
         let passed_on = |line: &AccessRecord| {
             line.status == 0 || Flags(&line.flags).has_any(&["DC", "UC", "UT", "UF", "UPE", "UR"])
@@ -120,22 +120,30 @@ impl<'a> Counted<'a> {
         };
         let unserved: usize = evidence.stories.iter().map(|story| evidence.tries(story).filter(unserved).count()).sum();
         // A check comes to the workload, too, unless that is dead.
-        let slack =
-            Slack { fewer: self.uncounted(evidence, lines), more: unserved as u64 + checks.all + checks.at_the_ends };
-        Some(self.balance(LawId::ServedCounted, lines, self.counter("cluster.local.upstream_rq_total"), slack))
+        let slack = Slack {
+            fewer: self.uncounted(evidence, lines),
+            more: unserved as u64 + checks.all + checks.at_the_ends + checks.unread,
+        };
+        self.balance(LawId::ServedCounted, lines, self.counter("cluster.local.upstream_rq_total"), slack)
     }
 
-    /// Health checks of this instance. `None` where callers' proxies counted some and nobody read a line of them: a recording
-    /// that is older, or checks that are no requests.
-    fn checks(&self, evidence: &Evidence) -> Option<Checks> {
+    /// Health checks of this instance: by the lines of those that reached it, and the counters of those who check its service.
+    fn checks(&self, evidence: &Evidence) -> Checks {
         let observed = &evidence.observed;
         let read = observed.checks.iter().filter(|(of, _)| of == self.proxy).map(|(_, checks)| checks).sum();
-        let made = |record: &CounterRecord| record.rises.keys().any(|name| name.ends_with(".health_check.attempt"));
+        let prefix = format!("cluster.out.{}.", self.proxy.service);
+        let of_check = |name: &str| name.starts_with(&prefix) && name.ends_with(".health_check.attempt");
+        let made = |record: &CounterRecord| -> u64 {
+            record.rises.iter().filter(|(name, _)| of_check(name)).map(|(_, rise)| rise).sum()
+        };
+        let by_proxy: Vec<u64> = observed.counters.iter().map(made).filter(|made| *made > 0).collect();
+        // Of one that ended nobody knows whether it checked.
+        let ended = observed.lives.iter().filter(|life| life.what == Process::Proxy).count();
         match read {
-            0 if observed.counters.iter().any(made) => None,
-            0 => Some(Checks::default()),
+            // Nothing was read of those that are no requests, or never arrived; nor in a recording that is older.
+            0 => Checks { unread: by_proxy.iter().sum(), ..Checks::default() },
             // Each proxy may have one on its way when the counters are first and when they are last read.
-            all => Some(Checks { all, at_the_ends: 2 * observed.counters.len() as u64 }),
+            all => Checks { all, at_the_ends: 2 * (by_proxy.len() + ended) as u64, unread: 0 },
         }
     }
 

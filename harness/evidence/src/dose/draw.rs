@@ -1,8 +1,8 @@
 //! What percentage faults are drawn for: calls at their caller's proxy, tries at their callee's.
 
 use super::windows::Windows;
-use crate::{CallMatcher, CallStory, Evidence, Fit, Flags};
-use squall_model::{AccessRecord, Edge, Fault, FaultKind, InstanceId, Level, Plan, Side, Touch, Traffic};
+use crate::{CallMatcher, CallStory, Evidence, Fit, Flags, balance::is_from_workload};
+use squall_model::{AccessRecord, Edge, Fault, FaultKind, InstanceId, Level, Plan, Side, Stamp, Touch, Traffic};
 use std::time::Duration;
 
 /// A fault that took effect.
@@ -37,7 +37,16 @@ impl<'a> Armed<'a> {
     /// Can this fault have put this flag on this unit?
     fn owns(&self, unit: &Unit<'_>, flag: &str, error: Duration) -> bool {
         let its_own = self.draw().is_some_and(|(level, of, _)| level == unit.level && of == flag);
-        its_own && self.windows.possibly_at(unit.line.began, error) && self.fits(unit) != Fit::No
+        let (from, to) = unit.drawn_within(flag);
+        its_own && self.windows.meeting(from - error, to + error).is_some() && self.fits(unit) != Fit::No
+    }
+
+    /// For how long it holds this unit, if it was the one that did.
+    fn holds(&self, unit: &Unit<'_>, error: Duration) -> Option<Duration> {
+        match self.fault.does {
+            FaultKind::Touch { touch: Touch::Delay(time), .. } if self.owns(unit, "DI", error) => Some(time),
+            _ => None,
+        }
     }
 
     /// Does the fault mean this unit, wherever in time it lies?
@@ -73,6 +82,13 @@ impl Unit<'_> {
         Flags(&self.line.flags).has(flag)
     }
 
+    /// When a fault with this flag can have been drawn for it. A proxy holds first and aborts after that.
+    fn drawn_within(&self, flag: &str) -> (Stamp, Stamp) {
+        let began = self.line.began;
+        let is_late = flag == "FI" && self.has("DI");
+        (began, if is_late { began + Duration::from_nanos(self.line.took) } else { began })
+    }
+
     pub(super) fn edge(&self) -> Edge {
         match (self.story, self.level) {
             (Some(story), _) => story.edge.clone(),
@@ -100,6 +116,28 @@ pub(super) fn units(evidence: &Evidence) -> impl Iterator<Item = Unit<'_>> {
         Unit { level, line, story: None }
     });
     evidence.stories().iter().flat_map(of_story).chain(strays)
+}
+
+/// When a fault was drawn for a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Drawn {
+    /// When its head was read.
+    AtOnce,
+    /// When the delay was over that held it: until this moment, unless its proxy was late.
+    Later(Stamp),
+    /// Not at all: it was over before its delay was.
+    Never,
+}
+
+/// When faults with this flag were drawn for a unit that lies under these.
+pub(super) fn drawn(unit: &Unit<'_>, flag: &str, armed: &[Armed<'_>], error: Duration) -> Drawn {
+    if flag != "FI" || !unit.has("DI") {
+        return Drawn::AtOnce;
+    }
+    let Some(held) = armed.iter().filter_map(|a| a.holds(unit, error)).max() else { return Drawn::AtOnce };
+    let went_on = unit.has("FI") || is_from_workload(unit.line);
+    let is_over = Duration::from_nanos(unit.line.took) >= held;
+    if went_on || is_over { Drawn::Later(unit.line.began + held) } else { Drawn::Never }
 }
 
 /// A touch where no fault was aimed.

@@ -212,27 +212,86 @@ fn a_fault_that_outlives_its_end_leaks() {
     assert_eq!(dose(&scene(110)).0, Dose::Leaked(edge("web", "reviews")));
 }
 
-#[test]
-fn two_faults_at_one_place_are_told_apart() {
-    let both = |delays: Which, aborts: Which| {
-        let plan = faulty(plan(), touch(Level::Tries, 50, delays, DELAY), When::Standing);
-        let mut scene = Scene::new(faulty(plan, touch(Level::Tries, 50, aborts, ABORT), When::Standing));
+/// Half of the tries are to be delayed and half aborted, each for itself and in either order of writing; so many of each
+/// hundred end so.
+fn both(hop: impl Fn(u64) -> Hop) -> Vec<(Dose, u64, u64)> {
+    let counts = |order: [Touch; 2]| {
+        let plan = order
+            .into_iter()
+            .fold(plan(), |plan, what| faulty(plan, touch(Level::Tries, 50, Which::Service, what), When::Standing));
+        let mut scene = Scene::new(plan);
         scene.stood(0);
         scene.stood(1);
-        scene.calls(0, 1, 400, |n| match n % 4 {
-            0 => [Hop::Aborted(1, 503)],
-            1 => [Hop::Delayed(1, 50)],
-            2 => [Hop::Aborted(1, 503)],
-            _ => [Hop::Ok(1)],
-        });
-        doses(&scene.plan, &scene.evidence())
+        scene.calls(0, 1, 400, |n| [hop(n % 100)]);
+        doses(&scene.plan, &scene.evidence()).into_iter().map(|d| (d.dose, d.touched, d.of)).collect::<Vec<_>>()
     };
-    let counted = both(Which::Service, Which::Service);
-    // Half are aborted; of the others half are delayed.
-    assert_eq!(
-        counted.iter().map(|d| (&d.dose, d.touched, d.of)).collect::<Vec<_>>(),
-        [(&Dose::Confirmed, 100, 200), (&Dose::Confirmed, 200, 400)]
-    );
+    let delay_first = counts([DELAY, ABORT]);
+    let mut abort_first = counts([ABORT, DELAY]);
+    abort_first.reverse();
+    assert_eq!(delay_first, abort_first, "a proxy holds before it aborts, whatever was written first");
+    delay_first
+}
+
+#[test]
+fn two_faults_at_one_place_are_told_apart() {
+    let drawn_apart = both(|n| match n % 4 {
+        0 => Hop::Held(1, 50, 503),
+        1 => Hop::Delayed(1, 50),
+        2 => Hop::Aborted(1, 503),
+        _ => Hop::Ok(1),
+    });
+    assert_eq!(drawn_apart, [(Dose::Confirmed, 200, 400), (Dose::Confirmed, 200, 400)]);
+}
+
+#[test]
+fn what_was_aborted_and_never_delayed_was_spared_by_the_delay() {
+    // A third is delayed, half of that aborted after it. Without the aborted ones a third would look like half.
+    let weak = both(|n| match n {
+        0..17 => Hop::Held(1, 50, 503),
+        17..34 => Hop::Delayed(1, 50),
+        34..67 => Hop::Aborted(1, 503),
+        _ => Hop::Ok(1),
+    });
+    assert_eq!(weak, [(Dose::Weaker, 136, 400), (Dose::Confirmed, 200, 400)]);
+}
+
+#[test]
+fn who_gave_up_during_the_delay_was_never_drawn_for_the_abort() {
+    let given_up = |after: u64| {
+        both(|n| match n % 4 {
+            0 | 1 => Hop::GivenUp(1, after),
+            2 => Hop::Aborted(1, 503),
+            _ => Hop::Ok(1),
+        })
+    };
+    assert_eq!(given_up(20), [(Dose::Confirmed, 200, 400), (Dose::Confirmed, 100, 200)]);
+    assert_eq!(given_up(60)[1], (Dose::Weaker, 100, 400), "when the delay was over it was");
+}
+
+/// Every try is held 50 ms all the time, and is to be aborted after it from 100 to 300 ms.
+fn aborted_after_a_delay() -> Scene {
+    let plan = faulty(plan(), touch(Level::Tries, 100, Which::Service, DELAY), When::Standing);
+    let mut scene = Scene::new(faulty(plan, touch(Level::Tries, 100, Which::Service, ABORT), span(100, 300)));
+    scene.stood(0);
+    scene.happened(Act::Arm(FaultId(1)), 100, 102);
+    scene.happened(Act::End(FaultId(1)), 300, 302);
+    scene
+        .calls(0, 5, 60, |n| [if (50..=250).contains(&(5 * n)) { Hop::Held(1, 50, 503) } else { Hop::Delayed(1, 50) }]);
+    scene
+}
+
+#[test]
+fn an_abort_after_a_delay_is_drawn_when_the_delay_is_over() {
+    let abort = |scene: &Scene| doses(&scene.plan, &scene.evidence()).remove(1);
+    let found = abort(&aborted_after_a_delay());
+    // Those that began after 102 ms, and whose delay was over 75 ms before 300: a proxy may have been late by so much.
+    assert_eq!((found.dose, found.touched, found.of), (Dose::Confirmed, 14, 14));
+    let mut early = aborted_after_a_delay();
+    early.call(40, &[Hop::Held(1, 50, 503)]);
+    assert!(matches!(abort(&early).dose, Dose::Leaked(_)), "its delay was over before the abort began");
+    let mut spared = aborted_after_a_delay();
+    spared.call(150, &[Hop::Delayed(1, 50)]);
+    assert_eq!(abort(&spared).dose, Dose::Weaker);
 }
 
 #[test]

@@ -11,8 +11,8 @@ pub(super) use leak::{WireLeak, wire_leaks, wire_leaks_of};
 use super::{ERROR, draw::Armed, failed_checks, none_drawn};
 use crate::{Evidence, Flags, TryView, select::known, targets};
 use squall_model::{
-    Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Meant, Place, Plan, Spared, Stamp, Topology, Unit, Wire,
-    WireEnd, WireRecord, Wires, burst,
+    Damage, Dose, DoseCount, Fraction, Hurt, InstanceId, Meant, Place, Plan, Rated, Spared, Stamp, Topology, Unit,
+    Wire, WireEnd, WireRecord, Wires, burst,
 };
 use squall_stats::{bounds, share::Look};
 use std::{collections::BTreeMap, time::Duration};
@@ -195,20 +195,16 @@ impl<'a> Wired<'a> {
 
     /// No wire carries more than so, over all its connections together.
     fn limited(&self, bytes_per_second: u64) -> Count {
-        // The whole of a connection's bytes passed meanwhile only if its whole life lies within.
-        let throughout = |from, to| self.own.windows.surely_throughout(from, to, Duration::ZERO);
-        let whole = |r: &&WireRecord| r.ended.is_some_and(|ended| throughout(r.opened, ended));
-        let mut wires: BTreeMap<&Wire, (Stamp, Stamp, u64, u64)> = BTreeMap::new();
-        for r in self.new_ones().filter(whole) {
-            let ended = r.ended.unwrap_or(r.opened);
-            let carried = wires.entry(&r.wire).or_insert((r.opened, ended, 0, 0));
-            *carried = (carried.0.min(r.opened), carried.1.max(ended), carried.2 + r.sent, carried.3 + r.answered);
+        // By wire, and by the time of the damage where it has several.
+        let mut loads: BTreeMap<(&Wire, Stamp), Load> = BTreeMap::new();
+        for r in &self.connections {
+            for rated in r.rated.iter().filter(|rated| rated.bytes_per_second == bytes_per_second) {
+                if let Some(window) = self.own.windows.meeting(rated.from, rated.to) {
+                    loads.entry((&r.wire, window.start.asked)).or_insert(Load::from(rated.from)).add(rated);
+                }
+            }
         }
-        let too_much = |(from, to, sent, answered): &(Stamp, Stamp, u64, u64)| {
-            let worth = u128::from(bytes_per_second) * to.since(*from).as_nanos() / 1_000_000_000;
-            u128::from(*sent.max(answered)) > worth + u128::from(burst(bytes_per_second))
-        };
-        let spared = wires.values().any(too_much);
+        let spared = loads.values().any(|load| load.is_beyond(bytes_per_second));
         Count { touched: self.hurt().count() as u64, of: self.open().count() as u64, spared, ..Count::default() }
     }
 
@@ -262,6 +258,34 @@ impl<'a> Wired<'a> {
         let touched = self.hurt().count() as u64;
         let ended = self.open().filter(|r| r.ended.is_some_and(|at| self.own.windows.possibly_at(at, Duration::ZERO)));
         Count { touched, of: (ended.count() as u64).max(touched), ..Count::default() }
+    }
+}
+
+/// What a wire carried while it was held to a rate, over all its connections.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    from: Stamp,
+    to: Stamp,
+    sent: u64,
+    answered: u64,
+}
+
+impl Load {
+    fn from(from: Stamp) -> Load {
+        Load { from, to: from, sent: 0, answered: 0 }
+    }
+
+    fn add(&mut self, rated: &Rated) {
+        self.from = self.from.min(rated.from);
+        self.to = self.to.max(rated.to);
+        self.sent += rated.sent;
+        self.answered += rated.answered;
+    }
+
+    /// More one way than this rate, and what it lets pass at once, allow for.
+    fn is_beyond(&self, bytes_per_second: u64) -> bool {
+        let worth = u128::from(bytes_per_second) * self.to.since(self.from).as_nanos() / 1_000_000_000;
+        u128::from(self.sent.max(self.answered)) > worth + u128::from(burst(bytes_per_second))
     }
 }
 

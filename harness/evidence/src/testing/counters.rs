@@ -27,7 +27,8 @@ pub(super) fn counters(seen: &Observed) -> Vec<CounterRecord> {
         add(&line.proxy, format!("http.{listener}.downstream_rq_total"));
         let by_itself =
             ["fault_filter_abort", "local_rate_limited", "rbac"].iter().any(|d| line.details.starts_with(d));
-        if line.side == Side::Inbound && !by_itself {
+        let given_up = line.flags == "DI,DC";
+        if line.side == Side::Inbound && !by_itself && !given_up {
             add(&line.proxy, "cluster.local.upstream_rq_total".to_owned());
         }
         for (flag, counter) in [("FI", "aborts_injected"), ("DI", "delays_injected")] {

@@ -19,6 +19,10 @@ pub enum Hop {
     Aborted(u32, u16),
     /// Its proxy held the try for so many milliseconds, then the workload answered well.
     Delayed(u32, u64),
+    /// Its proxy held the try for so many milliseconds, then aborted it with this status.
+    Held(u32, u64, u16),
+    /// Its proxy held it; the caller's gave up after so many milliseconds, before that was over.
+    GivenUp(u32, u64),
     /// Its proxy's rate limit turned it away.
     Limited(u32),
     /// Its proxy refused the caller.
@@ -67,6 +71,7 @@ impl Hop {
             Hop::Status(n, _) | Hop::Aborted(n, _) => n,
             Hop::Slow(n, _) | Hop::Delayed(n, _) | Hop::TimedOut(n, _) => n,
             Hop::Nobody(n, _) | Hop::Unheard(n, _) | Hop::Unanswered(n, _) => n,
+            Hop::Held(n, ..) | Hop::GivenUp(n, _) => n,
         }
     }
 
@@ -76,12 +81,12 @@ impl Hop {
             Hop::Ok(_) | Hop::Slow(..) | Hop::Delayed(..) => (workload_says(200, protocol), "-"),
             Hop::Status(_, status) => (workload_says(status, protocol), "-"),
             Hop::Grpc(_, status) => ((200, Some(status)), "-"),
-            Hop::Aborted(_, status) => (proxy_says(status, protocol), "-"),
+            Hop::Aborted(_, status) | Hop::Held(_, _, status) => (proxy_says(status, protocol), "-"),
             Hop::Limited(_) => (proxy_says(429, protocol), "-"),
             Hop::Denied(_) => (proxy_says(403, protocol), "-"),
             Hop::Refused(_) => ((0, None), "UF"),
             Hop::Nobody(..) => ((0, None), "-"),
-            Hop::TimedOut(..) | Hop::Unheard(..) | Hop::Unanswered(..) => ((0, None), "UT"),
+            Hop::TimedOut(..) | Hop::Unheard(..) | Hop::Unanswered(..) | Hop::GivenUp(..) => ((0, None), "UT"),
             Hop::Broken(_) => ((0, None), "UC"),
         }
     }
@@ -95,6 +100,8 @@ impl Hop {
             Hop::Status(_, status) => (workload_says(status, protocol), "-", "via_upstream"),
             Hop::Grpc(_, status) => ((200, Some(status)), "-", "via_upstream"),
             Hop::Aborted(_, status) => (own(status), "FI", "fault_filter_abort"),
+            Hop::Held(_, _, status) => (own(status), "DI,FI", "fault_filter_abort"),
+            Hop::GivenUp(..) => ((0, None), "DI,DC", "downstream_remote_disconnect"),
             Hop::Limited(_) => (own(429), "RL", "local_rate_limited"),
             Hop::Denied(_) => (own(403), "-", "rbac_access_denied_matched_policy[none]"),
             Hop::TimedOut(..) => ((0, None), "DC", "downstream_remote_disconnect"),
@@ -111,7 +118,7 @@ impl Hop {
             Hop::Status(_, status) => Some((status, None)),
             Hop::Grpc(_, status) => Some((200, Some(status))),
             Hop::TimedOut(..) | Hop::Broken(_) => Some((0, None)),
-            Hop::Aborted(..) | Hop::Limited(_) | Hop::Denied(_) => None,
+            Hop::Aborted(..) | Hop::Held(..) | Hop::GivenUp(..) | Hop::Limited(_) | Hop::Denied(_) => None,
             Hop::Refused(_) | Hop::Nobody(..) | Hop::Unheard(..) => None,
         }
     }
@@ -122,6 +129,8 @@ impl Hop {
             Hop::TimedOut(_, ms) | Hop::Unheard(_, ms) | Hop::Unanswered(_, ms) | Hop::Nobody(_, ms) => {
                 Duration::from_millis(ms)
             }
+            Hop::GivenUp(_, ms) => Duration::from_millis(ms),
+            Hop::Held(_, ms, _) => Duration::from_millis(ms) + HOP * 2,
             Hop::Delayed(_, ms) => TRY + Duration::from_millis(ms),
             Hop::Aborted(..) | Hop::Limited(_) | Hop::Denied(_) | Hop::Refused(_) => HOP * 2,
             Hop::Ok(_) | Hop::Status(..) | Hop::Grpc(..) | Hop::Broken(_) => TRY,
@@ -141,7 +150,9 @@ impl Hop {
         let own = |status| proxy_says(status, protocol);
         match self {
             Hop::Refused(_) => (own(503), "UF", "upstream_reset_before_response_started{connection_failure}"),
-            Hop::TimedOut(..) | Hop::Unheard(..) | Hop::Unanswered(..) => (own(504), "UT", "upstream_per_try_timeout"),
+            Hop::TimedOut(..) | Hop::Unheard(..) | Hop::Unanswered(..) | Hop::GivenUp(..) => {
+                (own(504), "UT", "upstream_per_try_timeout")
+            }
             Hop::Nobody(..) => (own(504), "UT", "response_timeout"),
             Hop::Broken(_) => (own(503), "UC", "upstream_reset_before_response_started{connection_termination}"),
             answered => (answered.at_sender(protocol).0, "-", "via_upstream"),

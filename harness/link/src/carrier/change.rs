@@ -110,6 +110,11 @@ impl Carrier {
             self.account(*id, now);
         }
         self.wires[number].suffer(harm);
+        for id in &ids {
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.suffer(&self.wires[number], now);
+            }
+        }
         match (was_half_open, is_half_open) {
             (false, true) => ids.iter().for_each(|id| self.sever(*id, now)),
             (true, false) => ids.iter().try_for_each(|id| self.disclose(*id, now))?,

@@ -35,6 +35,7 @@ pub(crate) struct Pipe {
     /// Something waits for a hold to end.
     is_stuck: bool,
     passed: u64,
+    taken: u64,
 }
 
 /// The end of what the source sends.
@@ -61,12 +62,17 @@ impl Pipe {
     /// `draw`: what its draws begin with.
     pub(crate) fn new(id: ConnectionId, draw: Draw) -> Pipe {
         let queue = Queue::new(draw);
-        Pipe { id, queue, end: End::None, far: Far::There, is_stuck: false, passed: 0 }
+        Pipe { id, queue, end: End::None, far: Far::There, is_stuck: false, passed: 0, taken: 0 }
     }
 
     /// Bytes passed on so far.
     pub(crate) fn passed(&self) -> u64 {
         self.passed
+    }
+
+    /// Bytes taken from the source so far: what a rate is about, whatever becomes of them.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// How the source ended, once that was read; it may have to be passed on still.
@@ -220,6 +226,8 @@ impl Pipe {
     fn may_read(&mut self, source: &mut impl Source, road: &mut Road<'_>, room: usize) -> usize {
         let Some(throttle) = road.throttle.as_deref_mut().filter(|_| room > 0) else { return room };
         let bytes = match source.peek(&mut road.scratch[..room.min(throttle.turn())]) {
+            // What comes between this look and the reading has not been weighed.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return 0,
             Ok(0) | Err(_) => return room,
             Ok(bytes) => bytes,
         };
@@ -233,6 +241,7 @@ impl Pipe {
 
     /// Passes on what was read, and keeps what cannot be passed on yet.
     fn take(&mut self, read: usize, sink: &mut impl Sink, road: &mut Road<'_>) {
+        self.taken += read as u64;
         let bytes = &road.scratch[..read];
         if let Far::Gone(by) = self.far {
             by.into_iter().for_each(|by| road.hurts.note(by, road.now));

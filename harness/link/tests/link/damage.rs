@@ -179,10 +179,20 @@ async fn a_rate_is_for_all_connections_of_the_wire_together() {
     let (mut caller, mut callee) = other;
     caller.says(&payload);
     callee.hears(&payload);
+    // What passes when it is over is no part of what it was held to.
+    rig.damage(&[]).await;
+    let (mut one, mut two) = (one, two);
+    one.0.says(&payload);
+    one.1.hears(&payload);
+    two.0.says("more");
+    two.1.hears("more");
     drop((one, two, caller, callee));
     for record in rig.ended(3) {
-        let expected = if record.wire == wire(1) { vec![rate] } else { vec![] };
-        assert_eq!(hurts(&record), expected);
+        let is_rated = record.wire == wire(1);
+        assert_eq!(hurts(&record), if is_rated { vec![rate] } else { vec![] });
+        let rated: Vec<_> = record.rated.iter().map(|r| (r.bytes_per_second, r.sent, r.answered)).collect();
+        assert_eq!(rated, if is_rated { vec![(1_000_000, 50_000, 50_000)] } else { vec![] });
+        assert!(record.rated.iter().all(|r| r.to.since(r.from) >= Duration::from_millis(180)), "{record:?}");
     }
 }
 

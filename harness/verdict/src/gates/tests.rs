@@ -7,8 +7,9 @@ use squall_evidence::{
     testing::{Hop, Scene, at, claiming, faulty, plan, reviews, target, touch},
 };
 use squall_model::{
-    AnswerCode, Bound, ClaimKind, Condition, Dose, Down, FaultId, FaultKind, Fraction, Happening, Level, Members,
-    MomentRef, Outcome, Part, Phase, Quantity, ShareBound, State, Stick, Touch, Unit, Verdict, When, Which, Why,
+    Act, AnswerCode, Answers, Bound, ClaimKind, Condition, Dose, Down, FaultId, FaultKind, Fraction, Happening, Level,
+    Members, MomentRef, Outcome, Part, Phase, Quantity, ShareBound, State, Stick, Touch, Unit, Verdict, When, Which,
+    Why,
 };
 use std::time::Duration;
 
@@ -111,6 +112,28 @@ fn harm_done_by_less_than_the_fault_is_harm() {
     ] {
         assert_eq!(verdict(&weaker, felt.clone()), dosed(Dose::Weaker), "{felt:?}");
     }
+}
+
+#[test]
+fn harm_where_a_cure_was_missing_proves_nothing() {
+    let answering = |how| {
+        let plan = faulty(plan(), FaultKind::Answers { of: target(Which::Service), how }, When::Standing);
+        let mut scene = Scene::new(plan);
+        scene.stood(0);
+        scene.calls(0, 1, 100, |_| [Hop::Status(1, 500)]);
+        verdict(&scene, every(whole(), SUCCEED))
+    };
+    assert_eq!(answering(Answers::With(AnswerCode::Status(503))), Verdict::Violated, "less harm was too much");
+    assert_eq!(answering(Answers::With(AnswerCode::Status(200))), dosed(Dose::Absent));
+    assert_eq!(answering(Answers::AsBefore), dosed(Dose::Absent));
+    let mut growing = Scene::new(faulty(
+        plan(),
+        FaultKind::Resized { service: "reviews".into(), to: 5 },
+        When::At(Duration::from_millis(10)),
+    ));
+    growing.happened(Act::Arm(FaultId(0)), 10, 12);
+    growing.calls(0, 1, 100, |_| [Hop::Status(1, 500)]);
+    assert_eq!(verdict(&growing, every(whole(), SUCCEED)), dosed(Dose::Absent), "the new ones might have answered");
 }
 
 #[test]

@@ -248,20 +248,47 @@ fn a_fault_that_nobody_ordered_is_a_leak() {
     insta::assert_snapshot!(told(&scene, |_| ()), @"fault leaked: it touched 1 on web → reviews at reviews-1");
 }
 
+/// The proxy of `web` has checked a service so often.
+fn checking(seen: &mut Observed, service: &str, attempts: i64) {
+    counter(seen, &web(), &format!("cluster.out.{service}.health_check.attempt"), attempts);
+}
+
 #[test]
 fn checks_are_nobodys_traffic() {
     let mut scene = scene();
     scene.seen.checks = vec![(reviews(1), 40)];
     let with = |checks: i64| {
         causes(&scene, |seen| {
+            checking(seen, "reviews", 41);
             counter(seen, &reviews(1), "http.in.downstream_rq_total", checks);
             counter(seen, &reviews(1), "cluster.local.upstream_rq_total", checks);
         })
     };
     assert_eq!([with(40), with(41), with(38)], [const { Vec::new() }; 3], "one may be on its way at the ends");
     assert!(matches!(with(60).as_slice(), [Discord::ForeignTraffic { .. }]), "{:?}", with(60));
-    let dead = causes(&scene, |seen| counter(seen, &reviews(1), "http.in.downstream_rq_total", 40));
+    let dead = causes(&scene, |seen| {
+        checking(seen, "reviews", 41);
+        counter(seen, &reviews(1), "http.in.downstream_rq_total", 40);
+    });
     assert_eq!(dead, [], "behind the proxy nobody was there to be asked");
+}
+
+#[test]
+fn checks_of_one_service_excuse_nobody_elses_books() {
+    let extra = |service: &str, requests: i64| {
+        causes(&scene(), |seen| {
+            checking(seen, service, 40);
+            counter(seen, &reviews(1), "http.in.downstream_rq_total", requests);
+        })
+    };
+    assert!(matches!(extra("ratings", 3).as_slice(), [Discord::ForeignTraffic { extra: 3, .. }]), "not asked by them");
+    assert_eq!(extra("reviews", 3), [], "nobody read a line of theirs");
+    assert!(!extra("reviews", 41).is_empty(), "more than all of them");
+    let lost = causes(&scene(), |seen| {
+        checking(seen, "reviews", 40);
+        counter(seen, &reviews(1), "http.in.downstream_rq_total", -3);
+    });
+    assert!(!lost.is_empty(), "no check makes a counter smaller");
 }
 
 #[test]

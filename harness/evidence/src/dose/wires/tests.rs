@@ -1,7 +1,7 @@
 use crate::{
     Balance, Books, LawId, balances,
     dose::{doses, tests::dose},
-    testing::{Hop, Scene, at, damage, faulty, plan, reviews, span, target, web},
+    testing::{Hop, Scene, at, blocked, damage, faulty, plan, reviews, span, target, web},
 };
 use proptest::prelude::*;
 use squall_model::{
@@ -126,20 +126,39 @@ fn a_wire_carries_no_more_than_its_rate() {
     let slow = || scene(RATE, meanwhile(Hop::Slow(1, 20)), &[(RATE, 120, 280)]);
     assert_eq!(dose(&slow()), (Dose::Confirmed, 1, 1));
     assert_eq!(dose(&scene(RATE, meanwhile(Hop::Ok(1)), &[])).0, Dose::Absent);
-    let with = |bytes: u64| {
+    // One that is open before and after, as those of a pool are.
+    let carried = |each: u64, connections: u64| {
         let mut scene = slow();
-        scene.connection(1, 150, Some(250), WireEnd::Caller, &[]);
-        scene.seen.wires.last_mut().unwrap().answered = bytes;
+        for _ in 0..connections {
+            scene.connection(1, 0, None, WireEnd::Open, &[(RATE, 120, 280)]);
+            scene.rated(1_000, 100, 300, each);
+        }
         dose(&scene).0
     };
-    // A tenth of a second, and a packet at once.
-    assert_eq!(with(1_600), Dose::Confirmed);
-    assert_eq!(with(1_601), Dose::Weaker);
-    let mut two = slow();
-    two.connection(1, 150, Some(250), WireEnd::Caller, &[]);
-    two.connection(1, 150, Some(250), WireEnd::Caller, &[]);
-    two.seen.wires.iter_mut().for_each(|r| r.sent = 900);
-    assert_eq!(dose(&two).0, Dose::Weaker, "all its connections together");
+    // A fifth of a second, and a packet at once.
+    assert_eq!(carried(1_700, 1), Dose::Confirmed);
+    assert_eq!(carried(1_701, 1), Dose::Weaker);
+    assert_eq!(carried(850, 2), Dose::Confirmed);
+    assert_eq!(carried(851, 2), Dose::Weaker, "all its connections together");
+    let mut other = slow();
+    other.connection(2, 0, None, WireEnd::Open, &[]);
+    other.rated(1_000, 100, 300, 9_000);
+    assert_eq!(dose(&other).0, Dose::Confirmed, "another wire is not of this fault");
+}
+
+#[test]
+fn a_wire_may_carry_its_rate_in_each_of_its_times() {
+    let twice = |answered: u64| {
+        let mut scene = Scene::new(blocked(plan(), damage(Which::Instance(1), RATE)));
+        scene.switched(10);
+        scene.calls(0, 5, 400, |_| [Hop::Slow(1, 20)]);
+        scene.connection(1, 0, None, WireEnd::Open, &[(RATE, 260, 740), (RATE, 1_260, 1_740)]);
+        scene.rated(1_000, 255, 755, 1_900);
+        scene.rated(1_000, 1_255, 1_755, answered);
+        dose(&scene).0
+    };
+    assert_eq!(twice(1_900), Dose::Confirmed);
+    assert_eq!(twice(2_100), Dose::Weaker, "the pause between them gives it no more");
 }
 
 #[test]

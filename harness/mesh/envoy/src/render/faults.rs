@@ -108,7 +108,9 @@ fn touching(fault: &Fault) -> Option<(FaultId, SlotTouch, &Calls)> {
     }
 }
 
-/// Faults that do the same to the same requests share a slot; different ones need one each.
+/// Faults that do the same to the same requests share a slot; different ones need one each. Those that delay come first,
+/// whatever the order of writing: who is held may be aborted after it, who is aborted can be held no more. So each is drawn for
+/// all that it was aimed at.
 fn slots(
     faults: impl Iterator<Item = (FaultId, SlotTouch, BTreeSet<Condition>)>,
     spot: impl Fn() -> String,
@@ -120,6 +122,7 @@ fn slots(
             None => slots.push(FaultSlot { key: String::new(), of: vec![id], does, only }),
         }
     }
+    slots.sort_by_key(|slot| matches!(slot.does, SlotTouch::Abort(_)));
     slots.iter_mut().for_each(|slot| slot.key = key(&slot.of));
     match slots.len() {
         0..=SLOTS => Ok(slots),

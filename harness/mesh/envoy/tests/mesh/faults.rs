@@ -108,6 +108,26 @@ async fn a_delay_holds_and_two_faults_share_a_spot() {
 }
 
 #[tokio::test]
+async fn a_delay_comes_before_an_abort_whatever_was_written_first() {
+    let faults = vec![
+        touch(100, Level::Tries, to_reviews(), ABORT),
+        touch(100, Level::Tries, to_reviews(), Touch::Delay(Duration::from_millis(80))),
+        touch(100, Level::Calls, to_reviews(), ABORT),
+        touch(100, Level::Calls, to_reviews(), Touch::Delay(Duration::from_millis(80))),
+    ];
+    let Some(town) = Town::new(topology(&[None]), Vec::new(), faults).await else { return };
+    let mut client = town.client().await;
+    town.arm(&[0, 1]).await;
+    assert_eq!(client.call("r1.tries", &[]).await.0, 503);
+    town.arm(&[2, 3]).await;
+    assert_eq!(client.call("r1.calls", &[]).await.0, 503);
+    let logged = town.logged("end").await;
+    for flags in [&logged.inbound("r1.tries")[0].flags, &logged.outbound("r1.calls").flags] {
+        assert!(flags.contains("DI") && flags.contains("FI"), "{flags}");
+    }
+}
+
+#[tokio::test]
 async fn a_fault_on_some_requests_leaves_the_others_alone() {
     let with = |filter: Filter| Calls { filter, ..to_reviews() };
     let at = |level, filter| touch(100, level, with(filter), ABORT);

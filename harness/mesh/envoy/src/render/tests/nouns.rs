@@ -99,6 +99,23 @@ fn faults_on_tries_leave_checks_alone() {
 }
 
 #[test]
+fn who_delays_comes_before_who_aborts_at_both_ends() {
+    for level in [Level::Calls, Level::Tries] {
+        let abort = aborted(30, level, to("reviews"));
+        let delay = touched(10, level, to("reviews"), Touch::Delay(Duration::from_millis(5)));
+        let keys = |faults: &[FaultKind]| {
+            let instance = if level == Level::Calls { "web-1" } else { "reviews-1" };
+            let proxy = of_town(&town(), instance, &[], faults);
+            let hosts = if level == Level::Calls { proxy.outbound.hosts } else { proxy.inbound.hosts };
+            let slots = hosts.into_iter().flat_map(|host| host.faults);
+            slots.map(|slot| slot.key).collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&[abort.clone(), delay.clone()]), ["squall.f1.share", "squall.f0.share"], "{level:?}");
+        assert_eq!(keys(&[delay, abort]), ["squall.f0.share", "squall.f1.share"], "{level:?}");
+    }
+}
+
+#[test]
 fn places_in_an_order_of_preference() {
     let preferring = |from: Option<&str>, places: &[&str]| PolicyKind::Prefer {
         of: Calls { from: from.map(Into::into), ..to("reviews") },
