@@ -137,7 +137,8 @@ fn firsts(calls: &[Call]) -> impl Iterator<Item = (Look, f64)> {
     (1..=SLOT.min(calls.len())).map(|n| (look(&calls[..n]), 1.0 / 3.0 / SLOT as f64))
 }
 
-/// Each slot of consecutive calls, one call further than the last, with its part of the chance: the n-th has 1 / n(n + 1) of a third.
+/// Each slot of consecutive calls, one call further than the last, with its part of the chance: 1 / n(n + 1) of a third for the
+/// n-th.
 fn slots(calls: &[Call]) -> impl Iterator<Item = (Look, f64)> {
     let weight = |n: f64| 1.0 / 3.0 / (n * (n + 1.0));
     calls.windows(SLOT).enumerate().map(move |(n, slot)| (look(slot), weight(n as f64 + 1.0)))
