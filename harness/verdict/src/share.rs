@@ -33,7 +33,7 @@ pub(crate) fn rule(case: Case<'_>, of: &Population, what: &Outcome, bound: Share
     let drawn_by = drawn_by(case, of, what);
     let ruling = match () {
         () if samples.all.is_empty() => return Ruling::empty(),
-        () if !drawn_by.is_empty() => hanging::rule(case, &groups(case, of, what, &drawn_by), &design),
+        () if !drawn_by.is_empty() => hanging::rule(case, &groups(case, &samples.all, &drawn_by), &design),
         () => each(case, &samples, &design),
     };
     ruling.against(offenders)

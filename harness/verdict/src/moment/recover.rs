@@ -37,7 +37,7 @@ pub(super) fn rule(case: Case<'_>, calls: &Calls, within: Duration, of: MomentRe
         return Ruling::empty();
     }
     let all: Vec<Call> = of_phase(Phase::Whole).map(|(_, call)| call).collect();
-    let comparison = Comparison { before: look(&before), risk: case.settings.risk() };
+    let comparison = Comparison::with(look(&before), case.settings.risk());
     let after = |from: Stamp| &all[all.partition_point(|c| c.intended <= from)..];
     let over = case.evidence.is_complete();
     let [early, late] = [moment.asked, moment.settled].map(|at| comparison.decision(after(at + within), over));
@@ -75,9 +75,18 @@ fn look(calls: &[Call]) -> Look {
 struct Comparison {
     before: Look,
     risk: Risk,
+    /// The logarithm of the chance of so many failures in a slot, or more. There are as many slots as calls, and they are looked at
+    /// while the run is under way.
+    of_slots: Vec<f64>,
 }
 
 impl Comparison {
+    fn with(before: Look, risk: Risk) -> Comparison {
+        let slots = (0..=SLOT as u64).map(|hits| Look { n: SLOT as u64, hits });
+        let of_slots = slots.map(|slot| ln_chance(slot, before)).collect();
+        Comparison { before, risk, of_slots }
+    }
+
     fn decision(&self, calls: &[Call], over: bool) -> Decision {
         let all = look(calls);
         let parts = || firsts(calls).chain(slots(calls));
@@ -92,8 +101,11 @@ impl Comparison {
 
     /// Does chance, at this error, not explain that so many of these fail, if they fail as those before?
     fn is_worse(&self, part: Look, error: f64) -> bool {
-        let all = Look { n: part.n + self.before.n, hits: part.hits + self.before.hits };
-        part.hits > 0 && ln_fisher(part, all) <= error.ln()
+        let chance = match self.of_slots.get(part.hits as usize) {
+            Some(known) if part.n == SLOT as u64 => *known,
+            _ => ln_chance(part, self.before),
+        };
+        part.hits > 0 && chance <= error.ln()
     }
 
     /// Is it excluded, at β, that these fail by more than the margin more often? That those before fail never at the least is no
@@ -122,13 +134,19 @@ impl Comparison {
     }
 }
 
+/// By Fisher's exact test: that these fail more often than those before.
+fn ln_chance(part: Look, before: Look) -> f64 {
+    ln_fisher(part, Look { n: part.n + before.n, hits: part.hits + before.hits })
+}
+
 /// The first calls, however many, each with its part of the chance of error. It is its own from the beginning, so that it can be
 /// looked at as soon as these calls are there.
 fn firsts(calls: &[Call]) -> impl Iterator<Item = (Look, f64)> {
     (1..=SLOT.min(calls.len())).map(|n| (look(&calls[..n]), 1.0 / 3.0 / SLOT as f64))
 }
 
-/// Each slot of consecutive calls, one call further than the last, with its part of the chance: the n-th has 1 / n(n + 1) of a third.
+/// Each slot of consecutive calls, one call further than the last, with its part of the chance: 1 / n(n + 1) of a third for the
+/// n-th.
 fn slots(calls: &[Call]) -> impl Iterator<Item = (Look, f64)> {
     let weight = |n: f64| 1.0 / 3.0 / (n * (n + 1.0));
     calls.windows(SLOT).enumerate().map(move |(n, slot)| (look(slot), weight(n as f64 + 1.0)))

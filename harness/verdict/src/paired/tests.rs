@@ -96,6 +96,20 @@ fn slowness_is_worse_by_itself() {
 }
 
 #[test]
+fn what_the_machine_held_up_is_neither_slow_nor_quick() {
+    let mut scene = scene(|_| Hop::Ok(1));
+    // Every other call of the blocks that are compared.
+    let late = |call: &&mut squall_model::CallRecord| {
+        call.seq >= 250 && on(2 * call.seq) == Some(true) && call.seq.is_multiple_of(2)
+    };
+    let held = scene.seen.calls.iter_mut().filter(late).map(|call| call.done = call.done + Duration::from_millis(30));
+    let count = held.count() as u64;
+    let found = finding(&scene, without(5));
+    let Verdict::Inconclusive(Why::HeldUp { calls, .. }) = found.verdict else { panic!("{found:?}") };
+    assert_eq!(calls, count);
+}
+
+#[test]
 fn as_bad_without_the_fault_is_as_good_with_it() {
     let scene = scene_of(1000, one_in(10));
     let found = finding(&scene, without(15));

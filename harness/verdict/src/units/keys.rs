@@ -1,12 +1,12 @@
 //! Calls or tries by what their way is drawn by: a user, a header, an address.
 
-use super::{Sample, samples, users::User};
+use super::{Sample, users::User};
 use crate::{
     doubt::{Doubt, Readings},
     ruling::Case,
 };
 use squall_evidence::{CallMatcher, CallStory};
-use squall_model::{Calls, DrawnBy, HashKey, InstanceId, Outcome, Plan, Population};
+use squall_model::{Calls, DrawnBy, HashKey, InstanceId, Outcome, Plan};
 use squall_stats::share::Look;
 use std::collections::BTreeMap;
 
@@ -60,15 +60,15 @@ pub(crate) fn drawn_by(case: Case<'_>, calls: &Calls, what: &Outcome) -> DrawnBy
     case.plan.drawn_by(calls, what, case.plan.lines().filter(|line| matcher.means_line(line)))
 }
 
-/// The calls or tries of a population by their key and callee, in order of the first of each.
-pub(crate) fn groups(case: Case<'_>, of: &Population, what: &Outcome, by: &DrawnBy) -> Vec<Group> {
+/// Calls or tries by their key and callee, in order of the first of each.
+pub(crate) fn groups(case: Case<'_>, all: &[Sample], by: &DrawnBy) -> Vec<Group> {
     let lines = User::of_lines(case.plan);
     let mut groups: BTreeMap<_, Group> = BTreeMap::new();
-    for sample in samples(case, of, what).unwrap_or_default().all {
+    for sample in all {
         let Some(story) = case.evidence.stories().get(sample.story) else { continue };
         let key = by.get(&story.edge.to).and_then(|by| key(case.plan, &lines, story, by));
         let key = (&story.edge.to, key.unwrap_or(Key::None(sample.story)));
-        groups.entry(key).or_insert_with(|| Group::of_none(sample.story)).push(&sample);
+        groups.entry(key).or_insert_with(|| Group::of_none(sample.story)).push(sample);
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
     groups.sort_by_key(|group| group.story);
