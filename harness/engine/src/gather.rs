@@ -177,7 +177,7 @@ impl Gatherer {
         marker: &str,
     ) -> Result<(), EngineError> {
         let by = deadline::BARRIER.from_now();
-        let at = world.living();
+        let at = world.within_reach();
         mesh.mark(marker, &at, by).await?;
         let mut expected = BTreeSet::new();
         if let Some(links) = world.links() {

@@ -171,7 +171,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         world.behave().await?;
         let mut gatherer = Gatherer::new(&self.prefix);
         gatherer.adopt(mesh, world)?;
-        let before = mesh.counters(&world.living()).await?;
+        let before = mesh.counters(&world.within_reach()).await?;
         let asleep = clock::suspended();
         self.done("settle");
 
@@ -201,12 +201,13 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let marker = format!("{}end", self.prefix);
         gatherer.barrier(mesh, world, &marker).await?;
         world.check_lives(self.engine.events, self.of);
-        let after = mesh.counters(&world.living()).await?;
+        let after = mesh.counters(&world.within_reach()).await?;
         self.done("barrier");
 
         let mut observed = self.observed(gatherer, watch);
         observed.counters = rises(&before, &after, world.begun_anew());
         observed.lives = world.ends();
+        observed.control = world.control().to_vec();
         observed.lapses = world.lapses();
         observed.health.unwritten = mesh.unwritten().as_nanos() as u64;
         observed.health.slept = clock::suspended() > asleep;
@@ -368,7 +369,8 @@ fn times(record: &StageRecord) -> StageTimes {
 
 type Counters = BTreeMap<InstanceId, BTreeMap<String, u64>>;
 
-/// What each counter rose by. A proxy that was not there before, or is not there now, has no baseline and no record.
+/// What each counter rose by. A proxy that is not there now has no record; nor has one that was never there before, and has not
+/// begun anew.
 fn rises(before: &Counters, after: &Counters, anew: &BTreeSet<InstanceId>) -> Vec<CounterRecord> {
     let zero = BTreeMap::new();
     let rise = |id: &InstanceId, now: &BTreeMap<String, u64>| {

@@ -140,6 +140,7 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
             gatherer: self.gatherer,
             effects: &self.effects,
             lives: self.world.ends(),
+            control: self.world.control(),
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::gather::Gatherer;
 use squall_evidence::{Happened, LifeEnd, Observed, Planned, StageTimes, join};
-use squall_model::{Act, CallRecord, Effect, Plan, Shape, Stamp};
+use squall_model::{Act, CallRecord, ControlRecord, Effect, Plan, Shape, Stamp};
 use squall_verdict::Settings;
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ pub(crate) struct Look<'l> {
     pub(crate) gatherer: &'l mut Gatherer,
     pub(crate) effects: &'l [(Act, Effect)],
     pub(crate) lives: Vec<LifeEnd>,
+    pub(crate) control: &'l [ControlRecord],
 }
 
 /// Looks at one run of one plan.
@@ -111,6 +112,7 @@ impl<'p> Watch<'p> {
             tells_states: look.gatherer.tells_states(),
             stages: self.stages.iter().copied().chain([here]).collect(),
             lives: look.lives.clone(),
+            control: look.control.to_vec(),
             unresolved_from: Some(look.unresolved.map_or(read_up_to, |at| at.min(read_up_to))),
             ..Observed::default()
         }

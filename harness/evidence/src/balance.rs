@@ -35,6 +35,8 @@ pub enum LawId {
     LineServed,
     /// Each line in a ledger has a line at the callee's proxy.
     ServedLogged,
+    /// Each proxy that wrote a line has told its counters.
+    CountersRead,
     /// An outbound listener's `downstream_rq_total` rose by its lines: those of calls.
     CallsCounted,
     /// An inbound listener's `downstream_rq_total` rose by its lines: those of tries, and of health checks.
@@ -123,6 +125,7 @@ impl fmt::Display for Balance {
             LawId::LineTried => ("lines at callees' proxies", "of a try that was sent"),
             LawId::LineServed => ("answers passed on by callees' proxies", "in a ledger"),
             LawId::ServedLogged => ("lines of ledgers", "with a line at the callee's proxy"),
+            LawId::CountersRead => ("proxies that wrote lines", "that told their counters"),
             LawId::CallsCounted => ("lines of calls", "counted by the outbound listener"),
             LawId::ArrivalsCounted => ("lines of tries that arrived", "counted by the inbound listener"),
             LawId::ServedCounted => ("lines of the ledger", "counted by upstream_rq_total of its workload"),
@@ -163,6 +166,7 @@ pub fn balances(plan: &Plan, evidence: &Evidence) -> Vec<Balance> {
     ] {
         all.push(Balance::new(law, None, found, found - unowned, Slack::default()));
     }
+    all.extend(counted::read(evidence));
     for counted in &counted::Counted::all(evidence) {
         all.extend(counted.balances(evidence));
     }

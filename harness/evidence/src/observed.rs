@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use squall_model::{
-    AccessRecord, Act, CallRecord, CounterRecord, Effect, Holder, InstanceId, LedgerRecord, Plan, Stamp, StateRecord,
-    TryRecord, Variation, WireRecord, duration,
+    AccessRecord, Act, CallRecord, ControlRecord, CounterRecord, Effect, Holder, InstanceId, LedgerRecord, Plan, Stamp,
+    StateRecord, TryRecord, Variation, WireRecord, duration,
 };
 use std::{fmt, time::Duration};
 
@@ -25,6 +25,8 @@ pub struct Observed {
     pub checks: Vec<(InstanceId, u64)>,
     /// Counters of each life of each proxy; empty while a run is under way.
     pub counters: Vec<CounterRecord>,
+    /// Whether proxies had their control plane, asked while it was to be away.
+    pub control: Vec<ControlRecord>,
     /// What took effect, and when. Standing faults too.
     pub effects: Vec<Happened>,
     /// What the *main* run does, and when ([`planned`] of its plan): a control run keeps the phases of what it takes away.

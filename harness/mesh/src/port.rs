@@ -123,6 +123,12 @@ pub trait Mesh {
     /// Where it cannot be started, or a proxy lags.
     async fn start_control_plane(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError>;
 
+    /// Whether each of these proxies is connected to its control plane now, by its own word.
+    ///
+    /// # Errors
+    /// Where a proxy does not answer.
+    async fn connected(&self, at: &Bindings, by: Stamp) -> Result<BTreeMap<InstanceId, bool>, MeshError>;
+
     /// Has a proxy that is to end take no more connections and finish what it has, as far as that comes to an end by then.
     ///
     /// # Errors

@@ -169,6 +169,17 @@ pub struct CounterRecord {
     pub rises: std::collections::BTreeMap<String, u64>,
 }
 
+/// Whether a proxy had its control plane, by its own word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlRecord {
+    /// Which proxy.
+    pub proxy: InstanceId,
+    /// When it was asked.
+    pub at: Stamp,
+    /// It was connected to it.
+    pub connected: bool,
+}
+
 /// A caller's proxy changed its mind about an instance: a line of its log of ejections, or of health checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateRecord {

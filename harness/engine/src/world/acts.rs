@@ -3,7 +3,7 @@
 use super::{World, until_now};
 use crate::{clock, deadline, error::EngineError};
 use squall_mesh::Mesh;
-use squall_model::{Act, Effect, FaultId, FaultKind, Members, Stamp};
+use squall_model::{Act, ControlRecord, Effect, FaultId, FaultKind, Members, Stamp};
 
 impl<M: Mesh> World<'_, M> {
     /// Does what a cue says, and says what took effect by it and when: nothing, if the control plane would have to be there;
@@ -85,8 +85,13 @@ impl<M: Mesh> World<'_, M> {
 
     pub(super) async fn return_control_plane(&mut self) -> Result<Effect, EngineError> {
         let by = deadline::CONTROL_PLANE.from_now();
-        let effect = self.pool.mesh.start_control_plane(&self.living(), by).await?;
+        let at = self.living();
+        // The last moment to see that it was away. Whatever they say, it has to come back.
+        let (asked, said) = (clock::now(), self.pool.mesh.connected(&at, by).await);
+        let effect = self.pool.mesh.start_control_plane(&at, by).await?;
         self.control_plane = true;
+        let record = |(proxy, connected)| ControlRecord { proxy, at: asked, connected };
+        self.control.extend(said?.into_iter().map(record));
         Ok(effect)
     }
 }

@@ -20,7 +20,8 @@ use lives::Lives;
 use sizes::{largest, resized};
 use squall_mesh::{Bindings, Desired, Mesh};
 use squall_model::{
-    Act, Behaviour, Down, Effect, Fault, FaultId, FaultKind, InstanceId, Plan, PolicyId, ServiceName, Stamp, Topology,
+    Act, Behaviour, ControlRecord, Down, Effect, Fault, FaultId, FaultKind, InstanceId, Plan, PolicyId, ServiceName,
+    Stamp, Topology,
 };
 use squall_place::Keeper;
 use std::{
@@ -54,6 +55,8 @@ pub(crate) struct World<'a, M> {
     armed: Vec<FaultId>,
     behaviours: BTreeMap<InstanceId, Behaviour>,
     control_plane: bool,
+    /// What proxies said of their control plane, each time before it came back.
+    control: Vec<ControlRecord>,
     /// What was asked for while the control plane was away, and when: its return brings it about.
     waiting: Vec<(Act, Stamp)>,
     lives: Lives,
@@ -95,6 +98,7 @@ impl<'a, M: Mesh> World<'a, M> {
             armed: Vec::new(),
             behaviours: BTreeMap::new(),
             control_plane: true,
+            control: Vec::new(),
             waiting: Vec::new(),
             lives: Lives::from_now(pool.keeper),
         };
@@ -174,6 +178,19 @@ impl<'a, M: Mesh> World<'a, M> {
         at
     }
 
+    /// Addresses of those that live, and of the reserve: whoever came and went again has logs and counters, too.
+    pub(crate) fn within_reach(&self) -> Bindings {
+        let mut at = self.living();
+        let reserve = self.bound(&self.reserve).seats.into_iter();
+        at.seats.extend(reserve.filter(|(id, _)| !self.dead.contains(id) && !self.still.contains(id)));
+        at
+    }
+
+    /// What proxies said of their control plane while it was to be away.
+    pub(crate) fn control(&self) -> &[ControlRecord] {
+        &self.control
+    }
+
     /// Every address by which an instance is, or was, reached: what logs speak of.
     pub(crate) fn addresses(&self) -> Bindings {
         let mut everybody = self.all();
@@ -247,9 +264,7 @@ impl<'a, M: Mesh> World<'a, M> {
     /// must be rid of them too.
     async fn touch(&self) -> Result<Effect, EngineError> {
         let armed: BTreeSet<FaultId> = self.armed.iter().copied().collect();
-        let mut everywhere = self.living();
-        everywhere.seats.extend(self.bound(&self.reserve).seats);
-        Ok(self.pool.mesh.arm(self.plan, &everywhere, &armed, deadline::ARM.from_now()).await?)
+        Ok(self.pool.mesh.arm(self.plan, &self.within_reach(), &armed, deadline::ARM.from_now()).await?)
     }
 
     /// Has every workload do what it should be doing now. One that stands still is told when it goes on.

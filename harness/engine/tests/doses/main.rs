@@ -140,6 +140,11 @@ fn of_caller(line: &AccessRecord) -> bool {
     line.side == Side::Outbound && line.proxy.to_string() == "mobile-1" && one_in_twenty(line)
 }
 
+/// So many, but for the last few: the fault ends when they have, and what lies within the clock error of that counts for nothing.
+fn nearly(of: u64, all: u64) -> bool {
+    (all - 5..=all).contains(&of)
+}
+
 fn the_count(told: &Told) -> &DoseCount {
     let [count] = told.doses.as_slice() else { panic!("one fault: {:?}", told.doses) };
     count
@@ -149,7 +154,7 @@ fn confirmed(told: &Told) {
     let count = the_count(told);
     assert_eq!(count.dose, Dose::Confirmed, "{count:?}");
     assert_eq!(told.verdict, Verdict::Holds, "{count:?}");
-    assert_eq!(count.of, 2_000, "each of the calls that it was aimed at has one try");
+    assert!(nearly(count.of, 2_000), "each of the calls that it was aimed at has one try: {count:?}");
     assert!(matches!(count.meant, Some(Meant::Share { .. })) && count.parts.len() == 2, "{count:?}");
 }
 
@@ -178,10 +183,11 @@ fn leaked(told: &Told, from: &str, to: &str, at: &str) {
 fn partial(told: &Told) {
     doubtful(told, &Dose::Weaker);
     let [first, second] = the_count(told).parts.as_slice() else { panic!("two instances: {:?}", told.doses) };
-    assert_eq!((&first.dose, first.touched, first.of), (&Dose::Absent, 0, 200));
-    assert_eq!((&second.dose, second.of), (&Dose::Confirmed, 200));
+    assert_eq!((&first.dose, first.touched, nearly(first.of, 200)), (&Dose::Absent, 0, true), "{first:?}");
+    assert_eq!((&second.dose, nearly(second.of, 200)), (&Dose::Confirmed, true), "{second:?}");
     let why = told.verdict_text();
-    assert!(why.starts_with("fault partial: absent at reviews-1 (0 of 200), as meant at reviews-2 ("), "{why}");
+    let absent = format!("fault partial: absent at reviews-1 (0 of {}), as meant at reviews-2 (", first.of);
+    assert!(why.starts_with(&absent), "{why}");
     eprintln!("{why}");
 }
 

@@ -121,6 +121,10 @@ impl<M: Mesh> Mesh for Misaimed<M> {
         self.mesh.start_control_plane(at, by).await
     }
 
+    async fn connected(&self, at: &Bindings, by: Stamp) -> Result<BTreeMap<InstanceId, bool>, MeshError> {
+        self.mesh.connected(at, by).await
+    }
+
     fn forget(&self, seat: &Seat) {
         self.mesh.forget(seat);
     }

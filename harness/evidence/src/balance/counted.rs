@@ -3,7 +3,7 @@
 use super::{Balance, LawId, Slack};
 use crate::{CallStory, Evidence, Flags, Process, TryView};
 use squall_model::{AccessRecord, ClientEnd, CounterRecord, InstanceId, LedgerRecord, ServiceName, Side};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the counters of one proxy say, all its lives together.
 pub(super) struct Counted<'a> {
@@ -30,6 +30,21 @@ struct Checks {
     at_the_ends: u64,
     /// So many may have been counted although nobody read a line of any.
     unread: u64,
+}
+
+/// Whether every proxy that wrote a line told its counters: without them it has no law. One that ended may have taken them with
+/// it. `None` where none were read at all, as while a run is under way.
+pub(super) fn read(evidence: &Evidence) -> Option<Balance> {
+    let observed = &evidence.observed;
+    let told: BTreeSet<&InstanceId> = observed.counters.iter().map(|record| &record.proxy).collect();
+    let ended = |id: &InstanceId| observed.lives.iter().any(|l| l.what == Process::Proxy && l.instance == *id);
+    let wrote: BTreeSet<&InstanceId> = observed.access.iter().map(|line| &line.proxy).collect();
+    let untold: Vec<&InstanceId> = wrote.iter().copied().filter(|id| !told.contains(id)).collect();
+    let silent: Vec<&InstanceId> = untold.iter().copied().filter(|id| !ended(id)).collect();
+    let (all, without) = (wrote.len() as u64, untold.len() as u64);
+    let slack = Slack { fewer: without - silent.len() as u64, more: 0 };
+    let at = silent.first().map(|id| (*id).clone());
+    (!told.is_empty()).then(|| Balance::new(LawId::CountersRead, at, all, all - without, slack))
 }
 
 /// What Envoy's counters call the listener of this side.

@@ -196,10 +196,11 @@ impl Inquiry<'_> {
         self.counters().filter_map(foreign).collect()
     }
 
-    /// Laws about counters, and about damages, that no other cause explains.
+    /// Laws about counters, about their being there, and about damages, that no other cause explains.
     fn unexplained(&self) -> Vec<Discord> {
         let broken = self.all.iter().filter(|b| b.finding == Books::Broken);
-        let without_cause = broken.filter(|b| b.law == LawId::DamageOwned || !self.is_explained(b));
+        let own = |law: LawId| matches!(law, LawId::DamageOwned | LawId::CountersRead);
+        let without_cause = broken.filter(|b| own(b.law) || !self.is_explained(b));
         without_cause.map(|b| Discord::Unexplained(b.to_string())).collect()
     }
 

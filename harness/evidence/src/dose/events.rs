@@ -1,12 +1,15 @@
 //! Events, the control plane and outages: seen in who was called, in traffic meanwhile, in calls that failed.
 
-use super::{counted, draw::Armed};
+use super::{counted, draw::Armed, parts_of};
 use crate::{
     CallOutcome, CallStory, Evidence, Fit, TryView, Window,
     sizes::{at_first, sizes},
 };
 use squall_model::{Dose, DoseCount, InstanceId, Meant, Plan, ServiceName};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Instances that came and were called, or went and were called no more, while there was traffic to their service.
 pub(super) fn resized(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, service: &ServiceName, to: u32) -> DoseCount {
@@ -45,10 +48,18 @@ fn until_resized_again(plan: &Plan, evidence: &Evidence, own: &Armed<'_>, servic
     Window { end: own.end.or(next), ..own }
 }
 
-/// The control plane was away while there was traffic.
+/// The control plane was away while there was traffic: proxies say so, and not one of them that it has it.
 pub(super) fn control_plane(evidence: &Evidence, own: &Armed<'_>) -> DoseCount {
-    let traffic = evidence.stories().iter().any(|s| own.windows.possibly_at(s.intended, Duration::ZERO));
-    counted(own, u64::from(traffic), 1)
+    let meanwhile = |at| own.windows.possibly_at(at, Duration::ZERO);
+    let traffic = evidence.stories().iter().any(|s| meanwhile(s.intended));
+    let mut asked: BTreeMap<&InstanceId, bool> = BTreeMap::new();
+    for said in evidence.observed().control.iter().filter(|said| meanwhile(said.at)) {
+        *asked.entry(&said.proxy).or_default() |= said.connected;
+    }
+    let parts: Vec<_> = asked.into_iter().map(|(id, connected)| (id, (u64::from(traffic && !connected), 1))).collect();
+    let touched = parts.iter().map(|(_, (away, _))| away).sum();
+    let count = counted(own, touched, parts.len() as u64);
+    DoseCount { parts: if parts.len() > 1 { parts_of(parts) } else { Vec::new() }, ..count }
 }
 
 /// Calls that were cut off: at least one that was sent meanwhile failed.

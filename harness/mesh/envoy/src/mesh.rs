@@ -1,6 +1,7 @@
 //! Envoys as a mesh: what the engine drives.
 
 use crate::{
+    admin::{Admin, AdminError},
     bootstrap::{Bootstrap, Release},
     channel::{ChannelEvent, FaultChannel, Timing},
     clock::now,
@@ -28,6 +29,9 @@ use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 /// How long a proxy may take to tell its counters: it takes a millisecond unless it is stopped.
 const COUNTERS: Duration = Duration::from_secs(5);
 
+/// How long a proxy may count as connected that tries to be, and is not: far longer than it takes to fail on a local socket.
+const TRYING: Duration = Duration::from_millis(50);
+
 /// Real Envoys, configured by our own control plane, broken over our own fault channel.
 #[derive(Debug)]
 pub struct Envoy {
@@ -52,6 +56,21 @@ impl Envoy {
         let heard = RefCell::new((ads.events(), faults.events()));
         Ok(Envoy { program: program.to_owned(), release, ads, faults, state: RefCell::default(), heard })
     }
+}
+
+/// Whether a proxy is connected to its control plane. One that tries to be counts as connected until it has failed, which is
+/// the matter of a turn of its loop: one that says no once has none.
+async fn stays_connected(admin: &Admin) -> Result<bool, AdminError> {
+    let until = now() + TRYING;
+    // It has no way to say that its attempt has failed but to be asked.
+    let mut ticks = tokio::time::interval(Duration::from_millis(2));
+    while admin.is_connected().await? {
+        if now() > until {
+            return Ok(true);
+        }
+        ticks.tick().await;
+    }
+    Ok(false)
 }
 
 /// All results, or every reason why not.
@@ -223,6 +242,15 @@ impl Mesh for Envoy {
         self.state.borrow_mut().stopped = false;
         let confirmed = self.prove_all(at, asked, by).await?;
         Ok(Effect { asked, acked: confirmed.acked, effective: confirmed.effective, last_old: confirmed.last_old })
+    }
+
+    async fn connected(&self, at: &Bindings, by: Stamp) -> Result<BTreeMap<InstanceId, bool>, MeshError> {
+        let all = at.seats.iter().map(|(instance, seat)| async move {
+            let admin = self.known(instance, seat, |known| known.admin.clone())?;
+            let connected = confirm::before(by, instance, stays_connected(&admin)).await?;
+            Ok::<_, MeshError>((instance.clone(), connected))
+        });
+        Ok(try_join_all(all).await?.into_iter().collect())
     }
 
     async fn drain(&self, instance: &InstanceId, seat: &Seat, by: Stamp) -> Result<(), MeshError> {

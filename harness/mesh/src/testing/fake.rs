@@ -225,6 +225,12 @@ impl Mesh for Fake {
         Ok(state.effect(asked))
     }
 
+    async fn connected(&self, at: &Bindings, _by: Stamp) -> Result<BTreeMap<InstanceId, bool>, MeshError> {
+        let state = self.state.borrow();
+        let connected = |seat: &Seat| !state.stopped && !state.severed.contains(&seat.node);
+        Ok(at.seats.iter().map(|(id, seat)| (id.clone(), connected(seat))).collect())
+    }
+
     async fn sever(&self, at: &Bindings) -> Result<Effect, MeshError> {
         let mut state = self.state.borrow_mut();
         let asked = state.now();

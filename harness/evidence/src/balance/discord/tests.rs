@@ -248,6 +248,16 @@ fn a_fault_that_nobody_ordered_is_a_leak() {
     insta::assert_snapshot!(told(&scene, |_| ()), @"fault leaked: it touched 1 on web → reviews at reviews-1");
 }
 
+#[test]
+fn a_proxy_without_counters_has_no_law_and_that_is_said() {
+    let mut scene = scene();
+    let without = |scene: &Scene| told(scene, |seen| seen.counters.retain(|record| record.proxy != reviews(2)));
+    insta::assert_snapshot!(without(&scene), @"the books do not balance: 4 proxies that wrote lines, 3 that told their counters (proxy of reviews-2)");
+    scene.killed(reviews(2), Process::Proxy, 3_000);
+    assert_eq!(without(&scene), "", "it took them with it");
+    assert_eq!(told(&scene, |seen| seen.counters.clear()), "", "none were read");
+}
+
 /// The proxy of `web` has checked a service so often.
 fn checking(seen: &mut Observed, service: &str, attempts: i64) {
     counter(seen, &web(), &format!("cluster.out.{service}.health_check.attempt"), attempts);

@@ -2,10 +2,11 @@ use crate::{
     Books, balances,
     dose::tests::dose,
     doses,
-    testing::{Hop, Scene, calls_to, damage, faulty, plan, span},
+    testing::{Hop, Scene, at as after_origin, calls_to, damage, faulty, plan, reviews, span, web},
 };
 use squall_model::{
-    Act, AnswerCode, Damage, Dose, Edge, FaultId, FaultKind, Fraction, Level, Touch, When, Which, WireEnd,
+    Act, AnswerCode, ControlRecord, Damage, Dose, Edge, FaultId, FaultKind, Fraction, InstanceId, Level, Touch, When,
+    Which, WireEnd,
 };
 use std::time::Duration;
 
@@ -76,14 +77,26 @@ fn an_instance_that_is_called_only_after_the_next_event_shows_nothing_of_the_fir
 
 #[test]
 fn the_control_plane_is_away_while_there_is_traffic() {
-    let of = |calls: u64| {
+    let of = |calls: u64, said: &[(InstanceId, u64, bool)]| {
         let mut scene = Scene::new(faulty(plan(), FaultKind::ControlPlaneKilled, span(10, 100)));
         scene.happened(Act::Arm(FaultId(0)), 10, 12);
+        scene.happened(Act::End(FaultId(0)), 100, 110);
         scene.calls(0, 5, calls, |_| [Hop::Ok(1)]);
-        dose(&scene).0
+        let record = |(proxy, ms, connected): &(InstanceId, u64, bool)| ControlRecord {
+            proxy: proxy.clone(),
+            at: after_origin(*ms),
+            connected: *connected,
+        };
+        scene.seen.control = said.iter().map(record).collect();
+        dose(&scene)
     };
-    assert_eq!(of(20), Dose::Confirmed);
-    assert_eq!(of(1), Dose::Absent);
+    let away = [(web(), 101, false), (reviews(1), 101, false)];
+    assert_eq!(of(20, &away), (Dose::Confirmed, 2, 2));
+    assert_eq!(of(1, &away), (Dose::Absent, 0, 2), "nobody called");
+    assert_eq!(of(20, &[]), (Dose::Absent, 0, 0), "nobody was asked");
+    assert_eq!(of(20, &[(web(), 5, false), (web(), 120, false)]), (Dose::Absent, 0, 0), "not meanwhile");
+    assert_eq!(of(20, &[(web(), 101, false), (reviews(1), 101, true)]), (Dose::Weaker, 1, 2));
+    assert_eq!(of(20, &[(web(), 50, true), (web(), 101, false)]), (Dose::Absent, 0, 1), "it had it for a while");
 }
 
 /// The calls to `reviews` are cut off from 10 ms on: every connection is reset, and new ones are refused.

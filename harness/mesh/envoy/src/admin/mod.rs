@@ -94,6 +94,14 @@ impl Admin {
         Ok(stats.stats.into_iter().filter_map(|stat| Some((stat.name?, stat.value?.as_u64()?))).collect())
     }
 
+    /// Whether it is connected to its control plane. The fault channel is none, and counted apart.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn is_connected(&self) -> Result<bool, AdminError> {
+        Ok(self.stats().await?.get("control_plane.connected_state").is_some_and(|state| *state > 0))
+    }
+
     /// Every listener on TCP by name, with the address that it got; those on Unix sockets are left out.
     ///
     /// # Errors

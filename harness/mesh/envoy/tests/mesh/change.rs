@@ -144,12 +144,22 @@ async fn without_a_control_plane_nothing_is_learned_and_afterwards_everything() 
     let mut client = town.client().await;
     let gone = town.mesh.stop_control_plane().await.unwrap();
     assert!(gone.asked <= gone.effective);
+    // Faults come over a channel of their own, which stands and says nothing of the control plane.
+    town.arm(&[]).await;
+    let connected = async |town: &Town| town.mesh.connected(&town.at, crate::town::soon()).await.unwrap();
+    until("they know that it is away", async || !connected(&town).await.values().any(|connected| *connected)).await;
     town.policies(vec![retries(2)]);
     town.apply().await.unwrap();
     client.call("r1.1", &[]).await;
     assert_eq!(town.served("reviews"), 1, "it keeps what it has");
+    // Also while they try to come back, as they do now and then.
+    for _ in 0..200 {
+        assert!(connected(&town).await.values().all(|connected| !connected), "nobody is taught by stealth");
+    }
     let back = town.mesh.start_control_plane(&town.at, crate::town::soon()).await.unwrap();
     assert!(back.asked <= back.acked && back.acked <= back.effective);
+    // Who had missed nothing may come back later than the others.
+    until("all are back", async || connected(&town).await.values().all(|connected| *connected)).await;
     client.call("r1.2", &[]).await;
     assert_eq!(town.served("reviews"), 4);
 }
