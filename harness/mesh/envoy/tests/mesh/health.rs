@@ -13,6 +13,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 const OFTEN: Duration = Duration::from_millis(50);
 
+/// Where one failure would do, a check that comes late on a busy machine would do, too.
 fn checked(by: Probe, out_after: u32, back_after: u32) -> PolicyKind {
     PolicyKind::Check { of: "reviews".into(), every: OFTEN, by, out_after, back_after }
 }
@@ -41,9 +42,12 @@ async fn until_reached(town: &Town, wanted: &[&str]) {
     until(&what, async || reached(&mut town.client().await, 6).await == wanted).await;
 }
 
-/// Waits until `web-1` has said this of an instance.
+/// Waits until `web-1` has said this of an instance. The very first check may have come before the instance's proxy knew its
+/// routes, and have failed: who is well from the beginning may have been out before.
 async fn until_said(town: &Town, number: u32, what: Condition, wanted: &[bool]) {
-    until(&format!("{what:?} of {number} is {wanted:?}"), async || said(town, number, what) == wanted).await;
+    let early = [&[true][..], wanted].concat();
+    let is_said = |said: &[bool]| said == wanted || (what == Condition::Unhealthy && !wanted[0] && said == early);
+    until(&format!("{what:?} of {number} is {wanted:?}"), async || is_said(&said(town, number, what))).await;
 }
 
 /// What `web-1` says of an instance, in order: true where a state begins.
@@ -89,7 +93,7 @@ async fn failures_of_checks_are_counted() {
 #[tokio::test]
 async fn checks_are_no_tries_and_faults_on_tries_are_not_for_them() {
     let faults = vec![touch(100, Level::Tries, to_reviews(), Touch::Abort(AnswerCode::Status(503)))];
-    let Some(town) = Town::new(topology(&[None]), vec![checked(by_http(), 1, 1)], faults).await else { return };
+    let Some(town) = Town::new(topology(&[None]), vec![checked(by_http(), 3, 1)], faults).await else { return };
     town.arm(&[0]).await;
     let before = town.workload("reviews", 1).checked();
     until("it is checked", async || town.workload("reviews", 1).checked() > before + 3).await;
@@ -113,7 +117,7 @@ async fn checks_are_no_tries_and_faults_on_tries_are_not_for_them() {
 
 #[tokio::test]
 async fn checks_by_connection_notice_who_is_dead_and_no_more() {
-    let Some(mut town) = Town::new(topology(&[None, None]), vec![checked(Probe::Tcp, 1, 1)], Vec::new()).await else {
+    let Some(mut town) = Town::new(topology(&[None, None]), vec![checked(Probe::Tcp, 3, 1)], Vec::new()).await else {
         return;
     };
     town.workload("reviews", 1).health(500);
@@ -129,7 +133,7 @@ async fn checks_by_connection_notice_who_is_dead_and_no_more() {
 async fn checks_by_grpc() {
     let mut topology = topology(&[None, None]);
     topology.services[1].protocol = Protocol::Grpc;
-    let Some(town) = Town::new(topology, vec![checked(Probe::Grpc, 1, 1)], Vec::new()).await else { return };
+    let Some(town) = Town::new(topology, vec![checked(Probe::Grpc, 3, 1)], Vec::new()).await else { return };
     town.http2[&id("reviews", 2)].says(Says::Grpc(7, 1));
     town.http2[&id("reviews", 1)].serving(false);
     let client = town.http2_client().await;
@@ -151,7 +155,7 @@ async fn checks_that_are_not_answered_fail() {
         return;
     };
     town.signal(&id("reviews", 2), Signal::SIGSTOP);
-    until("it is out", async || said(&town, 2, Condition::Unhealthy) == [false, true]).await;
+    until_said(&town, 2, Condition::Unhealthy, &[false, true]).await;
     town.signal(&id("reviews", 2), Signal::SIGCONT);
     until_reached(&town, &["reviews-1", "reviews-2"]).await;
 }
@@ -190,11 +194,7 @@ async fn ejections_are_written_down_and_a_check_that_passes_ends_none() {
     until("it has passed meanwhile", async || town.workload("reviews", 2).checked() > before + 3).await;
     assert_eq!(reached(&mut town.client().await, 4).await, ["reviews-1".to_owned()].into());
     until_said(&town, 2, Condition::Ejected, &[true]).await;
-    // Its first check may have come before its proxy knew its routes, and have failed.
-    until("it passed, and has since", async || {
-        matches!(said(&town, 2, Condition::Unhealthy)[..], [false] | [true, false])
-    })
-    .await;
+    until_said(&town, 2, Condition::Unhealthy, &[false]).await;
 
     town.workload("reviews", 2).answer(500, Duration::ZERO);
     town.policies(vec![ejected(Duration::from_millis(300), Fraction::ALL)]);
