@@ -31,6 +31,8 @@ const COUNTERS: Duration = Duration::from_secs(5);
 
 /// How long a proxy may count as connected that tries to be, and is not: far longer than it takes to fail on a local socket.
 const TRYING: Duration = Duration::from_millis(50);
+/// How often it is asked at least: each answer is a turn of its loop, in which an attempt gets on, however slow the machine.
+const TURNS: u32 = 20;
 
 /// Real Envoys, configured by our own control plane, broken over our own fault channel.
 #[derive(Debug)]
@@ -61,11 +63,12 @@ impl Envoy {
 /// Whether a proxy is connected to its control plane. One that tries to be counts as connected until it has failed, which is
 /// the matter of a turn of its loop: one that says no once has none.
 async fn stays_connected(admin: &Admin) -> Result<bool, AdminError> {
-    let until = now() + TRYING;
+    let (until, mut turns) = (now() + TRYING, 0);
     // It has no way to say that its attempt has failed but to be asked.
     let mut ticks = tokio::time::interval(Duration::from_millis(2));
     while admin.is_connected().await? {
-        if now() > until {
+        turns += 1;
+        if turns > TURNS && now() > until {
             return Ok(true);
         }
         ticks.tick().await;
