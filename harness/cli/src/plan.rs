@@ -13,7 +13,7 @@ use squall_model::{
     Act, Arrivals, Claim, ClaimKind, ControlRule, FaultId, Only, Plan, PolicyId, Population, Shape, Stage, TrafficLine,
     Unit, Variation, controls, duration,
 };
-use squall_report::{Colour, Style};
+use squall_report::{Colour, Style, count};
 use std::{fmt::Write, path::Path, time::Duration};
 
 /// Prints the plans.
@@ -105,7 +105,7 @@ fn how(plan: &Plan, claim: &Claim) -> String {
         _ => "",
     };
     match rests_on(plan, claim) {
-        Some(calls) => format!("{kind}, on {what}{}", counted(calls, "call")),
+        Some(calls) => format!("{kind}, on {what}{}", count(calls, "call")),
         None => kind.to_owned(),
     }
 }
@@ -149,7 +149,7 @@ fn traffic(line: &TrafficLine) -> String {
     let calls = line
         .shape
         .calls()
-        .map_or_else(|| "calls as the answers allow".to_owned(), |n| format!("{about}{}", counted(n, "call")));
+        .map_or_else(|| "calls as the answers allow".to_owned(), |n| format!("{about}{}", count(n, "call")));
     let how = match line.shape {
         Shape::Open { rate, length, .. } => format!("at {rate} for {}", duration(length)),
         Shape::Decide { rate, cap } => format!("at most, at {rate}, until decided or for {}", duration(cap)),
@@ -164,25 +164,10 @@ fn control(plan: &Plan) -> String {
     if let ControlRule::None(why) = &plan.control {
         return format!("none: {why}");
     }
-    let each = |variation: &Variation| match variation {
-        Variation::Main => "as written".to_owned(),
-        Variation::WithoutPolicies => "without its policies".into(),
-        Variation::WithoutPolicy(id) => {
-            let line = plan.origins.policies.get(id).map_or(0, |o| o.line);
-            format!("without the policy of line {line}")
-        }
-        Variation::WithoutFaults => "without its faults".into(),
-        Variation::WithoutEvents => "without its events".into(),
-        Variation::Replaced => "with the lines `in the control run`".into(),
-        Variation::Outage => "with the claimed calls cut off in the fault's window".into(),
-    };
+    let policy = |id: PolicyId| format!("the policy of line {}", plan.origins.policies.get(&id).map_or(0, |o| o.line));
+    let each = |variation: &Variation| variation.words(policy);
     let all: Vec<String> = controls(plan).iter().map(each).collect();
     if all.is_empty() { "nothing to take away: it will be vacuous".into() } else { all.join(", else ") }
-}
-
-/// `1 call`, `2 calls`.
-fn counted(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

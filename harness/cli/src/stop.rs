@@ -48,6 +48,14 @@ impl Signals {
         }
     }
 
+    /// The same, and a second one ends the process at once.
+    pub async fn only(&mut self) -> &'static str {
+        let why = self.first().await;
+        // Where the system does not forget the handler a second one is not obeyed, which is no reason to ignore the first.
+        let _ = Signals::forget();
+        why
+    }
+
     /// Brings the default handling of the first two back.
     pub fn forget() -> std::io::Result<()> {
         [Signal::SIGINT, Signal::SIGTERM].into_iter().try_for_each(restore)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use squall_model::{
     AccessRecord, Act, CallRecord, ControlRecord, CounterRecord, Effect, Holder, InstanceId, LedgerRecord, Plan, Stamp,
-    StateRecord, TryRecord, Variation, WireRecord, duration,
+    StateRecord, TryRecord, WireRecord, duration,
 };
 use std::{fmt, time::Duration};
 
@@ -291,8 +291,8 @@ impl Observed {
     #[must_use]
     pub fn slowed(&self, plan: &Plan) -> Option<Trouble> {
         let h = &self.health;
-        let counts = plan.variation == Variation::Main && plan.is_about_time();
-        (counts && h.queued > h.queued_limit).then_some(Trouble::Queued { by: h.queued, limit: h.queued_limit })
+        (plan.is_hurt_by_slowness() && h.queued > h.queued_limit)
+            .then_some(Trouble::Queued { by: h.queued, limit: h.queued_limit })
     }
 }
 

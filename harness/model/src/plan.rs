@@ -135,6 +135,21 @@ pub enum Variation {
     Outage,
 }
 
+impl Variation {
+    /// What it takes away, in words; `policy` names one of the policies.
+    pub fn words(self, policy: impl FnOnce(PolicyId) -> String) -> String {
+        match self {
+            Variation::Main => "as written".into(),
+            Variation::WithoutPolicies => "without its policies".into(),
+            Variation::WithoutPolicy(id) => format!("without {}", policy(id)),
+            Variation::WithoutFaults => "without its faults".into(),
+            Variation::WithoutEvents => "without its events".into(),
+            Variation::Replaced => "with the lines `in the control run`".into(),
+            Variation::Outage => "with the claimed calls cut off while the fault lasts".into(),
+        }
+    }
+}
+
 /// Where each element was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

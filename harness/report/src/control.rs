@@ -114,15 +114,7 @@ fn lines(run: &ControlStory) -> impl Iterator<Item = &Judged> {
 
 /// What was taken away.
 fn without(story: &ScenarioStory, variation: Variation) -> String {
-    match variation {
-        Variation::Main => "as written".to_owned(),
-        Variation::WithoutPolicies => "without its policies".to_owned(),
-        Variation::WithoutPolicy(id) => format!("without {}", policy(story, id)),
-        Variation::WithoutFaults => "without its faults".to_owned(),
-        Variation::WithoutEvents => "without its events".to_owned(),
-        Variation::Replaced => "with the lines `in the control run`".to_owned(),
-        Variation::Outage => "with the claimed calls cut off while the fault lasts".to_owned(),
-    }
+    variation.words(|id| policy(story, id))
 }
 
 fn policy(story: &ScenarioStory, id: PolicyId) -> String {

@@ -30,4 +30,4 @@ pub use style::{Colour, Style};
 pub use summary::summary;
 pub use svg::svg;
 pub use terminal::Terminal;
-pub use words::measured;
+pub use words::{count, measured};

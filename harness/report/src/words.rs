@@ -52,7 +52,8 @@ pub(crate) fn milli(value: u64) -> String {
 }
 
 /// `1 call`, `2 calls`.
-pub(crate) fn count(n: u64, noun: &str) -> String {
+#[must_use]
+pub fn count(n: u64, noun: &str) -> String {
     let plural = match noun.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None => format!("{noun}s"),

@@ -19,7 +19,7 @@ pub(crate) fn call_does(case: Case<'_>, story: &CallStory, what: &Outcome) -> bo
         Outcome::Answered(AnswerCode::Status(status)) => story.end == ClientEnd::Answered(*status),
         Outcome::Answered(AnswerCode::Grpc(status)) => story.end == ClientEnd::Grpc(*status),
         Outcome::LoggedWithFlag(flag) => evidence.line(story).is_some_and(|line| Flags(&line.flags).has(flag)),
-        _ => ends(story.outcome, story.took(), what),
+        _ => ends(story.outcome, story.took(), what).unwrap_or(false),
     }
 }
 
@@ -27,12 +27,13 @@ pub(crate) fn call_does(case: Case<'_>, story: &CallStory, what: &Outcome) -> bo
 /// time alone.
 pub(crate) fn time_decides(of: &Population, story: &CallStory, what: &Outcome) -> bool {
     let timed = matches!(what, Outcome::Succeed(Some(_)) | Outcome::FinishWithin(_) | Outcome::TakeAtLeast(_));
-    timed || story.end == ClientEnd::Deadline && (of.only.is_some() || is_an_end(what))
+    timed
+        || story.end == ClientEnd::Deadline && (of.only.is_some() || ends(story.outcome, story.took(), what).is_some())
 }
 
 /// Would this call do it, had the machine not held it up? It does as it did, unless its end decides.
 pub(crate) fn call_would(hold: Hold, what: &Outcome, does: bool) -> bool {
-    if is_an_end(what) { ends(hold.outcome, hold.took, what) } else { does }
+    ends(hold.outcome, hold.took, what).unwrap_or(does)
 }
 
 /// Is this a call that `only` chooses?
@@ -59,28 +60,14 @@ pub(crate) fn try_does(case: Case<'_>, story: &CallStory, t: &TryView<'_>, what:
             let sent = t.sent.is_some_and(|sent| Flags(&sent.flags).has(flag));
             sent || t.arrived.is_some_and(|line| Flags(&line.flags).has(flag))
         }
-        _ => ends(t.outcome(), t.took(), what),
+        _ => ends(t.outcome(), t.took(), what).unwrap_or(false),
     }
 }
 
-/// Do a call's end and its time alone decide this?
-fn is_an_end(what: &Outcome) -> bool {
-    !matches!(
-        what,
-        Outcome::Answered(_)
-            | Outcome::Reach(_)
-            | Outcome::ReachOnlyOne(_)
-            | Outcome::TriedMoreThan(_)
-            | Outcome::TriedTwiceOnOneInstance
-            | Outcome::Retried
-            | Outcome::LoggedWithFlag(_)
-    )
-}
-
-/// Does what ended so, after so many nanoseconds, do what only its end decides?
-fn ends(outcome: CallOutcome, took: u64, what: &Outcome) -> bool {
+/// Does what ended so, after so many nanoseconds, do this? `None` where more than its end and its time decide that.
+fn ends(outcome: CallOutcome, took: u64, what: &Outcome) -> Option<bool> {
     let within = |limit: &Duration| u128::from(took) <= limit.as_nanos();
-    match what {
+    Some(match what {
         Outcome::Succeed(limit) => outcome == CallOutcome::Succeeded && limit.as_ref().is_none_or(within),
         Outcome::Fail => outcome != CallOutcome::Succeeded,
         Outcome::FinishWithin(limit) => outcome != CallOutcome::Unfinished && within(limit),
@@ -97,8 +84,8 @@ fn ends(outcome: CallOutcome, took: u64, what: &Outcome) -> bool {
         | Outcome::TriedMoreThan(_)
         | Outcome::TriedTwiceOnOneInstance
         | Outcome::Retried
-        | Outcome::LoggedWithFlag(_) => false,
-    }
+        | Outcome::LoggedWithFlag(_) => return None,
+    })
 }
 
 /// Who shed it, if anybody did.

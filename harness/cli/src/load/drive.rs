@@ -37,14 +37,8 @@ pub struct Driven {
 pub fn drive(planned: &Planned, log: Option<CallLog>, out: Option<Out>) -> Result<Driven, Failure> {
     runtime()?.block_on(async {
         let mut signals = Signals::listen().map_err(|e| unable(&e))?;
-        let stop = async {
-            let why = signals.first().await;
-            // A second one ends the process at once.
-            let _ = Signals::forget();
-            why
-        };
         let teller = out.map_or(Teller::Nobody, Teller::Terminal);
-        send(planned, Start::default(), log, stop, teller).await
+        send(planned, Start::default(), log, signals.only(), teller).await
     })
 }
 
@@ -97,7 +91,8 @@ pub async fn send(
     Ok(Driven { calls: watch.calls, generator, took, interrupted: stopped.map(|(why, _)| why) })
 }
 
-fn unable(error: &std::io::Error) -> Failure {
+/// It does not even begin.
+pub fn unable(error: &std::io::Error) -> Failure {
     Failure::environment(format!("failed to start the load run: {error}"))
 }
 

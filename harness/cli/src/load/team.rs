@@ -2,7 +2,7 @@
 
 use super::{
     agent::{News, Order, VERSION},
-    drive::{Driven, LOOK, runtime},
+    drive::{Driven, LOOK, runtime, unable},
     plan::Planned,
 };
 use crate::{outcome::Failure, stop::Signals, term::Out};
@@ -36,7 +36,7 @@ pub fn drive(
     out: Option<Out>,
 ) -> Result<Driven, Failure> {
     runtime()?.block_on(async {
-        let mut signals = Signals::listen().map_err(|e| failed(&e))?;
+        let mut signals = Signals::listen().map_err(|e| unable(&e))?;
         let mut team = Vec::new();
         for nth in 0..agents {
             team.push(Agent::start(nth, agents, seed).await?);
@@ -80,7 +80,7 @@ type Inbox = mpsc::UnboundedReceiver<Result<News, Failure>>;
 
 impl Agent {
     async fn start(nth: u32, of: u32, seed: u64) -> Result<Agent, Failure> {
-        let exe = std::env::current_exe().map_err(|e| failed(&e))?;
+        let exe = std::env::current_exe().map_err(|e| unable(&e))?;
         let mut process = Command::new(exe)
             .arg("load-agent")
             .stdin(Stdio::piped())
@@ -90,7 +90,7 @@ impl Agent {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|e| failed(&e))?;
+            .map_err(|e| unable(&e))?;
         let (Some(orders), Some(news)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(Failure::environment("an agent has no pipes"));
         };
@@ -177,9 +177,7 @@ impl Merging<'_> {
                     Some(news) => left -= usize::from(self.hear(news?)?),
                     None => return Err(Failure::environment("every agent has ended, and not all of them were done")),
                 },
-                why = signals.first(), if stopped.is_none() => {
-                    // A second one ends the process at once.
-                    let _ = Signals::forget();
+                why = signals.only(), if stopped.is_none() => {
                     stopped = Some(why);
                     for (_, orders) in &mut agents {
                         // One that is lost is heard of elsewhere.
@@ -216,8 +214,4 @@ impl Merging<'_> {
         let line = live(&self.calls, passed.min(length), length, 0, out.error_style);
         out.print_error(&format!("\r\x1b[2K{line}"));
     }
-}
-
-fn failed(error: &dyn std::fmt::Display) -> Failure {
-    Failure::environment(format!("failed to start the load run: {error}"))
 }
