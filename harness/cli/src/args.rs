@@ -84,9 +84,32 @@ pub struct Paths {
     /// Only scenarios with these tags: `@smoke and not @slow`.
     #[arg(long, short, value_name = "EXPR")]
     pub tags: Option<String>,
+    /// The meshes: with several, one after the other, and a table of them. `istio` is a real istiod without Kubernetes, and configures
+    /// the same Envoys.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "envoy", value_name = "MESHES")]
+    pub mesh: Vec<MeshKind>,
     /// The seed of schedules, ids and draws of ours (never of the proxies' own draws); random unless given.
     #[arg(long, env = "SQUALL_SEED")]
     pub seed: Option<u64>,
+}
+
+/// Who configures the proxies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MeshKind {
+    /// A control plane of our own.
+    Envoy,
+    /// Istio's own istiod, without Kubernetes.
+    Istio,
+}
+
+impl MeshKind {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            MeshKind::Envoy => "envoy",
+            MeshKind::Istio => "istio",
+        }
+    }
 }
 
 /// Arguments of `run`.
@@ -108,6 +131,9 @@ pub struct RunArgs {
     /// Reports get the release into their names.
     #[arg(long, value_name = "RELEASES", value_delimiter = ',', conflicts_with = "envoy")]
     pub envoy_version: Vec<String>,
+    /// The istiod for `--mesh istio`, one that needs no Kubernetes (kind-config/istiod); else the one on the PATH.
+    #[arg(long, value_name = "FILE", env = "SQUALL_ISTIOD")]
+    pub istiod: Option<PathBuf>,
     /// Where runs are recorded.
     #[arg(long, value_name = "DIR", default_value = "runs", env = "SQUALL_OUT")]
     pub out: PathBuf,

@@ -8,6 +8,7 @@ mod diagnose;
 mod doctor;
 mod envoy;
 mod features;
+mod istio;
 mod load;
 mod mesh;
 mod outcome;

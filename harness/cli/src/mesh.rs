@@ -1,15 +1,16 @@
 //! What the mesh that features are run on says of a plan, before anything starts.
 
-use squall_mesh_envoy::render;
+use crate::args::MeshKind;
+use squall_mesh::Refusal;
 use squall_model::{Diagnostic, Plan, Severity};
 
-/// What it would accept and then ignore.
+/// What it would accept and then ignore: Envoy's doing, whoever configures it.
 pub fn lint(plan: &Plan) -> Vec<Diagnostic> {
-    render::lint(plan)
+    squall_mesh_proxy::render::lint(plan)
 }
 
-/// Why it cannot run this plan, each with its place; none if it can.
-pub fn unsupported(plan: &Plan) -> Vec<Diagnostic> {
+/// Why these meshes cannot run this plan, each with its place; none if all can.
+pub fn unsupported(plan: &Plan, on: &[MeshKind]) -> Vec<Diagnostic> {
     let diagnostic = |message: String, origin: &squall_model::Origin| Diagnostic {
         code: "unsupported".into(),
         severity: Severity::Warning,
@@ -19,7 +20,14 @@ pub fn unsupported(plan: &Plan) -> Vec<Diagnostic> {
         hint: None,
     };
     let needs = plan.needs.iter().map(|n| diagnostic(format!("this version cannot run: {}", n.what), &n.origin));
-    let refused = render::refusals(plan);
-    let refused = refused.into_iter().map(|why| diagnostic(format!("not on envoy: {why}"), &plan.origins.scenario));
+    let refused = on.iter().flat_map(|mesh| refusals(plan, *mesh).into_iter().map(|why| (mesh.word(), why)));
+    let refused = refused.map(|(mesh, why)| diagnostic(format!("not on {mesh}: {why}"), &plan.origins.scenario));
     needs.chain(refused).collect()
+}
+
+fn refusals(plan: &Plan, mesh: MeshKind) -> Vec<Refusal> {
+    match mesh {
+        MeshKind::Envoy => squall_mesh_proxy::render::refusals(plan),
+        MeshKind::Istio => squall_mesh_istio::render::refusals(plan),
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::takes::{Takes, expected, rounded};
 use crate::{
-    args::PlanArgs,
+    args::{MeshKind, PlanArgs},
     features, mesh,
     outcome::{Exit, Failure},
     settings::Settings,
@@ -25,17 +25,17 @@ pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
         out.print(&format!("{json}\n"));
         return Ok(Exit::Holds);
     }
-    let mut text: String = selected.plans.iter().map(|plan| describe(plan, out.style)).collect();
+    let mut text: String = selected.plans.iter().map(|plan| describe(plan, &args.paths.mesh, out.style)).collect();
     if let [_, _, ..] = selected.plans.as_slice() {
-        text.push_str(&together(&selected.plans));
+        text.push_str(&together(&selected.plans, &args.paths.mesh));
     }
     out.print(&text);
     Ok(Exit::Holds)
 }
 
 /// How long all of them take.
-fn together(plans: &[Plan]) -> String {
-    let all = plans.iter().map(expected).fold(Takes::default(), Takes::and);
+fn together(plans: &[Plan], on: &[MeshKind]) -> String {
+    let all = plans.iter().map(|plan| expected(plan, on)).fold(Takes::default(), Takes::and);
     let controls = match all.controls {
         Duration::ZERO => String::new(),
         more => format!(", with control runs up to {}", rounded(all.main.time() + more)),
@@ -43,14 +43,14 @@ fn together(plans: &[Plan]) -> String {
     format!("{} scenarios: {}{controls}\n", plans.len(), all.main)
 }
 
-fn describe(plan: &Plan, style: Style) -> String {
+fn describe(plan: &Plan, on: &[MeshKind], style: Style) -> String {
     let mut text = String::new();
     let (title, at) = (&plan.title.scenario, &plan.origins.scenario);
     let _ = writeln!(text, "{}  {}", style.paint(Colour::Bold, title), style.paint(Colour::Blue, at));
     let services: Vec<String> =
         plan.topology.services.iter().map(|s| format!("{} x{}", s.name, s.instances.len())).collect();
     let _ = writeln!(text, "  starts   {} proxies: {}", plan.proxies(), services.join(", "));
-    let cannot = mesh::unsupported(plan);
+    let cannot = mesh::unsupported(plan, on);
     for why in &cannot {
         let _ = writeln!(text, "  cannot   {} ({}): the scenario is unsupported", why.message, why.origin);
     }
@@ -61,7 +61,7 @@ fn describe(plan: &Plan, style: Style) -> String {
         let _ = writeln!(text, "  counts   not, {quarantine}");
     }
     if cannot.is_empty() {
-        describe_judgement(&mut text, plan);
+        describe_judgement(&mut text, plan, on);
     } else {
         text.push_str("  judges   nothing, and makes no control run\n");
     }
@@ -70,13 +70,13 @@ fn describe(plan: &Plan, style: Style) -> String {
 }
 
 /// What is judged, what is taken away, and how long it all takes.
-fn describe_judgement(text: &mut String, plan: &Plan) {
+fn describe_judgement(text: &mut String, plan: &Plan, on: &[MeshKind]) {
     for claim in &plan.claims {
         let line = plan.origins.claims.get(&claim.id).map_or(0, |origin| origin.line);
         let _ = writeln!(text, "  judges   line {line}, {}: {}", how(plan, claim), claim.text);
     }
     let _ = writeln!(text, "  control  {}", control(plan));
-    let takes = expected(plan);
+    let takes = expected(plan, on);
     let more = match takes.control_runs {
         0 => "",
         1 => ", and its control run as long if nothing ends it sooner",
@@ -180,7 +180,8 @@ mod tests {
         let text = include_str!("plan/told.feature");
         let compiled = compile(&Source::new("told.feature", text), &Defaults::default(), &Selection::default());
         let plans = compiled.unwrap().plans;
-        let told: String = plans.iter().map(|plan| describe(plan, Style { colour: false, width: 110 })).collect();
-        insta::assert_snapshot!(told + &together(&plans));
+        let told: String =
+            plans.iter().map(|plan| describe(plan, &[MeshKind::Envoy], Style { colour: false, width: 110 })).collect();
+        insta::assert_snapshot!(told + &together(&plans, &[MeshKind::Envoy]));
     }
 }

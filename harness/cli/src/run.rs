@@ -1,9 +1,10 @@
 //! `run`: everything that a run needs is found or made first; then the engine runs, and one thread writes.
 
 use crate::{
-    args::RunArgs,
+    args::{MeshKind, RunArgs},
     date, envoy,
     features::{self, Selected},
+    istio,
     outcome::{Exit, Failure},
     recorder::{self, Shown},
     report,
@@ -12,7 +13,9 @@ use crate::{
     term::Out,
 };
 use squall_engine::{Engine, Events, Stopper, deadline};
-use squall_mesh_envoy::{Envoy, bootstrap::Release};
+use squall_mesh::Mesh;
+use squall_mesh_envoy::Envoy;
+use squall_mesh_proxy::bootstrap::Release;
 use squall_model::{Body, Plan, RunStarted};
 use squall_place::{Keeper, RunFolder, envoy::Found};
 use squall_report::{Column, Stories, junit, matrix, summary};
@@ -36,27 +39,64 @@ pub fn run(args: &RunArgs, out: Out) -> Result<Exit, Failure> {
     if !recovery.runs.is_empty() {
         out.note(report::told(&recovery).trim_end());
     }
-    if args.envoy_version.is_empty() {
-        let found = envoy::locate(args.envoy.as_deref().or(settings.envoy.as_deref()), out)?;
-        return once(args, &settings, &selected, &found, None, out).map(|ended| ended.exit);
-    }
-    let releases = envoy::releases(&args.envoy_version)?;
     // All of them first: a run of an hour must not end at the last one's fetch.
-    let found: Vec<Found> = releases.iter().map(|release| envoy::fetched(release, out)).collect::<Result<_, _>>()?;
+    let grounds = grounds(args, &settings, out)?;
+    if let [only] = grounds.as_slice() {
+        return once(args, &settings, &selected, only, out).map(|ended| ended.exit);
+    }
     let mut columns: Vec<(&str, Ended)> = Vec::new();
-    for (release, found) in releases.iter().zip(&found) {
-        let ended = once(args, &settings, &selected, found, Some(release), out)?;
+    for ground in &grounds {
+        let ended = once(args, &settings, &selected, ground, out)?;
         let stopped = ended.stories.interrupted.is_some();
-        columns.push((release, ended));
+        columns.push((ground.name.as_deref().unwrap_or_default(), ended));
         out.print("\n");
         if stopped {
             break;
         }
     }
-    let table: Vec<Column<'_>> =
-        columns.iter().map(|(release, ended)| Column { release, stories: &ended.stories }).collect();
+    let table: Vec<Column<'_>> = columns.iter().map(|(on, ended)| Column { on, stories: &ended.stories }).collect();
     out.print(&matrix(&table, out.style));
     Ok(Exit::worst(columns.iter().map(|(_, ended)| ended.exit)))
+}
+
+/// What everything is run on once.
+struct Ground {
+    mesh: MeshKind,
+    envoy: Found,
+    /// For Istio.
+    istiod: Option<PathBuf>,
+    /// What it is called, where there are several: `1.40.0`, `istio`, `istio-1.40.0`.
+    name: Option<String>,
+}
+
+/// Every mesh that was asked for, each on every release that was asked for.
+fn grounds(args: &RunArgs, settings: &Settings, out: Out) -> Result<Vec<Ground>, Failure> {
+    let releases: Vec<(Option<String>, Found)> = match args.envoy_version.is_empty() {
+        true => vec![(None, envoy::locate(args.envoy.as_deref().or(settings.envoy.as_deref()), out)?)],
+        false => {
+            let fetched = |release: String| Ok((Some(release.clone()), envoy::fetched(&release, out)?));
+            envoy::releases(&args.envoy_version)?.into_iter().map(fetched).collect::<Result<_, Failure>>()?
+        }
+    };
+    let mut meshes = args.paths.mesh.clone();
+    meshes.dedup();
+    let several = meshes.len() > 1;
+    let mut grounds = Vec::new();
+    for mesh in meshes {
+        let istiod = match mesh {
+            MeshKind::Istio => Some(istio::locate(args.istiod.as_deref().or(settings.istiod.as_deref()))?),
+            MeshKind::Envoy => None,
+        };
+        for (release, envoy) in &releases {
+            let name = match (several, release) {
+                (true, Some(release)) => Some(format!("{}-{release}", mesh.word())),
+                (true, None) => Some(mesh.word().to_owned()),
+                (false, release) => release.clone(),
+            };
+            grounds.push(Ground { mesh, envoy: envoy.clone(), istiod: istiod.clone(), name });
+        }
+    }
+    Ok(grounds)
 }
 
 /// A report that cannot be written is told before anything starts.
@@ -77,17 +117,10 @@ struct Ended {
     stories: Stories,
 }
 
-/// Runs everything once, on this Envoy. Of several releases, the reports are named after each.
-fn once(
-    args: &RunArgs,
-    settings: &Settings,
-    selected: &Selected,
-    found: &Found,
-    release: Option<&str>,
-    out: Out,
-) -> Result<Ended, Failure> {
+/// Runs everything once, on this ground. Of several, the reports are named after each.
+fn once(args: &RunArgs, settings: &Settings, selected: &Selected, ground: &Ground, out: Out) -> Result<Ended, Failure> {
     let controls = !args.no_controls && (args.controls || settings.controls.unwrap_or(false));
-    let reports = Reports::of(args, release);
+    let reports = Reports::of(args, ground.name.as_deref());
     let record = Record::create(args, &reports, selected.seed)?;
     let (events, reader) = Events::channel();
     let stopper = Stopper::default();
@@ -108,7 +141,7 @@ fn once(
         .enable_all()
         .build()
         .map_err(|e| Failure::environment(format!("failed to start the engine: {e}")))?;
-    let outcome = runtime.block_on(drive(job, found, events, stopper, args.timeout));
+    let outcome = runtime.block_on(drive(job, ground, events, stopper, args.timeout));
     drop(runtime);
     let stories = recorder.join().map_err(|_| Failure::environment("the recorder failed; the record is incomplete"))?;
     reports.write(&stories)?;
@@ -139,7 +172,7 @@ struct Job {
 /// Keeper, mesh and load thread around one run of the engine; all of it is ended here, whatever came of it.
 async fn drive(
     job: Job,
-    found: &Found,
+    ground: &Ground,
     events: Events,
     stopper: Stopper,
     timeout: Option<Duration>,
@@ -149,17 +182,14 @@ async fn drive(
     let exe = std::env::current_exe().map_err(|e| fail("find this program", e.to_string()))?;
     let folder = RunFolder::create().map_err(|e| fail("make a folder for the run", e.to_string()))?;
     let keeper = Keeper::start(&exe, folder).await.map_err(|e| fail("start", e.to_string()))?;
-    let release = Release { major: found.version.major, minor: found.version.minor };
-    let mesh = Envoy::start(&found.path, release, keeper.folder().path())
-        .map_err(|e| fail("start the control plane", e.to_string()))?;
     let load = LoadThread::start().map_err(|e| fail("start the load thread", e.to_string()))?;
     events.emit(
         None,
         Body::RunStarted(RunStarted {
             run: job.run.clone(),
             squall: env!("CARGO_PKG_VERSION").into(),
-            mesh: "envoy".into(),
-            mesh_version: format!("envoy {}", found.version),
+            mesh: ground.mesh.word().into(),
+            mesh_version: format!("envoy {}", ground.envoy.version),
             seed: job.seed,
             date: date::now(),
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
@@ -169,31 +199,63 @@ async fn drive(
             tick: Some(load.tick().as_nanos() as u64),
         }),
     );
-    let engine = Engine {
-        mesh: &mesh,
-        keeper: &keeper,
-        load: &load,
-        exe: &exe,
-        events: &events,
-        stopper: stopper.clone(),
-        controls: job.controls,
-        seed: job.seed,
-        early_stop: job.early_stop,
-        record: &job.folder,
-        runs: std::cell::Cell::new(0),
+    let watching = signals.stop(stopper.clone(), timeout);
+    let tools = Tools { job: &job, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper };
+    let version = &ground.envoy.version;
+    let release = Release { major: version.major, minor: version.minor };
+    let (envoy, folder) = (ground.envoy.path.as_path(), keeper.folder().path());
+    let ran = match &ground.istiod {
+        None => match Envoy::start(envoy, release, folder) {
+            Ok(mesh) => tools.run(&mesh, watching).await,
+            Err(error) => Err(fail("start the control plane", error.to_string())),
+        },
+        Some(istiod) => match istio::start(&keeper, istiod, envoy, release).await {
+            Ok(mesh) => tools.run(&mesh, watching).await,
+            Err(failure) => Err(failure),
+        },
     };
-    let watching = signals.stop(stopper, timeout);
-    let running = engine.run(&job.plans);
-    tokio::pin!(running);
-    tokio::select! {
-        () = &mut running => {}
-        // The stopper is set: the scenario under way now leaves in order.
-        watched = watching => {
-            watched.map_err(|e| fail("listen for signals", e.to_string()))?;
-            running.await;
+    let ended = keeper.shutdown(deadline::SHUTDOWN.at_most).await;
+    ran.and(ended.map_err(|e| fail("end every process", e.to_string())))
+}
+
+/// What the engine works with, whatever the mesh.
+struct Tools<'a> {
+    job: &'a Job,
+    keeper: &'a Keeper,
+    load: &'a LoadThread,
+    exe: &'a Path,
+    events: &'a Events,
+    stopper: Stopper,
+}
+
+impl Tools<'_> {
+    /// Runs everything on this mesh, until it is done or a signal says that it is enough.
+    async fn run<M: Mesh>(&self, mesh: &M, watching: impl Future<Output = std::io::Result<()>>) -> Result<(), Failure> {
+        let engine = Engine {
+            mesh,
+            keeper: self.keeper,
+            load: self.load,
+            exe: self.exe,
+            events: self.events,
+            stopper: self.stopper.clone(),
+            controls: self.job.controls,
+            seed: self.job.seed,
+            early_stop: self.job.early_stop,
+            record: &self.job.folder,
+            runs: std::cell::Cell::new(0),
+        };
+        let running = engine.run(&self.job.plans);
+        tokio::pin!(running);
+        tokio::select! {
+            () = &mut running => {}
+            // The stopper is set: the scenario under way now leaves in order.
+            watched = watching => {
+                watched.map_err(|e| Failure::environment(format!("failed to listen for signals: {e}")))?;
+                running.await;
+            }
         }
+        Ok(())
     }
-    keeper.shutdown(deadline::SHUTDOWN.at_most).await.map_err(|e| fail("end every process", e.to_string()))
 }
 
 /// Where a run is recorded.

@@ -16,6 +16,8 @@ pub struct Settings {
     pub controls: Option<bool>,
     /// The Envoy to use.
     pub envoy: Option<PathBuf>,
+    /// The istiod to use.
+    pub istiod: Option<PathBuf>,
     /// The error rates of verdicts.
     #[serde(default)]
     pub verdict: ErrorRates,

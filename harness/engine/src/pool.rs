@@ -38,6 +38,8 @@ pub(crate) struct Placed {
     pub(crate) proxy: ProcessHandle,
     pub(crate) inbound: SocketAddr,
     pub(crate) hosted: Option<Hosted>,
+    /// Whether a scenario was run on it.
+    used: bool,
 }
 
 /// One workload.
@@ -147,6 +149,9 @@ impl<'a, M: Mesh> Pool<'a, M> {
 
     /// A seat for each: used again where one is idle, else booted, all at once.
     pub(crate) async fn take(&self, wants: &[Want]) -> Result<BTreeMap<InstanceId, Placed>, EngineError> {
+        for spent in self.spent() {
+            self.throw_away(spent).await;
+        }
         let found: Vec<(Want, Option<Placed>)> = self.match_idle(wants);
         let outcomes = join_all(found.into_iter().map(|(want, placed)| async move {
             let instance = want.role.instance.clone();
@@ -172,7 +177,15 @@ impl<'a, M: Mesh> Pool<'a, M> {
 
     /// Keeps a seat for the next scenario. Its runtime layer is empty: the scenario has confirmed that before it ended.
     pub(crate) fn give_back(&self, seat: Placed) {
-        self.idle.borrow_mut().push(seat);
+        self.idle.borrow_mut().push(Placed { used: true, ..seat });
+    }
+
+    /// The idle seats that can serve no other scenario, on a mesh that has none twice.
+    fn spent(&self) -> Vec<Placed> {
+        if self.mesh.is_reusable() {
+            return Vec::new();
+        }
+        self.idle.borrow_mut().extract_if(.., |seat| seat.used).collect()
     }
 
     /// Ends a seat that can no longer be trusted: killed, lapsed, or rejecting.
@@ -249,7 +262,7 @@ impl<'a, M: Mesh> Pool<'a, M> {
         let node = self.next_node();
         let home = self.keeper.folder().process_folder(&node)?;
         let (proxy, inbound) = self.start_proxy(&node, &home).await?;
-        Ok(Placed { node, home, proxy, inbound, hosted: None })
+        Ok(Placed { node, home, proxy, inbound, hosted: None, used: false })
     }
 
     /// Starts another proxy in the place of a dead one: a new node with another address. Gives the former address.
@@ -347,7 +360,7 @@ impl<'a, M: Mesh> Pool<'a, M> {
         // All that came up are kept, whatever became of the others.
         for placed in join_all((0..missing).map(|_| self.boot())).await {
             match placed {
-                Ok(placed) => self.give_back(placed),
+                Ok(placed) => self.idle.borrow_mut().push(placed),
                 Err(error) => failure = failure.or(Some(error)),
             }
         }

@@ -32,6 +32,11 @@ pub trait Mesh {
     /// Where the backend has no words for what is wanted.
     fn render(&self, want: &Desired<'_>, at: &Bindings) -> Result<Self::Config, Refusal>;
 
+    /// Whether a proxy that a scenario is done with can serve the next one. If not, each scenario starts its own.
+    fn is_reusable(&self) -> bool {
+        true
+    }
+
     /// How to start a proxy of this node id in this folder. Pure.
     fn launch(&self, node: &str, folder: &Path) -> Launch;
 

@@ -12,8 +12,8 @@ use std::fmt::Write;
 /// A run of all features on one release.
 #[derive(Debug, Clone, Copy)]
 pub struct Column<'a> {
-    /// The release: `1.40.0`.
-    pub release: &'a str,
+    /// The release, or the mesh: `1.40.0`, `istio`.
+    pub on: &'a str,
     /// What came of it.
     pub stories: &'a Stories,
 }
@@ -24,10 +24,10 @@ pub struct Column<'a> {
 pub fn matrix(columns: &[Column<'_>], style: Style) -> String {
     let features = features(columns);
     let name = features.iter().map(|f| f.chars().count()).max().unwrap_or(0).max(8);
-    let width = columns.iter().map(|c| c.release.chars().count()).max().unwrap_or(0).max(9) + 2;
+    let width = columns.iter().map(|c| c.on.chars().count()).max().unwrap_or(0).max(9) + 2;
     let mut text = format!("\n{:name$}", "");
     for column in columns {
-        let _ = write!(text, "  {:<width$}", column.release);
+        let _ = write!(text, "  {:<width$}", column.on);
     }
     end_line(&mut text);
     for feature in &features {
@@ -139,7 +139,7 @@ fn differences(columns: &[Column<'_>], style: Style) -> String {
     let Some(first) = columns.first() else { return text };
     for (key, story) in &first.stories.scenarios {
         let each: Vec<(&str, &ScenarioStory)> =
-            columns.iter().filter_map(|c| Some((c.release, c.stories.scenario(key)?))).collect();
+            columns.iter().filter_map(|c| Some((c.on, c.stories.scenario(key)?))).collect();
         let all_alike = each.iter().all(|(_, other)| came(other) == came(story));
         if !all_alike {
             text.push_str(&difference(&each, style));

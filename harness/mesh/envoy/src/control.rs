@@ -1,33 +1,29 @@
 //! Configurations: sent, acknowledged, proven; and taken back where a proxy refuses one.
 
 use crate::{
-    Envoy,
-    clock::now,
-    confirm::{self, Seen},
-    mesh::{gather, silent},
-    render::Config,
+    Envoy, confirm,
     state::Known,
     xds::{Lag, Resources},
 };
 use futures_util::future::join_all;
 use squall_mesh::{Bindings, Confirmed, MeshError, Seat};
+use squall_mesh_proxy::{confirm::Seen, gather, now, render::Config};
 use squall_model::{InstanceId, Stamp};
 
 impl Envoy {
     /// Sends every seat what it should have. A proxy of which the configuration says nothing is left as it is.
-    pub(crate) fn send_all(&self, config: &Config, at: &Bindings) -> Result<(), MeshError> {
-        for (instance, seat) in &at.seats {
+    pub(crate) fn send_all(&self, config: &Config, at: &Bindings) {
+        for seat in at.seats.values() {
             if let Some(proxy) = config.proxies.get(&seat.node) {
-                self.send(instance, seat, crate::encode::resources(proxy, seat))?;
+                self.send(seat, crate::encode::resources(proxy, seat));
             }
         }
-        Ok(())
     }
 
     /// Sends a seat what it should have, and remembers it.
-    pub(crate) fn send(&self, instance: &InstanceId, seat: &Seat, resources: Resources) -> Result<(), MeshError> {
+    pub(crate) fn send(&self, seat: &Seat, resources: Resources) {
         let generation = self.ads.set(&seat.node, resources.clone());
-        self.known(instance, seat, |known| known.sent = Some((generation, resources)))
+        self.known(seat, |known| known.sent = Some((generation, resources)));
     }
 
     /// The seats whose proxies can be told anything, and so can be waited for.
@@ -51,7 +47,7 @@ impl Envoy {
 
     /// Waits until a seat's proxy has acknowledged what it was sent last.
     async fn acknowledged(&self, instance: &InstanceId, seat: &Seat, by: Stamp) -> Result<Stamp, MeshError> {
-        let Some((generation, _)) = self.known(instance, seat, |known| known.sent.clone())? else { return Ok(now()) };
+        let Some((generation, _)) = self.known(seat, |known| known.sent.clone()) else { return Ok(now()) };
         match self.ads.wait(&seat.node, generation, by).await {
             Ok(acked) => Ok(acked.at),
             Err(Lag::Rejected(rejection)) => {
@@ -63,8 +59,8 @@ impl Envoy {
 
     async fn take_back(&self, at: &Bindings, by: Stamp) {
         let all = at.seats.iter().map(|(instance, seat)| async move {
-            let good = self.known(instance, seat, |known| known.good.clone())?;
-            self.send(instance, seat, good)?;
+            let good = self.known(seat, |known| known.good.clone());
+            self.send(seat, good);
             if self.ads.is_severed(&seat.node) {
                 return Ok(now());
             }
@@ -85,24 +81,17 @@ impl Envoy {
 
     async fn prove(&self, instance: &InstanceId, seat: &Seat, by: Stamp) -> Result<Seen, MeshError> {
         let acked = self.acknowledged(instance, seat, by).await?;
-        let (admin, sent, good) =
-            self.known(instance, seat, |known| (known.admin.clone(), known.sent.clone(), known.good.clone()))?;
+        let admin = self.proxies.admin(instance, seat)?;
+        let (sent, good) = self.known(seat, |known| (known.sent.clone(), known.good.clone()));
         let Some((_, resources)) = sent else { return Ok(Seen::at(acked)) };
         let seen = confirm::configuration(instance, seat, &admin, &resources, &good, by).await?;
         confirm::checks(instance, &admin, &resources, &good, by).await?;
-        self.known(instance, seat, |known| known.good = resources)?;
+        self.known(seat, |known| known.good = resources);
         Ok(Seen { acked, ..seen })
     }
 
     /// What is known of a seat's proxy, for as long as the closure takes.
-    pub(crate) fn known<T>(
-        &self,
-        instance: &InstanceId,
-        seat: &Seat,
-        look: impl FnOnce(&mut Known) -> T,
-    ) -> Result<T, MeshError> {
-        let mut state = self.state.borrow_mut();
-        let known = state.proxy(seat).map_err(|why| silent(instance, &why))?;
-        Ok(look(known))
+    pub(crate) fn known<T>(&self, seat: &Seat, look: impl FnOnce(&mut Known) -> T) -> T {
+        look(self.state.borrow_mut().proxy(seat))
     }
 }

@@ -1,38 +1,29 @@
 //! Envoys as a mesh: what the engine drives.
 
 use crate::{
-    admin::{Admin, AdminError},
-    bootstrap::{Bootstrap, Release},
-    channel::{ChannelEvent, FaultChannel, Timing},
-    clock::now,
-    confirm, drain, encode, logs, outbound_socket, probe,
-    render::{self, Config},
+    confirm, encode,
     state::State,
     xds::{AdsServer, XdsEvent},
 };
-use futures_util::future::try_join_all;
 use squall_mesh::{
     Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, Seat,
     WallOffset,
+};
+use squall_mesh_proxy::{
+    Leases, Proof, Proxies,
+    bootstrap::{Bootstrap, Release},
+    heard, logs, now, outbound_socket,
+    render::{self, Config},
 };
 use squall_model::{Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    fmt::Display,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::sync::broadcast::{Receiver, error::TryRecvError};
-
-/// How long a proxy may take to tell its counters: it takes a millisecond unless it is stopped.
-const COUNTERS: Duration = Duration::from_secs(5);
-
-/// How long a proxy may count as connected that tries to be, and is not: far longer than it takes to fail on a local socket.
-const TRYING: Duration = Duration::from_millis(50);
-/// How often it is asked at least: each answer is a turn of its loop, in which an attempt gets on, however slow the machine.
-const TURNS: u32 = 20;
+use tokio::sync::broadcast::Receiver;
 
 /// Real Envoys, configured by our own control plane, broken over our own fault channel.
 #[derive(Debug)]
@@ -40,10 +31,11 @@ pub struct Envoy {
     program: PathBuf,
     release: Release,
     pub(crate) ads: AdsServer,
-    pub(crate) faults: FaultChannel,
+    pub(crate) faults: Leases,
+    pub(crate) proxies: Proxies,
     /// Never borrowed over an await.
     pub(crate) state: RefCell<State>,
-    heard: RefCell<(Receiver<XdsEvent>, Receiver<ChannelEvent>)>,
+    heard: RefCell<Receiver<XdsEvent>>,
 }
 
 impl Envoy {
@@ -54,44 +46,11 @@ impl Envoy {
     /// Where a socket cannot be bound.
     pub fn start(program: &Path, release: Release, folder: &Path) -> Result<Envoy, crate::ServeError> {
         let ads = AdsServer::start(&folder.join("ads.sock"))?;
-        let faults = FaultChannel::start(&folder.join("faults.sock"), Timing::default())?;
-        let heard = RefCell::new((ads.events(), faults.events()));
-        Ok(Envoy { program: program.to_owned(), release, ads, faults, state: RefCell::default(), heard })
+        let faults = Leases::start(folder)?;
+        let heard = RefCell::new(ads.events());
+        let (program, proxies, state) = (program.to_owned(), Proxies::default(), RefCell::default());
+        Ok(Envoy { program, release, ads, faults, proxies, state, heard })
     }
-}
-
-/// Whether a proxy is connected to its control plane. One that tries to be counts as connected until it has failed, which is
-/// the matter of a turn of its loop: one that says no once has none.
-async fn stays_connected(admin: &Admin) -> Result<bool, AdminError> {
-    let (until, mut turns) = (now() + TRYING, 0);
-    // It has no way to say that its attempt has failed but to be asked.
-    let mut ticks = tokio::time::interval(Duration::from_millis(2));
-    while admin.is_connected().await? {
-        turns += 1;
-        if turns > TURNS && now() > until {
-            return Ok(true);
-        }
-        ticks.tick().await;
-    }
-    Ok(false)
-}
-
-/// All results, or every reason why not.
-pub(crate) fn gather<T>(results: Vec<Result<T, MeshError>>) -> Result<Vec<T>, MeshError> {
-    let mut good = Vec::new();
-    let mut lagging = Vec::new();
-    for result in results {
-        match result {
-            Ok(value) => good.push(value),
-            Err(MeshError::Lagging(more)) => lagging.extend(more),
-            Err(other) => return Err(other),
-        }
-    }
-    if lagging.is_empty() { Ok(good) } else { Err(MeshError::Lagging(lagging)) }
-}
-
-pub(crate) fn silent(instance: &InstanceId, why: &dyn Display) -> MeshError {
-    MeshError::Silent { instance: instance.to_string(), why: why.to_string() }
 }
 
 impl Mesh for Envoy {
@@ -116,6 +75,7 @@ impl Mesh for Envoy {
     fn launch(&self, node: &str, folder: &Path) -> Launch {
         let bootstrap = Bootstrap {
             node: node.to_owned(),
+            identity: None,
             cluster: "squall".into(),
             folder: folder.to_owned(),
             ads: self.ads.socket().to_owned(),
@@ -139,8 +99,8 @@ impl Mesh for Envoy {
         };
         // Nobody knows yet which instance it will be.
         let nobody = InstanceId { service: node.into(), number: 0 };
-        self.send(&nobody, &seat, encode::blank(&seat))?;
-        let admin = self.known(&nobody, &seat, |known| known.admin.clone())?;
+        self.send(&seat, encode::blank(&seat));
+        let admin = self.proxies.admin(&nobody, &seat)?;
         confirm::live(&seat, &admin, by).await
     }
 
@@ -150,8 +110,8 @@ impl Mesh for Envoy {
 
     async fn apply(&self, new: &Config, at: &Bindings, by: Stamp) -> Result<Applied, MeshError> {
         let asked = now();
-        self.bring_layers_to_newcomers(at, by).await?;
-        self.send_all(new, at)?;
+        self.faults.bring_to_newcomers(at, Proof::Answers, by).await?;
+        self.send_all(new, at);
         if !self.state.borrow().stopped {
             self.acknowledged_by_all(at, by).await?;
         }
@@ -163,30 +123,15 @@ impl Mesh for Envoy {
     }
 
     async fn arm(&self, plan: &Plan, at: &Bindings, armed: &BTreeSet<FaultId>, by: Stamp) -> Result<Effect, MeshError> {
-        self.state.borrow_mut().arm(&at.tag, plan, armed);
-        self.bring_layers(plan, at, armed, by).await
+        self.faults.arm(plan, at, armed, by).await
     }
 
     async fn counters(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, BTreeMap<String, u64>>, MeshError> {
-        let by = now() + COUNTERS;
-        let all = at.seats.iter().map(|(instance, seat)| async move {
-            let admin = self.known(instance, seat, |known| known.admin.clone())?;
-            let stats = confirm::before(by, instance, admin.stats()).await?;
-            Ok::<_, MeshError>((instance.clone(), stats))
-        });
-        Ok(try_join_all(all).await?.into_iter().collect())
+        self.proxies.counters(at).await
     }
 
     async fn mark(&self, marker: &str, at: &Bindings, by: Stamp) -> Result<(), MeshError> {
-        let path = format!("/marker/{marker}");
-        let path = path.as_str();
-        let all = at.seats.iter().flat_map(|(instance, seat)| {
-            let listeners = [Endpoint::Unix(outbound_socket(&seat.folder)), Endpoint::Tcp(seat.inbound)];
-            listeners.map(|listener| async move {
-                probe::ask(&listener, path, by).await.map(drop).map_err(|why| silent(instance, &why))
-            })
-        });
-        try_join_all(all).await.map(drop)
+        self.proxies.mark(marker, at, by).await
     }
 
     fn logs(&self, folder: &Path) -> Logs {
@@ -219,16 +164,11 @@ impl Mesh for Envoy {
     }
 
     fn events(&self) -> Vec<MeshEvent> {
-        let (xds, channel) = &mut *self.heard.borrow_mut();
-        let rejected = heard(xds).into_iter().filter_map(|event| match event {
+        let rejected = heard(&mut self.heard.borrow_mut()).into_iter().filter_map(|event| match event {
             XdsEvent::Rejected(r) => Some(MeshEvent::Rejected { node: r.node, words: r.words }),
             _ => None,
         });
-        let lapsed = heard(channel).into_iter().filter_map(|event| match event {
-            ChannelEvent::Lapsed { node, at, .. } => Some(MeshEvent::Lapsed { node, at }),
-            _ => None,
-        });
-        rejected.chain(lapsed).collect()
+        rejected.chain(self.faults.events()).collect()
     }
 
     async fn stop_control_plane(&self) -> Result<Effect, MeshError> {
@@ -248,22 +188,15 @@ impl Mesh for Envoy {
     }
 
     async fn connected(&self, at: &Bindings, by: Stamp) -> Result<BTreeMap<InstanceId, bool>, MeshError> {
-        let all = at.seats.iter().map(|(instance, seat)| async move {
-            let admin = self.known(instance, seat, |known| known.admin.clone())?;
-            let connected = confirm::before(by, instance, stays_connected(&admin)).await?;
-            Ok::<_, MeshError>((instance.clone(), connected))
-        });
-        Ok(try_join_all(all).await?.into_iter().collect())
+        self.proxies.connected(at, by).await
     }
 
     async fn drain(&self, instance: &InstanceId, seat: &Seat, by: Stamp) -> Result<(), MeshError> {
-        let admin = self.known(instance, seat, |known| known.admin.clone())?;
-        drain::drain(instance, &admin, by).await
+        self.proxies.drain(instance, seat, by).await
     }
 
-    /// A line goes to a thread that writes it at once, in the oldest releases every 10 ms; either has to get a core.
     fn unwritten(&self) -> Duration {
-        Duration::from_millis(if self.release.writes_at_once() { 5 } else { 20 })
+        self.release.unwritten()
     }
 
     async fn sever(&self, at: &Bindings) -> Result<Effect, MeshError> {
@@ -286,18 +219,7 @@ impl Mesh for Envoy {
     fn forget(&self, seat: &Seat) {
         self.ads.forget(&seat.node);
         self.faults.forget(&seat.node);
+        self.proxies.forget(&seat.node);
         self.state.borrow_mut().forget(&seat.node);
-    }
-}
-
-/// Everything that a listener has heard since the last time. One that fell behind goes on with what is still there.
-fn heard<T: Clone>(from: &mut Receiver<T>) -> Vec<T> {
-    let mut all = Vec::new();
-    loop {
-        match from.try_recv() {
-            Ok(event) => all.push(event),
-            Err(TryRecvError::Lagged(_)) => {}
-            Err(TryRecvError::Empty | TryRecvError::Closed) => return all,
-        }
     }
 }

@@ -11,10 +11,8 @@ use envoy_types::pb::envoy::{
         runtime::v3::runtime_discovery_service_client::RuntimeDiscoveryServiceClient,
     },
 };
-use squall_mesh_envoy::{
-    channel::{FaultChannel, Timing},
-    xds::{AdsServer, Kind, Resources, XdsEvent},
-};
+use squall_mesh_envoy::xds::{AdsServer, Kind, Resources, XdsEvent};
+use squall_mesh_proxy::channel::{FaultChannel, Timing};
 use std::{path::Path, time::Duration};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{

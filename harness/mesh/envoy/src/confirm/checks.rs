@@ -2,12 +2,14 @@
 
 use super::before;
 use crate::{
-    admin::{Admin, Checked},
-    clock::now,
     encode,
     xds::{Kind, Resources},
 };
 use squall_mesh::MeshError;
+use squall_mesh_proxy::{
+    admin::{Admin, Checked},
+    now,
+};
 use squall_model::{InstanceId, Stamp};
 use std::{collections::BTreeMap, time::Duration};
 

@@ -7,7 +7,6 @@ use super::{
     route::slot_name,
     texts,
 };
-use crate::{logs, render::SLOTS};
 use envoy_types::pb::{
     envoy::{
         config::{
@@ -29,17 +28,9 @@ use envoy_types::pb::{
     },
     google::protobuf::BoolValue,
 };
+use squall_mesh_proxy::{logs, outbound_socket, render::SLOTS};
 use squall_model::Side;
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
-
-/// Where an instance's calls leave: a Unix socket in the proxy's own folder.
-pub(crate) fn outbound_socket(folder: &Path) -> PathBuf {
-    folder.join("out.sock")
-}
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 pub(super) fn outbound(folder: &Path) -> Listener {
     let at = squall_mesh::Endpoint::Unix(outbound_socket(folder));

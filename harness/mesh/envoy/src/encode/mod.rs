@@ -8,17 +8,13 @@ mod said;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use listener::outbound_socket;
-
-use crate::{
-    render::{ClusterConfig, LOCAL, ProxyConfig, RouteTable},
-    xds::{Kind, Resource, Resources},
-};
+use crate::xds::{Kind, Resource, Resources};
 use envoy_types::pb::{envoy::config::cluster::v3::Cluster, google::protobuf as wkt};
 use prost::{Message, Name};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use squall_mesh::Seat;
+use squall_mesh_proxy::render::{ClusterConfig, LOCAL, ProxyConfig, RouteTable};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Everything that a proxy is sent.
@@ -48,7 +44,7 @@ pub fn resources(config: &ProxyConfig, seat: &Seat) -> Resources {
 #[must_use]
 pub fn blank(seat: &Seat) -> Resources {
     let mut all = listeners(seat);
-    let table = RouteTable { hosts: vec![crate::render::probes()] };
+    let table = RouteTable { hosts: vec![squall_mesh_proxy::render::probes()] };
     for name in ["outbound", "inbound"] {
         insert(&mut all, name, "blank".into(), &route::table(name, &table, "blank"));
     }

@@ -1,10 +1,6 @@
 //! Route tables (config/route/v3), with the faults that may be armed at each virtual host.
 
 use super::{any, duration, lb_metadata, number};
-use crate::render::{
-    Action, Condition, FaultSlot, Forward, Leg, RequestMatch, Retry, Route, RouteTable, SLOTS, SOURCE, SlotTouch, USER,
-    VirtualHost,
-};
 use envoy_types::pb::{
     envoy::{
         config::{
@@ -36,6 +32,10 @@ use envoy_types::pb::{
         },
     },
     google::protobuf::BoolValue,
+};
+use squall_mesh_proxy::render::{
+    Action, Condition, FaultSlot, Forward, Leg, RequestMatch, Retry, Route, RouteTable, SLOTS, SOURCE, SlotTouch, USER,
+    VirtualHost,
 };
 use squall_model::{AnswerCode, HashKey};
 use std::{collections::HashMap, time::Duration};

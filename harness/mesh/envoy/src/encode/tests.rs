@@ -1,10 +1,7 @@
 //! What people do not read in the snapshots: that nothing is left to Envoy's own defaults, and what conditions match.
 
 use super::{blank, resources};
-use crate::{
-    render::render,
-    xds::{Kind, Resource, Resources},
-};
+use crate::xds::{Kind, Resource, Resources};
 use envoy_types::pb::{
     envoy::{
         config::{
@@ -18,6 +15,7 @@ use envoy_types::pb::{
 };
 use prost::Message;
 use squall_mesh::{Bindings, Desired, Endpoint, Seat};
+use squall_mesh_proxy::render::render;
 use squall_model::{InstanceId, Service, Topology};
 
 const NEVER: Option<Duration> = Some(Duration { seconds: 0, nanos: 0 });

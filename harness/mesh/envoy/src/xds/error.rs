@@ -4,13 +4,6 @@ use super::Kind;
 use squall_model::Stamp;
 use thiserror::Error;
 
-/// A proxy has what was asked for, or something newer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Acked {
-    /// When the last acknowledgement arrived. Workers apply up to a few milliseconds later: only a probe proves effect.
-    pub at: Stamp,
-}
-
 /// A push that a proxy refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{node} rejects {kind} {}: {words}", names.join(", "))]

@@ -19,7 +19,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Acked, Behind, Lag, Rejection, XdsEvent};
+pub use error::{Behind, Lag, Rejection, XdsEvent};
 pub use node::Generation;
 pub use resources::{Kind, Resource, Resources};
 pub use server::AdsServer;
+pub use squall_mesh_proxy::stream::Acked;

@@ -4,8 +4,8 @@ use super::{
     Acked, Behind, Kind, Lag, Rejection, Resources, XdsEvent,
     session::{Session, Subscription},
 };
-use crate::stream::Outlet;
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
+use squall_mesh_proxy::stream::Outlet;
 use squall_model::Stamp;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! The handle of the control plane.
 
 use super::{Acked, Generation, Lag, Resources, XdsEvent, service::Ads, state::AdsState};
-use crate::host::{ServeError, Socket};
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
+use squall_mesh_proxy::host::{ServeError, Socket};
 use squall_model::Stamp;
 use std::{path::Path, sync::Arc};
 use tokio::sync::broadcast;

@@ -1,11 +1,11 @@
 //! The gRPC side of the control plane.
 
 use super::state::AdsState;
-use crate::stream::{self, DELTA_ONLY, Inlet};
 use envoy_types::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DiscoveryRequest, DiscoveryResponse,
     aggregated_discovery_service_server::AggregatedDiscoveryService,
 };
+use squall_mesh_proxy::stream::{self, DELTA_ONLY, Inlet};
 use std::sync::Arc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Response, Status, Streaming};

@@ -1,7 +1,7 @@
 //! One stream of one proxy: what it asked for, and what is on its way.
 
 use super::Kind;
-use crate::stream::Outlet;
+use squall_mesh_proxy::stream::Outlet;
 use squall_model::Stamp;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,11 +4,8 @@ use super::{
     Acked, Lag, Resources, XdsEvent,
     node::{Generation, Node},
 };
-use crate::{
-    clock,
-    stream::{Desk, Outlet},
-};
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
+use squall_mesh_proxy::stream::{Desk, Outlet};
 use squall_model::Stamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,7 +51,7 @@ impl AdsState {
         let mut inner = self.lock();
         inner.last_generation += 1;
         let generation = inner.last_generation;
-        inner.node(node).set(generation, resources, clock::now());
+        inner.node(node).set(generation, resources, squall_mesh_proxy::now());
         drop(inner);
         self.changed.send_replace(());
         Generation(generation)
@@ -91,7 +88,7 @@ impl AdsState {
 
     pub(crate) async fn wait(&self, node: &str, generation: Generation, by: Stamp) -> Result<Acked, Lag> {
         let mut changed = self.changed.subscribe();
-        let deadline = clock::instant(by);
+        let deadline = squall_mesh_proxy::instant(by);
         loop {
             changed.mark_unchanged();
             match self.lock().nodes.get(node).map(|node| node.outcome(generation)) {
@@ -137,7 +134,7 @@ impl Desk for AdsState {
         }
         inner.node(node).open(session, outlet);
         drop(inner);
-        self.tell(XdsEvent::Connected { node: node.into(), at: clock::now() });
+        self.tell(XdsEvent::Connected { node: node.into(), at: squall_mesh_proxy::now() });
         session
     }
 
@@ -145,7 +142,7 @@ impl Desk for AdsState {
         let mut inner = self.lock();
         let Some(node) = inner.nodes.get_mut(node).filter(|node| node.is_session(session)) else { return false };
         // Told under the lock, so that whoever waits for an answer finds its event already there.
-        node.request(request, clock::now()).into_iter().for_each(|event| self.tell(event));
+        node.request(request, squall_mesh_proxy::now()).into_iter().for_each(|event| self.tell(event));
         drop(inner);
         self.changed.send_replace(());
         true
@@ -158,6 +155,6 @@ impl Desk for AdsState {
         }
         drop(inner);
         self.changed.send_replace(());
-        self.tell(XdsEvent::Disconnected { node: node.into(), at: clock::now() });
+        self.tell(XdsEvent::Disconnected { node: node.into(), at: squall_mesh_proxy::now() });
     }
 }

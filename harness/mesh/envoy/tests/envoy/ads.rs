@@ -5,11 +5,10 @@ use crate::{
     resources::{cluster, endpoints, leading_to, listener, route},
 };
 use squall_mesh_envoy::{
-    admin::Versions,
-    channel::Timing,
     now,
     xds::{Behind, Kind, Lag, Resources, XdsEvent},
 };
+use squall_mesh_proxy::{admin::Versions, channel::Timing};
 use std::{collections::BTreeSet, time::Duration};
 
 #[tokio::test]

@@ -5,10 +5,8 @@ use crate::{
     resources::leading_to,
 };
 use nix::sys::signal::Signal;
-use squall_mesh_envoy::{
-    channel::{ChannelEvent, Lapse, Layer, RuntimeValue, Timing, Unarmed},
-    now,
-};
+use squall_mesh_envoy::now;
+use squall_mesh_proxy::channel::{ChannelEvent, Lapse, Layer, RuntimeValue, Timing, Unarmed};
 use squall_model::Fraction;
 use std::time::Duration;
 

@@ -1,11 +1,13 @@
 //! One Envoy with its two servers in a folder of its own, and what a test needs around it.
 
 use squall_mesh_envoy::{
+    now,
+    xds::{AdsServer, Kind, Resources},
+};
+use squall_mesh_proxy::{
     admin::Admin,
     bootstrap::{Bootstrap, Release},
     channel::{ChannelEvent, FaultChannel, Layer, Timing},
-    now,
-    xds::{AdsServer, Kind, Resources},
 };
 use squall_model::Stamp;
 use std::{collections::BTreeMap, io::Write as _, net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
@@ -56,6 +58,7 @@ impl Lab {
         let at = |name: &str| folder.path().join(name);
         let bootstrap = Bootstrap {
             node: NODE.into(),
+            identity: None,
             cluster: "p".into(),
             folder: at("p"),
             ads: at("ads"),

@@ -3,10 +3,8 @@
 use crate::town::{Town, id, part, plan, to_reviews, topology, touch, until};
 use crate::workload::Workload;
 use squall_mesh::{Bindings, Desired, Endpoint, Mesh, MeshError, MeshEvent};
-use squall_mesh_envoy::{
-    now,
-    render::{Action, Config, Forward, VirtualHost},
-};
+use squall_mesh_envoy::now;
+use squall_mesh_proxy::render::{Action, Config, Forward, VirtualHost};
 use squall_model::{AnswerCode, Destination, FaultId, Fraction, Instance, Level, PolicyKind, RetryOn, Touch, Which};
 use std::time::Duration;
 

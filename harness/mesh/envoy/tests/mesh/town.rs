@@ -9,7 +9,8 @@ use nix::{
     unistd::Pid,
 };
 use squall_mesh::{Applied, Bindings, Confirmed, Desired, Endpoint, LogLine, Mesh, MeshError, Seat, WallOffset};
-use squall_mesh_envoy::{Envoy, bootstrap::Release, now};
+use squall_mesh_envoy::{Envoy, now};
+use squall_mesh_proxy::bootstrap::Release;
 use squall_model::{
     AccessRecord, Calls, ControlRule, Effect, Fault, FaultId, FaultKind, Filter, Fraction, Instance, InstanceId, Level,
     Origin, OriginMap, PLAN_SCHEMA, Plan, PlanKey, Policy, PolicyId, PolicyKind, Protocol, Service, ServiceName, Side,

@@ -1,12 +1,12 @@
 //! How a host is chosen (cluster.proto).
 
 use super::super::duration;
-use crate::render::ClusterConfig;
 use envoy_types::pb::envoy::config::cluster::v3::cluster::{
     LbConfig, LbPolicy, LbSubsetConfig, LeastRequestLbConfig, RingHashLbConfig, RoundRobinLbConfig, SlowStartConfig,
     common_lb_config::{LocalityConfigSpecifier, LocalityWeightedLbConfig},
     lb_subset_config::{LbSubsetFallbackPolicy, LbSubsetSelector},
 };
+use squall_mesh_proxy::render::ClusterConfig;
 
 pub(super) fn policy(config: &ClusterConfig) -> LbPolicy {
     LbPolicy::from_str_name(config.balancer).unwrap_or_default()

@@ -1,10 +1,6 @@
 //! Outlier detection (outlier_detection.proto) and active checks (health_check.proto).
 
 use super::super::{any, duration, number};
-use crate::{
-    logs,
-    render::{Check, Outlier},
-};
 use envoy_types::pb::{
     envoy::{
         config::{
@@ -18,6 +14,10 @@ use envoy_types::pb::{
         r#type::v3::{CodecClientType, Int64Range},
     },
     google::protobuf::BoolValue,
+};
+use squall_mesh_proxy::{
+    logs,
+    render::{Check, Outlier},
 };
 use squall_model::Probe;
 use std::{path::Path, time::Duration};

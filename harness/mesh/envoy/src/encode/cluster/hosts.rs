@@ -1,13 +1,13 @@
 //! Hosts, by place and by priority (endpoint_components.proto).
 
 use super::super::{lb_metadata, number};
-use crate::render::{ClusterConfig, Endpoint, LOCAL};
 use envoy_types::pb::envoy::config::{
     core::v3::{Address, Locality, Pipe, SocketAddress, address, socket_address::PortSpecifier},
     endpoint::v3::{
         ClusterLoadAssignment, Endpoint as Host, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier,
     },
 };
+use squall_mesh_proxy::render::{ClusterConfig, Endpoint, LOCAL};
 use squall_model::{Place, PlaceKind};
 use std::collections::BTreeMap;
 

@@ -1,7 +1,6 @@
 //! Circuit breakers (circuit_breaker.proto).
 
 use super::super::number;
-use crate::render::ClusterConfig;
 use envoy_types::pb::envoy::{
     config::cluster::v3::{
         CircuitBreakers,
@@ -9,6 +8,7 @@ use envoy_types::pb::envoy::{
     },
     r#type::v3::Percent,
 };
+use squall_mesh_proxy::render::ClusterConfig;
 
 /// Envoy's own defaults (1024, and 3 retries at once) are limits like any other: neutral is the largest number.
 pub(super) fn breakers(config: &ClusterConfig) -> Option<CircuitBreakers> {

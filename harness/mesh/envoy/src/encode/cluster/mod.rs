@@ -8,7 +8,6 @@ mod limits;
 pub(super) use hosts::{address, assignment};
 
 use super::{any, duration, metadata};
-use crate::render::{ClusterConfig, LOCAL};
 use envoy_types::pb::{
     envoy::{
         config::{
@@ -31,6 +30,7 @@ use envoy_types::pb::{
     },
     google::protobuf::Any,
 };
+use squall_mesh_proxy::render::{ClusterConfig, LOCAL};
 use squall_model::Fraction;
 use std::{collections::BTreeMap, path::Path, time::Duration};
 

@@ -1,11 +1,7 @@
 //! Clusters, their hosts, their checks.
 
 use super::{all, cluster, decoded, lasts};
-use crate::{
-    encode,
-    render::{Check, ClusterConfig, Endpoint, Limits, Outlier},
-    xds::Kind,
-};
+use crate::{encode, xds::Kind};
 use envoy_types::pb::{
     envoy::{
         config::{
@@ -28,6 +24,7 @@ use envoy_types::pb::{
     google::protobuf::BoolValue,
 };
 use prost::Message;
+use squall_mesh_proxy::render::{Check, ClusterConfig, Endpoint, Limits, Outlier};
 use squall_model::{Fraction, Place, PlaceKind, Probe};
 use std::{
     collections::{BTreeMap, BTreeSet},

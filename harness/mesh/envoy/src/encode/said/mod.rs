@@ -3,13 +3,7 @@
 mod clusters;
 
 use super::resources;
-use crate::{
-    render::{
-        Action, ClusterConfig, Condition, FaultSlot, Forward, Leg, Limits, ProxyConfig, RequestMatch, Retry, Route,
-        RouteTable, SlotTouch, VirtualHost,
-    },
-    xds::{Kind, Resource, Resources},
-};
+use crate::xds::{Kind, Resource, Resources};
 use envoy_types::pb::{
     envoy::{
         config::route::v3::{
@@ -28,6 +22,10 @@ use envoy_types::pb::{
 };
 use prost::Message;
 use squall_mesh::Seat;
+use squall_mesh_proxy::render::{
+    Action, ClusterConfig, Condition, FaultSlot, Forward, Leg, Limits, ProxyConfig, RequestMatch, Retry, Route,
+    RouteTable, SlotTouch, VirtualHost,
+};
 use squall_model::{AnswerCode, GrpcStatus, HashKey};
 use std::{
     collections::{BTreeMap, BTreeSet},

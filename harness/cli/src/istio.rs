@@ -1,0 +1,66 @@
+//! Istio without Kubernetes: where istiod is, and how it is started beside everything else.
+
+use crate::outcome::Failure;
+use squall_mesh_istio::{Istio, Network, istiod::Istiod};
+use squall_mesh_proxy::bootstrap::Release;
+use squall_place::{Keeper, ProcessSpec};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep_until};
+
+/// By what name it is looked for on the PATH.
+const PROGRAM: &str = "istiod-standalone";
+
+/// How long istiod may take to be ready: it takes half a second.
+const START: Duration = Duration::from_secs(20);
+
+/// The istiod that was named, or the one on the PATH.
+pub fn locate(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    let help = "build one that needs no Kubernetes (kind-config/istiod/README.md), and name it by --istiod, $SQUALL_ISTIOD, or \
+                `istiod` in squall.toml";
+    if let Some(path) = named {
+        return match path.is_file() {
+            true => Ok(path.to_owned()),
+            false => Err(Failure::environment(format!("no istiod at {}", path.display())).help(help)),
+        };
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(PROGRAM)).find(|file| file.is_file());
+    found.ok_or_else(|| {
+        Failure::environment(format!("no istiod to be had: there is no `{PROGRAM}` on the PATH")).help(help)
+    })
+}
+
+/// Starts istiod, and what the mesh needs beside it. The keeper ends it, as it ends everything.
+pub async fn start(keeper: &Keeper, program: &Path, envoy: &Path, release: Release) -> Result<Istio, Failure> {
+    let fail = |what: &str, why: &dyn std::fmt::Display| Failure::environment(format!("failed to {what}: {why}"));
+    let network = Network::take().map_err(|e| fail("find a free part of 127.0.0.0/8", &e))?;
+    let home = keeper.folder().process_folder("istiod").map_err(|e| fail("make a folder for istiod", &e))?;
+    let istiod = Istiod::new(program, home.path(), &network);
+    let mesh =
+        Istio::start(envoy, release, istiod, network, keeper.folder().path()).map_err(|e| fail("start Istio", &e))?;
+    let istiod = mesh.istiod();
+    let log = home.log();
+    let mut spec = ProcessSpec::new("istiod", program, home).args(istiod.args());
+    for (name, value) in Istiod::env() {
+        spec = spec.env(name, value);
+    }
+    let process = keeper.spawn(spec).await.map_err(|e| fail("start istiod", &e))?;
+    let deadline = Instant::now() + START;
+    tokio::select! {
+        () = ready(istiod) => return Ok(mesh),
+        () = sleep_until(deadline) => {}
+        _ = keeper.wait_exit(process.id, deadline.into()) => {}
+    }
+    let said = std::fs::read_to_string(&log).unwrap_or_default();
+    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
+    Err(Failure::environment(format!("istiod does not become ready: {last}")))
+}
+
+async fn ready(istiod: &Istiod) {
+    while !istiod.is_ready().await {
+        sleep_until(Instant::now() + Duration::from_millis(10)).await;
+    }
+}

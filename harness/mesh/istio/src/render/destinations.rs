@@ -1,0 +1,195 @@
+//! How instances are chosen, how many calls they may have, and when they are left out: a DestinationRule for each caller of each
+//! service (networking/v1alpha3/destination_rule.proto).
+
+use super::{
+    Edge, host_of,
+    objects::{Object, seconds},
+    routes,
+    workloads::selector,
+};
+use serde_json::{Map, Value, json};
+use squall_mesh::{Desired, Refusal};
+use squall_mesh_proxy::render::{Action, ClusterConfig, Limits, Outlier, USER};
+use squall_model::{HashKey, PolicyKind, ServiceName};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// The time between two sweeps of outlier detection: ends of ejections are late by up to this.
+const SWEEP: Duration = Duration::from_millis(100);
+
+/// One for each caller of each service that its routes lead to.
+pub(super) fn rules(edges: &[Edge<'_>], want: &Desired<'_>) -> Result<Vec<Object>, Refusal> {
+    let subsets = routes::subsets(edges);
+    let mut seen = BTreeSet::new();
+    let mut rules = Vec::new();
+    for edge in edges {
+        for cluster in &edge.proxy.clusters {
+            let Some(service) = cluster.name.strip_prefix("out.") else { continue };
+            // One proxy's clusters are met once for each of its edges.
+            if seen.insert((edge.caller.name.as_str(), service)) {
+                rules.push(rule(edge, service, cluster, subsets.get(service), want)?);
+            }
+        }
+    }
+    Ok(rules)
+}
+
+fn rule(
+    edge: &Edge<'_>,
+    service: &str,
+    cluster: &ClusterConfig,
+    subsets: Option<&BTreeSet<&BTreeMap<String, String>>>,
+    want: &Desired<'_>,
+) -> Result<Object, Refusal> {
+    let caller = edge.caller.name.as_str();
+    let subset = |labels: &&BTreeMap<String, String>| {
+        let of: BTreeMap<_, _> = labels.iter().filter(|(key, _)| *key != "any").collect();
+        json!({"name": routes::subset_of(labels), "labels": of})
+    };
+    let subsets: Vec<Value> = subsets.into_iter().flatten().map(subset).collect();
+    let spec = json!({
+        "host": host_of(service),
+        "workloadSelector": match_labels(caller),
+        "trafficPolicy": policy(edge, service, cluster, want)?,
+        "subsets": subsets,
+    });
+    Ok(Object::new("DestinationRule", format!("{caller}-to-{service}"), spec))
+}
+
+/// This message names its labels otherwise than all others do (type/v1beta1/selector.proto).
+fn match_labels(caller: &str) -> Value {
+    json!({"matchLabels": selector("app", caller)["labels"]})
+}
+
+fn policy(edge: &Edge<'_>, service: &str, cluster: &ClusterConfig, want: &Desired<'_>) -> Result<Value, Refusal> {
+    let mut policy = Map::new();
+    policy.insert("loadBalancer".into(), balancing(edge, service, cluster, want)?);
+    policy.insert("connectionPool".into(), pool(&cluster.limits));
+    if let Some((share, at_least)) = cluster.limits.budget {
+        let percent = f64::from(share) / 10_000.0;
+        policy.insert("retryBudget".into(), json!({"percent": percent, "minRetryConcurrency": at_least}));
+    }
+    if let Some(outlier) = &cluster.outlier {
+        policy.insert("outlierDetection".into(), ejection(outlier, cluster));
+    }
+    Ok(policy.into())
+}
+
+/// Where nothing is said, Istio's own: no limit at all.
+fn pool(limits: &Limits) -> Value {
+    let mut http = Map::new();
+    let mut tcp = json!({"connectTimeout": "5s"});
+    if let Some(most) = limits.connections {
+        tcp["maxConnections"] = json!(most);
+    }
+    for (name, limit) in [
+        ("http1MaxPendingRequests", limits.pending),
+        ("http2MaxRequests", limits.requests),
+        ("maxRetries", limits.retries),
+    ] {
+        if let Some(most) = limit {
+            http.insert(name.into(), json!(most));
+        }
+    }
+    json!({"tcp": tcp, "http": http})
+}
+
+fn ejection(outlier: &Outlier, cluster: &ClusterConfig) -> Value {
+    let mut ejection = json!({
+        "consecutive5xxErrors": outlier.after,
+        "interval": seconds(SWEEP),
+        "baseEjectionTime": seconds(outlier.lasts),
+        "minHealthPercent": cluster.panic_below.map_or(0, |below| below.ppm() / 10_000),
+    });
+    if let Some(most) = outlier.at_most_percent {
+        ejection["maxEjectionPercent"] = json!(most);
+    }
+    ejection
+}
+
+fn balancing(edge: &Edge<'_>, service: &str, cluster: &ClusterConfig, want: &Desired<'_>) -> Result<Value, Refusal> {
+    let mut balancing = match cluster.balancer {
+        "RING_HASH" | "MAGLEV" => json!({"consistentHash": hash(edge, service, cluster)?}),
+        simple => json!({"simple": simple}),
+    };
+    if let Some(over) = cluster.warm_up {
+        balancing["warmup"] = json!({"duration": seconds(over)});
+    }
+    if let Some(locality) = locality(edge, service, cluster, want)? {
+        balancing["localityLbSetting"] = locality;
+    }
+    Ok(balancing)
+}
+
+fn hash(edge: &Edge<'_>, service: &str, cluster: &ClusterConfig) -> Result<Value, Refusal> {
+    let routes = routes::ways(edge).iter().filter_map(|route| match &route.then {
+        Action::Forward(forward) => forward.hashed_by.as_ref(),
+        _ => None,
+    });
+    let mut hash = match routes.into_iter().next() {
+        Some(HashKey::User) => json!({"httpHeaderName": USER}),
+        Some(HashKey::Header(name)) => json!({"httpHeaderName": name}),
+        Some(HashKey::Cookie(name)) => json!({"httpCookie": {"name": name}}),
+        Some(HashKey::SourceAddress) => {
+            let why = "its proxies hash the address of a connection, and here clients come over a Unix socket";
+            return Err(Refusal(format!(
+                "Istio has no stickiness by source address for calls to \"{service}\": {why}"
+            )));
+        }
+        None => return Err(Refusal(format!("Istio has no hash without a key for calls to \"{service}\""))),
+    };
+    if cluster.balancer == "MAGLEV" {
+        hash["maglev"] = json!({});
+    }
+    Ok(hash)
+}
+
+/// The places that calls prefer, or are split between (LocalityLoadBalancerSetting). To Istio an order of places begins with the
+/// caller's own, and names one that comes after it; who ejects nobody fails over nowhere.
+fn locality(
+    edge: &Edge<'_>,
+    service: &str,
+    cluster: &ClusterConfig,
+    want: &Desired<'_>,
+) -> Result<Option<Value>, Refusal> {
+    let shares: BTreeMap<String, u32> =
+        cluster.hosts.iter().filter_map(|host| Some((host.place.as_ref()?.name.to_string(), host.share?))).collect();
+    if cluster.by_place {
+        let percents: BTreeMap<String, u32> = shares.iter().map(|(p, share)| (p.clone(), share / 10_000)).collect();
+        if percents.values().sum::<u32>() != 100 {
+            return Err(Refusal(format!("Istio splits calls to \"{service}\" between places by whole percents only")));
+        }
+        return Ok(Some(json!({"enabled": true, "distribute": [{"from": "*", "to": percents}]})));
+    }
+    let to = ServiceName::from(service);
+    let Some(order) = preferred(edge, &to, want) else { return Ok(Some(json!({"enabled": false}))) };
+    let own: BTreeSet<Option<String>> =
+        edge.caller.instances.iter().map(|i| i.place.as_ref().map(|place| place.name.to_string())).collect();
+    let refuse = |why: &str| Err(Refusal(format!("Istio cannot have calls to \"{service}\" prefer places so: {why}")));
+    let [first, rest @ ..] = order.as_slice() else { return Ok(None) };
+    if own.len() != 1 || own.first().and_then(Option::as_ref) != Some(first) {
+        return refuse("the first place has to be that of every caller");
+    }
+    if cluster.outlier.is_none() {
+        return refuse("it fails over only where a line ejects");
+    }
+    match rest {
+        [] => Ok(Some(json!({"enabled": true}))),
+        [then] => Ok(Some(json!({"enabled": true, "failover": [{"from": first, "to": then}]}))),
+        _ => refuse("it knows of one place that comes after the caller's own"),
+    }
+}
+
+fn preferred(edge: &Edge<'_>, to: &ServiceName, want: &Desired<'_>) -> Option<Vec<String>> {
+    want.policies.iter().rev().find_map(|policy| match policy {
+        PolicyKind::Prefer { of, places }
+            if of.from.as_ref().is_none_or(|from| *from == edge.caller.name)
+                && of.to.as_ref().is_none_or(|target| target.service == *to) =>
+        {
+            Some(places.iter().map(|place| place.name.to_string()).collect())
+        }
+        _ => None,
+    })
+}

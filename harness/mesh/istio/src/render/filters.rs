@@ -1,0 +1,270 @@
+//! What Istio has no objects for, as patches of what it renders (networking/v1alpha3/envoy_filter.proto): logs in our form, fault
+//! filters that stand at 0 % from the beginning, and the probes.
+//!
+//! A listener that changes drains its connections, so what is in one stays as it is for a whole scenario: the filters are the
+//! same in every proxy, faults are steered by the runtime, and what changes is in routes and clusters.
+
+use super::{
+    Edge, INSTANCE, host_of,
+    objects::{Object, seconds},
+    workloads::selector,
+};
+use serde_json::{Value, json};
+use squall_mesh_proxy::{
+    logs,
+    render::{self as table, Action, Condition, FaultSlot, PROBE, RouteTable, SLOTS, SlotTouch},
+};
+use squall_model::{AnswerCode, InstanceId, Side};
+use std::path::Path;
+
+const MANAGER: &str = "envoy.filters.network.http_connection_manager";
+const ROUTER: &str = "envoy.filters.http.router";
+
+fn type_url(name: &str) -> String {
+    format!("type.googleapis.com/{name}")
+}
+
+fn context(side: Side) -> &'static str {
+    match side {
+        Side::Outbound => "SIDECAR_OUTBOUND",
+        Side::Inbound => "SIDECAR_INBOUND",
+    }
+}
+
+/// Logs, fault filters and neutral settings, the same in every proxy.
+pub(super) fn of_every_proxy() -> Object {
+    let sides = [Side::Outbound, Side::Inbound];
+    let mut patches: Vec<Value> = sides.into_iter().map(manager).collect();
+    patches.push(tries());
+    patches.extend(sides.into_iter().flat_map(|side| (0..SLOTS).map(move |slot| fault_filter(side, slot))));
+    patches.push(clusters());
+    Object::new("EnvoyFilter", "every-proxy", json!({"configPatches": patches}))
+}
+
+/// The connection manager of one side.
+fn manager(side: Side) -> Value {
+    // Relative to the proxy's own folder, where it runs.
+    let (prefix, file) = match side {
+        Side::Outbound => ("out", logs::outbound(Path::new(""))),
+        Side::Inbound => ("in", logs::inbound(Path::new(""))),
+    };
+    let config = json!({
+        "@type": type_url("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+        "stat_prefix": prefix,
+        "access_log": [log(&file, logs::format(side))],
+        "preserve_external_request_id": true,
+        "stream_idle_timeout": "0s",
+        "request_timeout": "0s",
+        "skip_xff_append": true,
+    });
+    json!({
+        "applyTo": "NETWORK_FILTER",
+        "match": {"context": context(side), "listener": {"filterChain": {"filter": {"name": MANAGER}}}},
+        "patch": {"operation": "MERGE", "value": {"name": MANAGER, "typed_config": config}},
+    })
+}
+
+/// A line for each try, in the file of the calls.
+fn tries() -> Value {
+    let config = json!({
+        "@type": type_url("envoy.extensions.filters.http.router.v3.Router"),
+        "upstream_log": [log(&logs::outbound(Path::new("")), logs::TRY)],
+    });
+    json!({
+        "applyTo": "HTTP_FILTER",
+        "match": before_router(Side::Outbound),
+        "patch": {"operation": "MERGE", "value": {"name": ROUTER, "typed_config": config}},
+    })
+}
+
+fn log(file: &Path, fields: &[(&str, &str)]) -> Value {
+    let fields: serde_json::Map<String, Value> =
+        fields.iter().map(|(name, format)| ((*name).to_owned(), json!(format))).collect();
+    json!({
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": type_url("envoy.extensions.access_loggers.file.v3.FileAccessLog"),
+            "path": file.display().to_string(),
+            "log_format": {"json_format": fields},
+        },
+    })
+}
+
+fn before_router(side: Side) -> Value {
+    let filter = json!({"name": MANAGER, "subFilter": {"name": ROUTER}});
+    json!({"context": context(side), "listener": {"filterChain": {"filter": filter}}})
+}
+
+fn slot_name(slot: usize) -> String {
+    format!("squall.fault.{slot}")
+}
+
+const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
+
+fn fault_filter(side: Side, slot: usize) -> Value {
+    let filter = json!({"name": slot_name(slot), "typed_config": {"@type": type_url(FAULT)}});
+    json!({
+        "applyTo": "HTTP_FILTER",
+        "match": before_router(side),
+        "patch": {"operation": "INSERT_BEFORE", "value": filter},
+    })
+}
+
+/// Changes of hosts are taken over at once: by default those within a second come together, and the second ejection of that
+/// second comes late. No DestinationRule can say so.
+fn clusters() -> Value {
+    json!({
+        "applyTo": "CLUSTER",
+        "match": {"context": "SIDECAR_OUTBOUND"},
+        "patch": {"operation": "MERGE", "value": {"common_lb_config": {"update_merge_window": "0.001s"}}},
+    })
+}
+
+/// The faults on calls of this edge, where there are any.
+pub(super) fn faults_of_calls(edge: &Edge<'_>) -> Option<Object> {
+    let host = edge.proxy.outbound.hosts.iter().find(|host| host.name == edge.to.as_str())?;
+    let name = format!("{}:{}", host_of(edge.to.as_str()), super::PORT);
+    let mut value = json!({});
+    if !host.faults.is_empty() {
+        value["typed_per_filter_config"] = slots(&host.faults);
+    }
+    let own: Vec<&String> = host.domains.iter().filter(|domain| !is_own_name(domain, edge.to.as_str())).collect();
+    if !own.is_empty() {
+        value["domains"] = json!(own);
+    }
+    let filter = |value| {
+        let patch = json!({
+            "applyTo": "VIRTUAL_HOST",
+            "match": {"context": "SIDECAR_OUTBOUND", "routeConfiguration": {"vhost": {"name": name}}},
+            "patch": {"operation": "MERGE", "value": value},
+        });
+        let spec = json!({"workloadSelector": selector("app", edge.caller.name.as_str()), "configPatches": [patch]});
+        Object::new("EnvoyFilter", format!("calls-{}-to-{}", edge.caller.name, edge.to), spec)
+    };
+    (value != json!({})).then(|| filter(value))
+}
+
+/// Istio knows a service by its own name without being told.
+fn is_own_name(domain: &str, service: &str) -> bool {
+    domain == service || domain.strip_suffix(":*") == Some(service)
+}
+
+/// The faults on tries that reach this instance, where there are any.
+pub(super) fn faults_of_tries(id: &InstanceId, inbound: &RouteTable) -> Option<Object> {
+    let host = inbound.hosts.iter().find(|host| !host.faults.is_empty())?;
+    let patch = json!({
+        "applyTo": "VIRTUAL_HOST",
+        "match": {
+            "context": "SIDECAR_INBOUND",
+            "routeConfiguration": {"vhost": {"name": format!("inbound|http|{}", crate::address::PORT)}},
+        },
+        "patch": {"operation": "MERGE", "value": {"typed_per_filter_config": slots(&host.faults)}},
+    });
+    let spec = json!({"workloadSelector": selector(INSTANCE, &id.to_string()), "configPatches": [patch]});
+    Some(Object::new("EnvoyFilter", format!("tries-{id}"), spec))
+}
+
+/// Each fault replaces the empty configuration of its slot, whole.
+fn slots(slots: &[FaultSlot]) -> Value {
+    slots.iter().enumerate().map(|(n, slot)| (slot_name(n), fault(slot))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// At 0 % until its runtime key says otherwise (extensions/filters/http/fault/v3/fault.proto). Keys that are not ours are named
+/// too, lest Envoy fall back to global ones.
+fn fault(slot: &FaultSlot) -> Value {
+    let never = json!({"numerator": 0, "denominator": "MILLION"});
+    let headers: Vec<Value> = slot.only.iter().map(header).collect();
+    let mut fault = json!({
+        "@type": type_url(FAULT),
+        "headers": headers,
+        "abort_http_status_runtime": "squall.unset",
+        "abort_percent_runtime": "squall.unset",
+        "delay_percent_runtime": "squall.unset",
+        "delay_duration_runtime": "squall.unset",
+    });
+    match slot.does {
+        SlotTouch::Abort(status) => {
+            fault["abort"] = match status {
+                AnswerCode::Status(status) => json!({"percentage": never, "http_status": status}),
+                AnswerCode::Grpc(status) => json!({"percentage": never, "grpc_status": status.number()}),
+            };
+            fault["abort_percent_runtime"] = json!(slot.key);
+        }
+        SlotTouch::Delay(time) => {
+            fault["delay"] = json!({"percentage": never, "fixed_delay": seconds(time)});
+            fault["delay_percent_runtime"] = json!(slot.key);
+        }
+    }
+    fault
+}
+
+/// A condition as a match of a header or pseudo-header: the only form that fault filters know.
+fn header(condition: &Condition) -> Value {
+    let exactly = |value: &str| json!({"exact": value});
+    // RE2, which has to match the whole value.
+    let regex = |regex: String| json!({"safe_regex": {"regex": regex}});
+    let (name, matches) = match condition {
+        Condition::Has(name) => return json!({"name": name, "present_match": true}),
+        Condition::Header(name, value) => (name.as_str(), exactly(value)),
+        Condition::Path(path) => (":path", regex(format!(r"{}(\?.*)?", escaped(path)))),
+        Condition::Query(query) => (":path", regex(format!(r"[^?]*\?(.*&)?{}(&.*)?", escaped(query)))),
+        Condition::Host(host) => (":authority", regex(format!("{}(:[0-9]+)?", escaped(host)))),
+    };
+    json!({"name": name, "string_match": matches})
+}
+
+/// A text as a regular expression that matches it alone.
+pub(super) fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut all, c| {
+        if c.is_ascii_punctuation() {
+            all.push('\\');
+        }
+        all.push(c);
+        all
+    })
+}
+
+/// The probes of every inbound listener, which answer by this name.
+pub(super) fn inbound_probes(version: &str) -> Object {
+    probes("inbound-probes", Side::Inbound, version)
+}
+
+/// The probes of every outbound listener, which answer by this name.
+pub(super) fn outbound_probes(version: &str) -> Object {
+    probes("outbound-probes", Side::Outbound, version)
+}
+
+fn probes(name: &str, side: Side, version: &str) -> Object {
+    let host = table::probes();
+    let routes: Vec<Value> = host
+        .routes
+        .iter()
+        .map(|route| {
+            let path = match (&route.when.path, &route.when.prefix) {
+                (Some(path), _) => json!({"path": path}),
+                (None, prefix) => json!({"prefix": prefix.as_deref().unwrap_or("/")}),
+            };
+            let mut matching = path;
+            if let Some(key) = &route.when.runtime {
+                let never = json!({"numerator": 0, "denominator": "MILLION"});
+                matching["runtime_fraction"] = json!({"default_value": never, "runtime_key": key});
+            }
+            let (status, body) = match &route.then {
+                Action::Answer { status, body } => (*status, body.as_str()),
+                Action::AnswerVersion | Action::Forward(_) => (200, version),
+            };
+            let mut answer = json!({"status": status});
+            if !body.is_empty() {
+                answer["body"] = json!({"inline_string": body});
+            }
+            json!({"match": matching, "direct_response": answer})
+        })
+        .collect();
+    let value = json!({"name": PROBE, "domains": [PROBE], "routes": routes});
+    let patch = json!({
+        "applyTo": "VIRTUAL_HOST",
+        "match": {"context": context(side)},
+        "patch": {"operation": "ADD", "value": value},
+    });
+    Object::new("EnvoyFilter", name, json!({"configPatches": [patch]}))
+}

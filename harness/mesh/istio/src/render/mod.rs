@@ -1,0 +1,153 @@
+//! Desired state and addresses to Istio's objects. Pure.
+//!
+//! What each proxy should do is decided once for all meshes of Envoys, as a table ([`squall_mesh_proxy::render`]); here the table
+//! is said in Istio's words. What it has no words for is refused, by name.
+
+mod destinations;
+mod filters;
+mod objects;
+mod refuse;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod workloads;
+
+pub use refuse::refusals;
+
+use objects::Object;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use squall_mesh::{Bindings, Desired, Refusal};
+use squall_mesh_proxy::render::{self as table, ProxyConfig};
+use squall_model::{InstanceId, Service, ServiceName, Topology};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
+
+/// The namespace that everything is in.
+pub const NAMESPACE: &str = "squall";
+const DOMAIN: &str = ".squall.svc.cluster.local";
+
+/// The port by which services are called.
+const PORT: u16 = 80;
+
+/// The label by which an instance's own objects find it.
+const INSTANCE: &str = "squall.dev/instance";
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Config {
+    /// Names it: what the outbound listener of every proxy answers a probe by once it is in force.
+    pub version: String,
+    /// Names the part of it that is in inbound listeners: the same for a whole scenario, since a listener that changes drains
+    /// its connections.
+    pub inbound: String,
+    /// Istio's objects.
+    pub objects: Vec<Object>,
+    /// The hosts that each proxy, by its node id, is to have in its cluster for each service that it calls.
+    pub hosts: BTreeMap<String, BTreeMap<ServiceName, BTreeSet<SocketAddr>>>,
+}
+
+impl Config {
+    /// As a file that istiod reads: documents of YAML, each of them JSON.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.objects.iter().map(|object| format!("---\n{}\n", object.json())).collect()
+    }
+}
+
+/// The host name of a service.
+#[must_use]
+pub fn host_of(service: &str) -> String {
+    format!("{service}{DOMAIN}")
+}
+
+/// The service at the beginning of a text by its host name, and what comes after that.
+#[must_use]
+pub fn service_of(text: &str) -> Option<(&str, &str)> {
+    text.split_once(DOMAIN)
+}
+
+/// One caller's way to one service, as every instance of the caller has it.
+struct Edge<'t> {
+    caller: &'t Service,
+    to: &'t ServiceName,
+    /// The table of any of the caller's proxies: they are alike.
+    proxy: &'t ProxyConfig,
+}
+
+/// Renders the whole mesh.
+///
+/// # Errors
+/// Where Istio has no words for what is wanted.
+pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
+    refuse::first(want)?;
+    let tables = table::render(want, at)?;
+    let mut objects = vec![workloads::nothing_by_default(), workloads::plain_text(), filters::of_every_proxy()];
+    for service in &want.topology.services {
+        objects.push(workloads::service(service));
+    }
+    let mut hosts = BTreeMap::new();
+    for (id, service, instance) in want.topology.instances() {
+        let Some(seat) = at.seats.get(&id) else { continue };
+        let Some(proxy) = tables.proxies.get(&seat.node) else { continue };
+        objects.push(workloads::entry(&id, instance, seat, metadata(&tables, &id)));
+        objects.push(workloads::sidecar(&id, service, seat, &reached(proxy)));
+        objects.extend(filters::faults_of_tries(&id, &proxy.inbound));
+        hosts.insert(seat.node.clone(), hosts_of(proxy));
+    }
+    let edges = edges(want.topology, at, &tables);
+    objects.extend(routes::virtual_services(&edges)?);
+    objects.extend(destinations::rules(&edges, want)?);
+    objects.extend(edges.iter().filter_map(filters::faults_of_calls));
+    // Whoever comes and goes in the midst of a scenario changes no listener of the others.
+    let inbound = version(&at.tag);
+    objects.push(filters::inbound_probes(&inbound));
+    let version = version(&objects);
+    objects.push(filters::outbound_probes(&version));
+    Ok(Config { version, inbound, objects, hosts })
+}
+
+/// Every caller's way to every service that it calls, where a proxy of the caller has a seat.
+fn edges<'t>(topology: &'t Topology, at: &Bindings, tables: &'t table::Config) -> Vec<Edge<'t>> {
+    let proxy = |caller: &Service| {
+        let seat = caller.ids().find_map(|id| at.seats.get(&id))?;
+        tables.proxies.get(&seat.node)
+    };
+    let of_caller = |caller: &'t Service| {
+        let proxy = proxy(caller);
+        caller.calls.iter().filter_map(move |to| Some(Edge { caller, to, proxy: proxy? }))
+    };
+    topology.services.iter().flat_map(of_caller).collect()
+}
+
+/// What an instance is, as far as any route asks: labels by which subsets find it.
+fn metadata(tables: &table::Config, id: &InstanceId) -> BTreeMap<String, String> {
+    let hosts = tables.proxies.values().flat_map(|proxy| &proxy.clusters).flat_map(|cluster| &cluster.hosts);
+    let name = id.to_string();
+    hosts.filter(|host| host.instance == name).flat_map(|host| host.metadata.clone()).collect()
+}
+
+/// The services that a proxy's routes lead to.
+fn reached(proxy: &ProxyConfig) -> Vec<&str> {
+    proxy.clusters.iter().filter_map(|cluster| cluster.name.strip_prefix("out.")).collect()
+}
+
+fn hosts_of(proxy: &ProxyConfig) -> BTreeMap<ServiceName, BTreeSet<SocketAddr>> {
+    let outbound = proxy.clusters.iter().filter_map(|c| Some((c.name.strip_prefix("out.")?, &c.hosts)));
+    let addresses = |hosts: &[table::Endpoint]| {
+        let tcp = hosts.iter().filter_map(|host| match host.at {
+            squall_mesh::Endpoint::Tcp(at) => Some(at),
+            squall_mesh::Endpoint::Unix(_) => None,
+        });
+        tcp.collect()
+    };
+    outbound.map(|(service, hosts)| (service.into(), addresses(hosts))).collect()
+}
+
+fn version(of: &impl Serialize) -> String {
+    // Plain data with text keys always serialises; were it otherwise, an empty version would fail its confirmation.
+    let text = serde_json::to_vec(of).unwrap_or_default();
+    Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,1 @@
+//! Rendering, as people read it.

@@ -1,0 +1,96 @@
+//! Services and instances: ServiceEntry, WorkloadEntry (networking/v1alpha3/service_entry.proto), and the listeners of each
+//! proxy, a Sidecar (sidecar.proto). There is no interception: a proxy is called where its Sidecar has it listen.
+
+use super::{INSTANCE, NAMESPACE, PORT, host_of, objects::Object};
+use serde_json::{Value, json};
+use squall_mesh::{Endpoint, Seat};
+use squall_mesh_proxy::outbound_socket;
+use squall_model::{Instance, InstanceId, Protocol, Service};
+use std::collections::BTreeMap;
+
+/// What a service speaks, as ports declare it: what is not declared would be guessed, or taken for TCP.
+fn protocol(service: &Service) -> &'static str {
+    match service.protocol {
+        Protocol::Http => "HTTP",
+        Protocol::Http2 => "HTTP2",
+        Protocol::Grpc => "GRPC",
+        Protocol::Tcp => "TCP",
+    }
+}
+
+/// A proxy that nothing was said for has no listeners: else it would have one for every service that there is.
+pub(super) fn nothing_by_default() -> Object {
+    Object::new("Sidecar", "nothing", json!({"egress": [{"hosts": ["~/*"]}]}))
+}
+
+/// Nobody has certificates here, and a listener that may be spoken to by mTLS waits for its own.
+pub(super) fn plain_text() -> Object {
+    Object::new("PeerAuthentication", "plain-text", json!({"mtls": {"mode": "DISABLE"}}))
+}
+
+/// A service, whoever is behind it.
+pub(super) fn service(service: &Service) -> Object {
+    let name = service.name.as_str();
+    let protocol = protocol(service);
+    let port = json!({
+        "number": PORT, "name": protocol.to_ascii_lowercase(), "protocol": protocol, "targetPort": crate::address::PORT,
+    });
+    let spec = json!({
+        "hosts": [host_of(name)],
+        "location": "MESH_INTERNAL",
+        "resolution": "STATIC",
+        "ports": [port],
+        "workloadSelector": {"labels": {"app": name}},
+    });
+    Object::new("ServiceEntry", name, spec)
+}
+
+/// An instance. Selectors go by the labels of this, and not by what the proxy says of itself.
+pub(super) fn entry(id: &InstanceId, instance: &Instance, seat: &Seat, metadata: BTreeMap<String, String>) -> Object {
+    let mut labels = metadata;
+    labels.insert("app".into(), id.service.to_string());
+    labels.insert(INSTANCE.into(), id.to_string());
+    let mut spec = json!({"address": seat.inbound.ip().to_string(), "labels": labels});
+    if let Some(place) = &instance.place {
+        spec["locality"] = json!(place.name.to_string());
+    }
+    Object { labels: json!(labels), ..Object::new("WorkloadEntry", id.to_string(), spec) }
+}
+
+/// The two listeners of an instance's proxy.
+pub(super) fn sidecar(id: &InstanceId, of: &Service, seat: &Seat, reached: &[&str]) -> Object {
+    let workload = match &seat.workload {
+        Some(Endpoint::Unix(socket)) => format!("unix://{}", socket.display()),
+        Some(Endpoint::Tcp(at)) => at.to_string(),
+        // Nobody listens there: an instance without a workload refuses.
+        None => "127.0.0.1:1".into(),
+    };
+    let ingress = json!({
+        "port": {"number": seat.inbound.port(), "protocol": protocol(of), "name": "in"},
+        "bind": seat.inbound.ip().to_string(),
+        "captureMode": "NONE",
+        "defaultEndpoint": workload,
+    });
+    // A listener that leads to nobody is not made at all: who calls nobody could call itself.
+    let own = [of.name.as_str()];
+    let reached = if reached.is_empty() { &own } else { reached };
+    let hosts: Vec<String> = reached.iter().map(|service| format!("{NAMESPACE}/{}", host_of(service))).collect();
+    let egress = json!({
+        "port": {"number": 0, "protocol": "HTTP", "name": "out"},
+        "bind": format!("unix://{}", outbound_socket(&seat.folder).display()),
+        "captureMode": "NONE",
+        "hosts": hosts,
+    });
+    let spec = json!({
+        "workloadSelector": selector(INSTANCE, &id.to_string()),
+        "ingress": [ingress],
+        "egress": [egress],
+        "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+    });
+    Object::new("Sidecar", id.to_string(), spec)
+}
+
+/// Workloads with this label.
+pub(super) fn selector(label: &str, value: &str) -> Value {
+    json!({"labels": {label: value}})
+}

@@ -1,0 +1,91 @@
+//! Desired state and addresses to the complete configuration of every proxy. Pure.
+//!
+//! The configuration is plain data that people can read ([`Config`]); each mesh has its own words for it and says them without
+//! deciding anything. Snapshots are of this form, and the version of a resource is the hash of it.
+//!
+//! A proxy's listeners are the same for its whole life: routes, clusters and the runtime layer are all that ever changes.
+
+mod clusters;
+mod faults;
+mod layers;
+mod lint;
+mod refuse;
+mod requests;
+mod routes;
+mod table;
+mod ways;
+
+pub use faults::{FaultSlot, SLOTS, SlotTouch};
+pub use layers::{EPOCHS, NO_EPOCH, epoch_key, layers};
+pub use lint::lint;
+pub use refuse::refusals;
+pub use requests::Condition;
+pub use routes::probes;
+pub use table::{
+    Action, Check, ClusterConfig, Config, Endpoint, Forward, Leg, Limits, Outlier, ProxyConfig, RequestMatch, Retry,
+    Route, RouteTable, VirtualHost,
+};
+
+use squall_mesh::{Bindings, Desired, Refusal};
+use squall_model::{Calls, PolicyKind, ServiceName, Topology};
+
+/// The authority of our own probes: on every listener, answered by the proxy itself, never sent upstream.
+pub const PROBE: &str = "squall.probe";
+
+/// The header by which a callee's proxy knows the calling service.
+pub const CALLER: &str = "x-squall-caller";
+
+/// The header by which users are known.
+pub const USER: &str = "x-squall-user";
+
+/// The header by which a caller's proxy names its own instance, where calls stick by where they come from: its client connects
+/// over a Unix socket, which has no address to take a hash of.
+pub const SOURCE: &str = "x-squall-source";
+
+/// The header by which a caller's proxy tells how much of its time limit is left (router filter). A callee's workload sees it
+/// where calls keep their deadline; onward it tells the rest as gRPC does, by `grpc-timeout`.
+pub const REST: &str = "x-envoy-expected-rq-timeout-ms";
+
+/// The cluster that leads from a callee's proxy to its own workload.
+pub const LOCAL: &str = "local";
+
+/// The cluster that leads to a service.
+#[must_use]
+pub fn cluster_of(service: &str) -> String {
+    format!("out.{service}")
+}
+
+/// Whether a policy or a fault on these calls is for those of this caller to this service.
+fn concerns(of: &Calls, caller: &ServiceName, to: &ServiceName) -> bool {
+    of.from.as_ref().is_none_or(|from| from == caller) && of.to.as_ref().is_none_or(|target| target.service == *to)
+}
+
+/// Whether Envoy's own defaults stay for the calls of this caller to this service.
+fn has_own_defaults(topology: &Topology, caller: &ServiceName, to: &ServiceName) -> bool {
+    topology.own_defaults.iter().any(|of| concerns(of, caller, to))
+}
+
+/// Whether the instances of a service are checked.
+fn is_checked(want: &Desired<'_>, service: &ServiceName) -> bool {
+    want.policies.iter().any(|policy| matches!(policy, PolicyKind::Check { of, .. } if of == service))
+}
+
+/// Renders every proxy of the bindings.
+///
+/// # Errors
+/// Where Envoy has no words for what is wanted.
+pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
+    refuse::first(want)?;
+    let mut config = Config::default();
+    for (instance, service, _) in want.topology.instances() {
+        let Some(seat) = at.seats.get(&instance) else { continue };
+        let proxy = ProxyConfig {
+            instance: instance.to_string(),
+            outbound: routes::outbound(want, &instance, service)?,
+            inbound: routes::inbound(want, &instance, seat)?,
+            clusters: clusters::clusters(want, at, &instance, service, seat),
+        };
+        config.proxies.insert(seat.node.clone(), proxy);
+    }
+    Ok(config)
+}
