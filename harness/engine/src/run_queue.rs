@@ -6,15 +6,24 @@
 use crate::clock;
 use squall_model::Stamp;
 use squall_place::Keeper;
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    convert::Infallible,
+    time::Duration,
+};
 
-/// Between two looks. What is spread over more than that is a slow machine, and no stall.
+/// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The most that a thread of any process waited from one look to the next, of a time as long as [`LOOK`].
+/// So many looks back a thread's wait begins to count: a stall often comes in two pieces. What is spread over more than that is a
+/// slow machine, and no stall.
+const BACK: usize = 2;
+
+/// The most that a thread of any process waited over [`BACK`] looks, of a time as long as they should take.
 #[derive(Debug, Default)]
 pub(crate) struct RunQueueWatch {
-    before: Option<(Stamp, BTreeMap<u32, u64>)>,
+    /// The last looks, the oldest first.
+    before: VecDeque<(Stamp, BTreeMap<u32, u64>)>,
     worst: Duration,
 }
 
@@ -28,15 +37,20 @@ impl RunQueueWatch {
     }
 
     fn look(&mut self, now: Stamp, waits: BTreeMap<u32, u64>) {
-        if let Some((then, before)) = &self.before {
+        if let Some((then, _)) = self.before.front() {
             // A thread that was not there before has waited since its begin, and nobody called it then.
-            let rise = |(thread, waited): (&u32, &u64)| Some(waited.saturating_sub(*before.get(thread)?));
+            let first = |thread: &u32| self.before.iter().find_map(|(_, before)| before.get(thread));
+            let rise = |(thread, waited): (&u32, &u64)| Some(waited.saturating_sub(*first(thread)?));
             let worst = waits.iter().filter_map(rise).max().unwrap_or(0);
             // A look may come late, too.
-            let longer = now.since(*then).as_secs_f64() / LOOK.as_secs_f64();
+            let due = LOOK * self.before.len() as u32;
+            let longer = now.since(*then).as_secs_f64() / due.as_secs_f64();
             self.worst = self.worst.max(Duration::from_nanos(worst).div_f64(longer.max(1.0)));
         }
-        self.before = Some((now, waits));
+        self.before.push_back((now, waits));
+        if self.before.len() > BACK {
+            self.before.pop_front();
+        }
     }
 
     pub(crate) fn worst(&self) -> Duration {
@@ -49,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_wait_between_two_looks_counts() {
+    fn the_longest_wait_over_two_looks_counts() {
         let mut watch = RunQueueWatch::default();
         let mut look = |ms: u64, waits: &[(u32, u64)]| {
             watch.look(Stamp(ms * 1_000_000), waits.iter().copied().collect());
@@ -57,8 +71,8 @@ mod tests {
         };
         assert_eq!(look(0, &[(1, 500), (2, 900)]), 0, "what was before the first look is nobody's");
         assert_eq!(look(100, &[(1, 530), (2, 910)]), 30);
-        assert_eq!(look(200, &[(1, 540), (2, 920), (3, 700)]), 30);
+        assert_eq!(look(200, &[(1, 540), (2, 920), (3, 700)]), 40, "30 and 10");
         assert_eq!(look(300, &[(1, 540), (3, 790)]), 90);
-        assert_eq!(look(600, &[(1, 540), (3, 1_150)]), 120, "360 in three times as long");
+        assert_eq!(look(500, &[(1, 540), (3, 850)]), 100, "150 in three looks' time, 100 in that of two");
     }
 }

@@ -156,7 +156,7 @@ pub struct Health {
     pub loop_lag: u64,
     /// What that may be.
     pub loop_lag_limit: u64,
-    /// The longest that a thread of a proxy, a workload or a link was ready to run without a processor, for a tenth of a second.
+    /// The longest that a thread of a proxy, a workload or a link was ready to run without a processor, of any fifth of a second.
     pub queued: u64,
     /// What that may be.
     pub queued_limit: u64,
@@ -250,7 +250,7 @@ impl fmt::Display for Trouble {
             }
             Trouble::Queued { by, limit } => write!(
                 f,
-                "a process of the mesh waited {} of a tenth of a second for a processor, {} is allowed",
+                "a process of the mesh waited {} of a fifth of a second for a processor, {} is allowed",
                 time(*by),
                 time(*limit)
             ),

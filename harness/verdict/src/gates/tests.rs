@@ -262,5 +262,5 @@ fn a_mesh_that_waits_for_a_processor_is_not_red_for_being_slow() {
     assert_eq!(verdict(&scene, within(90)), Verdict::Holds);
     assert_eq!(verdict(&scene, no(whole(), SUCCEED)), Verdict::Violated);
     let Verdict::Inconclusive(Why::Environment(text)) = verdict(&scene, within(50)) else { panic!("it is about time") };
-    assert_eq!(text, "a process of the mesh waited 80 ms of a tenth of a second for a processor, 75 ms is allowed");
+    assert_eq!(text, "a process of the mesh waited 80 ms of a fifth of a second for a processor, 75 ms is allowed");
 }
