@@ -33,8 +33,13 @@ pub fn locate(named: Option<&Path>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Starts istiod, and what the mesh needs beside it. The keeper ends it, as it ends everything.
-pub async fn start(keeper: &Keeper, program: &Path, envoy: &Path, release: Release) -> Result<Istio, Failure> {
+/// Starts istiod, and what the mesh needs beside it; says its version, too. The keeper ends it, as it ends everything.
+pub async fn start(
+    keeper: &Keeper,
+    program: &Path,
+    envoy: &Path,
+    release: Release,
+) -> Result<(Istio, String), Failure> {
     let fail = |what: &str, why: &dyn std::fmt::Display| Failure::environment(format!("failed to {what}: {why}"));
     let network = Network::take().map_err(|e| fail("find a free part of 127.0.0.0/8", &e))?;
     let home = keeper.folder().process_folder("istiod").map_err(|e| fail("make a folder for istiod", &e))?;
@@ -50,7 +55,10 @@ pub async fn start(keeper: &Keeper, program: &Path, envoy: &Path, release: Relea
     let process = keeper.spawn(spec).await.map_err(|e| fail("start istiod", &e))?;
     let deadline = Instant::now() + START;
     tokio::select! {
-        () = ready(istiod) => return Ok(mesh),
+        () = ready(istiod) => {
+            let version = istiod.version().await.unwrap_or_else(|| "of an unknown version".into());
+            return Ok((mesh, version));
+        }
         () = sleep_until(deadline) => {}
         _ = keeper.wait_exit(process.id, deadline.into()) => {}
     }

@@ -61,9 +61,8 @@ pub fn run(args: &RunArgs, out: Out) -> Result<Exit, Failure> {
 
 /// What everything is run on once.
 struct Ground {
-    mesh: MeshKind,
     envoy: Found,
-    /// For Istio.
+    /// What configures it, if that is Istio.
     istiod: Option<PathBuf>,
     /// What it is called, where there are several: `1.40.0`, `istio`, `istio-1.40.0`.
     name: Option<String>,
@@ -93,7 +92,7 @@ fn grounds(args: &RunArgs, settings: &Settings, out: Out) -> Result<Vec<Ground>,
                 (true, None) => Some(mesh.word().to_owned()),
                 (false, release) => release.clone(),
             };
-            grounds.push(Ground { mesh, envoy: envoy.clone(), istiod: istiod.clone(), name });
+            grounds.push(Ground { envoy: envoy.clone(), istiod: istiod.clone(), name });
         }
     }
     Ok(grounds)
@@ -183,22 +182,6 @@ async fn drive(
     let folder = RunFolder::create().map_err(|e| fail("make a folder for the run", e.to_string()))?;
     let keeper = Keeper::start(&exe, folder).await.map_err(|e| fail("start", e.to_string()))?;
     let load = LoadThread::start().map_err(|e| fail("start the load thread", e.to_string()))?;
-    events.emit(
-        None,
-        Body::RunStarted(RunStarted {
-            run: job.run.clone(),
-            squall: env!("CARGO_PKG_VERSION").into(),
-            mesh: ground.mesh.word().into(),
-            mesh_version: format!("envoy {}", ground.envoy.version),
-            seed: job.seed,
-            date: date::now(),
-            cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
-            scenarios: job.plans.len() as u32,
-            controls: job.controls,
-            net: keeper.net().to_string(),
-            tick: Some(load.tick().as_nanos() as u64),
-        }),
-    );
     let watching = signals.stop(stopper.clone(), timeout);
     let tools = Tools { job: &job, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper };
     let version = &ground.envoy.version;
@@ -206,11 +189,11 @@ async fn drive(
     let (envoy, folder) = (ground.envoy.path.as_path(), keeper.folder().path());
     let ran = match &ground.istiod {
         None => match Envoy::start(envoy, release, folder) {
-            Ok(mesh) => tools.run(&mesh, watching).await,
+            Ok(mesh) => tools.run(&mesh, format!("envoy {version}"), watching).await,
             Err(error) => Err(fail("start the control plane", error.to_string())),
         },
         Some(istiod) => match istio::start(&keeper, istiod, envoy, release).await {
-            Ok(mesh) => tools.run(&mesh, watching).await,
+            Ok((mesh, istio)) => tools.run(&mesh, format!("istio {istio} · envoy {version}"), watching).await,
             Err(failure) => Err(failure),
         },
     };
@@ -229,8 +212,30 @@ struct Tools<'a> {
 }
 
 impl Tools<'_> {
+    fn started(&self, mesh: &str, mesh_version: String) -> RunStarted {
+        RunStarted {
+            run: self.job.run.clone(),
+            squall: env!("CARGO_PKG_VERSION").into(),
+            mesh: mesh.into(),
+            mesh_version,
+            seed: self.job.seed,
+            date: date::now(),
+            cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
+            scenarios: self.job.plans.len() as u32,
+            controls: self.job.controls,
+            net: self.keeper.net().to_string(),
+            tick: Some(self.load.tick().as_nanos() as u64),
+        }
+    }
+
     /// Runs everything on this mesh, until it is done or a signal says that it is enough.
-    async fn run<M: Mesh>(&self, mesh: &M, watching: impl Future<Output = std::io::Result<()>>) -> Result<(), Failure> {
+    async fn run<M: Mesh>(
+        &self,
+        mesh: &M,
+        version: String,
+        watching: impl Future<Output = std::io::Result<()>>,
+    ) -> Result<(), Failure> {
+        self.events.emit(None, Body::RunStarted(self.started(mesh.name(), version)));
         let engine = Engine {
             mesh,
             keeper: self.keeper,

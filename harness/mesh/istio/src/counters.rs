@@ -9,7 +9,9 @@ pub(crate) fn renamed(counters: BTreeMap<String, u64>) -> BTreeMap<String, u64> 
     let mut all = BTreeMap::new();
     for (name, value) in counters {
         let name = rename(&name).unwrap_or(name);
-        *all.entry(name).or_default() += value;
+        let sum: &mut u64 = all.entry(name).or_default();
+        // Some gauges are hashes, and nobody's business.
+        *sum = sum.saturating_add(value);
     }
     all
 }

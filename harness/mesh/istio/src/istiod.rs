@@ -84,14 +84,14 @@ impl Istiod {
 
     /// Whether it is ready: it answers so.
     pub async fn is_ready(&self) -> bool {
-        let asking = async {
-            let mut stream = TcpStream::connect(self.http).await.ok()?;
-            stream.write_all(b"GET /ready HTTP/1.1\r\nhost: istiod\r\nconnection: close\r\n\r\n").await.ok()?;
-            let mut head = [0; 12];
-            stream.read_exact(&mut head).await.ok()?;
-            Some(head.ends_with(b"200"))
-        };
-        asking.await.unwrap_or(false)
+        answer(self.http, "/ready").await.is_some()
+    }
+
+    /// What it is, in its own words: `1.31.0-…`.
+    pub async fn version(&self) -> Option<String> {
+        let version = answer(self.monitor, "/version").await?;
+        // A version, the state of its sources, and their commit.
+        version.trim().split('-').next().filter(|v| !v.is_empty()).map(str::to_owned)
     }
 
     /// Its environment: everything that needs Kubernetes is off, and so is what would name filters that an official Envoy lacks.
@@ -111,6 +111,18 @@ impl Istiod {
             ("POD_NAMESPACE", "istio-system"),
         ]
     }
+}
+
+/// The body of an answer with status 200.
+async fn answer(at: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(at).await.ok()?;
+    let request = format!("GET {path} HTTP/1.0\r\nhost: istiod\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.split(' ').nth(1).filter(|status| *status == "200")?;
+    Some(body.to_owned())
 }
 
 /// MeshConfig (mesh/v1alpha1/config.proto). Without a provider of metrics istiod names no filter for them.

@@ -36,7 +36,7 @@ use thiserror::Error;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// How long istiod may take to tell of a change, and a proxy to have listeners, before it is let in again.
-const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why there is no Istio.
 #[derive(Debug, Error)]
@@ -307,7 +307,8 @@ impl Mesh for Istio {
         };
         Launch {
             program: self.envoy.clone(),
-            args: bootstrap.args(),
+            // istiod goes on sending fields that newer Envoys would rather not see.
+            args: bootstrap.args().into_iter().chain(["--skip-deprecated-logs".to_owned()]).collect(),
             files: vec![(Bootstrap::file(folder), bootstrap.render().to_string())],
         }
     }

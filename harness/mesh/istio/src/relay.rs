@@ -2,6 +2,7 @@
 //!
 //! Bytes are carried as they are. To a proxy whose way is cut the control plane is gone; to istiod the proxy is.
 
+use squall_mesh_proxy::outbound_socket;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -53,8 +54,9 @@ impl Relays {
 
     /// Knows of a proxy that was started in this folder, and has no way yet.
     pub(crate) fn expect(&self, node: &str, folder: &Path) {
-        // One that another proxy of the same folder left.
+        // What another proxy of the same folder left: who has listeners is known by its own.
         drop(std::fs::remove_file(socket(folder)));
+        drop(std::fs::remove_file(outbound_socket(folder)));
         self.ways.borrow_mut().insert(node.to_owned(), Way { folder: folder.to_owned(), carrier: None });
     }
 

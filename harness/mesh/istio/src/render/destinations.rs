@@ -10,7 +10,7 @@ use super::{
 use serde_json::{Map, Value, json};
 use squall_mesh::{Desired, Refusal};
 use squall_mesh_proxy::render::{Action, ClusterConfig, Limits, Outlier, USER};
-use squall_model::{HashKey, PolicyKind, ServiceName};
+use squall_model::{HashKey, Place, PolicyKind, Service, ServiceName};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -141,7 +141,8 @@ fn hash(edge: &Edge<'_>, service: &str, cluster: &ClusterConfig) -> Result<Value
         None => return Err(Refusal(format!("Istio has no hash without a key for calls to \"{service}\""))),
     };
     if cluster.balancer == "MAGLEV" {
-        hash["maglev"] = json!({});
+        // Envoy's own size of the table, which Istio wants to be named.
+        hash["maglev"] = json!({"tableSize": 65_537});
     }
     Ok(hash)
 }
@@ -165,8 +166,12 @@ fn locality(
     }
     let to = ServiceName::from(service);
     let Some(order) = preferred(edge, &to, want) else { return Ok(Some(json!({"enabled": false}))) };
-    let own: BTreeSet<Option<String>> =
-        edge.caller.instances.iter().map(|i| i.place.as_ref().map(|place| place.name.to_string())).collect();
+    let own: BTreeSet<Option<String>> = edge
+        .caller
+        .instances
+        .iter()
+        .map(|i| i.place.as_ref().map(|place| place.name.to_string()).or_else(|| adopted(edge.caller, want)))
+        .collect();
     let refuse = |why: &str| Err(Refusal(format!("Istio cannot have calls to \"{service}\" prefer places so: {why}")));
     let [first, rest @ ..] = order.as_slice() else { return Ok(None) };
     if own.len() != 1 || own.first().and_then(Option::as_ref) != Some(first) {
@@ -183,13 +188,25 @@ fn locality(
 }
 
 fn preferred(edge: &Edge<'_>, to: &ServiceName, want: &Desired<'_>) -> Option<Vec<String>> {
+    order(&edge.caller.name, to, want).map(|places| places.iter().map(|place| place.name.to_string()).collect())
+}
+
+fn order<'w>(caller: &ServiceName, to: &ServiceName, want: &Desired<'w>) -> Option<&'w [Place]> {
     want.policies.iter().rev().find_map(|policy| match policy {
         PolicyKind::Prefer { of, places }
-            if of.from.as_ref().is_none_or(|from| *from == edge.caller.name)
+            if of.from.as_ref().is_none_or(|from| from == caller)
                 && of.to.as_ref().is_none_or(|target| target.service == *to) =>
         {
-            Some(places.iter().map(|place| place.name.to_string()).collect())
+            Some(places.as_slice())
         }
         _ => None,
     })
+}
+
+/// The place that a service has whose instances have none: the one that its calls prefer, if they all prefer the same. To Istio an
+/// order of places begins with the caller's own.
+pub(super) fn adopted(caller: &Service, want: &Desired<'_>) -> Option<String> {
+    let first = |to: &ServiceName| Some(order(&caller.name, to, want)?.first()?.name.to_string());
+    let all: BTreeSet<String> = caller.calls.iter().filter_map(first).collect();
+    all.first().filter(|_| all.len() == 1).cloned()
 }

@@ -38,6 +38,7 @@ pub(super) fn of_every_proxy() -> Object {
     patches.push(tries());
     patches.extend(sides.into_iter().flat_map(|side| (0..SLOTS).map(move |slot| fault_filter(side, slot))));
     patches.push(clusters());
+    patches.push(rest());
     Object::new("EnvoyFilter", "every-proxy", json!({"configPatches": patches}))
 }
 
@@ -120,6 +121,21 @@ fn clusters() -> Value {
     })
 }
 
+/// How much of the time limit of its caller is left is no business of a workload's, unless a line says that it is.
+fn rest() -> Value {
+    json!({
+        "applyTo": "VIRTUAL_HOST",
+        "match": inbound_host(),
+        "patch": {"operation": "MERGE", "value": {"request_headers_to_remove": [table::REST]}},
+    })
+}
+
+/// The virtual host by which tries go to the workload.
+fn inbound_host() -> Value {
+    let name = format!("inbound|http|{}", crate::address::PORT);
+    json!({"context": "SIDECAR_INBOUND", "routeConfiguration": {"vhost": {"name": name}}})
+}
+
 /// The faults on calls of this edge, where there are any.
 pub(super) fn faults_of_calls(edge: &Edge<'_>) -> Option<Object> {
     let host = edge.proxy.outbound.hosts.iter().find(|host| host.name == edge.to.as_str())?;
@@ -154,10 +170,7 @@ pub(super) fn faults_of_tries(id: &InstanceId, inbound: &RouteTable) -> Option<O
     let host = inbound.hosts.iter().find(|host| !host.faults.is_empty())?;
     let patch = json!({
         "applyTo": "VIRTUAL_HOST",
-        "match": {
-            "context": "SIDECAR_INBOUND",
-            "routeConfiguration": {"vhost": {"name": format!("inbound|http|{}", crate::address::PORT)}},
-        },
+        "match": inbound_host(),
         "patch": {"operation": "MERGE", "value": {"typed_per_filter_config": slots(&host.faults)}},
     });
     let spec = json!({"workloadSelector": selector(INSTANCE, &id.to_string()), "configPatches": [patch]});

@@ -24,6 +24,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
 };
+use workloads::Workload;
 
 /// The namespace that everything is in.
 pub const NAMESPACE: &str = "squall";
@@ -34,6 +35,9 @@ const PORT: u16 = 80;
 
 /// The label by which an instance's own objects find it.
 const INSTANCE: &str = "squall.dev/instance";
+
+/// The label by which a service finds those who serve it.
+const SERVES: &str = "squall.dev/serves";
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -92,7 +96,15 @@ pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
     for (id, service, instance) in want.topology.instances() {
         let Some(seat) = at.seats.get(&id) else { continue };
         let Some(proxy) = tables.proxies.get(&seat.node) else { continue };
-        objects.push(workloads::entry(&id, instance, seat, metadata(&tables, &id)));
+        let place = instance.place.as_ref().map(|place| place.name.to_string());
+        let workload = Workload {
+            id: &id,
+            seat,
+            way: way(want.topology, at, &id)?,
+            metadata: metadata(&tables, &id),
+            place: place.or_else(|| destinations::adopted(service, want)),
+        };
+        objects.extend(workload.entries(service));
         objects.push(workloads::sidecar(&id, service, seat, &reached(proxy)));
         objects.extend(filters::faults_of_tries(&id, &proxy.inbound));
         hosts.insert(seat.node.clone(), hosts_of(proxy));
@@ -120,6 +132,18 @@ fn edges<'t>(topology: &'t Topology, at: &Bindings, tables: &'t table::Config) -
         caller.calls.iter().filter_map(move |to| Some(Edge { caller, to, proxy: proxy? }))
     };
     topology.services.iter().flat_map(of_caller).collect()
+}
+
+/// Where those who call an instance reach it. istiod tells all of them the same.
+fn way(topology: &Topology, at: &Bindings, to: &InstanceId) -> Result<SocketAddr, Refusal> {
+    let callers = topology.callers(&to.service).flat_map(Service::ids).filter(|from| from != to);
+    let ways: BTreeSet<SocketAddr> = callers.filter_map(|from| at.way(&from, to)).collect();
+    let mut ways = ways.into_iter();
+    match (ways.next(), ways.next()) {
+        (Some(way), None) => Ok(way),
+        (None, _) => at.seats.get(to).map(|seat| seat.inbound).ok_or_else(|| Refusal(format!("{to} has no seat"))),
+        (Some(_), Some(_)) => Err(Refusal(format!("the wires to {to}: {}", refuse::ONE_ADDRESS))),
+    }
 }
 
 /// What an instance is, as far as any route asks: labels by which subsets find it.

@@ -3,8 +3,8 @@
 use super::{Config, render};
 use squall_mesh::{Bindings, Desired, Endpoint, Refusal, Seat};
 use squall_mesh_proxy::render as table;
-use squall_model::{FaultKind, HashKey, Plan, PolicyKind, Stick};
-use std::net::SocketAddr;
+use squall_model::{FaultKind, HashKey, InstanceId, Plan, PolicyKind, Stick, controls, vary};
+use std::{collections::BTreeSet, net::SocketAddr};
 
 /// Every reason why a plan cannot be run here; none if it can.
 #[must_use]
@@ -13,6 +13,7 @@ pub fn refusals(plan: &Plan) -> Vec<Refusal> {
     let want = Desired { topology: &plan.topology, policies, faults: &plan.faults };
     let mut all = table::refusals(plan);
     all.extend(said(&want));
+    all.extend(wires(plan));
     if all.is_empty() {
         // What the words of a rule or a route cannot say is found by saying it, with addresses of nobody.
         all.extend(rehearsed(&want).err());
@@ -27,11 +28,10 @@ pub(super) fn first(want: &Desired<'_>) -> Result<(), Refusal> {
 
 fn said(want: &Desired<'_>) -> Vec<Refusal> {
     let policies = want.policies.iter().filter_map(|policy| policy_of(policy));
-    let faults = want.faults.iter().filter_map(|fault| fault_of(&fault.does));
     let defaults = (!want.topology.own_defaults.is_empty()).then(|| {
         Refusal("the mesh's own defaults are Istio's here, and not Envoy's: two retries, and limits of its own".into())
     });
-    policies.chain(faults).chain(defaults).collect()
+    policies.chain(defaults).collect()
 }
 
 fn policy_of(policy: &PolicyKind) -> Option<Refusal> {
@@ -50,10 +50,25 @@ fn policy_of(policy: &PolicyKind) -> Option<Refusal> {
     Some(Refusal(why))
 }
 
-fn fault_of(fault: &FaultKind) -> Option<Refusal> {
-    let FaultKind::Wire { .. } = fault else { return None };
-    let why = "istiod tells every caller the same address of an instance, so no single wire can lead through a link";
-    Some(Refusal(format!("damage to a wire: {why}")))
+/// Why only the wire to an instance that has one caller can be damaged.
+pub(super) const ONE_ADDRESS: &str = "istiod tells every caller the same address of an instance, so a wire leads through a link only where there is one caller";
+
+/// The wires that the plan or any of its control runs damages, where they are not the only ones to their callees.
+fn wires(plan: &Plan) -> Option<Refusal> {
+    let varied = controls(plan).into_iter().map(|variation| vary(plan, variation));
+    let plans: Vec<Plan> = std::iter::once(plan.clone()).chain(varied).collect();
+    let topology = &plan.topology;
+    let damaged = plans.iter().flat_map(|plan| &plan.faults).flat_map(|fault| match &fault.does {
+        FaultKind::Wire { of, .. } => vec![of.clone()],
+        FaultKind::Outage { of } => of.wires(topology),
+        _ => Vec::new(),
+    });
+    let to: BTreeSet<InstanceId> = damaged.flat_map(|wires| wires.all(topology)).map(|wire| wire.to).collect();
+    let callers = |to: &InstanceId| {
+        topology.callers(&to.service).flat_map(|caller| caller.ids()).filter(|from| from != to).count()
+    };
+    let shared = to.iter().find(|to| callers(to) > 1)?;
+    Some(Refusal(format!("damage to a wire to {shared}: {ONE_ADDRESS}")))
 }
 
 /// Renders at addresses of nobody.

@@ -1,1 +1,211 @@
-//! Rendering, as people read it.
+//! Rendering, as people read it, and what Istio has no words for.
+
+use super::*;
+use insta::assert_yaml_snapshot;
+use squall_mesh::{Endpoint, Seat};
+use squall_model::{
+    AnswerCode, Balancer, Calls, Destination, Fault, FaultId, FaultKind, Filter, Fraction, HashKey, InFlight, Instance,
+    Level, Place, PolicyKind, RetryOn, Stick, Target, Touch, Traffic, When, Which,
+};
+use std::time::Duration;
+
+/// `web` in the east calls `reviews`: v1 in the east, v2 in the west.
+fn town() -> Topology {
+    let mut web = Service::new("web".into());
+    web.calls = vec!["reviews".into()];
+    web.instances[0].place = Some(Place::zone("east"));
+    let mut reviews = Service::new("reviews".into());
+    let instance =
+        |version: &str, zone: &str| Instance { version: Some(version.into()), place: Some(Place::zone(zone)) };
+    reviews.instances = vec![instance("v1", "east"), instance("v2", "west")];
+    Topology { services: vec![web, reviews], ..Topology::default() }
+}
+
+fn seats(topology: &Topology) -> Bindings {
+    let seat = |(n, (id, service, _)): (u8, (InstanceId, &Service, &Instance))| {
+        let folder = format!("/run/p{n}");
+        let called = topology.callers(&service.name).next().is_some();
+        let seat = Seat {
+            node: format!("p{n}"),
+            workload: called.then(|| Endpoint::Unix(format!("{folder}/app.sock").into())),
+            folder: folder.into(),
+            inbound: ([127, 2, 0, n + 1], 8080).into(),
+        };
+        (id, seat)
+    };
+    Bindings { seats: (0..).zip(topology.instances()).map(seat).collect(), tag: "r1".into(), ..Bindings::default() }
+}
+
+fn rendered(policies: &[PolicyKind], faults: &[FaultKind]) -> Result<Config, Refusal> {
+    let topology = town();
+    let numbered = (0..).map(FaultId).zip(faults);
+    let faults: Vec<Fault> =
+        numbered.map(|(id, does)| Fault { id, does: does.clone(), when: When::Standing }).collect();
+    render(&Desired { topology: &topology, policies: policies.iter().collect(), faults: &faults }, &seats(&topology))
+}
+
+fn to(service: &str) -> Calls {
+    Calls { to: Some(Target::service(service.into())), ..Calls::default() }
+}
+
+/// What is said of one object.
+fn spec(config: &Config, kind: &str, name: &str) -> serde_json::Value {
+    let found = config.objects.iter().find(|object| object.kind == kind && object.name == name);
+    found.unwrap_or_else(|| panic!("no {kind} {name}")).spec.clone()
+}
+
+fn retried(up_to: u32, on: &[RetryOn], elsewhere: bool) -> PolicyKind {
+    PolicyKind::Retries { of: to("reviews"), up_to, on: on.to_vec(), elsewhere }
+}
+
+fn limited(level: Level, ms: u64) -> PolicyKind {
+    let of = Traffic { share: Fraction::ALL, level, of: to("reviews") };
+    PolicyKind::Timeout { of, after: Duration::from_millis(ms) }
+}
+
+fn routed(legs: &[(u32, &str)]) -> PolicyKind {
+    let leg = |(percent, version): &(u32, &str)| Destination {
+        share: Fraction::percent(*percent),
+        target: Target { service: "reviews".into(), which: Which::Version((*version).into()), place: None },
+    };
+    PolicyKind::Route { of: to("reviews"), to: legs.iter().map(leg).collect() }
+}
+
+fn ejected(after: u32) -> PolicyKind {
+    let lasts = Duration::from_secs(30);
+    PolicyKind::Ejection { of: "reviews".into(), lasts, after, at_most: Fraction::percent(50) }
+}
+
+#[test]
+fn a_plain_mesh() {
+    assert_yaml_snapshot!(rendered(&[], &[]).unwrap());
+}
+
+#[test]
+fn nothing_said_is_said_to_istio() {
+    let config = rendered(&[], &[]).unwrap();
+    let route = &spec(&config, "VirtualService", "reviews")["http"][0];
+    assert_eq!(route["retries"], serde_json::json!({"attempts": 0}), "left out it retries twice");
+    assert!(route.get("timeout").is_none());
+    let rule = &spec(&config, "DestinationRule", "web-to-reviews")["trafficPolicy"];
+    assert_eq!(rule["loadBalancer"]["simple"], "ROUND_ROBIN", "left out it is LEAST_REQUEST");
+    assert_eq!(rule["loadBalancer"]["localityLbSetting"]["enabled"], false, "left out it stays in the caller's place");
+}
+
+#[test]
+fn retries_and_limits() {
+    let on = [RetryOn::FiveHundreds, RetryOn::Status(409)];
+    let config = rendered(&[retried(2, &on, true), limited(Level::Tries, 100), limited(Level::Calls, 1500)], &[]);
+    assert_yaml_snapshot!(spec(&config.unwrap(), "VirtualService", "reviews"), @r#"
+    hosts:
+      - reviews.squall.svc.cluster.local
+    http:
+      - headers:
+          request:
+            set:
+              x-squall-caller: web
+        match:
+          - sourceLabels:
+              app: web
+        retries:
+          attempts: 2
+          perTryTimeout: 0.1s
+          retryIgnorePreviousHosts: true
+          retryOn: "5xx,409"
+        route:
+          - destination:
+              host: reviews.squall.svc.cluster.local
+              port:
+                number: 80
+        timeout: 1.5s
+    "#);
+}
+
+#[test]
+fn a_split_and_a_way_of_its_own_for_some() {
+    let canary = Calls {
+        filter: Filter {
+            path: Some("/item".into()),
+            query: Some("debug=1".into()),
+            method: Some("GET".into()),
+            header: Some(("x-canary".into(), "yes".into())),
+            ..Filter::default()
+        },
+        ..to("reviews")
+    };
+    let v2 = Target { service: "reviews".into(), which: Which::Version("v2".into()), place: None };
+    let all = vec![Destination { share: Fraction::ALL, target: v2 }];
+    let policies = [routed(&[(90, "v1"), (10, "v2")]), PolicyKind::Route { of: canary, to: all }];
+    let config = rendered(&policies, &[]).unwrap();
+    assert_yaml_snapshot!((
+        spec(&config, "VirtualService", "reviews"),
+        &spec(&config, "DestinationRule", "web-to-reviews")["subsets"],
+        spec(&config, "WorkloadEntry", "reviews-2"),
+    ));
+}
+
+#[test]
+fn what_a_caller_may_do_to_a_service() {
+    let caller = squall_model::ServiceName::from("web");
+    let policies = [
+        PolicyKind::InFlight { caller: caller.clone(), at_most: 10, unit: InFlight::Tries, to: "reviews".into() },
+        PolicyKind::Connections { caller, at_most: 3, waiting: 5, to: "reviews".into() },
+        PolicyKind::RetryBudget { of: to("reviews"), share: Fraction::percent(20), at_least: 3 },
+        ejected(5),
+        PolicyKind::Balance { of: to("reviews"), by: Balancer::Random },
+        PolicyKind::Prefer { of: to("reviews"), places: vec![Place::zone("east"), Place::zone("west")] },
+    ];
+    assert_yaml_snapshot!(spec(&rendered(&policies, &[]).unwrap(), "DestinationRule", "web-to-reviews"));
+}
+
+#[test]
+fn faults_are_in_place_at_nothing() {
+    let touched = |level, touch| FaultKind::Touch {
+        on: Traffic { share: Fraction::percent(10), level, of: to("reviews") },
+        touch,
+    };
+    let faults = [
+        touched(Level::Calls, Touch::Abort(AnswerCode::Status(503))),
+        touched(Level::Tries, Touch::Delay(Duration::from_millis(250))),
+    ];
+    let config = rendered(&[], &faults).unwrap();
+    assert_yaml_snapshot!((
+        spec(&config, "EnvoyFilter", "calls-web-to-reviews"),
+        spec(&config, "EnvoyFilter", "tries-reviews-1"),
+    ));
+    // No listener tells them apart from a mesh without faults.
+    let plain = rendered(&[], &[]).unwrap();
+    assert_eq!(config.inbound, plain.inbound);
+    assert_eq!(spec(&config, "EnvoyFilter", "every-proxy"), spec(&plain, "EnvoyFilter", "every-proxy"));
+}
+
+#[test]
+fn a_change_of_policy_changes_no_listener() {
+    let (before, after) = (rendered(&[routed(&[(100, "v1")])], &[]), rendered(&[routed(&[(100, "v2")])], &[]));
+    let (before, after) = (before.unwrap(), after.unwrap());
+    assert_ne!(before.version, after.version);
+    assert_eq!(before.inbound, after.inbound);
+    for (kind, name) in [("Sidecar", "web-1"), ("EnvoyFilter", "every-proxy"), ("EnvoyFilter", "inbound-probes")] {
+        assert_eq!(spec(&before, kind, name), spec(&after, kind, name), "{kind} {name}");
+    }
+}
+
+#[test]
+fn what_istio_has_no_words_for_is_refused_by_name() {
+    let prefer = |order: &[&str]| PolicyKind::Prefer {
+        of: to("reviews"),
+        places: order.iter().map(|zone| Place::zone(*zone)).collect(),
+    };
+    let sticky = |to_what, by| PolicyKind::Sticky { of: to("reviews"), to: to_what, by };
+    let refused = |policies: &[PolicyKind]| rendered(policies, &[]).unwrap_err().0;
+    let said = [
+        refused(&[limited(Level::Tries, 100)]),
+        refused(&[sticky(Stick::Version, HashKey::User)]),
+        refused(&[sticky(Stick::Instance, HashKey::SourceAddress)]),
+        refused(&[prefer(&["east", "west"])]),
+        refused(&[prefer(&["west", "east"]), ejected(5)]),
+        refused(&[prefer(&["east", "west", "north"]), ejected(5)]),
+        refused(&[PolicyKind::KeepDeadline { of: to("reviews") }]),
+    ];
+    assert_yaml_snapshot!(said);
+}

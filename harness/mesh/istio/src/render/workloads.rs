@@ -1,12 +1,12 @@
 //! Services and instances: ServiceEntry, WorkloadEntry (networking/v1alpha3/service_entry.proto), and the listeners of each
 //! proxy, a Sidecar (sidecar.proto). There is no interception: a proxy is called where its Sidecar has it listen.
 
-use super::{INSTANCE, NAMESPACE, PORT, host_of, objects::Object};
+use super::{INSTANCE, NAMESPACE, PORT, SERVES, host_of, objects::Object};
 use serde_json::{Value, json};
 use squall_mesh::{Endpoint, Seat};
 use squall_mesh_proxy::outbound_socket;
-use squall_model::{Instance, InstanceId, Protocol, Service};
-use std::collections::BTreeMap;
+use squall_model::{InstanceId, Protocol, Service};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 /// What a service speaks, as ports declare it: what is not declared would be guessed, or taken for TCP.
 fn protocol(service: &Service) -> &'static str {
@@ -31,7 +31,12 @@ pub(super) fn plain_text() -> Object {
 /// A service, whoever is behind it.
 pub(super) fn service(service: &Service) -> Object {
     let name = service.name.as_str();
-    let protocol = protocol(service);
+    entry_point(name, service, selector(SERVES, name))
+}
+
+/// Whoever has these labels, under this name.
+fn entry_point(name: &str, of: &Service, selector: Value) -> Object {
+    let protocol = protocol(of);
     let port = json!({
         "number": PORT, "name": protocol.to_ascii_lowercase(), "protocol": protocol, "targetPort": crate::address::PORT,
     });
@@ -40,21 +45,52 @@ pub(super) fn service(service: &Service) -> Object {
         "location": "MESH_INTERNAL",
         "resolution": "STATIC",
         "ports": [port],
-        "workloadSelector": {"labels": {"app": name}},
+        "workloadSelector": selector,
     });
     Object::new("ServiceEntry", name, spec)
 }
 
-/// An instance. Selectors go by the labels of this, and not by what the proxy says of itself.
-pub(super) fn entry(id: &InstanceId, instance: &Instance, seat: &Seat, metadata: BTreeMap<String, String>) -> Object {
-    let mut labels = metadata;
-    labels.insert("app".into(), id.service.to_string());
-    labels.insert(INSTANCE.into(), id.to_string());
-    let mut spec = json!({"address": seat.inbound.ip().to_string(), "labels": labels});
-    if let Some(place) = &instance.place {
-        spec["locality"] = json!(place.name.to_string());
+/// An instance: who it is, and where it is found. Selectors go by the labels of this, and not by what the proxy says of itself.
+pub(super) struct Workload<'r> {
+    pub(super) id: &'r InstanceId,
+    pub(super) seat: &'r Seat,
+    /// Where those who call it reach it: its own address, or that of the link that carries the wire to it.
+    pub(super) way: SocketAddr,
+    /// The labels by which subsets find it.
+    pub(super) metadata: BTreeMap<String, String>,
+    /// Where it is.
+    pub(super) place: Option<String>,
+}
+
+impl Workload<'_> {
+    /// One entry, or two where it is found elsewhere than it is.
+    pub(super) fn entries(&self, of: &Service) -> Vec<Object> {
+        let own = [("app", self.id.service.to_string()), (INSTANCE, self.id.to_string())];
+        let mut own: BTreeMap<String, String> = own.map(|(key, value)| (key.to_owned(), value)).into();
+        let mut found = self.metadata.clone();
+        found.insert(SERVES.into(), self.id.service.to_string());
+        let name = self.id.to_string();
+        if self.way == self.seat.inbound {
+            own.extend(found);
+            return vec![self.entry(&name, self.seat.inbound, own, None)];
+        }
+        let ports = json!({protocol(of).to_ascii_lowercase(): self.way.port()});
+        let by_link = self.entry(&format!("{name}-by-link"), self.way, found, Some(ports));
+        // To istiod a proxy has the labels of its entry only where a service finds that.
+        let known = entry_point(&format!("seat-{name}"), of, selector(INSTANCE, &name));
+        vec![self.entry(&name, self.seat.inbound, own, None), by_link, known]
     }
-    Object { labels: json!(labels), ..Object::new("WorkloadEntry", id.to_string(), spec) }
+
+    fn entry(&self, name: &str, at: SocketAddr, labels: BTreeMap<String, String>, ports: Option<Value>) -> Object {
+        let mut spec = json!({"address": at.ip().to_string(), "labels": labels});
+        if let Some(ports) = ports {
+            spec["ports"] = ports;
+        }
+        if let Some(place) = &self.place {
+            spec["locality"] = json!(place);
+        }
+        Object { labels: json!(labels), ..Object::new("WorkloadEntry", name, spec) }
+    }
 }
 
 /// The two listeners of an instance's proxy.
