@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
 mod address;
+mod control;
 mod counters;
 pub mod istiod;
 mod mesh;

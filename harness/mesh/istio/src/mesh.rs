@@ -2,12 +2,12 @@
 
 use crate::{
     Network,
+    control::{LOOK, State},
     counters::renamed,
-    istiod::{Istiod, Said, said},
+    istiod::{Istiod, Said},
     relay::{self, Relays},
-    render::{self, Config, NAMESPACE, service_of},
+    render::{self, Config, NAMESPACE},
 };
-use futures_util::future::{join_all, try_join3};
 use serde_json::json;
 use squall_mesh::{
     Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, Seat,
@@ -16,27 +16,19 @@ use squall_mesh::{
 use squall_mesh_proxy::{
     Leases, Proof, Proxies,
     bootstrap::{Bootstrap, Identity, Release},
-    confirm::{Ask, Seen, before, listener, pause},
-    gather, logs, now, outbound_socket, render as table, silent,
+    confirm::{before, pause},
+    logs, now, outbound_socket, render as table, silent,
 };
 use squall_model::{Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom},
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 use thiserror::Error;
-
-/// How often proxies are asked whether a configuration has arrived: istiod takes a quarter of a second to look at its folder, and
-/// a proxy that is asked more often than this costs more than the moment is worth.
-const LOOK: Duration = Duration::from_millis(5);
-
-/// How long istiod may take to tell of a change, and a proxy to have listeners, before it is let in again.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why there is no Istio.
 #[derive(Debug, Error)]
@@ -54,35 +46,13 @@ pub enum IstioError {
 pub struct Istio {
     envoy: PathBuf,
     release: Release,
-    istiod: Istiod,
+    pub(crate) istiod: Istiod,
     network: Network,
     faults: Leases,
-    proxies: Proxies,
-    relays: Relays,
+    pub(crate) proxies: Proxies,
+    pub(crate) relays: Relays,
     /// Never borrowed over an await.
-    state: RefCell<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// What istiod was given last.
-    given: Option<Config>,
-    generation: u64,
-    /// How far its log was read.
-    read: u64,
-    /// What it complained of, and nobody was told yet.
-    complaints: Vec<Said>,
-    /// How often it has told proxies of a configuration.
-    pushes: u64,
-    /// How often it had when it was given the last one.
-    pushed_before: u64,
-}
-
-impl State {
-    /// Whether istiod has told of what it was given last.
-    fn has_pushed(&self) -> bool {
-        self.pushes > self.pushed_before
-    }
+    pub(crate) state: RefCell<State>,
 }
 
 impl Istio {
@@ -110,146 +80,10 @@ impl Istio {
     pub fn istiod(&self) -> &Istiod {
         &self.istiod
     }
-
-    /// Gives istiod a configuration: whole, by a rename, so that it never reads half of one.
-    fn give(&self, config: &Config) -> io::Result<()> {
-        let folder = self.istiod.configuration();
-        let (new, file) = (folder.join("mesh.yaml.new"), folder.join("mesh.yaml"));
-        std::fs::write(&new, config.text())?;
-        std::fs::rename(new, file)
-    }
-
-    /// Whatever istiod complained of since the last time. A file that it cannot read is an error: it then keeps everything as it
-    /// was, and says so in its log alone.
-    fn listen(&self) -> Result<(), MeshError> {
-        let mut state = self.state.borrow_mut();
-        for one in said(&written_since(&log_of(&self.istiod.folder), &mut state.read)) {
-            match one {
-                Said::Pushed => state.pushes += 1,
-                complaint => state.complaints.push(complaint),
-            }
-        }
-        let unread = state.complaints.iter().position(|one| matches!(one, Said::Unread(_)));
-        match unread.map(|at| state.complaints.remove(at)) {
-            Some(Said::Unread(words)) => Err(MeshError::Rejected { instance: "istiod".into(), words }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Lets newcomers to istiod once it has taken over what names them, and again where that came to nothing: it looks at who a
-    /// proxy is when that connects, and may not look again.
-    async fn admit(&self, at: &Bindings) -> MeshError {
-        let newcomers: Vec<(&InstanceId, &Seat)> =
-            at.seats.iter().filter(|(_, seat)| !self.relays.is_open(&seat.node)).collect();
-        let late = now() + PATIENCE;
-        while !self.state.borrow().has_pushed() && now() < late {
-            pause(LOOK).await;
-        }
-        loop {
-            for (instance, seat) in &newcomers {
-                let has_listeners = outbound_socket(&seat.folder).exists();
-                if !has_listeners && let Err(why) = self.relays.open_anew(&seat.node) {
-                    return silent(instance, &why);
-                }
-            }
-            pause(PATIENCE).await;
-        }
-    }
-
-    /// Proves that what istiod was given last is in force at every proxy that can be told.
-    async fn prove(&self, at: &Bindings, asked: Stamp, by: Stamp) -> Result<Confirmed, MeshError> {
-        let Some(config) = self.state.borrow().given.clone() else {
-            return Ok(Confirmed { acked: asked, effective: asked, last_old: asked });
-        };
-        let reached = at.seats.iter().filter(|(_, seat)| !self.relays.is_severed(&seat.node));
-        let all = join_all(reached.map(|(instance, seat)| self.holds(instance, seat, &config, by)));
-        let seen = tokio::select! {
-            all = all => gather(all).map_err(|error| self.with_complaints(error))?,
-            refused = self.refused() => return Err(refused),
-            unable = self.admit(at) => return Err(unable),
-        };
-        let seen = Seen::of_all(seen, asked);
-        Ok(Confirmed { acked: seen.acked, effective: seen.effective, last_old: seen.last_old.unwrap_or(asked) })
-    }
-
-    /// Ends when istiod says that it could not read what it was given.
-    async fn refused(&self) -> MeshError {
-        loop {
-            if let Err(refused) = self.listen() {
-                return refused;
-            }
-            pause(10 * LOOK).await;
-        }
-    }
-
-    /// A proxy that lags may have rejected what it was sent: istiod's log has its words.
-    fn with_complaints(&self, error: MeshError) -> MeshError {
-        let MeshError::Lagging(mut who) = error else { return error };
-        drop(self.listen());
-        let state = self.state.borrow();
-        let rejected = state.complaints.iter().filter_map(|one| match one {
-            Said::Rejected(words) => Some(format!("istiod was told: {words}")),
-            Said::Unread(_) | Said::Pushed => None,
-        });
-        who.extend(rejected.take(3));
-        MeshError::Lagging(who)
-    }
-
-    /// Both listeners of a proxy answer by the configuration, and its clusters have the hosts of it.
-    async fn holds(&self, instance: &InstanceId, seat: &Seat, config: &Config, by: Stamp) -> Result<Seen, MeshError> {
-        let (outbound, inbound) = (Endpoint::Unix(outbound_socket(&seat.folder)), Endpoint::Tcp(seat.inbound));
-        let ask = |wanted| Ask { path: "/version", wanted, every: LOOK };
-        let (out, inn, ()) = try_join3(
-            listener(instance, &outbound, ask(&config.version), by),
-            listener(instance, &inbound, ask(&config.inbound), by),
-            self.has_hosts(instance, seat, config, by),
-        )
-        .await?;
-        // Listeners are made once: what tells is the routes, which come last.
-        Ok(Seen { last_old: out.last_old, ..out.and(inn) })
-    }
-
-    async fn has_hosts(&self, instance: &InstanceId, seat: &Seat, config: &Config, by: Stamp) -> Result<(), MeshError> {
-        let Some(wanted) = config.hosts.get(&seat.node) else { return Ok(()) };
-        let admin = self.proxies.admin(instance, seat)?;
-        loop {
-            let all = before(by, instance, admin.hosts()).await?;
-            let whole = |name: &str| {
-                let (host, port_and_subset) = (name.rsplit('|').next()?, name.split('|').nth(2)?);
-                port_and_subset.is_empty().then_some(service_of(host)?.0.to_owned())
-            };
-            let held: BTreeMap<String, &BTreeSet<SocketAddr>> =
-                all.iter().filter_map(|(name, hosts)| Some((whole(name)?, hosts))).collect();
-            let lacks = wanted.iter().find(|(service, hosts)| held.get(service.as_str()) != Some(hosts));
-            let Some((service, hosts)) = lacks else { return Ok(()) };
-            if now() >= by {
-                let why = format!("{instance} does not have the {} hosts of \"{service}\"", hosts.len());
-                return Err(MeshError::Lagging(vec![why]));
-            }
-            pause(LOOK).await;
-        }
-    }
-
-    fn effect(asked: Stamp, confirmed: Confirmed) -> Effect {
-        Effect { asked, acked: confirmed.acked, effective: confirmed.effective, last_old: confirmed.last_old }
-    }
 }
 
-/// The log of istiod: that of the process which was started in this folder.
-fn log_of(folder: &Path) -> PathBuf {
-    folder.join("output.log")
-}
-
-/// What a file says after so many bytes, whole lines only; the number is moved on.
-fn written_since(file: &Path, read: &mut u64) -> String {
-    let mut text = String::new();
-    let Ok(mut file) = File::open(file) else { return text };
-    if file.seek(SeekFrom::Start(*read)).is_err() || file.read_to_string(&mut text).is_err() {
-        return String::new();
-    }
-    text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
-    *read += text.len() as u64;
-    text
+fn effect(asked: Stamp, confirmed: Confirmed) -> Effect {
+    Effect { asked, acked: confirmed.acked, effective: confirmed.effective, last_old: confirmed.last_old }
 }
 
 fn control_plane(error: &dyn std::fmt::Display) -> MeshError {
@@ -340,8 +174,6 @@ impl Mesh for Istio {
         self.listen()?;
         let differs = self.state.borrow().given.as_ref() != Some(new);
         if differs {
-            let mut state = self.state.borrow_mut();
-            state.pushed_before = state.pushes;
             self.give(new).map_err(|why| control_plane(&why))?;
         }
         let mut state = self.state.borrow_mut();
@@ -423,7 +255,7 @@ impl Mesh for Istio {
         let asked = now();
         self.relays.start().map_err(|why| control_plane(&why))?;
         let confirmed = self.prove(at, asked, by).await?;
-        Ok(Istio::effect(asked, confirmed))
+        Ok(effect(asked, confirmed))
     }
 
     async fn connected(&self, at: &Bindings, by: Stamp) -> Result<BTreeMap<InstanceId, bool>, MeshError> {
@@ -454,7 +286,7 @@ impl Mesh for Istio {
             return Ok(Effect { asked, acked: asked, effective: asked, last_old: asked });
         }
         let confirmed = self.prove(at, asked, by).await?;
-        Ok(Istio::effect(asked, confirmed))
+        Ok(effect(asked, confirmed))
     }
 
     fn forget(&self, seat: &Seat) {

@@ -31,11 +31,11 @@ pub(super) fn plain_text() -> Object {
 /// A service, whoever is behind it.
 pub(super) fn service(service: &Service) -> Object {
     let name = service.name.as_str();
-    entry_point(name, service, selector(SERVES, name))
+    entry_point(name, service, &selector(SERVES, name))
 }
 
 /// Whoever has these labels, under this name.
-fn entry_point(name: &str, of: &Service, selector: Value) -> Object {
+fn entry_point(name: &str, of: &Service, selector: &Value) -> Object {
     let protocol = protocol(of);
     let port = json!({
         "number": PORT, "name": protocol.to_ascii_lowercase(), "protocol": protocol, "targetPort": crate::address::PORT,
@@ -72,16 +72,16 @@ impl Workload<'_> {
         let name = self.id.to_string();
         if self.way == self.seat.inbound {
             own.extend(found);
-            return vec![self.entry(&name, self.seat.inbound, own, None)];
+            return vec![self.entry(&name, self.seat.inbound, &own, None)];
         }
         let ports = json!({protocol(of).to_ascii_lowercase(): self.way.port()});
-        let by_link = self.entry(&format!("{name}-by-link"), self.way, found, Some(ports));
+        let by_link = self.entry(&format!("{name}-by-link"), self.way, &found, Some(ports));
         // To istiod a proxy has the labels of its entry only where a service finds that.
-        let known = entry_point(&format!("seat-{name}"), of, selector(INSTANCE, &name));
-        vec![self.entry(&name, self.seat.inbound, own, None), by_link, known]
+        let known = entry_point(&format!("seat-{name}"), of, &selector(INSTANCE, &name));
+        vec![self.entry(&name, self.seat.inbound, &own, None), by_link, known]
     }
 
-    fn entry(&self, name: &str, at: SocketAddr, labels: BTreeMap<String, String>, ports: Option<Value>) -> Object {
+    fn entry(&self, name: &str, at: SocketAddr, labels: &BTreeMap<String, String>, ports: Option<Value>) -> Object {
         let mut spec = json!({"address": at.ip().to_string(), "labels": labels});
         if let Some(ports) = ports {
             spec["ports"] = ports;
