@@ -178,6 +178,24 @@ fn method_headers_and_body_are_sent_and_no_redirect_is_followed() {
 }
 
 #[test]
+fn redirects_are_followed_where_that_is_asked_for() {
+    let server = Server::start(|k, _| Say::Status(if k % 2 == 0 { 302 } else { 200 }));
+    let one_by_one = ["--users", "1", "--thinking", "20ms", "--duration", "300ms"];
+    server.load(&[&one_by_one[..], &["--follow-redirects"]].concat()).expect(0).says(&[
+        "redirects",
+        "at most 10",
+        "100%  answered 200",
+    ]);
+    assert_eq!(asked(&server)[..2], ["GET /", "GET /elsewhere"]);
+    let around = Server::start(|_, _| Say::Status(302));
+    around
+        .load(&[&one_by_one[..], &["--follow-redirects=2"]].concat())
+        .expect(3)
+        .says(&["redirected more often than is followed", "was answered"]);
+    assert_eq!(asked(&around)[..4], ["GET /", "GET /elsewhere", "GET /elsewhere", "GET /"]);
+}
+
+#[test]
 fn over_a_unix_socket() {
     let squall = Squall::new();
     let path = squall.home.path().join("web.sock");
@@ -349,7 +367,7 @@ fn bad_input_is_one_clear_line_at_once() {
     let closed = format!("http://{nobody}");
     let unsorted = squall.feature("unsorted", "1\n0.5\n");
     let ragged = squall.feature("ragged", "a,b\n1,2\n3\n");
-    let of_tcp = here.replace("http", "tcp");
+    let (of_tcp, of_websocket) = (here.replace("http", "tcp"), here.replace("http", "ws"));
     let (templated, closed_path) = (format!("{here}/{{name}}"), format!("{here}/a"));
     for (args, status, hint) in [
         (&["ftp://a", "--rate", "1"][..], 2, "scheme"),
@@ -376,6 +394,16 @@ fn bad_input_is_one_clear_line_at_once() {
         (&[here, "--rate", "5", "--header", "a: {b"], 2, "brace"),
         (&[here, "--rate", "5", "--answer", "line"], 2, "of TCP"),
         (&[&of_tcp, "--rate", "5"], 2, "--body"),
+        (&[&of_tcp, "--rate", "5", "--body", "x", "--answer", "message"], 2, "no messages"),
+        (&[&of_websocket, "--rate", "5"], 2, "--body ping"),
+        (&[&of_websocket, "--rate", "5", "--body", "x", "--http2"], 2, "--http2 has no meaning"),
+        (
+            &[&of_websocket, "--rate", "5", "--body", "x", "--disable-keepalive"],
+            2,
+            "--disable-keepalive has no meaning",
+        ),
+        (&[&of_websocket, "--rate", "5", "--body", "x", "--answer", "line"], 2, "--answer echo, or message"),
+        (&[&of_websocket, "--rate", "5", "--body", "x", "--insecure"], 2, "wss://"),
         (&[&of_tcp, "--rate", "5", "--body", "x", "--http2"], 2, "there is no HTTP"),
         (&[&of_tcp, "--rate", "5", "--body", "x", "--answer", "word"], 2, "write echo"),
         (&[here, "--rate", "5", "--mix", "GET /"], 2, "WEIGHT METHOD PATH"),
@@ -387,6 +415,20 @@ fn bad_input_is_one_clear_line_at_once() {
         (&[here, "--replay", "/nonexistent"], 2, "/nonexistent"),
         (&[here, "--replay", &unsorted], 2, "unsorted:2"),
         (&[here, "--rate", "5", "--http2", "--grpc"], 2, "--grpc"),
+        (&[here, "--rate", "5", "--http2", "--disable-keepalive"], 2, "--disable-keepalive"),
+        (&[here, "--rate", "5", "--grpc", "--follow-redirects"], 2, "--follow-redirects"),
+        (&[here, "--rate", "5", "--follow-redirects=0"], 2, "0 is not in"),
+        (&[&of_tcp, "--rate", "5", "--body", "x", "--follow-redirects"], 2, "there is no HTTP"),
+        (&[here, "--rate", "5", "--messages", "5"], 2, "--stream"),
+        (&[here, "--rate", "5", "--grpc", "--stream", "server"], 2, "--messages"),
+        (&[here, "--rate", "5", "--stream", "server", "--messages", "5"], 2, "--grpc"),
+        (
+            &[here, "--rate", "5", "--grpc", "--stream", "client", "--messages", "2000000000", "--body", "x"],
+            2,
+            "--messages",
+        ),
+        (&[here, "--rate", "5", "--deadline", "1s"], 2, "--grpc"),
+        (&[here, "--rate", "5", "--grpc", "--deadline", "0s"], 2, "deadline"),
     ] {
         let begin = Instant::now();
         let ran = squall.run(&[&["load"], args].concat());
@@ -573,6 +615,19 @@ fn a_server_that_is_not_who_it_should_be_gets_no_call() {
     );
     server.load(&["--insecure"]).expect(0).says(&["the server's certificate is not checked"]);
     assert!(ran.out.is_empty(), "no table passes for a result: {}", ran.out);
+}
+
+#[test]
+fn a_connection_for_each_call_is_a_part_of_each() {
+    let (server, _) = Secured::start(|ours| ours.for_host("127.0.0.1"), false);
+    let ran = server.load(&["--cacert", &server.authority, "--disable-keepalive", "--format", "json"]);
+    ran.expect(0);
+    let parts = &json(&ran)["Squall"]["parts"];
+    let calls = |part: &str| parts[part]["calls"].as_u64().unwrap();
+    assert_eq!((calls("connect"), calls("tls"), calls("first_byte")), (25, 25, 25), "{parts:#}");
+    let plain = Server::start(prompt);
+    plain.load(&["--rate", "20", "--duration", "500ms", "--disable-keepalive"]).expect(0).says(&["one for each call"]);
+    assert!(plain.seen.lock().unwrap().iter().all(|request| request.contains("\r\nconnection: close\r\n")));
 }
 
 /// That a server wants a certificate of its callers is known only when the first call is with it.

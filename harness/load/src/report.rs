@@ -20,10 +20,12 @@ pub struct About {
     pub url: String,
     /// Where that is: an address, or the path of a socket.
     pub address: String,
-    /// `HTTP/1.1`, `HTTP/2`, `gRPC`.
+    /// `HTTP/1.1`, `HTTP/2`, `gRPC`, `WebSocket`, `TCP`.
     pub protocol: &'static str,
     /// How connections are secured, in words; `None`: not at all.
     pub tls: Option<String>,
+    /// What else was asked of how calls are made, each with its name and in words.
+    pub terms: Vec<(&'static str, String)>,
     /// Open or closed loop.
     pub mode: Mode,
     /// The schedule in words: `2,000/s for 10 s, evenly`.

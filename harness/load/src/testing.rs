@@ -25,6 +25,7 @@ pub(crate) fn report<T>(calls: &[CallRecord], told: impl FnOnce(&Report<'_>) -> 
             address: "127.0.0.1:80".into(),
             protocol: "HTTP/1.1",
             tls: None,
+            terms: Vec::new(),
             mode: Mode::Open,
             schedule: "100/s for 3 s, evenly".into(),
             rate: Some(100.0),

@@ -75,6 +75,7 @@ fn head(report: &Report<'_>, page: &mut Page) {
     if let Some(tls) = &about.tls {
         page.line("secured", tls);
     }
+    about.terms.iter().for_each(|(name, words)| page.line(name, words));
     let meant = about.meant.map_or_else(String::new, |meant| match meant == counts.calls {
         true => String::new(),
         false => format!(" of {} meant", count(meant)),

@@ -21,6 +21,9 @@ pub struct Course {
     pub received: u64,
     /// How its connection, or its stream, ended before the call did; `None`: it did not.
     pub broken: Option<Break>,
+    /// Why its answer, a redirect, was not followed by a caller who follows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub astray: Option<Astray>,
 }
 
 /// The leg of its way that a call was on last.
@@ -38,6 +41,8 @@ pub enum Leg {
     Waiting,
     /// Its answer had begun.
     Answering,
+    /// All data of its answer had come, and it waited for the trailers that end it.
+    Trailing,
 }
 
 /// How a connection, or a stream of it, ended before its call did.
@@ -52,6 +57,24 @@ pub enum Break {
     Stream(u32),
     /// The other side went away with this code (`GOAWAY`).
     Goaway(u32),
+    /// The other side closed the WebSocket with this code.
+    WebSocket(u16),
+    /// The stream ended in order, with fewer messages than were to come.
+    Fewer,
+    /// The stream ended in order, with more messages than were to come.
+    More,
+}
+
+/// Why a redirect was not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Astray {
+    /// It leads to another origin than the one that was to be called.
+    Elsewhere,
+    /// It was one more than are followed.
+    TooOften,
+    /// What it says is no place.
+    Nowhere,
 }
 
 /// Why a connection could not be secured.
@@ -91,6 +114,16 @@ impl fmt::Display for TlsFault {
     }
 }
 
+impl fmt::Display for Astray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Astray::Elsewhere => "to another origin",
+            Astray::TooOften => "more often than is followed",
+            Astray::Nowhere => "to what is no place",
+        })
+    }
+}
+
 impl fmt::Display for Break {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -98,7 +131,32 @@ impl fmt::Display for Break {
             Break::Reset => f.write_str("connection reset"),
             Break::Stream(code) => write!(f, "stream reset, {}", code_of_http2(*code)),
             Break::Goaway(code) => write!(f, "GOAWAY, {}", code_of_http2(*code)),
+            Break::WebSocket(code) => write!(f, "WebSocket closed, {code} ({})", code_of_websocket(*code)),
+            Break::Fewer => f.write_str("fewer messages than were to come"),
+            Break::More => f.write_str("more messages than were to come"),
         }
+    }
+}
+
+/// RFC 6455 section 7.4.1, and those registered since.
+fn code_of_websocket(code: u16) -> &'static str {
+    match code {
+        1000 => "done",
+        1001 => "going away",
+        1002 => "protocol error",
+        1003 => "data not taken",
+        1005 => "no code",
+        1007 => "data malformed",
+        1008 => "against a policy",
+        1009 => "message too big",
+        1010 => "extension missing",
+        1011 => "internal error",
+        1012 => "restarting",
+        1013 => "try again later",
+        1014 => "bad gateway",
+        3000..=3999 => "registered",
+        4000..=4999 => "private",
+        _ => "an unknown code",
     }
 }
 

@@ -40,7 +40,7 @@ pub use claim::{
 };
 pub use code::{AnswerCode, GRPC_METHOD, GrpcStatus};
 pub use comparison::{Margin, Reference};
-pub use course::{Break, Course, Leg, TlsFault};
+pub use course::{Astray, Break, Course, Leg, TlsFault};
 pub use discord::{Discord, Foreign, Lost, Restart, Source, Witness};
 pub use dose::{Dose, DoseCount, DoseLeak, DosePart, Meant, Spared};
 pub use event::{

@@ -8,6 +8,7 @@ use squall_model::{CallRecord, ClientEnd, Course, Leg, Stamp};
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::sync::{Notify, watch};
 
@@ -214,7 +215,14 @@ impl Source {
         summary.sent += 1;
         summary.last_intended = summary.last_intended.max(record.intended);
         summary.next_seq = summary.next_seq.max(record.seq + 1);
-        Some(Ticket { books: Arc::clone(&self.books), record, dispatched: false, starved: false, held_since: None })
+        Some(Ticket {
+            books: Arc::clone(&self.books),
+            record,
+            dispatched: false,
+            starved: false,
+            held_since: None,
+            follows: false,
+        })
     }
 
     /// The next call will not be for an earlier moment than this.
@@ -240,6 +248,8 @@ pub(crate) struct Ticket {
     starved: bool,
     /// Since when the cap has held it back.
     held_since: Option<Stamp>,
+    /// It goes on to where an answer has led it.
+    follows: bool,
 }
 
 impl Ticket {
@@ -253,8 +263,10 @@ impl Ticket {
 
     /// The engine has turned to the call.
     pub(crate) fn dispatched(&mut self, at: Stamp) {
+        if std::mem::replace(&mut self.dispatched, true) {
+            return;
+        }
         self.record.sent = at;
-        self.dispatched = true;
         let lateness = &mut self.books.entries().lateness;
         match self.held_since {
             Some(since) => lateness.held_for(at.since(since)),
@@ -264,7 +276,7 @@ impl Ticket {
 
     /// The engine has turned to the call, and the cap on what may be in flight lets it wait.
     pub(crate) fn held(&mut self, at: Stamp) {
-        if self.held_since.is_none() {
+        if self.held_since.is_none() && !self.dispatched {
             self.held_since = Some(at);
             let lateness = &mut self.books.entries().lateness;
             lateness.record(at.since(self.record.intended));
@@ -278,10 +290,41 @@ impl Ticket {
         self.held_since.is_some() && self.books.is_aborted()
     }
 
+    /// The connection that was opened for it took so long, until it stood.
+    pub(crate) fn connected(&mut self, took: Duration) {
+        if !self.follows {
+            self.record.course.connect = Some(took);
+        }
+    }
+
+    /// The handshake of TLS on that connection took so long.
+    pub(crate) fn secured(&mut self, took: Duration) {
+        if !self.follows {
+            self.record.course.tls = Some(took);
+        }
+    }
+
+    /// What was to be agreed on with the server before that connection could be used took so long, and was sent for no call.
+    pub(crate) fn agreed(&mut self, took: Duration) {
+        let course = &mut self.record.course;
+        course.connect = Some(course.connect.unwrap_or_default() + took);
+        course.first_byte = None;
+        course.leg = Leg::Connecting;
+    }
+
     /// Its first byte is about to go out.
     pub(crate) fn sent(&mut self, at: Stamp) {
-        self.record.sent = at;
+        if !self.follows {
+            self.record.sent = at;
+        }
         self.record.course.leg = Leg::Waiting;
+    }
+
+    /// Its answer leads elsewhere, and it goes on there: it was sent when it was sent first, and its answer is the last one.
+    pub(crate) fn follows(&mut self) {
+        self.follows = true;
+        self.record.course.first_byte = None;
+        self.record.course.received = 0;
     }
 
     /// Bytes of its answer have come, at this moment.

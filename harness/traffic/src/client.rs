@@ -16,7 +16,7 @@ pub(crate) const MAX_BODY: u64 = 1 << 30;
 /// The client of one line: its request, and the pools of its targets.
 #[derive(Debug)]
 pub(crate) enum Client {
-    /// HTTP/1.1, or bytes over TCP.
+    /// HTTP/1.1, WebSocket, or bytes over TCP.
     Turns(turns::Client),
     /// gRPC too.
     Http2(http2::Client),
@@ -61,6 +61,11 @@ impl<'a> Pools<'a> {
         let cap = self.cap;
         let ways = line.targets.iter().map(|to| (to, line.tls.as_ref()));
         match line.protocol {
+            // What a connection of WebSocket was upgraded by is the line's own.
+            Protocol::Http if line.websocket.is_some() => {
+                let pools = ways.map(|(to, tls)| Arc::new(turns::Pool::upgraded(to.clone(), tls.cloned(), cap)));
+                turns::Client::new(line, pools.collect()).map(Client::Turns)
+            }
             Protocol::Http | Protocol::Tcp => {
                 let new = |(to, tls): Way<'_>| Arc::new(turns::Pool::new(to.clone(), tls.cloned(), cap));
                 let pools = ways.map(|way| Arc::clone(self.turns.entry(way).or_insert_with(|| new(way)))).collect();

@@ -38,11 +38,11 @@ impl Dialer {
         let began = clock::now();
         let mut socket = self.connect(ticket).await?;
         let connected = clock::now();
-        ticket.course().connect = Some(connected.since(began));
+        ticket.connected(connected.since(began));
         if let Some(tls) = &self.tls {
             ticket.course().leg = Leg::Handshaking;
             socket.secure(tls).await.map_err(ClientEnd::Insecure)?;
-            ticket.course().tls = Some(clock::now().since(connected));
+            ticket.secured(clock::now().since(connected));
         }
         Ok(socket)
     }

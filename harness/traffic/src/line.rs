@@ -6,6 +6,7 @@ use crate::{
     schedule::{Arrivals, Piece, Schedule},
     tcp::Until,
     tls::Tls,
+    websocket::Reply,
 };
 use serde::{Deserialize, Serialize};
 use squall_model::{Protocol, Stamp};
@@ -110,11 +111,22 @@ pub struct Line {
     /// The proxies of the caller's instances, in order; calls go to them in turn, and `CallRecord::caller` is the place in this
     /// list, from 1.
     pub targets: Vec<Endpoint>,
-    /// What is spoken; HTTP/2 and gRPC with prior knowledge. gRPC makes unary calls: POST, one message, and where the request's
-    /// path is `/`, to `/squall.Service/Call`.
+    /// What is spoken; HTTP/2 and gRPC with prior knowledge. A call of gRPC is a POST, and where the request's path is `/`, to
+    /// `/squall.Service/Call`.
     pub protocol: Protocol,
+    /// Over HTTP/1.1: connections are upgraded to WebSocket, once, and a call is a message, the request's body, with such an answer;
+    /// `None`: they are not.
+    pub websocket: Option<Reply>,
+    /// Of gRPC: how many messages a call has.
+    pub messages: Messages,
+    /// Of gRPC: what the server is told that a call may take, from its intended send (`grpc-timeout`); `None`: nothing.
+    pub told: Option<Duration>,
     /// How its connections are secured; `None`: not at all. Made for the protocol that is spoken.
     pub tls: Option<Tls>,
+    /// False: each call has a connection of its own, and over HTTP/1.1 says that it is the last on it. HTTP/2 and gRPC have no such calls.
+    pub keep_alive: bool,
+    /// So many redirects of one call are followed at most, to no other origin; 0: none, it is the call's answer. Only HTTP has them.
+    pub redirects: u32,
     /// What is sent.
     pub requests: Mix,
     /// Over TCP: how much of what comes back is an answer. What is sent is the request's body alone.
@@ -145,6 +157,21 @@ pub struct Share {
     pub of: u32,
 }
 
+/// How many messages a call of gRPC has: one each way of a unary call, several one way or both of one that streams. What it
+/// says, it says one message after the other, without waiting for any of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Messages {
+    /// Those of the request: each is the message of the line.
+    pub sent: u32,
+    /// Those of the answer. One with another number is broken, if it ends with OK.
+    pub answered: u32,
+}
+
+impl Messages {
+    /// One each way.
+    pub const UNARY: Messages = Messages { sent: 1, answered: 1 };
+}
+
 impl Share {
     /// The whole line.
     pub const WHOLE: Share = Share { nth: 0, of: 1 };
@@ -155,14 +182,19 @@ impl Share {
 }
 
 impl Line {
-    /// A line with the usual rest: HTTP/1.1, no users, known by `x-squall-user` if they are set, a deadline of 10 s, ids without a prefix.
+    /// A line with the usual rest: HTTP/1.1 on connections that are used again, no users, known by `x-squall-user` if they are set, a deadline of 10 s, ids without a prefix.
     #[must_use]
     pub fn new(number: u16, targets: Vec<Endpoint>, request: impl Into<Mix>, shape: Shape) -> Line {
         Line {
             number,
             targets,
             protocol: Protocol::Http,
+            websocket: None,
+            messages: Messages::UNARY,
+            told: None,
             tls: None,
+            keep_alive: true,
+            redirects: 0,
             requests: request.into(),
             until: Until::default(),
             seed: 0,
@@ -187,9 +219,25 @@ impl Line {
                 return Err(LineError::LongPath(path.clone()));
             }
         }
+        if !self.keep_alive && matches!(self.protocol, Protocol::Http2 | Protocol::Grpc) {
+            return Err(LineError::Connections);
+        }
+        if self.websocket.is_some() && !self.can_upgrade() {
+            return Err(LineError::WebSocket);
+        }
+        if self.redirects > 0 && matches!(self.protocol, Protocol::Grpc | Protocol::Tcp) {
+            return Err(LineError::Redirects);
+        }
         request::check_header_name(&self.user_header)?;
         if !request::is_id_prefix(&self.id_prefix) {
             return Err(LineError::IdPrefix(self.id_prefix.clone()));
+        }
+        if self.messages.sent == 0 || self.messages.answered == 0 {
+            return Err(LineError::NoMessages);
+        }
+        let of_grpc = self.messages != Messages::UNARY || self.told.is_some();
+        if of_grpc && self.protocol != Protocol::Grpc {
+            return Err(LineError::Message);
         }
         if self.users == Some(0) {
             return Err(LineError::NoCalls);
@@ -198,6 +246,14 @@ impl Line {
             return Err(LineError::Share(self.share));
         }
         self.shape.check()
+    }
+}
+
+impl Line {
+    /// One request asks for the upgrade, in the one protocol that knows it, for a connection that is used again.
+    fn can_upgrade(&self) -> bool {
+        let is_one = matches!(self.requests.requests(), [request] if request.method == "GET");
+        is_one && self.protocol == Protocol::Http && self.keep_alive && self.redirects == 0
     }
 }
 
@@ -255,12 +311,24 @@ pub enum LineError {
     /// Blanks, control or non-ASCII characters.
     #[error("`{0}` cannot begin a request id")]
     IdPrefix(String),
-    /// Over TCP nothing else is sent.
-    #[error("over TCP a call is the bytes of its body, and it has none")]
+    /// HTTP/2 is made for the contrary.
+    #[error("over HTTP/2 calls share connections: none has one of its own")]
+    Connections,
+    /// What is no HTTP redirects nobody.
+    #[error("only HTTP redirects its callers")]
+    Redirects,
+    /// A mix, another method, another protocol, connections that are not used again, redirects.
+    #[error("a WebSocket is asked for by one GET over HTTP/1.1, on a connection that is used again")]
+    WebSocket,
+    /// Over TCP, or in a message of WebSocket, nothing else is sent.
+    #[error("a call is the bytes of its body, and it has none")]
     NoBytes,
     /// Plain HTTP has a body instead.
-    #[error("only a call of gRPC has a message")]
+    #[error("only a call of gRPC has messages, and a server that is told how long it may take")]
     Message,
+    /// Zero, one way or the other.
+    #[error("a call of gRPC has one message at least, there and back")]
+    NoMessages,
     /// gRPC frames messages, and knows no body without that.
     #[error("a call of gRPC has a message, and no other body")]
     Body,
@@ -312,6 +380,12 @@ mod tests {
                 Line { shape: Shape::Ramp { from_hz: 0.0, to_hz: 0.0, length: second }, ..good.clone() },
                 LineError::NoCalls,
             ),
+            (Line { protocol: Protocol::Grpc, keep_alive: false, ..good.clone() }, LineError::Connections),
+            (Line { protocol: Protocol::Grpc, redirects: 1, ..good.clone() }, LineError::Redirects),
+            (Line { messages: Messages { sent: 1, answered: 2 }, ..good.clone() }, LineError::Message),
+            (Line { messages: Messages { sent: 0, answered: 1 }, ..good.clone() }, LineError::NoMessages),
+            (Line { websocket: Some(Reply::Echo), keep_alive: false, ..good.clone() }, LineError::WebSocket),
+            (Line { websocket: Some(Reply::Echo), protocol: Protocol::Http2, ..good.clone() }, LineError::WebSocket),
             (Line { id_prefix: "a b".into(), ..good.clone() }, LineError::IdPrefix("a b".into())),
             (Line { user_header: "host".into(), ..good }, RequestError::Reserved("host".into()).into()),
         ] {

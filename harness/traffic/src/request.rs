@@ -113,6 +113,11 @@ impl Request {
         self
     }
 
+    /// The same without what follows its head.
+    pub(crate) fn bodyless(&self) -> Request {
+        Request { message: None, body: None, ..self.clone() }
+    }
+
     /// The body that was given.
     pub(crate) fn body(&self) -> Option<&Body> {
         self.body.as_ref()

@@ -156,6 +156,16 @@ impl Socket {
         }
     }
 
+    /// Bytes that have come in, without waiting for any; none is the end.
+    ///
+    /// Asks the kernel, and leaves what tokio knows of the socket as it is: that may be woken once for nothing.
+    pub(crate) fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        match &self.session {
+            None => self.raw.get_ref().read(bytes),
+            Some(session) => session.read(&mut self.raw.get_ref(), bytes),
+        }
+    }
+
     /// Hands the kernel as many bytes as it takes now.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match &self.session {

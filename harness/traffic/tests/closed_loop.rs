@@ -82,6 +82,22 @@ async fn no_connection_is_used_after_it_was_said_to_close() {
 }
 
 /// A proxy whose accept queue is full lets callers wait; a Unix socket says so at once, and that is no refusal.
+/// The server would keep each connection: it is the caller who has no use for it, and says so.
+#[tokio::test]
+async fn where_none_is_used_again_each_call_opens_its_own() {
+    let server = Server::prompt();
+    let (summary, records) = send(Line { keep_alive: false, ..server.line(Shape::Serial { calls: 4 }) }).await;
+    assert_eq!((ends(&records), summary.schedule.starved), (vec![ClientEnd::Answered(200); 4], 0));
+    let seen = server.watch.seen();
+    assert_eq!(seen.iter().map(|s| s.connection).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert!(seen.iter().all(|s| s.header("connection") == Some("close")), "{seen:?}");
+    for call in &records {
+        let connect = call.course.connect.unwrap();
+        assert!(connect <= call.sent.since(call.intended), "it lies before the send: {call:?}");
+    }
+    server.watch.wait_until_closed();
+}
+
 #[tokio::test]
 async fn a_full_accept_queue_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();

@@ -15,7 +15,7 @@ use std::{
 };
 use support::{
     Server, Then, get, hang, ms, say, secured, send,
-    streams::{Exchange, GOAWAY, MESSAGE, SETTINGS, StreamServer, flushed, frame},
+    streams::{Exchange, GOAWAY, MESSAGE, SETTINGS, StreamServer, flushed, frame, trailers},
 };
 
 const ONE: Shape = Shape::Serial { calls: 1 };
@@ -101,6 +101,18 @@ async fn each_failure_has_a_class_of_its_own() {
         body.send_data(MESSAGE, false).unwrap();
         let _ = std::future::poll_fn(|cx| body.poll_reset(cx)).await;
     };
+    let cut_trailers = async |mut exchange: Exchange| {
+        let mut body = exchange.head(200);
+        body.send_data(MESSAGE, false).unwrap();
+        flushed().await;
+        body.send_reset(Reason::INTERNAL_ERROR);
+    };
+    let two_messages = async |mut exchange: Exchange| {
+        let mut body = exchange.head(200);
+        body.send_data(MESSAGE, false).unwrap();
+        body.send_data(MESSAGE, false).unwrap();
+        body.send_trailers(trailers("0")).unwrap();
+    };
     let (internal, calm) = (Reason::INTERNAL_ERROR.into(), Reason::ENHANCE_YOUR_CALM.into());
     let unavailable = ClientEnd::Grpc(GrpcStatus::Unavailable);
     let failures: Vec<(&str, Told, Told)> = vec![
@@ -142,13 +154,59 @@ async fn each_failure_has_a_class_of_its_own() {
             streamed(Protocol::Grpc, async |exchange| exchange.only(200, &[("grpc-status", "14")])).await,
             (unavailable, Leg::Answering, None),
         ),
+        (
+            "out of time, says the server",
+            streamed(Protocol::Grpc, async |exchange| exchange.only(200, &[("grpc-status", "4")])).await,
+            (ClientEnd::Grpc(GrpcStatus::DeadlineExceeded), Leg::Answering, None),
+        ),
+        (
+            "OK without its message",
+            streamed(Protocol::Grpc, async |exchange| exchange.only(200, &[("grpc-status", "0")])).await,
+            (ClientEnd::Cut(200), Leg::Answering, Some(Break::Fewer)),
+        ),
+        (
+            "OK with one too many",
+            streamed(Protocol::Grpc, two_messages).await,
+            (ClientEnd::Cut(200), Leg::Answering, Some(Break::More)),
+        ),
+        ("late trailers", streamed(Protocol::Grpc, late_trailers).await, (ClientEnd::Deadline, Leg::Trailing, None)),
+        (
+            "trailers cut off",
+            streamed(Protocol::Grpc, cut_trailers).await,
+            (ClientEnd::Cut(200), Leg::Trailing, Some(Break::Stream(internal))),
+        ),
     ];
     for (what, told, expected) in &failures {
         assert_eq!(told, expected, "{what}");
     }
     let classes: HashSet<_> = failures.iter().map(|(_, told, _)| format!("{told:?}")).collect();
     assert_eq!(classes.len(), failures.len(), "each is one of its own");
-    // Of a stream as of a body: what is never finished has timed out in the middle.
-    let late = streamed(Protocol::Grpc, late_trailers).await;
-    assert_eq!(late, (ClientEnd::Deadline, Leg::Answering, None), "late trailers");
+}
+
+/// Wherever it can be known that no data are to come: by the messages of gRPC, the length that was said, or the last chunk.
+#[tokio::test]
+async fn late_trailers_are_told_from_late_data() {
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n";
+    let of_http = async |rest: &str| {
+        let text = format!("{chunked}{rest}");
+        let server = Server::start(move |stream, _, _| {
+            say(stream, &text);
+            hang(stream)
+        });
+        told(Line { deadline: SHORT, ..server.line(ONE) }).await.1
+    };
+    assert_eq!((of_http("").await, of_http("0\r\n").await), (Leg::Answering, Leg::Trailing));
+    assert_eq!(of_http("0\r\nx: 1\r\n").await, Leg::Trailing);
+    let of_http2 = async |length: Option<&'static str>| {
+        let answer = async move |mut exchange: Exchange| {
+            let head = http::Response::builder().status(200);
+            let head = length.into_iter().fold(head, |head, length| head.header("content-length", length));
+            let mut body = exchange.response.send_response(head.body(()).unwrap(), false).unwrap();
+            body.send_data("ok".into(), false).unwrap();
+            let _ = std::future::poll_fn(|cx| body.poll_reset(cx)).await;
+        };
+        streamed(Protocol::Http2, answer).await.1
+    };
+    assert_eq!((of_http2(Some("3")).await, of_http2(Some("2")).await), (Leg::Answering, Leg::Trailing));
+    assert_eq!(of_http2(None).await, Leg::Answering, "nobody can know");
 }

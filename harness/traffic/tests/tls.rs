@@ -47,8 +47,15 @@ fn knocked(tls: &Tls, at: SocketAddr) -> Result<(), TlsFault> {
 
 /// How calls end, one after the other, and the records of them.
 async fn made(tls: Tls, at: SocketAddr, calls: u64) -> Vec<squall_model::CallRecord> {
+    made_of(line(tls, at, calls)).await
+}
+
+fn line(tls: Tls, at: SocketAddr, calls: u64) -> Line {
     let request = Request::new("GET", "web.example", "/").unwrap();
-    let line = Line { tls: Some(tls), ..Line::new(0, vec![Endpoint::Tcp(at)], request, Shape::Serial { calls }) };
+    Line { tls: Some(tls), ..Line::new(0, vec![Endpoint::Tcp(at)], request, Shape::Serial { calls }) }
+}
+
+async fn made_of(line: Line) -> Vec<squall_model::CallRecord> {
     let run = LoadThread::start().unwrap().begin(vec![line], Start::default()).unwrap();
     run.finish(PATIENCE).await.unwrap();
     let mut records = Vec::new();
@@ -75,6 +82,17 @@ async fn calls_over_tls_say_how_long_the_connection_and_the_handshake_took() {
         assert!(call.sent <= began && began <= call.done, "{call:?}");
         assert_eq!((call.course.leg, call.course.received), (Leg::Answering, 2));
     }
+}
+
+/// A whole one: none is resumed.
+#[tokio::test]
+async fn each_call_on_a_connection_of_its_own_makes_a_handshake() {
+    let authority = Authority::new();
+    let server = serve(&authority.for_host("web.example"), None, &["http/1.1"]);
+    let line = line(tls(&host("web.example"), &trusting(&authority), None), server, 3);
+    let records = made_of(Line { keep_alive: false, ..line }).await;
+    assert!(records.iter().all(|call| call.end == ClientEnd::Answered(200)), "{records:?}");
+    assert!(records.iter().all(|call| call.course.connect.is_some() && call.course.tls.is_some()), "{records:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{
 };
 use clap::{ArgGroup, Args, ValueEnum};
 use squall_load::Threshold;
-use squall_traffic::{SpiffeId, Until};
+use squall_traffic::{Messages, SpiffeId};
 use std::{path::PathBuf, time::Duration};
 
 /// Arguments of `load`.
@@ -19,7 +19,7 @@ Exit status: 0 fine · 1 a threshold is shown to be broken · 2 usage · 3 nobod
              5 a threshold is undecided, the generator was saturated, or the run was stopped"
 )]
 pub struct LoadArgs {
-    /// Where to: `http://host:port/path`, `https://…`, `tcp://host:port`, or `unix:/path/of.sock` (`unix:/path/of.sock:/path` asks for a path).
+    /// Where to: `http://host:port/path`, `https://…`, `ws://…`, `wss://…`, `tcp://host:port`, or `unix:/path/of.sock` (`unix:/path/of.sock:/path` asks for a path).
     /// The path may have places that each call fills: `{seq}`, `{rand 1..100}`, `{uuid}`, `{column}` of --data.
     pub url: String,
     /// Open loop: calls per second, `2000`, `30/min`, or from one rate to another, `100..2000`.
@@ -64,13 +64,20 @@ pub struct LoadArgs {
     /// At most so many connections (over HTTP/1.1: calls in flight). What that holds back is counted, not dropped.
     #[arg(long, short, value_name = "N")]
     pub connections: Option<usize>,
+    /// A new connection for each call, HTTP/1.1 or TCP: it is opened, secured where it is to be, and told to be the only call on it.
+    #[arg(long, conflicts_with_all = ["http2", "grpc"])]
+    pub disable_keepalive: bool,
+    /// Follows redirects within the origin that is called, up to 10 of a call, or so many: `--follow-redirects=3`. By default a redirect is
+    /// the answer.
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "10", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["grpc", "answer"])]
+    pub follow_redirects: Option<u32>,
     /// The method: GET, with a body POST.
     #[arg(long, short = 'X', value_name = "METHOD")]
     pub method: Option<String>,
     /// A header, `name: value`; may be given again. Its value may have places, as the path may.
     #[arg(long, short = 'H', value_name = "HEADER")]
     pub header: Vec<String>,
-    /// The body of each call, or the message of gRPC: a text, `@FILE`, or `N-bytes` for so many generated ones.
+    /// The body of each call, or the message of gRPC or WebSocket: a text, `@FILE`, or `N-bytes` for so many generated ones.
     #[arg(long, value_name = "TEXT|@FILE|N-bytes")]
     pub body: Option<Body>,
     /// A body with places, which are filled for each call as those of the path are: a text, or `@FILE`.
@@ -82,15 +89,25 @@ pub struct LoadArgs {
     /// A table, CSV with a head, that `{column}` is filled from, its rows in turn.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// Over TCP, how much of what comes back is the answer: `echo`, the very bytes that were sent; `line`; `N-bytes`.
-    #[arg(long, value_name = "echo|line|N-bytes", value_parser = answer, conflicts_with_all = ["http2", "grpc", "mix", "header", "method"])]
-    pub answer: Option<Until>,
+    /// What of that which comes back is the answer: `echo`, the very bytes that were sent; over TCP `line` or `N-bytes`, over WebSocket `message`,
+    /// whatever it is.
+    #[arg(long, value_name = "echo|line|N-bytes|message", value_parser = answer, conflicts_with_all = ["http2", "grpc", "mix", "method"])]
+    pub answer: Option<Answer>,
     /// HTTP/2: with prior knowledge, over TLS by ALPN.
     #[arg(long, conflicts_with = "grpc")]
     pub http2: bool,
-    /// Unary calls of gRPC: the path is the method, `/package.Service/Method`.
+    /// Calls of gRPC, unary unless --stream says otherwise: the path is the method, `/package.Service/Method`.
     #[arg(long)]
     pub grpc: bool,
+    /// Of gRPC: who sends several messages, and not one. The caller sends all of its own without waiting.
+    #[arg(long, value_enum, value_name = "WHO", requires = "grpc", requires = "messages")]
+    pub stream: Option<Streaming>,
+    /// How many messages those are. An answer that ends with OK and has another number is broken.
+    #[arg(long, value_name = "N", requires = "stream", value_parser = clap::value_parser!(u32).range(1..))]
+    pub messages: Option<u32>,
+    /// Of gRPC: what the server is told that a call may take from its intended start (`grpc-timeout`); unless given, --timeout.
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "grpc")]
+    pub deadline: Option<Duration>,
     /// Certificates of the authorities that are trusted, in PEM; without them, the system's.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub cacert: Option<PathBuf>,
@@ -134,10 +151,33 @@ pub struct LoadArgs {
 }
 
 impl LoadArgs {
+    /// How many messages a call of gRPC has.
+    pub fn messages(&self) -> Messages {
+        self.stream.zip(self.messages).map_or(Messages::UNARY, |(stream, several)| stream.messages(several))
+    }
+
+    /// What the server is told that a call may take: of gRPC.
+    pub fn told(&self) -> Option<Duration> {
+        self.grpc.then(|| self.deadline.unwrap_or(self.timeout))
+    }
+
     /// Calls carry something.
     pub fn has_body(&self) -> bool {
         self.body.is_some() || self.body_template.is_some()
     }
+}
+
+/// What is taken for an answer, where no protocol says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// What was sent.
+    Echo,
+    /// Up to a line break.
+    Line,
+    /// So many bytes.
+    Length(u64),
+    /// The next message.
+    Message,
 }
 
 /// How calls are spread.
@@ -146,6 +186,28 @@ pub enum Spread {
     Even,
     Jitter,
     Poisson,
+}
+
+/// Who streams messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Streaming {
+    /// One message is answered with several.
+    Server,
+    /// Several messages are answered with one.
+    Client,
+    /// Several messages are answered with as many.
+    Both,
+}
+
+impl Streaming {
+    /// How many messages a call has each way.
+    pub fn messages(self, several: u32) -> Messages {
+        match self {
+            Streaming::Server => Messages { sent: 1, answered: several },
+            Streaming::Client => Messages { sent: several, answered: 1 },
+            Streaming::Both => Messages { sent: several, answered: several },
+        }
+    }
 }
 
 /// What a load run is told as.
@@ -161,13 +223,14 @@ pub enum LoadFormat {
     Hdr,
 }
 
-fn answer(text: &str) -> Result<Until, String> {
+fn answer(text: &str) -> Result<Answer, String> {
     let length = text.strip_suffix("-bytes").and_then(|n| n.parse().ok()).filter(|n| *n > 0);
     match (text, length) {
-        ("echo", _) => Ok(Until::Echo),
-        ("line", _) => Ok(Until::Line),
-        (_, Some(length)) => Ok(Until::Length(length)),
-        _ => Err(format!("`{text}` is no answer: write echo, line or N-bytes")),
+        ("echo", _) => Ok(Answer::Echo),
+        ("message", _) => Ok(Answer::Message),
+        ("line", _) => Ok(Answer::Line),
+        (_, Some(length)) => Ok(Answer::Length(length)),
+        _ => Err(format!("`{text}` is no answer: write echo, line, N-bytes or message")),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::outcome::Failure;
 use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 /// A longer body is hardly meant.
-const MAX_BODY: u64 = 64 << 20;
+pub const MAX_BODY: u64 = 64 << 20;
 
 /// Where the body of a call comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

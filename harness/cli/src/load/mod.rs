@@ -28,8 +28,8 @@ use calls::CallLog;
 use drive::Driven;
 use plan::Planned;
 use squall_load::{About, Judged, Mode, Report, Verdict, csv, hdr, json, text, told};
-use squall_model::Protocol;
-use squall_traffic::Shape;
+use squall_model::{Protocol, duration};
+use squall_traffic::{Messages, Shape};
 
 /// Sends, counts, judges and tells.
 pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
@@ -77,9 +77,11 @@ fn about(args: &LoadArgs, planned: &Planned) -> About {
         protocol: match planned.line.protocol {
             Protocol::Grpc => "gRPC",
             Protocol::Http2 => "HTTP/2",
+            Protocol::Http if planned.line.websocket.is_some() => "WebSocket",
             Protocol::Http => "HTTP/1.1",
             Protocol::Tcp => "TCP",
         },
+        terms: terms(args),
         mode: if matches!(shape, Shape::Closed { .. }) { Mode::Closed } else { Mode::Open },
         schedule: planned.pace.words.clone(),
         rate: planned.pace.rate,
@@ -93,6 +95,24 @@ fn about(args: &LoadArgs, planned: &Planned) -> About {
         began: date::since_1970(),
         version: env!("CARGO_PKG_VERSION"),
     }
+}
+
+/// What else was asked of how calls are made.
+fn terms(args: &LoadArgs) -> Vec<(&'static str, String)> {
+    let mut terms = Vec::new();
+    if args.disable_keepalive {
+        terms.push(("connections", "one for each call".to_owned()));
+    }
+    if let Some(most) = args.follow_redirects {
+        terms.push(("redirects", format!("followed within the origin, at most {most} of a call")));
+    }
+    if let (Some(_), Messages { sent, answered }) = (args.stream, args.messages()) {
+        terms.push(("messages", format!("{sent} sent, {answered} to come back in each call")));
+    }
+    if let Some(told) = args.deadline {
+        terms.push(("deadline", format!("{}, as the server is told", duration(told))));
+    }
+    terms
 }
 
 /// A threshold that is broken is red whatever else; else a run that shows nothing is none.

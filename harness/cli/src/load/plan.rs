@@ -1,15 +1,15 @@
 //! A load run before it begins: everything that can be wrong is found here, and nothing has been sent.
 
 use super::{
-    args::LoadArgs,
+    args::{Answer, LoadArgs},
     pace::Pace,
     request::{self, Sent},
-    secure, target,
-    target::Target,
+    secure,
+    target::{self, Speaks, Target},
 };
 use crate::outcome::Failure;
 use squall_model::Protocol;
-use squall_traffic::{Endpoint, Line};
+use squall_traffic::{Endpoint, Line, Reply, Until};
 use std::time::Duration;
 
 /// Calls per second that another machine gets unless somebody says that it may have more.
@@ -51,6 +51,9 @@ impl Planned {
         if args.timeout.is_zero() {
             return Err(Failure::usage("with a timeout of 0 every call has failed before it begins"));
         }
+        if args.deadline.is_some_and(|told| told.is_zero()) {
+            return Err(Failure::usage("with a deadline of 0 no server has any time"));
+        }
         if args.connections == Some(0) {
             return Err(Failure::usage("0 connections carry no calls"));
         }
@@ -68,8 +71,13 @@ impl Planned {
         let mut line = Line::new(0, vec![endpoint.clone()], mix, pace.shape.clone());
         line.protocol = protocol;
         line.tls = tls;
+        line.keep_alive = !args.disable_keepalive;
+        line.redirects = args.follow_redirects.unwrap_or(0);
+        line.messages = args.messages();
+        line.told = args.told();
         line.seed = seed;
-        line.until = args.answer.unwrap_or_default();
+        line.until = until(args.answer);
+        line.websocket = (target.speaks == Speaks::WebSocket).then(|| reply(args.answer));
         line.deadline = args.timeout;
         line.id_prefix = "load-".into();
         Ok(Planned {
@@ -93,22 +101,79 @@ impl Planned {
     }
 }
 
+/// What is spoken, where everything that was said has a meaning in it.
 fn protocol(args: &LoadArgs, target: &Target) -> Result<Protocol, Failure> {
-    let of_http = args.grpc || args.http2 || !args.mix.is_empty() || !args.header.is_empty() || args.method.is_some();
-    match (target.bytes, args.grpc, args.http2) {
-        (true, ..) if of_http => Err(Failure::usage("over TCP there is no HTTP: calls are the bytes of --body")),
-        (true, ..) if !args.has_body() => {
-            Err(Failure::usage("over TCP a call is the bytes of its body, and it has none")
-                .help("--body ping --answer echo"))
+    match (target.speaks, args.grpc, args.http2) {
+        (Speaks::Bytes, ..) => check_bytes(args).map(|()| Protocol::Tcp),
+        (Speaks::WebSocket, ..) => check_websocket(args).map(|()| Protocol::Http),
+        (Speaks::Http, ..) if args.answer.is_some() => {
+            Err(Failure::usage("--answer is of TCP and WebSocket, and this is HTTP").help("tcp://host:port, or ws://…"))
         }
-        (true, ..) => Ok(Protocol::Tcp),
-        (false, ..) if args.answer.is_some() => {
-            Err(Failure::usage("--answer is of TCP, and this is HTTP").help("tcp://host:port"))
-        }
-        (false, true, _) => Ok(Protocol::Grpc),
-        (false, false, true) => Ok(Protocol::Http2),
-        (false, false, false) => Ok(Protocol::Http),
+        (Speaks::Http, true, _) => Ok(Protocol::Grpc),
+        (Speaks::Http, false, true) => Ok(Protocol::Http2),
+        (Speaks::Http, false, false) => Ok(Protocol::Http),
     }
+}
+
+fn check_bytes(args: &LoadArgs) -> Result<(), Failure> {
+    let of_http = args.grpc
+        || args.http2
+        || !args.mix.is_empty()
+        || !args.header.is_empty()
+        || args.method.is_some()
+        || args.follow_redirects.is_some();
+    if of_http {
+        return Err(Failure::usage("over TCP there is no HTTP: calls are the bytes of --body"));
+    }
+    if !args.has_body() {
+        let message = "over TCP a call is the bytes of its body, and it has none";
+        return Err(Failure::usage(message).help("--body ping --answer echo"));
+    }
+    match args.answer {
+        Some(Answer::Message) => {
+            Err(Failure::usage("over TCP there are no messages").help("--answer line, or N-bytes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_websocket(args: &LoadArgs) -> Result<(), Failure> {
+    let given = [
+        ("--grpc", args.grpc),
+        ("--http2", args.http2),
+        ("--mix", !args.mix.is_empty()),
+        ("--method", args.method.is_some()),
+        ("--follow-redirects", args.follow_redirects.is_some()),
+        ("--disable-keepalive", args.disable_keepalive),
+    ];
+    if let Some((option, _)) = given.into_iter().find(|(_, given)| *given) {
+        let message =
+            format!("{option} has no meaning over WebSocket: connections are upgraded once, and calls are messages");
+        return Err(Failure::usage(message));
+    }
+    if !args.has_body() {
+        return Err(Failure::usage("over WebSocket a call is a message, and it has none").help("--body ping"));
+    }
+    match args.answer {
+        Some(Answer::Line | Answer::Length(_)) => {
+            Err(Failure::usage("over WebSocket an answer is a message").help("--answer echo, or message"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Over TCP.
+fn until(answer: Option<Answer>) -> Until {
+    match answer {
+        Some(Answer::Line) => Until::Line,
+        Some(Answer::Length(length)) => Until::Length(length),
+        Some(Answer::Echo | Answer::Message) | None => Until::Echo,
+    }
+}
+
+/// Over WebSocket.
+fn reply(answer: Option<Answer>) -> Reply {
+    if answer == Some(Answer::Message) { Reply::Any } else { Reply::Echo }
 }
 
 /// Another machine is somebody's: it is not flooded by a slip of the finger.

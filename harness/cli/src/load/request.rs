@@ -1,6 +1,11 @@
 //! What is sent: what was typed, as requests of the load engine.
 
-use super::{args::LoadArgs, body::Body, data, target::Target};
+use super::{
+    args::LoadArgs,
+    body::{Body, MAX_BODY},
+    data,
+    target::{Speaks, Target},
+};
 use crate::outcome::Failure;
 use squall_traffic::{Context, Mix, Pattern, PatternError, Request, RequestError, Table};
 use std::{convert::Infallible, str::FromStr};
@@ -54,7 +59,8 @@ pub fn sent(args: &LoadArgs, target: &Target) -> Result<Sent, Failure> {
     let table = args.data.as_deref().map(data::table).transpose()?.unwrap_or_default();
     let making = Making { args, target, table };
     if args.mix.is_empty() {
-        let method = args.method.as_deref().unwrap_or(if args.has_body() { "POST" } else { "GET" });
+        let posts = args.has_body() && target.speaks != Speaks::WebSocket;
+        let method = args.method.as_deref().unwrap_or(if posts { "POST" } else { "GET" });
         let (request, drawn) = making.request(method, &target.path, args.body.as_ref())?;
         return Ok(Sent { mix: request.into(), names: Vec::new(), drawn });
     }
@@ -98,9 +104,20 @@ impl Making<'_> {
                 (request.with_filled_body(body), drawn)
             }
             (None, None) => (request, drawn),
-            (Some(body), _) if self.args.grpc => (request.with_message(&body.read()?), drawn),
+            (Some(body), _) if self.args.grpc => (request.with_message(&self.message(body)?), drawn),
             (Some(body), _) => (request.with_body(body.read()?), drawn),
         })
+    }
+
+    /// One message, of which a call may have several.
+    fn message(&self, body: &Body) -> Result<Vec<u8>, Failure> {
+        let message = body.read()?;
+        let all = message.len() as u64 * u64::from(self.args.messages().sent);
+        if all > MAX_BODY {
+            let words = format!("the messages of a call have {all} bytes, and it may have at most {MAX_BODY}");
+            return Err(Failure::usage(words).help("fewer --messages, or a shorter --body"));
+        }
+        Ok(message)
     }
 
     fn filled(&self, template: &Body) -> Result<Pattern, Failure> {

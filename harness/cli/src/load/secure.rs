@@ -21,7 +21,8 @@ pub fn tls(args: &LoadArgs, target: &Target, protocol: Protocol) -> Result<Optio
     let Some(name) = target.secured_as() else {
         let of_tls = given.into_iter().find(|(_, given)| *given);
         return of_tls.map_or(Ok(None), |(option, _)| {
-            Err(Failure::usage(format!("{option} is of TLS, and `{}` has none", args.url)).help("https://…"))
+            Err(Failure::usage(format!("{option} is of TLS, and `{}` has none", args.url))
+                .help("https://…, or wss://…"))
         });
     };
     let trust = match (&args.cacert, args.insecure) {

@@ -22,8 +22,17 @@ pub struct Target {
     pub host: String,
     /// With its query.
     pub path: String,
-    /// Bytes are sent, and not HTTP.
-    pub bytes: bool,
+    /// What is spoken there.
+    pub speaks: Speaks,
+}
+
+/// What a scheme means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    Http,
+    WebSocket,
+    /// Bytes, and nothing that says what they are.
+    Bytes,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,17 +58,19 @@ impl Target {
                 );
             }
             let place = Place::Unix(PathBuf::from(socket));
-            return Ok(Target { place, host: "localhost".into(), path: checked(path)?, bytes: false });
+            return Ok(Target { place, host: "localhost".into(), path: checked(path)?, speaks: Speaks::Http });
         }
-        let (rest, secured) = match url.split_once("://") {
-            Some(("http", rest)) => (rest, false),
-            Some(("https", rest)) => (rest, true),
+        let (rest, secured, speaks) = match url.split_once("://") {
+            Some(("http", rest)) => (rest, false, Speaks::Http),
+            Some(("https", rest)) => (rest, true, Speaks::Http),
+            Some(("ws", rest)) => (rest, false, Speaks::WebSocket),
+            Some(("wss", rest)) => (rest, true, Speaks::WebSocket),
             Some(("tcp", rest)) => return Target::of_bytes(url, rest),
             Some((scheme, _)) => {
                 return Err(Failure::usage(format!("`{scheme}` is no scheme that load knows"))
-                    .help("http://host:port/path, https://…, tcp://host:port, or unix:PATH"));
+                    .help("http://host:port/path, https://…, ws://…, wss://…, tcp://host:port, or unix:PATH"));
             }
-            None => (url, false),
+            None => (url, false, Speaks::Http),
         };
         let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(at);
@@ -67,13 +78,13 @@ impl Target {
         let path = if path.is_empty() { "/".to_owned() } else { path };
         let place = self::authority(authority, secured)
             .ok_or_else(|| Failure::usage(format!("`{url}` names no host that could be called")))?;
-        Ok(Target { place, host: authority.to_owned(), path: checked(&path)?, bytes: false })
+        Ok(Target { place, host: authority.to_owned(), path: checked(&path)?, speaks })
     }
 
     fn of_bytes(url: &str, authority: &str) -> Result<Target, Failure> {
         let place = authority.contains(':').then(|| self::authority(authority, false)).flatten();
         let place = place.ok_or_else(|| Failure::usage(format!("`{url}` is no address")).help("tcp://host:port"))?;
-        Ok(Target { place, host: authority.to_owned(), path: "/".into(), bytes: true })
+        Ok(Target { place, host: authority.to_owned(), path: "/".into(), speaks: Speaks::Bytes })
     }
 
     /// The name that the server's certificate is to be for; `None` where connections are not secured.
@@ -175,11 +186,18 @@ mod tests {
             ("https://a/b", tls("a", 443), "a", "/b"),
             ("https://a:8443", tls("a", 8443), "a:8443", "/"),
             ("tcp://a:7", tcp("a", 7), "a:7", "/"),
+            ("ws://a/b", tcp("a", 80), "a", "/b"),
+            ("wss://a?c", tls("a", 443), "a", "/?c"),
             ("http://[::1]:5/x", tcp("::1", 5), "[::1]:5", "/x"),
             ("unix:/run/a.sock", Place::Unix("/run/a.sock".into()), "localhost", "/"),
             ("unix:/run/a.sock:/b?c", Place::Unix("/run/a.sock".into()), "localhost", "/b?c"),
         ] {
-            let expected = Target { place, host: host.into(), path: path.into(), bytes: url.starts_with("tcp") };
+            let speaks = match &url[..2] {
+                "tc" => Speaks::Bytes,
+                "ws" => Speaks::WebSocket,
+                _ => Speaks::Http,
+            };
+            let expected = Target { place, host: host.into(), path: path.into(), speaks };
             assert_eq!(Target::parse(url).unwrap(), expected, "{url}");
         }
         for bad in [
@@ -191,6 +209,7 @@ mod tests {
             "http://u@a",
             "unix:",
             "tcp://a",
+            "ws://",
             "tcp://a:7/b",
             "a/#b",
         ] {

@@ -8,7 +8,7 @@ mod number;
 
 use number::{Numbers, push, push_signed};
 use serde_json::{Value, json};
-use squall_model::{Break, CallRecord, ClientEnd, Course, GrpcStatus, Leg, Stamp, TlsFault};
+use squall_model::{Astray, Break, CallRecord, ClientEnd, Course, GrpcStatus, Leg, Stamp, TlsFault};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -63,7 +63,7 @@ impl CallWriter {
             push(bytes, time.map_or(0, |time| nanos(time) + 1));
         }
         push(bytes, nanos(call.done.since(call.sent)));
-        let (kind, value) = end(call.end);
+        let (kind, value) = end(call.end, course.astray);
         push(bytes, kind);
         push(bytes, value);
         push(bytes, leg(course.leg));
@@ -156,6 +156,7 @@ fn whole(numbers: &mut Numbers<'_>, (seq, intended): (u64, Stamp)) -> Option<Opt
         [numbers.unsigned()?, numbers.unsigned()?, numbers.unsigned()?, numbers.unsigned()?];
     let sent = intended + late.unwrap_or_default();
     let of_parts = || {
+        let (ended, astray) = end_of(end)?;
         Some(CallRecord {
             seq,
             line: line.try_into().ok()?,
@@ -164,7 +165,7 @@ fn whole(numbers: &mut Numbers<'_>, (seq, intended): (u64, Stamp)) -> Option<Opt
             intended,
             sent,
             done: sent + took,
-            end: end_of(end)?,
+            end: ended,
             course: Course {
                 request: request.try_into().ok()?,
                 leg: *LEGS.get(usize::try_from(leg).ok()?)?,
@@ -173,13 +174,14 @@ fn whole(numbers: &mut Numbers<'_>, (seq, intended): (u64, Stamp)) -> Option<Opt
                 first_byte: first.map(|after| sent + after),
                 received,
                 broken: broken_of(broken)?,
+                astray,
             },
         })
     };
     Some(of_parts())
 }
 
-const LEGS: [Leg; 5] = [Leg::Held, Leg::Connecting, Leg::Handshaking, Leg::Waiting, Leg::Answering];
+const LEGS: [Leg; 6] = [Leg::Held, Leg::Connecting, Leg::Handshaking, Leg::Waiting, Leg::Answering, Leg::Trailing];
 const FAULTS: [TlsFault; 8] = [
     TlsFault::Untrusted,
     TlsFault::Expired,
@@ -191,12 +193,20 @@ const FAULTS: [TlsFault; 8] = [
     TlsFault::Other,
 ];
 
+const ASTRAY: [Astray; 3] = [Astray::Elsewhere, Astray::TooOften, Astray::Nowhere];
+/// The first of them among the ends.
+const REDIRECTED: u64 = 9;
+
 fn leg(leg: Leg) -> u64 {
     LEGS.iter().position(|s| *s == leg).unwrap_or_default() as u64
 }
 
-fn end(end: ClientEnd) -> (u64, u64) {
+fn end(end: ClientEnd, astray: Option<Astray>) -> (u64, u64) {
     match end {
+        ClientEnd::Answered(status) if astray.is_some() => {
+            let why = ASTRAY.iter().position(|why| Some(*why) == astray).unwrap_or_default() as u64;
+            (REDIRECTED + why, status.into())
+        }
         ClientEnd::Answered(status) => (0, status.into()),
         ClientEnd::Grpc(status) => (1, status.number().into()),
         ClientEnd::Cut(status) => (2, status.into()),
@@ -209,9 +219,11 @@ fn end(end: ClientEnd) -> (u64, u64) {
     }
 }
 
-fn end_of((kind, value): (u64, u64)) -> Option<ClientEnd> {
+fn end_of((kind, value): (u64, u64)) -> Option<(ClientEnd, Option<Astray>)> {
     let status = u16::try_from(value).ok()?;
-    Some(match kind {
+    let astray = kind.checked_sub(REDIRECTED).and_then(|why| ASTRAY.get(usize::try_from(why).ok()?));
+    let end = match kind {
+        _ if astray.is_some() => ClientEnd::Answered(status),
         0 => ClientEnd::Answered(status),
         1 => ClientEnd::Grpc(GrpcStatus::from_number(status.into())?),
         2 => ClientEnd::Cut(status),
@@ -222,7 +234,8 @@ fn end_of((kind, value): (u64, u64)) -> Option<ClientEnd> {
         7 => ClientEnd::Unfinished,
         8 => ClientEnd::Insecure(*FAULTS.get(usize::from(status))?),
         _ => return None,
-    })
+    };
+    Some((end, astray.copied()))
 }
 
 fn broken(broken: Option<Break>) -> (u64, u64) {
@@ -232,6 +245,9 @@ fn broken(broken: Option<Break>) -> (u64, u64) {
         Some(Break::Reset) => (2, 0),
         Some(Break::Stream(code)) => (3, code.into()),
         Some(Break::Goaway(code)) => (4, code.into()),
+        Some(Break::Fewer) => (5, 0),
+        Some(Break::More) => (6, 0),
+        Some(Break::WebSocket(code)) => (7, code.into()),
     }
 }
 
@@ -243,6 +259,9 @@ fn broken_of((kind, value): (u64, u64)) -> Option<Option<Break>> {
         2 => Some(Break::Reset),
         3 => Some(Break::Stream(code)),
         4 => Some(Break::Goaway(code)),
+        5 => Some(Break::Fewer),
+        6 => Some(Break::More),
+        7 => Some(Break::WebSocket(u16::try_from(code).ok()?)),
         _ => return None,
     })
 }

@@ -26,11 +26,14 @@ fn courses() -> impl Strategy<Value = (Course, Option<Duration>)> {
         Just(Some(Break::Reset)),
         any::<u32>().prop_map(|code| Some(Break::Stream(code))),
         any::<u32>().prop_map(|code| Some(Break::Goaway(code))),
+        Just(Some(Break::Fewer)),
+        Just(Some(Break::More)),
+        any::<u16>().prop_map(|code| Some(Break::WebSocket(code))),
     ];
     let times = (proptest::option::of(time()), proptest::option::of(time()), proptest::option::of(time()));
     (any::<u16>(), 0usize..LEGS.len(), times, any::<u64>(), broken).prop_map(
         |(request, leg, (connect, tls, first), received, broken)| {
-            (Course { request, leg: LEGS[leg], connect, tls, first_byte: None, received, broken }, first)
+            (Course { request, leg: LEGS[leg], connect, tls, first_byte: None, received, broken, astray: None }, first)
         },
     )
 }
@@ -39,7 +42,8 @@ fn calls() -> impl Strategy<Value = Vec<CallRecord>> {
     let call = (any::<u64>(), 0..u64::MAX >> 4, time(), time(), ends(), courses(), any::<(u16, u32, u32)>());
     let call = call.prop_map(|(seq, at, late, took, end, (course, first), (line, caller, user))| {
         let (intended, sent) = (Stamp(at), Stamp(at) + late);
-        let course = Course { first_byte: first.map(|after| sent + after), ..course };
+        let astray = matches!(end, ClientEnd::Answered(_)).then(|| ASTRAY.get(line as usize % 9).copied()).flatten();
+        let course = Course { first_byte: first.map(|after| sent + after), astray, ..course };
         CallRecord { seq, line, caller, user, intended, sent, done: sent + took, end, course }
     });
     proptest::collection::vec(call, 0..40)

@@ -24,6 +24,14 @@ pub(crate) struct Answer {
     body: u64,
     /// The answer to a HEAD request describes a body and has none.
     to_head: bool,
+    /// Where it leads to; kept only where somebody would go there.
+    location: Kept,
+}
+
+#[derive(Debug)]
+enum Kept {
+    No,
+    Yes(Option<Box<[u8]>>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +56,20 @@ enum Step {
 impl Answer {
     /// Nothing read yet.
     pub(crate) fn new(to_head: bool) -> Answer {
-        Answer { state: State::Head, status: 0, reuse: true, body: 0, to_head }
+        Answer { state: State::Head, status: 0, reuse: true, body: 0, to_head, location: Kept::No }
+    }
+
+    /// Nothing read yet, by somebody who may go on to where it leads.
+    pub(crate) fn leading(to_head: bool) -> Answer {
+        Answer { location: Kept::Yes(None), ..Answer::new(to_head) }
+    }
+
+    /// Where it leads to.
+    pub(crate) fn location(&self) -> Option<&[u8]> {
+        match &self.location {
+            Kept::Yes(location) => location.as_deref(),
+            Kept::No => None,
+        }
     }
 
     fn step(&mut self, bytes: &mut BytesMut) -> Step {
@@ -82,6 +103,10 @@ impl Answer {
         let status = response.code.unwrap_or_default();
         let Some(framing) = Framing::of(response.headers) else { return Step::Broken(ClientEnd::Garbled) };
         let http_1_0 = response.version == Some(0);
+        if let Kept::Yes(location) = &mut self.location {
+            let header = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("location"));
+            *location = header.map(|header| header.value.into());
+        }
         bytes.advance(length);
         match status {
             // An upgrade, which nobody asked for.
@@ -183,6 +208,10 @@ impl Reading for Answer {
 
     fn has_begun(&self) -> bool {
         self.state != State::Head
+    }
+
+    fn lacks_trailers(&self) -> bool {
+        self.state == State::Trailers
     }
 
     fn whole(&self) -> ClientEnd {
@@ -291,6 +320,20 @@ mod tests {
     fn an_answer_to_head_has_no_body() {
         let mut answer = Answer::new(true);
         assert_eq!(answer.read(&mut BytesMut::from("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")), WHOLE);
+    }
+
+    /// Of the answer, and not of what was said before it.
+    #[test]
+    fn where_it_leads_is_kept_if_somebody_would_go_there() {
+        let text =
+            "HTTP/1.1 103 Early\r\nlocation: /a\r\n\r\nHTTP/1.1 302 Found\r\nLocation: /b\r\ncontent-length: 0\r\n\r\n";
+        for (mut answer, location) in [(Answer::new(false), None), (Answer::leading(false), Some(&b"/b"[..]))] {
+            assert_eq!(answer.read(&mut BytesMut::from(text)), WHOLE);
+            assert_eq!(answer.location(), location);
+        }
+        let mut nowhere = Answer::leading(false);
+        nowhere.read(&mut BytesMut::from("HTTP/1.1 103 Early\r\nlocation: /a\r\n\r\nHTTP/1.1 204 None\r\n\r\n"));
+        assert_eq!(nowhere.location(), None);
     }
 
     #[test]

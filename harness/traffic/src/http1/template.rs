@@ -1,6 +1,7 @@
 //! A request as HTTP/1.1 writes it.
 
 use crate::{
+    line::Line,
     pattern::{Filling, Pattern, push_decimal},
     request::{Body, Request},
 };
@@ -20,7 +21,21 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    pub(crate) fn new(request: &Request, id_prefix: &str, user_header: &str, seed: u64) -> Template {
+    /// Of one of a line's requests.
+    pub(crate) fn new(line: &Line, request: &Request) -> Template {
+        let last = "connection: close\r\n";
+        Template::saying(line, request, if line.keep_alive { "" } else { last })
+    }
+
+    /// Of a request that asks for its connection to become one of WebSocket.
+    pub(crate) fn upgrading(line: &Line, request: &Request) -> Template {
+        let asks = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n";
+        Template::saying(line, request, asks)
+    }
+
+    /// With these headers, which say what is to become of the connection.
+    fn saying(line: &Line, request: &Request, of_connection: &str) -> Template {
+        let Line { id_prefix, user_header, .. } = line;
         let Request { method, host, path, headers, .. } = request;
         let mut head = Pattern::default();
         head.push_text(&format!("{method} "));
@@ -29,6 +44,7 @@ impl Template {
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
             head.push_text("user-agent: squall\r\n");
         }
+        head.push_text(of_connection);
         for (name, value) in headers {
             head.push_text(&format!("{name}: "));
             head.push(value);
@@ -40,7 +56,7 @@ impl Template {
         head.push_text(&format!("x-request-id: {id_prefix}"));
         head.push_seq();
         let before_user = format!("\r\n{user_header}: user-").into_bytes();
-        Template { seed, head, before_user, body: request.body().cloned() }
+        Template { seed: line.seed, head, before_user, body: request.body().cloned() }
     }
 
     /// The whole request; user 0 is nobody.
@@ -73,11 +89,23 @@ impl Template {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::{Context, Table};
+    use crate::{
+        line::Shape,
+        pattern::{Context, Table},
+    };
     use bytes::Bytes;
 
+    fn line(request: &Request) -> Line {
+        let line = Line::new(0, vec![], request.clone(), Shape::Serial { calls: 1 });
+        Line { id_prefix: "r1.".into(), ..line }
+    }
+
+    fn of(line: &Line, request: &Request, user: u32) -> String {
+        String::from_utf8(Template::new(line, request).render(120, user)).unwrap()
+    }
+
     fn rendered(request: &Request, user: u32) -> String {
-        String::from_utf8(Template::new(request, "r1.", "x-squall-user", 1).render(120, user)).unwrap()
+        of(&line(request), request, user)
     }
 
     #[test]
@@ -93,6 +121,15 @@ mod tests {
             rendered(&request, 7),
             "POST / HTTP/1.1\r\nhost: reviews\r\nUser-Agent: curl\r\ncontent-length: 0\r\n\
              x-request-id: r1.120\r\nx-squall-user: user-7\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn the_last_on_its_connection_says_so() {
+        let request = Request::new("GET", "reviews", "/").unwrap();
+        assert_eq!(
+            of(&Line { keep_alive: false, ..line(&request) }, &request, 0),
+            "GET / HTTP/1.1\r\nhost: reviews\r\nuser-agent: squall\r\nconnection: close\r\nx-request-id: r1.120\r\n\r\n"
         );
     }
 

@@ -1,11 +1,16 @@
 //! What a client of gRPC makes of an answer (grpc/grpc, doc/PROTOCOL-HTTP2.md and doc/statuscodes.md). Pure.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue};
-use squall_model::{ClientEnd, GrpcStatus};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use squall_model::{Break, ClientEnd, GrpcStatus};
+use std::{cmp::Ordering, time::Duration};
 
 /// Where the status of an answer stands.
 const STATUS: &str = "grpc-status";
+/// Where a request says how long it may take.
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+/// As many digits as it may have.
+const MOST: u128 = 99_999_999;
 /// A flag, and the length of the message that follows in four bytes.
 const PREFIX: usize = 5;
 
@@ -17,6 +22,23 @@ pub(crate) fn framed(message: &[u8]) -> Option<Bytes> {
     bytes.put_u32(length);
     bytes.put_slice(message);
     Some(bytes.freeze())
+}
+
+/// Tells the server that so much of the call's time is left, unless the request says something else by itself.
+pub(crate) fn tell(request: &mut http::Request<()>, left: Duration) {
+    if let Ok(value) = HeaderValue::try_from(timeout(left)) {
+        request.headers_mut().entry(TIMEOUT).or_insert(value);
+    }
+}
+
+/// As exactly as it can be said, and rather less than more: but for what is over, which nobody could say.
+fn timeout(left: Duration) -> String {
+    let (micros, millis) = (left.as_micros().max(1), left.as_millis());
+    match (micros, millis) {
+        (..=MOST, _) => format!("{micros}u"),
+        (_, ..=MOST) => format!("{millis}m"),
+        _ => format!("{}S", u128::from(left.as_secs()).min(MOST)),
+    }
 }
 
 /// The messages of one answer, counted as their bytes come in.
@@ -62,19 +84,39 @@ impl Messages {
         self.whole == 0 && self.prefixed == 0
     }
 
-    /// One whole message has come, and nothing else.
-    fn are_one(&self) -> bool {
-        self.whole == 1 && self.prefixed == 0 && !self.compressed
+    /// So many have come whole.
+    pub(crate) fn whole(&self) -> u64 {
+        self.whole
+    }
+
+    /// So many whole messages have come, and nothing else.
+    pub(crate) fn are(&self, due: u64) -> bool {
+        self.whole == due && self.prefixed == 0 && !self.compressed
+    }
+
+    /// What is wrong with their number, where it is that.
+    pub(crate) fn miscounted(&self, due: u64) -> Option<Break> {
+        match self.whole.cmp(&due) {
+            Ordering::Less => Some(Break::Fewer),
+            Ordering::Greater => Some(Break::More),
+            Ordering::Equal => None,
+        }
     }
 }
 
-/// How a unary call ended whose answer ended as HTTP/2 has it: by its status ([`GrpcStatus::of_answer`]).
+/// How a call ended whose answer ended as HTTP/2 has it: by its status ([`GrpcStatus::of_answer`]).
 ///
-/// OK without exactly one message is a broken answer: [`ClientEnd::Cut`]. Clients call it a violation of the method's cardinality,
+/// OK without exactly as many messages as are due, of a unary call one, is a broken answer: [`ClientEnd::Cut`]. Clients call it a violation of the method's cardinality,
 /// and make UNIMPLEMENTED of it by doc/statuscodes.md, INTERNAL in grpc-go and grpc-java: statuses that were never on the wire.
-pub(crate) fn end(status: u16, head: &HeaderMap, trailers: Option<&HeaderMap>, messages: &Messages) -> ClientEnd {
+pub(crate) fn end(
+    status: u16,
+    head: &HeaderMap,
+    trailers: Option<&HeaderMap>,
+    messages: &Messages,
+    due: u64,
+) -> ClientEnd {
     match GrpcStatus::of_answer(status, said(head), trailers.map(said), messages.are_none()) {
-        GrpcStatus::Ok if !messages.are_one() => ClientEnd::Cut(status),
+        GrpcStatus::Ok if !messages.are(due) => ClientEnd::Cut(status),
         said => ClientEnd::Grpc(said),
     }
 }
@@ -133,7 +175,11 @@ mod tests {
             (200, &said("0"), None, &none, ClientEnd::Cut(200)),
             (200, &empty, Some(&said("0")), &two, ClientEnd::Cut(200)),
         ] {
-            assert_eq!(end(status, head, trailers, messages), expected, "{status} {head:?} {trailers:?} {messages:?}");
+            assert_eq!(
+                end(status, head, trailers, messages, 1),
+                expected,
+                "{status} {head:?} {trailers:?} {messages:?}"
+            );
         }
     }
 
@@ -142,9 +188,49 @@ mod tests {
         for body in [&b"\0\0\0\0\x03ab"[..], b"\0\0\0", b"\x01\0\0\0\x01a"] {
             let mut messages = Messages::default();
             messages.take(body);
-            let ended = |said| end(200, &HeaderMap::new(), Some(&said), &messages);
+            let ended = |said| end(200, &HeaderMap::new(), Some(&said), &messages, 1);
             assert_eq!(ended(said("0")), ClientEnd::Cut(200), "{body:?}");
             assert_eq!(ended(said("13")), ClientEnd::Grpc(GrpcStatus::Internal));
+        }
+    }
+
+    #[test]
+    fn a_stream_has_as_many_messages_as_are_due() {
+        let (two, empty) = (messages(&[b"a", b"b"]), HeaderMap::new());
+        for (due, ended, miscounted) in [
+            (1, ClientEnd::Cut(200), Some(Break::More)),
+            (2, ClientEnd::Grpc(GrpcStatus::Ok), None),
+            (3, ClientEnd::Cut(200), Some(Break::Fewer)),
+        ] {
+            assert_eq!(end(200, &empty, Some(&said("0")), &two, due), ended, "{due}");
+            assert_eq!(two.miscounted(due), miscounted);
+        }
+        // That it failed says more than how far it came.
+        assert_eq!(end(200, &empty, Some(&said("8")), &two, 3), ClientEnd::Grpc(GrpcStatus::ResourceExhausted));
+    }
+
+    #[test]
+    fn who_says_a_time_of_its_own_is_not_corrected() {
+        for (given, told) in [(None, "7u"), (Some("5S"), "5S")] {
+            let mut request = http::Request::new(());
+            given.map(|given| request.headers_mut().insert(TIMEOUT, HeaderValue::from_static(given)));
+            tell(&mut request, Duration::from_micros(7));
+            assert_eq!(request.headers().get_all(TIMEOUT).iter().collect::<Vec<_>>(), [told]);
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_said_in_eight_digits() {
+        for (left, told) in [
+            (Duration::ZERO, "1u"),
+            (Duration::from_nanos(1_999), "1u"),
+            (Duration::from_millis(250), "250000u"),
+            (Duration::from_nanos(99_999_999_999), "99999999u"),
+            (Duration::from_millis(100_000), "100000m"),
+            (Duration::from_secs(100_000), "100000S"),
+            (Duration::MAX, "99999999S"),
+        ] {
+            assert_eq!(timeout(left), told);
         }
     }
 

@@ -40,7 +40,7 @@ impl Template {
         }
         let scheme = if line.tls.is_some() { "https" } else { "http" };
         let (made, body) = match (grpc, request.message()) {
-            (true, message) => (call(request, scheme)?, Some(Body::Fixed(framed(message.unwrap_or_default())?))),
+            (true, message) => (call(request, scheme)?, Some(Body::Fixed(framed(message.unwrap_or_default(), line)?))),
             (false, None) => (plain(request, scheme)?, request.body().cloned()),
             (false, Some(_)) => return Err(LineError::Message),
         };
@@ -110,8 +110,10 @@ fn fill_path(uri: &mut Uri, path: Vec<u8>) {
     *uri = Uri::from_parts(parts).expect("the parts of a URI");
 }
 
-fn framed(message: &[u8]) -> Result<Bytes, LineError> {
-    grpc::framed(message).ok_or(LineError::LongMessage(message.len()))
+/// As often as a call says it.
+fn framed(message: &[u8], line: &Line) -> Result<Bytes, LineError> {
+    let one = grpc::framed(message).ok_or(LineError::LongMessage(message.len()))?;
+    Ok(if line.messages.sent == 1 { one } else { one.repeat(line.messages.sent as usize).into() })
 }
 
 /// A request that is no call of gRPC.
@@ -188,7 +190,7 @@ fn visible(text: impl Into<Bytes>) -> HeaderValue {
 mod tests {
     use super::*;
     use crate::{
-        line::Shape,
+        line::{Messages, Shape},
         pattern::{Context, Table},
     };
 
@@ -259,6 +261,15 @@ mod tests {
             "POST http://reviews/a.B/C\ncontent-type: application/grpc+proto\nuser-agent: squall\nte: trailers\n\
              x-request-id: r1.120\nb\"\\0\\0\\0\\0\\x02hi\""
         );
+    }
+
+    #[test]
+    fn a_stream_of_grpc_is_one_message_after_another() {
+        let request = request("POST", "/a.B/C").with_message(b"hi");
+        let messages = Messages { sent: 3, answered: 1 };
+        let line = Line { messages, ..line(Protocol::Grpc, request.clone()) };
+        let (_, body) = Template::new(&line, &request).unwrap().render(1, 0);
+        assert_eq!(body.unwrap(), b"\0\0\0\0\x02hi".repeat(3));
     }
 
     #[test]

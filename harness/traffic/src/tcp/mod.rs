@@ -144,16 +144,17 @@ mod tests {
 
     #[test]
     fn how_much_is_an_answer() {
-        let (whole, more) = (Read::Whole { reuse: true }, Read::Whole { reuse: false });
-        assert_eq!(of(Until::Echo, b"ping", &[b"pi", b"ng"]), (whole, 4));
+        const WHOLE: Read = Read::Whole { reuse: true };
+        const MORE: Read = Read::Whole { reuse: false };
+        assert_eq!(of(Until::Echo, b"ping", &[b"pi", b"ng"]), (WHOLE, 4));
         assert_eq!(of(Until::Echo, b"ping", &[b"pi"]), (Read::More, 2));
         assert_eq!(of(Until::Echo, b"ping", &[b"pi", b"nk"]).0, Read::Broken(ClientEnd::Garbled));
-        assert_eq!(of(Until::Echo, b"ping", &[b"pinging"]), (more, 4));
-        assert_eq!(of(Until::Line, b"x", &[b"o", b"k\n"]), (whole, 3));
-        assert_eq!(of(Until::Line, b"x", &[b"ok\nmore"]), (more, 3));
+        assert_eq!(of(Until::Echo, b"ping", &[b"pinging"]), (MORE, 4));
+        assert_eq!(of(Until::Line, b"x", &[b"o", b"k\n"]), (WHOLE, 3));
+        assert_eq!(of(Until::Line, b"x", &[b"ok\nmore"]), (MORE, 3));
         assert_eq!(of(Until::Line, b"x", &[b"ok"]).0, Read::More);
-        assert_eq!(of(Until::Length(3), b"x", &[b"ab", b"c"]), (whole, 3));
-        assert_eq!(of(Until::Length(3), b"x", &[b"abcd"]), (more, 3));
+        assert_eq!(of(Until::Length(3), b"x", &[b"ab", b"c"]), (WHOLE, 3));
+        assert_eq!(of(Until::Length(3), b"x", &[b"abcd"]), (MORE, 3));
     }
 
     proptest! {

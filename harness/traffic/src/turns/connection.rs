@@ -6,10 +6,14 @@ use crate::{
     clock,
     socket::{Socket, room},
     tls,
+    websocket::{self, Said},
 };
 use bytes::BytesMut;
-use squall_model::{Break, ClientEnd};
+use squall_model::{Break, ClientEnd, Leg};
 use std::io;
+
+/// Most bytes taken from the kernel at once where a connection is only looked after.
+const ATTENTION: usize = 1024;
 
 /// An open connection with nothing in flight, or in the hands of the one call that is.
 #[derive(Debug)]
@@ -37,6 +41,39 @@ impl Connection {
         self.socket.is_quiet_within() && self.buffer.is_empty()
     }
 
+    /// The same of a WebSocket, whose server may have said what is to be answered and is no message: that is done here.
+    pub(crate) fn is_attended(&mut self) -> bool {
+        let mut bytes = [0; ATTENTION];
+        loop {
+            match self.socket.try_read(&mut bytes) {
+                Ok(read @ 1..) => self.buffer.extend_from_slice(&bytes[..read]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                _ => return false,
+            }
+        }
+        while !self.buffer.is_empty() {
+            match websocket::control(&mut self.buffer) {
+                Ok(Said::Ping(pong)) if self.says_at_once(&pong) => {}
+                Ok(Said::Pong) => {}
+                Ok(Said::Close(code)) => {
+                    self.says_at_once(&websocket::farewell(code));
+                    return false;
+                }
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Ends a WebSocket in order, as far as that can be done at once.
+    pub(crate) fn take_leave(&self) {
+        self.says_at_once(&websocket::farewell(websocket::NO_MORE));
+    }
+
+    fn says_at_once(&self, frame: &[u8]) -> bool {
+        self.socket.write(frame).is_ok_and(|written| written == frame.len())
+    }
+
     /// Writes the whole request.
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<(), SendFailure> {
         let mut sent = 0;
@@ -60,26 +97,45 @@ impl Connection {
     }
 
     /// Reads the answer to its end, and says whether the connection can carry another call.
-    pub(crate) async fn receive(&mut self, mut answer: impl Reading, ticket: &mut Ticket) -> (ClientEnd, bool) {
-        let end = self.read_to_end(&mut answer, ticket).await;
+    pub(crate) async fn receive(&mut self, answer: &mut impl Reading, ticket: &mut Ticket) -> (ClientEnd, bool) {
+        let end = self.read_to_end(answer, ticket).await;
         ticket.course().received = answer.body();
         end
     }
 
     async fn read_to_end(&mut self, answer: &mut impl Reading, ticket: &mut Ticket) -> (ClientEnd, bool) {
         loop {
-            match self.socket.read(&mut self.buffer).await {
+            let came = match self.socket.read(&mut self.buffer).await {
                 Ok(0) => {
                     ticket.course().broken = Some(Break::Closed);
                     return (answer.closed(), false);
                 }
                 Err(error) => return (broken(answer, &error, ticket), false),
-                Ok(_) => ticket.answering(clock::now()),
+                Ok(_) => clock::now(),
+            };
+            let end = self.read_what_came(answer).await;
+            if answer.is_coming() {
+                ticket.answering(came);
             }
+            if answer.lacks_trailers() {
+                ticket.course().leg = Leg::Trailing;
+            }
+            if let Some(end) = end {
+                ticket.course().broken = answer.broken();
+                return end;
+            }
+        }
+    }
+
+    /// `None` where the answer goes on.
+    async fn read_what_came(&mut self, answer: &mut impl Reading) -> Option<(ClientEnd, bool)> {
+        loop {
             match answer.read(&mut self.buffer) {
-                Read::More => {}
-                Read::Whole { reuse } => return (answer.whole(), reuse),
-                Read::Broken(end) => return (end, false),
+                Read::More => return None,
+                Read::Whole { reuse } => return Some((answer.whole(), reuse)),
+                Read::Broken(end) => return Some((end, false)),
+                // Rare. Whether it could be said is found out by what comes.
+                Read::Say(bytes) => drop(Box::pin(self.send(&bytes)).await),
             }
         }
     }

@@ -15,12 +15,21 @@ pub(crate) struct Pool {
     idle: Mutex<Vec<Connection>>,
     /// One permit a call in flight.
     room: Semaphore,
+    /// Its connections are upgraded to WebSocket.
+    upgraded: bool,
 }
 
 impl Pool {
     pub(crate) fn new(endpoint: Endpoint, tls: Option<Tls>, cap: usize) -> Pool {
         let room = Semaphore::new(cap.min(Semaphore::MAX_PERMITS));
-        Pool { dialer: Dialer::new(endpoint, tls), idle: Mutex::default(), room }
+        Pool { dialer: Dialer::new(endpoint, tls), idle: Mutex::default(), room, upgraded: false }
+    }
+
+    /// The same of connections that are upgraded to WebSocket.
+    pub(crate) fn upgraded(endpoint: Endpoint, tls: Option<Tls>, cap: usize) -> Pool {
+        let mut pool = Pool::new(endpoint, tls, cap);
+        pool.upgraded = true;
+        pool
     }
 
     /// Leave to be in flight; `None` where the run was aborted meanwhile. Where the cap is reached the call waits, and the schedule has failed.
@@ -36,8 +45,9 @@ impl Pool {
     /// An idle connection that the proxy has not closed in the meantime.
     pub(crate) fn idle(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(connection) = idle.pop() {
-            if connection.is_fresh() {
+        while let Some(mut connection) = idle.pop() {
+            let is_good = if self.upgraded { connection.is_attended() } else { connection.is_fresh() };
+            if is_good {
                 return Some(connection);
             }
         }
@@ -51,6 +61,16 @@ impl Pool {
     /// A new connection, however long the proxy lets it wait.
     pub(crate) async fn connect(&self, ticket: &mut Ticket) -> Result<Connection, ClientEnd> {
         self.dialer.dial(ticket).await.map(Connection::new)
+    }
+}
+
+/// A WebSocket is not left without a word.
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if self.upgraded {
+            let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
+            idle.iter().for_each(Connection::take_leave);
+        }
     }
 }
 
@@ -140,7 +160,7 @@ mod tests {
         drop(proxy);
         let books = Books::new(Stamp(0), 0);
         let mut ticket = books.source(Stamp(0)).open(record(0, 0)).unwrap();
-        assert_eq!(connection.receive(http1::Answer::new(false), &mut ticket).await, (ClientEnd::Reset, false));
+        assert_eq!(connection.receive(&mut http1::Answer::new(false), &mut ticket).await, (ClientEnd::Reset, false));
     }
 
     /// The race that no look beforehand can win: as long as the kernel takes no byte, the call has not been sent.

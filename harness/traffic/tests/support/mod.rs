@@ -4,6 +4,7 @@
 
 pub(crate) mod secured;
 pub(crate) mod streams;
+pub(crate) mod websocket;
 
 use squall_model::{CallRecord, ClientEnd, Stamp};
 use squall_traffic::{Arrivals, Endpoint, Line, LoadThread, Request, Run, Shape, Start, Summary};
