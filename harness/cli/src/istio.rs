@@ -33,21 +33,22 @@ pub fn locate(named: Option<&Path>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Starts istiod, and what the mesh needs beside it; says its version, too. The keeper ends it, as it ends everything.
+/// Starts istiod, and what the mesh needs beside it; says its version, too, and what has to be held until the last proxy is gone. The
+/// keeper ends it, as it ends everything.
 pub async fn start(
     keeper: &Keeper,
     program: &Path,
     envoy: &Path,
     release: Release,
-) -> Result<(Istio, String), Failure> {
+) -> Result<(Istio, String, Network), Failure> {
     let fail = |what: &str, why: &dyn std::fmt::Display| Failure::environment(format!("failed to {what}: {why}"));
     let network = Network::take().map_err(|e| fail("find a free part of 127.0.0.0/8", &e))?;
     let home = keeper.folder().process_folder("istiod").map_err(|e| fail("make a folder for istiod", &e))?;
-    let istiod = Istiod::new(program, home.path(), &network);
-    let mesh =
-        Istio::start(envoy, release, istiod, network, keeper.folder().path()).map_err(|e| fail("start Istio", &e))?;
-    let istiod = mesh.istiod();
     let log = home.log();
+    let istiod = Istiod::new(program, home.path(), &log, &network);
+    let mesh = Istio::start(envoy, release, istiod, network.clone(), keeper.folder().path())
+        .map_err(|e| fail("start Istio", &e))?;
+    let istiod = mesh.istiod();
     let mut spec = ProcessSpec::new("istiod", program, home).args(istiod.args());
     for (name, value) in Istiod::env() {
         spec = spec.env(name, value);
@@ -55,10 +56,7 @@ pub async fn start(
     let process = keeper.spawn(spec).await.map_err(|e| fail("start istiod", &e))?;
     let deadline = Instant::now() + START;
     tokio::select! {
-        () = ready(istiod) => {
-            let version = istiod.version().await.unwrap_or_else(|| "of an unknown version".into());
-            return Ok((mesh, version));
-        }
+        version = ready(istiod) => return Ok((mesh, version, network)),
         () = sleep_until(deadline) => {}
         _ = keeper.wait_exit(process.id, deadline.into()) => {}
     }
@@ -67,8 +65,10 @@ pub async fn start(
     Err(Failure::environment(format!("istiod does not become ready: {last}")))
 }
 
-async fn ready(istiod: &Istiod) {
+/// Its version, as soon as it is ready.
+async fn ready(istiod: &Istiod) -> String {
     while !istiod.is_ready().await {
         sleep_until(Instant::now() + Duration::from_millis(10)).await;
     }
+    istiod.version().await.unwrap_or_else(|| "of an unknown version".into())
 }

@@ -187,17 +187,22 @@ async fn drive(
     let version = &ground.envoy.version;
     let release = Release { major: version.major, minor: version.minor };
     let (envoy, folder) = (ground.envoy.path.as_path(), keeper.folder().path());
+    let mut addresses = None;
     let ran = match &ground.istiod {
         None => match Envoy::start(envoy, release, folder) {
             Ok(mesh) => tools.run(&mesh, format!("envoy {version}"), watching).await,
             Err(error) => Err(fail("start the control plane", error.to_string())),
         },
         Some(istiod) => match istio::start(&keeper, istiod, envoy, release).await {
-            Ok((mesh, istio)) => tools.run(&mesh, format!("istio {istio} · envoy {version}"), watching).await,
+            Ok((mesh, istio, network)) => {
+                addresses = Some(network);
+                tools.run(&mesh, format!("istio {istio} · envoy {version}"), watching).await
+            }
             Err(failure) => Err(failure),
         },
     };
     let ended = keeper.shutdown(deadline::SHUTDOWN.at_most).await;
+    drop(addresses);
     ran.and(ended.map_err(|e| fail("end every process", e.to_string())))
 }
 

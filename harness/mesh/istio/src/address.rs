@@ -4,17 +4,19 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::Arc,
 };
 
-/// The port of every proxy's inbound listener.
-pub(crate) const PORT: u16 = 8080;
+/// The port of every proxy's inbound listener: one that hardly anybody listens on at every address of the machine.
+pub(crate) const PORT: u16 = 15_808;
 
 /// Part of 127.0.0.0/8 that no other run on this machine uses.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Network {
     second: u8,
-    /// Held as long as the run: whoever else wants this part finds it taken. Envoys share ports among each other without a word.
-    _taken: TcpListener,
+    /// Held as long as any of the run's proxies may live: whoever else wants this part finds it taken. Envoys share ports among each
+    /// other without a word.
+    _taken: Arc<TcpListener>,
 }
 
 impl Network {
@@ -27,7 +29,7 @@ impl Network {
         // 127.0 and 127.1 are other people's.
         for second in 2..=254 {
             match TcpListener::bind((Ipv4Addr::new(127, second, 255, 254), PORT)) {
-                Ok(taken) => return Ok(Network { second, _taken: taken }),
+                Ok(taken) => return Ok(Network { second, _taken: Arc::new(taken) }),
                 Err(error) => last = error,
             }
         }

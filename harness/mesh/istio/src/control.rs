@@ -17,7 +17,7 @@ use std::{
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -52,47 +52,71 @@ impl State {
 }
 
 impl Istio {
-    /// Gives istiod a configuration: whole, by a rename, so that it never reads half of one.
+    /// Gives istiod a configuration: whole, by a rename, so that it never reads half of one. What it said of the one before is
+    /// nobody's business any more.
     pub(crate) fn give(&self, config: &Config) -> io::Result<()> {
+        self.read_log();
         let mut state = self.state.borrow_mut();
         state.pushed_before = state.pushes;
+        state.complaints.clear();
         drop(state);
         let folder = self.istiod.configuration();
-        let (new, file) = (folder.join("mesh.yaml.new"), folder.join("mesh.yaml"));
+        let (new, file) = (folder.join("objects.yaml.new"), folder.join("objects.yaml"));
         std::fs::write(&new, config.text())?;
         std::fs::rename(new, file)
     }
 
-    /// Whatever istiod complained of since the last time. A file that it cannot read is an error: it then keeps everything as it
-    /// was, and says so in its log alone.
-    pub(crate) fn listen(&self) -> Result<(), MeshError> {
+    /// Takes in what istiod has written since the last time.
+    pub(crate) fn read_log(&self) {
         let mut state = self.state.borrow_mut();
-        for one in said(&written_since(&log_of(&self.istiod.folder), &mut state.read)) {
+        let written = written_since(&self.istiod.log, &mut state.read);
+        for one in said(&written) {
             match one {
                 Said::Pushed => state.pushes += 1,
                 complaint => state.complaints.push(complaint),
             }
         }
-        let unread = state.complaints.iter().position(|one| matches!(one, Said::Unread(_)));
-        match unread.map(|at| state.complaints.remove(at)) {
-            Some(Said::Unread(words)) => Err(MeshError::Rejected { instance: "istiod".into(), words }),
-            _ => Ok(()),
+    }
+
+    /// What istiod complains of since it was given what it has: a file that it cannot read (it then keeps everything as it was, and
+    /// says so in its log alone), a proxy that rejects what it was sent and keeps what it had.
+    fn complaint(&self) -> Option<MeshError> {
+        self.read_log();
+        let state = self.state.borrow();
+        state.complaints.iter().find_map(|one| match one {
+            Said::Unread(words) => Some(MeshError::Rejected { instance: "istiod".into(), words: words.clone() }),
+            Said::Rejected(words) => {
+                Some(MeshError::Rejected { instance: "a proxy, by istiod's word,".into(), words: words.clone() })
+            }
+            Said::Pushed => None,
+        })
+    }
+
+    /// Ends when istiod complains, or has ended.
+    async fn refused(&self) -> MeshError {
+        loop {
+            if let Some(refused) = self.complaint() {
+                return refused;
+            }
+            if let Err(why) = tokio::net::TcpStream::connect(self.istiod.discovery).await {
+                return MeshError::ControlPlane(format!("istiod has ended: {why}"));
+            }
+            pause(10 * LOOK).await;
         }
     }
 
     /// Lets newcomers to istiod once it has taken over what names them, and again where that came to nothing: it looks at who a
     /// proxy is when that connects, and may not look again.
     async fn admit(&self, at: &Bindings) -> MeshError {
-        let newcomers: Vec<(&InstanceId, &Seat)> =
-            at.seats.iter().filter(|(_, seat)| !self.relays.is_open(&seat.node)).collect();
         let late = now() + PATIENCE;
         while !self.state.borrow().has_pushed() && now() < late {
             pause(LOOK).await;
+            self.read_log();
         }
         loop {
-            for (instance, seat) in &newcomers {
-                let has_listeners = outbound_socket(&seat.folder).exists();
-                if !has_listeners && let Err(why) = self.relays.open_anew(&seat.node) {
+            for (instance, seat) in &at.seats {
+                let newcomer = !self.relays.is_admitted(&seat.node) || !outbound_socket(&seat.folder).exists();
+                if newcomer && let Err(why) = self.relays.open_anew(&seat.node) {
                     return silent(instance, &why);
                 }
             }
@@ -108,35 +132,26 @@ impl Istio {
         let reached = at.seats.iter().filter(|(_, seat)| !self.relays.is_severed(&seat.node));
         let all = join_all(reached.map(|(instance, seat)| self.holds(instance, seat, &config, by)));
         let seen = tokio::select! {
-            all = all => gather(all).map_err(|error| self.with_complaints(error))?,
+            all = all => gather(all)?,
             refused = self.refused() => return Err(refused),
             unable = self.admit(at) => return Err(unable),
         };
+        // A proxy may answer by new routes and have rejected a cluster behind them.
+        if let Some(refused) = self.complaint() {
+            return Err(refused);
+        }
         let seen = Seen::of_all(seen, asked);
         Ok(Confirmed { acked: seen.acked, effective: seen.effective, last_old: seen.last_old.unwrap_or(asked) })
     }
 
-    /// Ends when istiod says that it could not read what it was given.
-    async fn refused(&self) -> MeshError {
-        loop {
-            if let Err(refused) = self.listen() {
-                return refused;
-            }
-            pause(10 * LOOK).await;
+    /// Who of these is no proxy with listeners yet, where others have them already: nobody is to find them before that.
+    pub(crate) fn newcomers(&self, config: &Config, at: &Bindings) -> BTreeSet<InstanceId> {
+        let here: BTreeSet<&str> = at.seats.values().map(|seat| seat.node.as_str()).collect();
+        if config.hosts.keys().all(|node| here.contains(node.as_str())) {
+            return BTreeSet::new();
         }
-    }
-
-    /// A proxy that lags may have rejected what it was sent: istiod's log has its words.
-    fn with_complaints(&self, error: MeshError) -> MeshError {
-        let MeshError::Lagging(mut who) = error else { return error };
-        drop(self.listen());
-        let state = self.state.borrow();
-        let rejected = state.complaints.iter().filter_map(|one| match one {
-            Said::Rejected(words) => Some(format!("istiod was told: {words}")),
-            Said::Unread(_) | Said::Pushed => None,
-        });
-        who.extend(rejected.take(3));
-        MeshError::Lagging(who)
+        let unborn = at.seats.iter().filter(|(_, seat)| !outbound_socket(&seat.folder).exists());
+        unborn.map(|(id, _)| id.clone()).collect()
     }
 
     /// Both listeners of a proxy answer by the configuration, and its clusters have the hosts of it.
@@ -153,41 +168,79 @@ impl Istio {
         Ok(Seen { last_old: out.last_old, ..out.and(inn) })
     }
 
+    /// Its clusters are those of the configuration, warm, with its hosts: routes do not wait for the clusters that they lead to.
     async fn has_hosts(&self, instance: &InstanceId, seat: &Seat, config: &Config, by: Stamp) -> Result<(), MeshError> {
-        let Some(wanted) = config.hosts.get(&seat.node) else { return Ok(()) };
         let admin = self.proxies.admin(instance, seat)?;
         loop {
-            let all = before(by, instance, admin.hosts()).await?;
-            let whole = |name: &str| {
-                let (host, port_and_subset) = (name.rsplit('|').next()?, name.split('|').nth(2)?);
-                port_and_subset.is_empty().then_some(service_of(host)?.0.to_owned())
+            let (held, warming) =
+                before(by, instance, async { Ok((admin.hosts().await?, admin.warming().await?)) }).await?;
+            let lacks = match warming.first() {
+                Some(cluster) => Some(format!("is warming {cluster}")),
+                None => lacks(config, seat, &held),
             };
-            let held: BTreeMap<String, &BTreeSet<SocketAddr>> =
-                all.iter().filter_map(|(name, hosts)| Some((whole(name)?, hosts))).collect();
-            let lacks = wanted.iter().find(|(service, hosts)| held.get(service.as_str()) != Some(hosts));
-            let Some((service, hosts)) = lacks else { return Ok(()) };
-            if now() >= by {
-                let why = format!("{instance} does not have the {} hosts of \"{service}\"", hosts.len());
-                return Err(MeshError::Lagging(vec![why]));
+            let Some(lacks) = lacks else { return Ok(()) };
+            if now() + 2 * LOOK >= by {
+                return Err(MeshError::Lagging(vec![format!("{instance} {lacks}")]));
             }
             pause(LOOK).await;
         }
     }
 }
 
-/// The log of istiod: that of the process which was started in this folder.
-fn log_of(folder: &Path) -> PathBuf {
-    folder.join("output.log")
+/// What a proxy with these clusters does not have of a configuration.
+fn lacks(config: &Config, seat: &Seat, held: &BTreeMap<String, BTreeSet<SocketAddr>>) -> Option<String> {
+    let clusters: BTreeMap<(&str, &str), &BTreeSet<SocketAddr>> =
+        held.iter().filter_map(|(name, hosts)| Some((cluster(name)?, hosts))).collect();
+    let wanted = config.hosts.get(&seat.node).into_iter().flatten();
+    let hosts = wanted
+        .filter(|(service, hosts)| clusters.get(&("", service.as_str())) != Some(hosts))
+        .map(|(service, hosts)| format!("does not have the {} hosts of \"{service}\"", hosts.len()));
+    let subsets = config.subsets.get(&seat.node).into_iter().flatten();
+    let subsets = subsets
+        .filter(|(subset, service)| !clusters.contains_key(&(subset.as_str(), service.as_str())))
+        .map(|(subset, service)| format!("does not have {subset} of \"{service}\""));
+    hosts.chain(subsets).next()
+}
+
+/// Subset and service of a cluster: `outbound|80|version-v2|reviews.squall.svc.cluster.local`.
+fn cluster(name: &str) -> Option<(&str, &str)> {
+    let mut parts = name.strip_prefix("outbound|")?.splitn(3, '|');
+    let (_port, subset, host) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((subset, service_of(host)?.0))
 }
 
 /// What a file says after so many bytes, whole lines only; the number is moved on.
 fn written_since(file: &Path, read: &mut u64) -> String {
-    let mut text = String::new();
-    let Ok(mut file) = File::open(file) else { return text };
-    if file.seek(SeekFrom::Start(*read)).is_err() || file.read_to_string(&mut text).is_err() {
+    let mut bytes = Vec::new();
+    let Ok(mut file) = File::open(file) else { return String::new() };
+    if file.seek(SeekFrom::Start(*read)).is_err() || file.read_to_end(&mut bytes).is_err() {
         return String::new();
     }
-    text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
-    *read += text.len() as u64;
-    text
+    bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+    *read += bytes.len() as u64;
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_lines_are_read_and_each_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, mut read) = (folder.path().join("log"), 0);
+        assert_eq!(written_since(&file, &mut read), "", "there is none yet");
+        std::fs::write(&file, b"one\ntw\xff").unwrap();
+        assert_eq!(written_since(&file, &mut read), "one\n");
+        std::fs::write(&file, b"one\ntw\xffo\n").unwrap();
+        assert_eq!(written_since(&file, &mut read), "tw\u{fffd}o\n");
+        assert_eq!(written_since(&file, &mut read), "");
+    }
+
+    #[test]
+    fn clusters_are_known_by_subset_and_service() {
+        assert_eq!(cluster("outbound|80||reviews.squall.svc.cluster.local"), Some(("", "reviews")));
+        assert_eq!(cluster("outbound|80|version-v2|reviews.squall.svc.cluster.local"), Some(("version-v2", "reviews")));
+        assert_eq!(cluster("inbound|15808||"), None);
+    }
 }

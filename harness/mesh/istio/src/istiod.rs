@@ -30,6 +30,8 @@ pub struct Istiod {
     pub program: PathBuf,
     /// A folder of its own.
     pub folder: PathBuf,
+    /// The file that it writes its log to.
+    pub log: PathBuf,
     /// Where proxies find it.
     pub discovery: SocketAddr,
     /// Where it says whether it is ready.
@@ -38,12 +40,13 @@ pub struct Istiod {
 }
 
 impl Istiod {
-    /// One in this folder, at the addresses that this network has for it.
+    /// One in this folder, which logs to this file, at the addresses that this network has for it.
     #[must_use]
-    pub fn new(program: &Path, folder: &Path, network: &Network) -> Istiod {
+    pub fn new(program: &Path, folder: &Path, log: &Path, network: &Network) -> Istiod {
         Istiod {
             program: program.to_owned(),
             folder: folder.to_owned(),
+            log: log.to_owned(),
             discovery: network.istiod(DISCOVERY),
             http: network.istiod(HTTP),
             monitor: network.istiod(MONITOR),
@@ -57,7 +60,7 @@ impl Istiod {
     }
 
     fn mesh_file(&self) -> PathBuf {
-        self.folder.join("mesh.yaml")
+        self.folder.join("meshconfig.yaml")
     }
 
     /// Makes the files that it is started with.

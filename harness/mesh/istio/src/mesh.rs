@@ -170,14 +170,15 @@ impl Mesh for Istio {
     async fn apply(&self, new: &Config, at: &Bindings, by: Stamp) -> Result<Applied, MeshError> {
         let asked = now();
         // Newcomers have no listeners yet: theirs will have the faults from the beginning.
-        self.faults.bring_to_newcomers(at, Proof::Acknowledgement, by).await?;
-        self.listen()?;
-        let differs = self.state.borrow().given.as_ref() != Some(new);
+        self.faults.bring_to_newcomers(at, Proof::IfItListens, by).await?;
+        let newcomers = self.newcomers(new, at);
+        let new = if newcomers.is_empty() { new.clone() } else { new.without(&newcomers) };
+        let differs = self.state.borrow().given.as_ref() != Some(&new);
         if differs {
-            self.give(new).map_err(|why| control_plane(&why))?;
+            self.give(&new).map_err(|why| control_plane(&why))?;
         }
         let mut state = self.state.borrow_mut();
-        state.given = Some(new.clone());
+        state.given = Some(new);
         state.generation += 1;
         Ok(Applied { generation: state.generation, asked })
     }
@@ -232,7 +233,7 @@ impl Mesh for Istio {
     }
 
     fn events(&self) -> Vec<MeshEvent> {
-        drop(self.listen());
+        self.read_log();
         let rejected =
             std::mem::take(&mut self.state.borrow_mut().complaints).into_iter().filter_map(|one| match one {
                 Said::Rejected(words) | Said::Unread(words) => {

@@ -4,7 +4,7 @@
 
 use squall_mesh_proxy::outbound_socket;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     io,
     net::SocketAddr,
@@ -28,12 +28,14 @@ pub(crate) struct Relays {
     ways: RefCell<BTreeMap<String, Way>>,
     severed: RefCell<BTreeSet<String>>,
     /// Nobody reaches istiod: it is dead.
-    stopped: RefCell<bool>,
+    stopped: Cell<bool>,
 }
 
 #[derive(Debug)]
 struct Way {
     folder: PathBuf,
+    /// It was opened once: before that nobody is let in, whatever comes back.
+    admitted: bool,
     carrier: Option<Carrier>,
 }
 
@@ -49,7 +51,7 @@ impl Drop for Carrier {
 
 impl Relays {
     pub(crate) fn new(istiod: SocketAddr) -> Relays {
-        Relays { istiod, ways: RefCell::default(), severed: RefCell::default(), stopped: RefCell::new(false) }
+        Relays { istiod, ways: RefCell::default(), severed: RefCell::default(), stopped: Cell::new(false) }
     }
 
     /// Knows of a proxy that was started in this folder, and has no way yet.
@@ -57,18 +59,22 @@ impl Relays {
         // What another proxy of the same folder left: who has listeners is known by its own.
         drop(std::fs::remove_file(socket(folder)));
         drop(std::fs::remove_file(outbound_socket(folder)));
-        self.ways.borrow_mut().insert(node.to_owned(), Way { folder: folder.to_owned(), carrier: None });
+        self.ways
+            .borrow_mut()
+            .insert(node.to_owned(), Way { folder: folder.to_owned(), admitted: false, carrier: None });
     }
 
-    /// Whether a proxy has a way, or had one before it was cut.
-    pub(crate) fn is_open(&self, node: &str) -> bool {
-        let open = self.ways.borrow().get(node).is_some_and(|way| way.carrier.is_some());
-        open || self.is_severed(node) || self.is_stopped()
+    /// Whether a proxy was let in, if only once.
+    pub(crate) fn is_admitted(&self, node: &str) -> bool {
+        self.ways.borrow().get(node).is_some_and(|way| way.admitted)
     }
 
     /// Opens the way of a proxy; where there was one, it begins anew.
     pub(crate) fn open_anew(&self, node: &str) -> io::Result<()> {
         self.cut(node);
+        if let Some(way) = self.ways.borrow_mut().get_mut(node) {
+            way.admitted = true;
+        }
         self.restore(node)
     }
 
@@ -89,19 +95,19 @@ impl Relays {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        *self.stopped.borrow()
+        self.stopped.get()
     }
 
     /// Cuts every way.
     pub(crate) fn stop(&self) {
-        *self.stopped.borrow_mut() = true;
+        self.stopped.set(true);
         let nodes: Vec<String> = self.ways.borrow().keys().cloned().collect();
         nodes.iter().for_each(|node| self.cut(node));
     }
 
     /// Restores every way but those that are severed.
     pub(crate) fn start(&self) -> io::Result<()> {
-        *self.stopped.borrow_mut() = false;
+        self.stopped.set(false);
         let nodes: Vec<String> = self.ways.borrow().keys().cloned().collect();
         nodes.iter().try_for_each(|node| self.restore(node))
     }
@@ -125,7 +131,7 @@ impl Relays {
             return Ok(());
         }
         let mut ways = self.ways.borrow_mut();
-        let Some(way) = ways.get_mut(node).filter(|way| way.carrier.is_none()) else { return Ok(()) };
+        let Some(way) = ways.get_mut(node).filter(|way| way.admitted && way.carrier.is_none()) else { return Ok(()) };
         let at = socket(&way.folder);
         let listener = UnixListener::bind(&at)?;
         way.carrier = Some(Carrier(tokio::spawn(carry(listener, self.istiod))));
@@ -201,10 +207,13 @@ mod tests {
         let relays = Relays::new(echo().await);
         relays.expect("p0", folder.path());
         relays.open_anew("p0").unwrap();
+        let stranger = tempfile::tempdir().unwrap();
+        relays.expect("p1", stranger.path());
         relays.stop();
         assert!(answers(folder.path()).await.is_none());
         relays.sever("p0");
         relays.start().unwrap();
+        assert!(answers(stranger.path()).await.is_none(), "who was never let in is not let in by that");
         assert!(answers(folder.path()).await.is_none());
         relays.rejoin("p0").unwrap();
         assert!(answers(folder.path()).await.is_some());

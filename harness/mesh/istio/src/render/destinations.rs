@@ -9,15 +9,9 @@ use super::{
 };
 use serde_json::{Map, Value, json};
 use squall_mesh::{Desired, Refusal};
-use squall_mesh_proxy::render::{Action, ClusterConfig, Limits, Outlier, USER};
-use squall_model::{HashKey, Place, PolicyKind, Service, ServiceName};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
-
-/// The time between two sweeps of outlier detection: ends of ejections are late by up to this.
-const SWEEP: Duration = Duration::from_millis(100);
+use squall_mesh_proxy::render::{CONNECT, ClusterConfig, Limits, Outlier, SWEEP, USER, hash_key, preferred};
+use squall_model::{HashKey, Service, ServiceName};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One for each caller of each service that its routes lead to.
 pub(super) fn rules(edges: &[Edge<'_>], want: &Desired<'_>) -> Result<Vec<Object>, Refusal> {
@@ -55,7 +49,7 @@ fn rule(
         "trafficPolicy": policy(edge, service, cluster, want)?,
         "subsets": subsets,
     });
-    Ok(Object::new("DestinationRule", format!("{caller}-to-{service}"), spec))
+    Ok(Object::new("DestinationRule", format!("{caller}.to.{service}"), spec))
 }
 
 /// This message names its labels otherwise than all others do (type/v1beta1/selector.proto).
@@ -77,10 +71,10 @@ fn policy(edge: &Edge<'_>, service: &str, cluster: &ClusterConfig, want: &Desire
     Ok(policy.into())
 }
 
-/// Where nothing is said, Istio's own: no limit at all.
+/// Limits that nobody wrote are left out: Istio's own are none.
 fn pool(limits: &Limits) -> Value {
     let mut http = Map::new();
-    let mut tcp = json!({"connectTimeout": "5s"});
+    let mut tcp = json!({"connectTimeout": seconds(CONNECT)});
     if let Some(most) = limits.connections {
         tcp["maxConnections"] = json!(most);
     }
@@ -111,7 +105,7 @@ fn ejection(outlier: &Outlier, cluster: &ClusterConfig) -> Value {
 
 fn balancing(edge: &Edge<'_>, service: &str, cluster: &ClusterConfig, want: &Desired<'_>) -> Result<Value, Refusal> {
     let mut balancing = match cluster.balancer {
-        "RING_HASH" | "MAGLEV" => json!({"consistentHash": hash(edge, service, cluster)?}),
+        "RING_HASH" | "MAGLEV" => json!({"consistentHash": hash(edge, &service.into(), cluster, want)?}),
         simple => json!({"simple": simple}),
     };
     if let Some(over) = cluster.warm_up {
@@ -123,21 +117,12 @@ fn balancing(edge: &Edge<'_>, service: &str, cluster: &ClusterConfig, want: &Des
     Ok(balancing)
 }
 
-fn hash(edge: &Edge<'_>, service: &str, cluster: &ClusterConfig) -> Result<Value, Refusal> {
-    let routes = routes::ways(edge).iter().filter_map(|route| match &route.then {
-        Action::Forward(forward) => forward.hashed_by.as_ref(),
-        _ => None,
-    });
-    let mut hash = match routes.into_iter().next() {
+fn hash(edge: &Edge<'_>, service: &ServiceName, cluster: &ClusterConfig, want: &Desired<'_>) -> Result<Value, Refusal> {
+    let mut hash = match hash_key(want, &edge.caller.name, service) {
         Some(HashKey::User) => json!({"httpHeaderName": USER}),
         Some(HashKey::Header(name)) => json!({"httpHeaderName": name}),
         Some(HashKey::Cookie(name)) => json!({"httpCookie": {"name": name}}),
-        Some(HashKey::SourceAddress) => {
-            let why = "its proxies hash the address of a connection, and here clients come over a Unix socket";
-            return Err(Refusal(format!(
-                "Istio has no stickiness by source address for calls to \"{service}\": {why}"
-            )));
-        }
+        Some(HashKey::SourceAddress) => return Err(Refusal(super::refuse::SOURCE_ADDRESS.into())),
         None => return Err(Refusal(format!("Istio has no hash without a key for calls to \"{service}\""))),
     };
     if cluster.balancer == "MAGLEV" {
@@ -158,14 +143,19 @@ fn locality(
     let shares: BTreeMap<String, u32> =
         cluster.hosts.iter().filter_map(|host| Some((host.place.as_ref()?.name.to_string(), host.share?))).collect();
     if cluster.by_place {
-        let percents: BTreeMap<String, u32> = shares.iter().map(|(p, share)| (p.clone(), share / 10_000)).collect();
+        // A place that gets nothing is left out: Istio takes no share of nothing.
+        let percents: BTreeMap<&String, u32> =
+            shares.iter().map(|(place, share)| (place, share / 10_000)).filter(|(_, percent)| *percent > 0).collect();
         if percents.values().sum::<u32>() != 100 {
             return Err(Refusal(format!("Istio splits calls to \"{service}\" between places by whole percents only")));
         }
         return Ok(Some(json!({"enabled": true, "distribute": [{"from": "*", "to": percents}]})));
     }
-    let to = ServiceName::from(service);
-    let Some(order) = preferred(edge, &to, want) else { return Ok(Some(json!({"enabled": false}))) };
+    let order: Vec<String> =
+        preferred(want, &edge.caller.name, &service.into()).iter().map(|place| place.name.to_string()).collect();
+    if order.is_empty() {
+        return Ok(Some(json!({"enabled": false})));
+    }
     let own: BTreeSet<Option<String>> = edge
         .caller
         .instances
@@ -187,26 +177,10 @@ fn locality(
     }
 }
 
-fn preferred(edge: &Edge<'_>, to: &ServiceName, want: &Desired<'_>) -> Option<Vec<String>> {
-    order(&edge.caller.name, to, want).map(|places| places.iter().map(|place| place.name.to_string()).collect())
-}
-
-fn order<'w>(caller: &ServiceName, to: &ServiceName, want: &Desired<'w>) -> Option<&'w [Place]> {
-    want.policies.iter().rev().find_map(|policy| match policy {
-        PolicyKind::Prefer { of, places }
-            if of.from.as_ref().is_none_or(|from| from == caller)
-                && of.to.as_ref().is_none_or(|target| target.service == *to) =>
-        {
-            Some(places.as_slice())
-        }
-        _ => None,
-    })
-}
-
 /// The place that a service has whose instances have none: the one that its calls prefer, if they all prefer the same. To Istio an
 /// order of places begins with the caller's own.
 pub(super) fn adopted(caller: &Service, want: &Desired<'_>) -> Option<String> {
-    let first = |to: &ServiceName| Some(order(&caller.name, to, want)?.first()?.name.to_string());
+    let first = |to: &ServiceName| Some(preferred(want, &caller.name, to).first()?.name.to_string());
     let all: BTreeSet<String> = caller.calls.iter().filter_map(first).collect();
     all.first().filter(|_| all.len() == 1).cloned()
 }

@@ -39,6 +39,7 @@ pub(super) fn of_every_proxy() -> Object {
     patches.extend(sides.into_iter().flat_map(|side| (0..SLOTS).map(move |slot| fault_filter(side, slot))));
     patches.push(clusters());
     patches.push(rest());
+    patches.push(no_retries_of_tries());
     Object::new("EnvoyFilter", "every-proxy", json!({"configPatches": patches}))
 }
 
@@ -130,14 +131,25 @@ fn rest() -> Value {
     })
 }
 
+/// Istio has a callee's proxy try its own workload again where the connection fails. A policy that names statuses, and no status, never
+/// retries; a number of none would be taken for unsaid.
+fn no_retries_of_tries() -> Value {
+    json!({
+        "applyTo": "HTTP_ROUTE",
+        "match": inbound_host(),
+        "patch": {"operation": "MERGE", "value": {"route": {"retry_policy": {"retry_on": "retriable-status-codes"}}}},
+    })
+}
+
 /// The virtual host by which tries go to the workload.
 fn inbound_host() -> Value {
     let name = format!("inbound|http|{}", crate::address::PORT);
     json!({"context": "SIDECAR_INBOUND", "routeConfiguration": {"vhost": {"name": name}}})
 }
 
-/// The faults on calls of this edge, where there are any.
-pub(super) fn faults_of_calls(edge: &Edge<'_>) -> Option<Object> {
+/// What calls of this edge have of ours: faults, and hosts by which the service is called beside its own name. Nothing where there is
+/// neither.
+pub(super) fn of_calls(edge: &Edge<'_>) -> Option<Object> {
     let host = edge.proxy.outbound.hosts.iter().find(|host| host.name == edge.to.as_str())?;
     let name = format!("{}:{}", host_of(edge.to.as_str()), super::PORT);
     let mut value = json!({});
@@ -155,7 +167,7 @@ pub(super) fn faults_of_calls(edge: &Edge<'_>) -> Option<Object> {
             "patch": {"operation": "MERGE", "value": value},
         });
         let spec = json!({"workloadSelector": selector("app", edge.caller.name.as_str()), "configPatches": [patch]});
-        Object::new("EnvoyFilter", format!("calls-{}-to-{}", edge.caller.name, edge.to), spec)
+        Object::new("EnvoyFilter", format!("calls.{}.to.{}", edge.caller.name, edge.to), spec)
     };
     (value != json!({})).then(|| filter(value))
 }
@@ -174,7 +186,7 @@ pub(super) fn faults_of_tries(id: &InstanceId, inbound: &RouteTable) -> Option<O
         "patch": {"operation": "MERGE", "value": {"typed_per_filter_config": slots(&host.faults)}},
     });
     let spec = json!({"workloadSelector": selector(INSTANCE, &id.to_string()), "configPatches": [patch]});
-    Some(Object::new("EnvoyFilter", format!("tries-{id}"), spec))
+    Some(Object::new("EnvoyFilter", format!("tries.{id}"), spec))
 }
 
 /// Each fault replaces the empty configuration of its slot, whole.
@@ -242,9 +254,12 @@ pub(super) fn inbound_probes(version: &str) -> Object {
     probes("inbound-probes", Side::Inbound, version)
 }
 
+/// What the probes of outbound listeners are called.
+pub(super) const OUTBOUND_PROBES: &str = "outbound-probes";
+
 /// The probes of every outbound listener, which answer by this name.
 pub(super) fn outbound_probes(version: &str) -> Object {
-    probes("outbound-probes", Side::Outbound, version)
+    probes(OUTBOUND_PROBES, Side::Outbound, version)
 }
 
 fn probes(name: &str, side: Side, version: &str) -> Object {

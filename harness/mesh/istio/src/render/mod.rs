@@ -36,6 +36,9 @@ const PORT: u16 = 80;
 /// The label by which an instance's own objects find it.
 const INSTANCE: &str = "squall.dev/instance";
 
+/// How the entry of an instance is called that is found by a link.
+const BY_LINK: &str = ".by.link";
+
 /// The label by which a service finds those who serve it.
 const SERVES: &str = "squall.dev/serves";
 
@@ -51,9 +54,41 @@ pub struct Config {
     pub objects: Vec<Object>,
     /// The hosts that each proxy, by its node id, is to have in its cluster for each service that it calls.
     pub hosts: BTreeMap<String, BTreeMap<ServiceName, BTreeSet<SocketAddr>>>,
+    /// The subsets that its routes lead to, each with its service: clusters that it is to have as well.
+    pub subsets: BTreeMap<String, BTreeSet<(String, ServiceName)>>,
+    /// Where each instance is found.
+    pub ways: BTreeMap<InstanceId, SocketAddr>,
 }
 
 impl Config {
+    /// The same before these instances are found by anybody: they have their listeners, and no calls.
+    #[must_use]
+    pub fn without(&self, newcomers: &BTreeSet<InstanceId>) -> Config {
+        let mut before = self.clone();
+        let names: BTreeSet<String> = newcomers.iter().map(ToString::to_string).collect();
+        let is_new = |name: &str| names.contains(name.strip_suffix(BY_LINK).unwrap_or(name));
+        for object in before.objects.iter_mut().filter(|o| o.kind == "WorkloadEntry" && is_new(&o.name)) {
+            for labels in [&mut object.labels, &mut object.spec["labels"]] {
+                labels.as_object_mut().map(|labels| labels.remove(SERVES));
+            }
+        }
+        let ways: BTreeSet<SocketAddr> = newcomers.iter().filter_map(|id| self.ways.get(id).copied()).collect();
+        before
+            .hosts
+            .values_mut()
+            .flat_map(BTreeMap::values_mut)
+            .for_each(|hosts| hosts.retain(|at| !ways.contains(at)));
+        before.name();
+        before
+    }
+
+    /// Gives it the name of what it says.
+    fn name(&mut self) {
+        self.objects.retain(|object| object.name != filters::OUTBOUND_PROBES);
+        self.version = version(&self.objects);
+        self.objects.push(filters::outbound_probes(&self.version));
+    }
+
     /// As a file that istiod reads: documents of YAML, each of them JSON.
     #[must_use]
     pub fn text(&self) -> String {
@@ -92,7 +127,7 @@ pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
     for service in &want.topology.services {
         objects.push(workloads::service(service));
     }
-    let mut hosts = BTreeMap::new();
+    let (mut hosts, mut subsets, mut ways) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (id, service, instance) in want.topology.instances() {
         let Some(seat) = at.seats.get(&id) else { continue };
         let Some(proxy) = tables.proxies.get(&seat.node) else { continue };
@@ -108,17 +143,19 @@ pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
         objects.push(workloads::sidecar(&id, service, seat, &reached(proxy)));
         objects.extend(filters::faults_of_tries(&id, &proxy.inbound));
         hosts.insert(seat.node.clone(), hosts_of(proxy));
+        subsets.insert(seat.node.clone(), routes::subsets_of(&proxy.outbound));
+        ways.insert(id.clone(), workload.way);
     }
     let edges = edges(want.topology, at, &tables);
     objects.extend(routes::virtual_services(&edges)?);
     objects.extend(destinations::rules(&edges, want)?);
-    objects.extend(edges.iter().filter_map(filters::faults_of_calls));
+    objects.extend(edges.iter().filter_map(filters::of_calls));
     // Whoever comes and goes in the midst of a scenario changes no listener of the others.
     let inbound = version(&at.tag);
     objects.push(filters::inbound_probes(&inbound));
-    let version = version(&objects);
-    objects.push(filters::outbound_probes(&version));
-    Ok(Config { version, inbound, objects, hosts })
+    let mut config = Config { version: String::new(), inbound, objects, hosts, subsets, ways };
+    config.name();
+    Ok(config)
 }
 
 /// Every caller's way to every service that it calls, where a proxy of the caller has a seat.

@@ -3,8 +3,8 @@
 use super::{Config, render};
 use squall_mesh::{Bindings, Desired, Endpoint, Refusal, Seat};
 use squall_mesh_proxy::render as table;
-use squall_model::{FaultKind, HashKey, InstanceId, Plan, PolicyKind, Stick, controls, vary};
-use std::{collections::BTreeSet, net::SocketAddr};
+use squall_model::{FaultKind, Fraction, HashKey, InstanceId, Plan, PolicyKind, RetryOn, Stick, controls, vary};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 /// Every reason why a plan cannot be run here; none if it can.
 #[must_use]
@@ -34,20 +34,50 @@ fn said(want: &Desired<'_>) -> Vec<Refusal> {
     policies.chain(defaults).collect()
 }
 
+/// Why nothing sticks by where it comes from.
+pub(super) const SOURCE_ADDRESS: &str =
+    "Istio hashes the address of a connection, and here clients come over a Unix socket";
+
 fn policy_of(policy: &PolicyKind) -> Option<Refusal> {
     let why = match policy {
+        PolicyKind::InFlight { at_most: 0, .. }
+        | PolicyKind::Connections { at_most: 0, .. }
+        | PolicyKind::Connections { waiting: 0, .. }
+        | PolicyKind::RetryBudget { at_least: 0, .. }
+        | PolicyKind::Ejection { at_most: Fraction::ZERO, .. } => {
+            "a limit of 0: Istio takes it for one that nobody wrote".into()
+        }
+        PolicyKind::Panic { below, .. } if below.ppm() % 10_000 != 0 => {
+            "Istio has panic thresholds of whole percents".into()
+        }
+        PolicyKind::Timeout { after, .. } if !is_whole(*after) => PRECISION.into(),
+        PolicyKind::Ejection { lasts, .. } if !is_whole(*lasts) => PRECISION.into(),
+        PolicyKind::WarmUp { over, .. } if !is_whole(*over) => PRECISION.into(),
+        PolicyKind::Retries { on, .. } => return on.iter().find_map(unknown_status),
         PolicyKind::Check { of, .. } => {
             format!("Istio's sidecars do not check the health of others: \"{of}\" would be checked by nobody")
         }
         PolicyKind::IdleTimeout { .. } => "Istio has no idle limit of a route".into(),
         PolicyKind::KeepDeadline { .. } => "Istio passes no deadline on".into(),
         PolicyKind::Sticky { to: Stick::Version, .. } => "Istio draws the legs of a split anew for each call".into(),
-        PolicyKind::Sticky { by: HashKey::SourceAddress, .. } => {
-            "Istio hashes the address of a connection, and clients come over a Unix socket".into()
-        }
+        PolicyKind::Sticky { by: HashKey::SourceAddress, .. } => SOURCE_ADDRESS.into(),
         _ => return None,
     };
     Some(Refusal(why))
+}
+
+/// What Istio takes for a time.
+const PRECISION: &str = "Istio has times of whole milliseconds, and of at least one";
+
+fn is_whole(time: Duration) -> bool {
+    time >= Duration::from_millis(1) && time.subsec_nanos() % 1_000_000 == 0
+}
+
+/// Istio takes a status for a condition of retries only if the standard library of Go has a name for it.
+fn unknown_status(on: &RetryOn) -> Option<Refusal> {
+    let RetryOn::Status(status) = on else { return None };
+    let named = matches!(status, 400..=418 | 421..=426 | 428 | 429 | 431 | 451 | 500..=508 | 510 | 511);
+    (!named).then(|| Refusal(format!("Istio does not retry on {status}: it knows only statuses that have a name")))
 }
 
 /// Why only the wire to an instance that has one caller can be damaged.

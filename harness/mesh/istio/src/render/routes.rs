@@ -7,7 +7,7 @@ use super::{
 };
 use serde_json::{Map, Value, json};
 use squall_mesh::Refusal;
-use squall_mesh_proxy::render::{Action, CALLER, Condition, Forward, Leg, RequestMatch, Retry, Route};
+use squall_mesh_proxy::render::{Action, CALLER, Condition, Forward, Leg, RequestMatch, Retry, Route, RouteTable};
 use squall_model::ServiceName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,11 +30,22 @@ pub(super) fn ways<'t>(edge: &Edge<'t>) -> &'t [Route] {
     host.map_or(&[], |host| &host.routes)
 }
 
+/// The length of a label of DNS.
+const MOST: usize = 63;
+
 /// What a subset of a service is called: `version-v2`. All of it is none.
 pub(super) fn subset_of(labels: &BTreeMap<String, String>) -> Option<String> {
     let named: Vec<String> =
         labels.iter().filter(|(key, _)| *key != "any").map(|(key, value)| format!("{key}-{value}")).collect();
-    (!named.is_empty()).then(|| named.join("-").to_ascii_lowercase().replace(['.', '_'], "-"))
+    let whole = named.join("-");
+    let plain: String =
+        whole.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' }).collect();
+    // It has to be a label of DNS: what does not fit is told apart by what it was.
+    let name = match plain == whole && plain.len() <= MOST {
+        true => plain,
+        false => format!("{}-{}", plain.get(..MOST - 17).unwrap_or(&plain), super::version(&whole)),
+    };
+    (!named.is_empty()).then_some(name)
 }
 
 fn http(edge: &Edge<'_>, route: &Route) -> Result<Value, Refusal> {
@@ -42,16 +53,14 @@ fn http(edge: &Edge<'_>, route: &Route) -> Result<Value, Refusal> {
         return Err(Refusal("Istio has no words for an answer of its own on the way to a service".into()));
     };
     let mut http = json!({
-        "match": [matching(edge.caller.name.as_str(), &route.when)],
+        "match": [matching(edge.caller.name.as_str(), &route.when)?],
         "route": legs(&forward.legs),
+        "retries": retries(forward)?,
         "headers": {"request": {"set": {CALLER: edge.caller.name.as_str()}}},
     });
     // Left out there is none, and nothing is no length that Istio takes.
     if let Some(timeout) = forward.timeout {
         http["timeout"] = json!(seconds(timeout));
-    }
-    if let Some(retries) = retries(forward)? {
-        http["retries"] = retries;
     }
     Ok(http)
 }
@@ -60,8 +69,7 @@ fn http(edge: &Edge<'_>, route: &Route) -> Result<Value, Refusal> {
 fn legs(legs: &[Leg]) -> Value {
     let whole = legs.iter().fold(0, |common, leg| divisor(common, leg.weight)).max(1);
     let leg = |leg: &Leg| {
-        let service = leg.cluster.strip_prefix("out.").unwrap_or(&leg.cluster);
-        let mut destination = json!({"host": host_of(service), "port": {"number": super::PORT}});
+        let mut destination = json!({"host": host_of(service_of(leg)), "port": {"number": super::PORT}});
         if let Some(subset) = subset_of(&leg.subset) {
             destination["subset"] = json!(subset);
         }
@@ -78,9 +86,9 @@ fn divisor(a: u32, b: u32) -> u32 {
 }
 
 /// Left out, Istio would retry twice. A number among the conditions is a status.
-fn retries(forward: &Forward) -> Result<Option<Value>, Refusal> {
+fn retries(forward: &Forward) -> Result<Value, Refusal> {
     let Some(Retry { on, statuses, times, per_try, per_try_idle, elsewhere }) = &forward.retry else {
-        return Ok((!forward.own_defaults).then(|| json!({"attempts": 0})));
+        return Ok(json!({"attempts": 0}));
     };
     if per_try_idle.is_some() {
         return Err(Refusal("Istio has no idle limit of a try".into()));
@@ -99,11 +107,11 @@ fn retries(forward: &Forward) -> Result<Option<Value>, Refusal> {
     if let Some(limit) = per_try {
         retries["perTryTimeout"] = json!(seconds(*limit));
     }
-    Ok(Some(retries))
+    Ok(retries)
 }
 
 /// Calls of one caller that are of one kind (HTTPMatchRequest).
-fn matching(caller: &str, when: &RequestMatch) -> Value {
+fn matching(caller: &str, when: &RequestMatch) -> Result<Value, Refusal> {
     let mut all = Map::from_iter([("sourceLabels".to_owned(), json!({"app": caller}))]);
     let mut headers = Map::new();
     let mut parameters = Map::new();
@@ -123,7 +131,9 @@ fn matching(caller: &str, when: &RequestMatch) -> Value {
             Condition::Has(name) => drop(headers.insert(name.clone(), json!({}))),
             Condition::Query(query) => {
                 let (name, value) = query.split_once('=').unwrap_or((query, ""));
-                parameters.insert(name.to_owned(), json!({"exact": value}));
+                if parameters.insert(name.to_owned(), json!({"exact": value})).is_some() {
+                    return Err(Refusal(format!("Istio asks for one value of the query's `{name}`, and not for two")));
+                }
             }
         }
     }
@@ -133,18 +143,33 @@ fn matching(caller: &str, when: &RequestMatch) -> Value {
     if !parameters.is_empty() {
         all.insert("queryParams".into(), parameters.into());
     }
-    all.into()
+    Ok(all.into())
 }
 
 /// The subsets that any route of these edges leads to, by service.
 pub(super) fn subsets<'t>(edges: &[Edge<'t>]) -> BTreeMap<&'t str, BTreeSet<&'t BTreeMap<String, String>>> {
     let mut all: BTreeMap<&str, BTreeSet<&BTreeMap<String, String>>> = BTreeMap::new();
-    let forwards = edges.iter().flat_map(ways).filter_map(|route| match &route.then {
-        Action::Forward(forward) => Some(forward),
-        _ => None,
-    });
-    for leg in forwards.flat_map(|forward| &forward.legs).filter(|leg| subset_of(&leg.subset).is_some()) {
-        all.entry(leg.cluster.strip_prefix("out.").unwrap_or(&leg.cluster)).or_default().insert(&leg.subset);
+    for leg in edges.iter().flat_map(|edge| parts(ways(edge))) {
+        all.entry(service_of(leg)).or_default().insert(&leg.subset);
     }
     all
+}
+
+/// The subsets that a table leads to, by name, each with its service.
+pub(super) fn subsets_of(table: &RouteTable) -> BTreeSet<(String, ServiceName)> {
+    let legs = table.hosts.iter().flat_map(|host| parts(&host.routes));
+    legs.filter_map(|leg| Some((subset_of(&leg.subset)?, service_of(leg).into()))).collect()
+}
+
+/// The legs of some routes that lead to a part of a service.
+fn parts(routes: &[Route]) -> impl Iterator<Item = &Leg> {
+    let legs = routes.iter().filter_map(|route| match &route.then {
+        Action::Forward(forward) => Some(&forward.legs),
+        Action::Answer { .. } | Action::AnswerVersion => None,
+    });
+    legs.flatten().filter(|leg| subset_of(&leg.subset).is_some())
+}
+
+fn service_of(leg: &Leg) -> &str {
+    leg.cluster.strip_prefix("out.").unwrap_or(&leg.cluster)
 }

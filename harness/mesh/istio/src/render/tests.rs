@@ -29,7 +29,7 @@ fn seats(topology: &Topology) -> Bindings {
             node: format!("p{n}"),
             workload: called.then(|| Endpoint::Unix(format!("{folder}/app.sock").into())),
             folder: folder.into(),
-            inbound: ([127, 2, 0, n + 1], 8080).into(),
+            inbound: ([127, 2, 0, n + 1], 15_808).into(),
         };
         (id, seat)
     };
@@ -87,7 +87,7 @@ fn nothing_said_is_said_to_istio() {
     let route = &spec(&config, "VirtualService", "reviews")["http"][0];
     assert_eq!(route["retries"], serde_json::json!({"attempts": 0}), "left out it retries twice");
     assert!(route.get("timeout").is_none());
-    let rule = &spec(&config, "DestinationRule", "web-to-reviews")["trafficPolicy"];
+    let rule = &spec(&config, "DestinationRule", "web.to.reviews")["trafficPolicy"];
     assert_eq!(rule["loadBalancer"]["simple"], "ROUND_ROBIN", "left out it is LEAST_REQUEST");
     assert_eq!(rule["loadBalancer"]["localityLbSetting"]["enabled"], false, "left out it stays in the caller's place");
 }
@@ -139,7 +139,7 @@ fn a_split_and_a_way_of_its_own_for_some() {
     let config = rendered(&policies, &[]).unwrap();
     assert_yaml_snapshot!((
         spec(&config, "VirtualService", "reviews"),
-        &spec(&config, "DestinationRule", "web-to-reviews")["subsets"],
+        &spec(&config, "DestinationRule", "web.to.reviews")["subsets"],
         spec(&config, "WorkloadEntry", "reviews-2"),
     ));
 }
@@ -155,7 +155,7 @@ fn what_a_caller_may_do_to_a_service() {
         PolicyKind::Balance { of: to("reviews"), by: Balancer::Random },
         PolicyKind::Prefer { of: to("reviews"), places: vec![Place::zone("east"), Place::zone("west")] },
     ];
-    assert_yaml_snapshot!(spec(&rendered(&policies, &[]).unwrap(), "DestinationRule", "web-to-reviews"));
+    assert_yaml_snapshot!(spec(&rendered(&policies, &[]).unwrap(), "DestinationRule", "web.to.reviews"));
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn faults_are_in_place_at_nothing() {
     ];
     let config = rendered(&[], &faults).unwrap();
     assert_yaml_snapshot!((
-        spec(&config, "EnvoyFilter", "calls-web-to-reviews"),
-        spec(&config, "EnvoyFilter", "tries-reviews-1"),
+        spec(&config, "EnvoyFilter", "calls.web.to.reviews"),
+        spec(&config, "EnvoyFilter", "tries.reviews-1"),
     ));
     // No listener tells them apart from a mesh without faults.
     let plain = rendered(&[], &[]).unwrap();
@@ -208,4 +208,114 @@ fn what_istio_has_no_words_for_is_refused_by_name() {
         refused(&[PolicyKind::KeepDeadline { of: to("reviews") }]),
     ];
     assert_yaml_snapshot!(said);
+}
+
+/// `web` and `shop` call `reviews` and `ratings`.
+fn high_street() -> Topology {
+    let mut topology = town();
+    let mut shop = Service::new("shop".into());
+    shop.calls = vec!["ratings".into(), "reviews".into()];
+    topology.services[0].calls.push("ratings".into());
+    topology.services.extend([shop, Service::new("ratings".into())]);
+    topology
+}
+
+fn on_high_street(policies: &[PolicyKind], at: &Bindings) -> Result<Config, Refusal> {
+    let topology = high_street();
+    render(&Desired { topology: &topology, policies: policies.iter().collect(), faults: &[] }, at)
+}
+
+fn sticky(of: Calls, by: HashKey) -> PolicyKind {
+    PolicyKind::Sticky { of, to: Stick::Instance, by }
+}
+
+#[test]
+fn each_caller_of_each_service_has_its_own() {
+    let from_shop = |to_what: &str| Calls { from: Some("shop".into()), ..to(to_what) };
+    let prefer = |of, zone: &str| PolicyKind::Prefer { of, places: vec![Place::zone(zone)] };
+    let policies = [
+        sticky(to("reviews"), HashKey::User),
+        sticky(from_shop("ratings"), HashKey::Header("x-basket".into())),
+        ejected(5),
+        // The more special line counts, whatever comes after it.
+        prefer(from_shop("reviews"), "west"),
+        prefer(to("reviews"), "east"),
+        PolicyKind::Retries { of: from_shop("reviews"), up_to: 3, on: vec![RetryOn::Reset], elsewhere: false },
+    ];
+    let config = on_high_street(&policies, &seats(&high_street())).unwrap();
+    let balancing = |rule: &str| spec(&config, "DestinationRule", rule)["trafficPolicy"]["loadBalancer"].clone();
+    assert_eq!(balancing("web.to.reviews")["consistentHash"]["httpHeaderName"], "x-squall-user");
+    assert_eq!(balancing("shop.to.ratings")["consistentHash"]["httpHeaderName"], "x-basket");
+    assert_eq!(balancing("web.to.ratings")["simple"], "ROUND_ROBIN");
+    assert_eq!(spec(&config, "WorkloadEntry", "shop-1")["locality"], "west", "it has no place, and prefers that");
+    let routes = spec(&config, "VirtualService", "reviews");
+    let attempts = |n: usize| {
+        (routes["http"][n]["match"][0]["sourceLabels"]["app"].clone(), routes["http"][n]["retries"]["attempts"].clone())
+    };
+    assert_eq!(attempts(0), ("web".into(), 0.into()));
+    assert_eq!(attempts(1), ("shop".into(), 3.into()));
+}
+
+#[test]
+fn who_is_found_by_a_link_is_somebody_still() {
+    let mut at = seats(&town());
+    let (web, second) =
+        (InstanceId { service: "web".into(), number: 1 }, InstanceId { service: "reviews".into(), number: 2 });
+    let link = "127.0.0.1:5001".parse().unwrap();
+    at.wires.insert(squall_model::Wire { from: web, to: second.clone() }, link);
+    let topology = town();
+    let config = render(&Desired { topology: &topology, policies: Vec::new(), faults: &[] }, &at).unwrap();
+    assert_yaml_snapshot!((
+        spec(&config, "WorkloadEntry", "reviews-2"),
+        spec(&config, "WorkloadEntry", "reviews-2.by.link"),
+        spec(&config, "ServiceEntry", "seat.reviews-2"),
+    ));
+    assert!(config.hosts["p0"][&"reviews".into()].contains(&link));
+    // Two callers would have to be told two addresses.
+    let mut at = seats(&high_street());
+    at.wires.insert(squall_model::Wire { from: InstanceId { service: "web".into(), number: 1 }, to: second }, link);
+    assert!(on_high_street(&[], &at).unwrap_err().0.contains("only where there is one caller"));
+}
+
+#[test]
+fn nobody_finds_a_newcomer_before_it_listens() {
+    let config = rendered(&[], &[]).unwrap();
+    let second = InstanceId { service: "reviews".into(), number: 2 };
+    let before = config.without(&[second.clone()].into());
+    assert_eq!(spec(&before, "WorkloadEntry", "reviews-2")["labels"].get(SERVES), None);
+    assert_eq!(spec(&before, "WorkloadEntry", "reviews-1"), spec(&config, "WorkloadEntry", "reviews-1"));
+    assert_eq!(before.hosts["p0"][&"reviews".into()].len(), 1);
+    assert_ne!(before.version, config.version);
+    assert!(before.text().contains(&before.version) && !before.text().contains(&config.version));
+    assert_eq!(spec(&before, "Sidecar", "reviews-2"), spec(&config, "Sidecar", "reviews-2"));
+}
+
+#[test]
+fn what_istio_takes_for_unsaid_is_refused() {
+    let caller = squall_model::ServiceName::from("web");
+    for policy in [
+        PolicyKind::InFlight { caller: caller.clone(), at_most: 0, unit: InFlight::Retries, to: "reviews".into() },
+        PolicyKind::Connections { caller, at_most: 5, waiting: 0, to: "reviews".into() },
+        PolicyKind::RetryBudget { of: to("reviews"), share: Fraction::percent(20), at_least: 0 },
+    ] {
+        let why = rendered(&[policy], &[]).unwrap_err().0;
+        assert_eq!(why, "a limit of 0: Istio takes it for one that nobody wrote");
+    }
+    let half = Duration::from_micros(1_500);
+    let of = Traffic { share: Fraction::ALL, level: Level::Calls, of: to("reviews") };
+    assert!(rendered(&[PolicyKind::Timeout { of, after: half }], &[]).unwrap_err().0.contains("whole milliseconds"));
+    assert!(rendered(&[retried(1, &[RetryOn::Status(599)], false)], &[]).unwrap_err().0.contains("599"));
+    let twice = Calls { filter: Filter { query: Some("a=1&a=2".into()), ..Filter::default() }, ..to("reviews") };
+    let retries = PolicyKind::Retries { of: twice, up_to: 1, on: vec![RetryOn::Reset], elsewhere: false };
+    assert!(rendered(&[retries], &[]).unwrap_err().0.contains("one value"));
+}
+
+#[test]
+fn subsets_are_told_apart_whatever_they_are_called() {
+    let names = ["v1.0", "v1-0", "V1-0", &"long".repeat(30)];
+    let name = |version: &str| routes::subset_of(&[("version".to_owned(), version.to_owned())].into()).unwrap();
+    let all: BTreeSet<String> = names.iter().map(|version| name(version)).collect();
+    assert_eq!(all.len(), names.len(), "{all:?}");
+    assert!(all.iter().all(|name| name.len() <= 63), "{all:?}");
+    assert_eq!(routes::subset_of(&[("any".to_owned(), "yes".to_owned())].into()), None);
 }

@@ -1,7 +1,7 @@
 //! Services and instances: ServiceEntry, WorkloadEntry (networking/v1alpha3/service_entry.proto), and the listeners of each
 //! proxy, a Sidecar (sidecar.proto). There is no interception: a proxy is called where its Sidecar has it listen.
 
-use super::{INSTANCE, NAMESPACE, PORT, SERVES, host_of, objects::Object};
+use super::{BY_LINK, INSTANCE, NAMESPACE, PORT, SERVES, host_of, objects::Object};
 use serde_json::{Value, json};
 use squall_mesh::{Endpoint, Seat};
 use squall_mesh_proxy::outbound_socket;
@@ -63,22 +63,24 @@ pub(super) struct Workload<'r> {
 }
 
 impl Workload<'_> {
-    /// One entry, or two where it is found elsewhere than it is.
+    /// Who it is, and how it is found: one entry, or two where it is found elsewhere than it is.
     pub(super) fn entries(&self, of: &Service) -> Vec<Object> {
-        let own = [("app", self.id.service.to_string()), (INSTANCE, self.id.to_string())];
+        let name = self.id.to_string();
+        let own = [("app", self.id.service.to_string()), (INSTANCE, name.clone())];
         let mut own: BTreeMap<String, String> = own.map(|(key, value)| (key.to_owned(), value)).into();
         let mut found = self.metadata.clone();
         found.insert(SERVES.into(), self.id.service.to_string());
-        let name = self.id.to_string();
+        // To istiod a proxy has the labels of its entry only where a service finds that: this one, before its own does.
+        let mut all = vec![entry_point(&format!("seat.{name}"), of, &selector(INSTANCE, &name))];
         if self.way == self.seat.inbound {
             own.extend(found);
-            return vec![self.entry(&name, self.seat.inbound, &own, None)];
+            all.push(self.entry(&name, self.seat.inbound, &own, None));
+        } else {
+            let ports = json!({protocol(of).to_ascii_lowercase(): self.way.port()});
+            all.push(self.entry(&name, self.seat.inbound, &own, None));
+            all.push(self.entry(&format!("{name}{BY_LINK}"), self.way, &found, Some(ports)));
         }
-        let ports = json!({protocol(of).to_ascii_lowercase(): self.way.port()});
-        let by_link = self.entry(&format!("{name}-by-link"), self.way, &found, Some(ports));
-        // To istiod a proxy has the labels of its entry only where a service finds that.
-        let known = entry_point(&format!("seat-{name}"), of, &selector(INSTANCE, &name));
-        vec![self.entry(&name, self.seat.inbound, &own, None), by_link, known]
+        all
     }
 
     fn entry(&self, name: &str, at: SocketAddr, labels: &BTreeMap<String, String>, ports: Option<Value>) -> Object {

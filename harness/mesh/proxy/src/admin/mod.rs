@@ -155,6 +155,16 @@ impl Admin {
         Ok(clusters.into_iter().map(|one| (one.cluster.name, one.version_info)).collect())
     }
 
+    /// The clusters that came from the control plane and are not warm: what they replace is still in force.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn warming(&self) -> Result<Vec<String>, AdminError> {
+        let clusters: Vec<DynamicCluster> =
+            self.dump("dynamic_warming_clusters&mask=cluster.name,version_info").await?;
+        Ok(clusters.into_iter().map(|one| one.cluster.name).collect())
+    }
+
     /// The version of every route configuration that came from the control plane.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod routes;
 mod table;
 mod ways;
 
+pub use clusters::{hash_key, preferred};
 pub use faults::{FaultSlot, SLOTS, SlotTouch};
 pub use layers::{EPOCHS, NO_EPOCH, epoch_key, layers};
 pub use lint::lint;
@@ -28,6 +29,7 @@ pub use table::{
 
 use squall_mesh::{Bindings, Desired, Refusal};
 use squall_model::{Calls, PolicyKind, ServiceName, Topology};
+use std::time::Duration;
 
 /// The authority of our own probes: on every listener, answered by the proxy itself, never sent upstream.
 pub const PROBE: &str = "squall.probe";
@@ -45,6 +47,13 @@ pub const SOURCE: &str = "x-squall-source";
 /// The header by which a caller's proxy tells how much of its time limit is left (router filter). A callee's workload sees it
 /// where calls keep their deadline; onward it tells the rest as gRPC does, by `grpc-timeout`.
 pub const REST: &str = "x-envoy-expected-rq-timeout-ms";
+
+/// The time between two sweeps of outlier detection: ends of ejections are late by up to this. Also where a mesh's own defaults stay:
+/// with the 10 s of Envoy an ejection would last as long as it pleases the sweep, and not as long as the policy says.
+pub const SWEEP: Duration = Duration::from_millis(100);
+
+/// How long a connection may take to be accepted; on loopback a host answers at once or not at all.
+pub const CONNECT: Duration = Duration::from_secs(1);
 
 /// The cluster that leads from a callee's proxy to its own workload.
 pub const LOCAL: &str = "local";

@@ -17,14 +17,10 @@ use envoy_types::pb::{
 };
 use squall_mesh_proxy::{
     logs,
-    render::{Check, Outlier},
+    render::{Check, Outlier, SWEEP},
 };
 use squall_model::Probe;
 use std::{path::Path, time::Duration};
-
-/// The time between two sweeps of outlier detection: ends of ejections are late by up to this. Also where Envoy's own defaults
-/// stay: with its 10 s an ejection would last as long as it pleases the sweep, and not as long as the policy says.
-const SWEEP: Duration = Duration::from_millis(100);
 
 /// The longest that a check is waited for.
 const ANSWER: Duration = Duration::from_secs(1);

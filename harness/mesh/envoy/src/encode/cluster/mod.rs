@@ -30,12 +30,9 @@ use envoy_types::pb::{
     },
     google::protobuf::Any,
 };
-use squall_mesh_proxy::render::{ClusterConfig, LOCAL};
+use squall_mesh_proxy::render::{CONNECT, ClusterConfig, LOCAL};
 use squall_model::Fraction;
 use std::{collections::BTreeMap, path::Path, time::Duration};
-
-/// How long a connection may take to be accepted; on loopback a host answers at once or not at all.
-const CONNECT: Duration = Duration::from_secs(1);
 
 /// A source of configuration: the control plane, waited for no longer than this at first.
 pub(super) fn by_ads() -> ConfigSource {

@@ -14,7 +14,8 @@ pub(in super::super) fn balancer(want: &Desired<'_>, caller: &ServiceName, to: &
 }
 
 /// What the balancer hashes: what calls stick to an instance by; else, where a hash is asked for by name, the user.
-pub(in super::super) fn hash_key(want: &Desired<'_>, caller: &ServiceName, to: &ServiceName) -> Option<HashKey> {
+#[must_use]
+pub fn hash_key(want: &Desired<'_>, caller: &ServiceName, to: &ServiceName) -> Option<HashKey> {
     let hashes = matches!(balancer(want, caller, to), Some(Balancer::RingHash | Balancer::Maglev));
     sticky(want, caller, to, Stick::Instance).or_else(|| hashes.then_some(HashKey::User))
 }
@@ -27,7 +28,8 @@ fn sticky(want: &Desired<'_>, caller: &ServiceName, to: &ServiceName, stick: Sti
 }
 
 /// The places that a caller's calls to a service prefer, in order; empty where they prefer none.
-pub(in super::super) fn preferred<'w>(want: &Desired<'w>, caller: &ServiceName, to: &ServiceName) -> &'w [Place] {
+#[must_use]
+pub fn preferred<'w>(want: &Desired<'w>, caller: &ServiceName, to: &ServiceName) -> &'w [Place] {
     let places = said(want, caller, to, |policy| match policy {
         PolicyKind::Prefer { of, places } => Some((of, places.as_slice())),
         _ => None,

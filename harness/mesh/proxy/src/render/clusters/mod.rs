@@ -5,7 +5,8 @@ mod health;
 mod hosts;
 mod limits;
 
-pub(super) use balancing::{balancer, hash_key, preferred};
+pub(super) use balancing::balancer;
+pub use balancing::{hash_key, preferred};
 pub(super) use hosts::{has_parts, is_between_places, places, subset};
 
 use super::{
