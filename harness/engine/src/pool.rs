@@ -312,7 +312,9 @@ impl<'a, M: Mesh> Pool<'a, M> {
     /// Starts a workload in a proxy's folder and waits until it is ready.
     pub(crate) async fn host(&self, folder: &Path, role: Role) -> Result<Hosted, EngineError> {
         let home = self.keeper.folder().process_folder(&format!("{}", role.instance))?;
-        let (listen, control, ledger) = (home.socket("app.sock")?, home.socket("ctl.sock")?, home.file("ledger.jsonl"));
+        // Its socket is the proxy's neighbour: a workload that comes back is found where the one before it was.
+        let listen = folder.join("app.sock");
+        let (control, ledger) = (home.socket("ctl.sock")?, home.file("ledger.jsonl"));
         let log = home.log();
         let own = match self.mesh.outbound(folder) {
             Endpoint::Unix(path) => squall_workload::Endpoint::Unix(path),

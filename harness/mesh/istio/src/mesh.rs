@@ -172,7 +172,10 @@ impl Mesh for Istio {
         // Newcomers have no listeners yet: theirs will have the faults from the beginning.
         self.faults.bring_to_newcomers(at, Proof::IfItListens, by).await?;
         let newcomers = self.newcomers(new, at);
-        let new = if newcomers.is_empty() { new.clone() } else { new.without(&newcomers) };
+        let mut new = if newcomers.is_empty() { new.clone() } else { new.without(&newcomers) };
+        if let Some(before) = &self.state.borrow().given {
+            new = new.keeping(before, |node| self.relays.knows(node));
+        }
         let differs = self.state.borrow().given.as_ref() != Some(&new);
         if differs {
             self.give(&new).map_err(|why| control_plane(&why))?;

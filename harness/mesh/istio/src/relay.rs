@@ -69,6 +69,11 @@ impl Relays {
         self.ways.borrow().get(node).is_some_and(|way| way.admitted)
     }
 
+    /// Whether there is such a proxy.
+    pub(crate) fn knows(&self, node: &str) -> bool {
+        self.ways.borrow().contains_key(node)
+    }
+
     /// Opens the way of a proxy; where there was one, it begins anew.
     pub(crate) fn open_anew(&self, node: &str) -> io::Result<()> {
         self.cut(node);

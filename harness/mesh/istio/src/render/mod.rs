@@ -36,6 +36,9 @@ const PORT: u16 = 80;
 /// The label by which an instance's own objects find it.
 const INSTANCE: &str = "squall.dev/instance";
 
+/// How the service is called by which istiod finds a proxy, and nobody else does.
+const SEAT: &str = "seat.";
+
 /// How the entry of an instance is called that is found by a link.
 const BY_LINK: &str = ".by.link";
 
@@ -56,6 +59,8 @@ pub struct Config {
     pub hosts: BTreeMap<String, BTreeMap<ServiceName, BTreeSet<SocketAddr>>>,
     /// The subsets that its routes lead to, each with its service: clusters that it is to have as well.
     pub subsets: BTreeMap<String, BTreeSet<(String, ServiceName)>>,
+    /// The proxy of each instance, by its node id.
+    pub nodes: BTreeMap<InstanceId, String>,
     /// Where each instance is found.
     pub ways: BTreeMap<InstanceId, SocketAddr>,
 }
@@ -65,13 +70,7 @@ impl Config {
     #[must_use]
     pub fn without(&self, newcomers: &BTreeSet<InstanceId>) -> Config {
         let mut before = self.clone();
-        let names: BTreeSet<String> = newcomers.iter().map(ToString::to_string).collect();
-        let is_new = |name: &str| names.contains(name.strip_suffix(BY_LINK).unwrap_or(name));
-        for object in before.objects.iter_mut().filter(|o| o.kind == "WorkloadEntry" && is_new(&o.name)) {
-            for labels in [&mut object.labels, &mut object.spec["labels"]] {
-                labels.as_object_mut().map(|labels| labels.remove(SERVES));
-            }
-        }
+        before.objects.iter_mut().filter(|object| newcomers.iter().any(|id| is_of(object, id))).for_each(hide);
         let ways: BTreeSet<SocketAddr> = newcomers.iter().filter_map(|id| self.ways.get(id).copied()).collect();
         before
             .hosts
@@ -80,6 +79,25 @@ impl Config {
             .for_each(|hosts| hosts.retain(|at| !ways.contains(at)));
         before.name();
         before
+    }
+
+    /// With the seats of the configuration before that this one says nothing of, as long as `is_there` says that their proxies are:
+    /// they keep their listeners, and nobody finds them. istiod would else forget who they are.
+    #[must_use]
+    pub fn keeping(mut self, before: &Config, is_there: impl Fn(&str) -> bool) -> Config {
+        if self.inbound != before.inbound {
+            return self;
+        }
+        let gone = before.nodes.iter().filter(|(id, node)| !self.nodes.contains_key(id) && is_there(node));
+        let gone: Vec<(InstanceId, String)> = gone.map(|(id, node)| (id.clone(), node.clone())).collect();
+        for (id, node) in gone {
+            let mut kept: Vec<Object> = before.objects.iter().filter(|object| is_of(object, &id)).cloned().collect();
+            kept.iter_mut().for_each(hide);
+            self.objects.extend(kept);
+            self.nodes.insert(id, node);
+        }
+        self.name();
+        self
     }
 
     /// Gives it the name of what it says.
@@ -93,6 +111,27 @@ impl Config {
     #[must_use]
     pub fn text(&self) -> String {
         self.objects.iter().map(|object| format!("---\n{}\n", object.json())).collect()
+    }
+}
+
+/// Whether an object is about one instance alone.
+fn is_of(object: &Object, id: &InstanceId) -> bool {
+    let name = id.to_string();
+    let own = object.name.strip_suffix(BY_LINK).unwrap_or(&object.name);
+    match object.kind {
+        "WorkloadEntry" | "Sidecar" => own == name,
+        "ServiceEntry" => own.strip_prefix(SEAT) == Some(&name),
+        "EnvoyFilter" => own.strip_prefix("tries.") == Some(&name),
+        _ => false,
+    }
+}
+
+/// Has nobody find an instance.
+fn hide(object: &mut Object) {
+    if object.kind == "WorkloadEntry" {
+        for labels in [&mut object.labels, &mut object.spec["labels"]] {
+            labels.as_object_mut().map(|labels| labels.remove(SERVES));
+        }
     }
 }
 
@@ -128,6 +167,7 @@ pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
         objects.push(workloads::service(service));
     }
     let (mut hosts, mut subsets, mut ways) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut nodes = BTreeMap::new();
     for (id, service, instance) in want.topology.instances() {
         let Some(seat) = at.seats.get(&id) else { continue };
         let Some(proxy) = tables.proxies.get(&seat.node) else { continue };
@@ -145,6 +185,7 @@ pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
         hosts.insert(seat.node.clone(), hosts_of(proxy));
         subsets.insert(seat.node.clone(), routes::subsets_of(&proxy.outbound));
         ways.insert(id.clone(), workload.way);
+        nodes.insert(id, seat.node.clone());
     }
     let edges = edges(want.topology, at, &tables);
     objects.extend(routes::virtual_services(&edges)?);
@@ -153,7 +194,7 @@ pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
     // Whoever comes and goes in the midst of a scenario changes no listener of the others.
     let inbound = version(&at.tag);
     objects.push(filters::inbound_probes(&inbound));
-    let mut config = Config { version: String::new(), inbound, objects, hosts, subsets, ways };
+    let mut config = Config { version: String::new(), inbound, objects, hosts, subsets, nodes, ways };
     config.name();
     Ok(config)
 }

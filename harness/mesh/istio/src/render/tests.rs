@@ -291,6 +291,25 @@ fn nobody_finds_a_newcomer_before_it_listens() {
 }
 
 #[test]
+fn who_is_of_no_instance_any_more_keeps_its_listeners() {
+    let whole = rendered(&[], &[]).unwrap();
+    let mut smaller = town();
+    smaller.services[1].instances.pop();
+    let want = Desired { topology: &smaller, policies: Vec::new(), faults: &[] };
+    let after = render(&want, &seats(&smaller)).unwrap().keeping(&whole, |node| node == "p2");
+    assert_eq!(spec(&after, "Sidecar", "reviews-2"), spec(&whole, "Sidecar", "reviews-2"));
+    assert_eq!(spec(&after, "WorkloadEntry", "reviews-2")["labels"].get(SERVES), None);
+    assert_eq!(spec(&after, "WorkloadEntry", "reviews-2")["labels"][INSTANCE], "reviews-2");
+    assert_eq!(after.hosts["p0"][&"reviews".into()].len(), 1);
+    // One that is gone is gone, and another run's are nobody's.
+    let gone = render(&want, &seats(&smaller)).unwrap().keeping(&whole, |_| false);
+    assert!(gone.objects.iter().all(|object| object.name != "reviews-2"));
+    let other = Bindings { tag: "r2".into(), ..seats(&smaller) };
+    let other = render(&want, &other).unwrap();
+    assert_eq!(other.clone().keeping(&whole, |_| true), other);
+}
+
+#[test]
 fn what_istio_takes_for_unsaid_is_refused() {
     let caller = squall_model::ServiceName::from("web");
     for policy in [

@@ -1,7 +1,7 @@
 //! Services and instances: ServiceEntry, WorkloadEntry (networking/v1alpha3/service_entry.proto), and the listeners of each
 //! proxy, a Sidecar (sidecar.proto). There is no interception: a proxy is called where its Sidecar has it listen.
 
-use super::{BY_LINK, INSTANCE, NAMESPACE, PORT, SERVES, host_of, objects::Object};
+use super::{BY_LINK, INSTANCE, NAMESPACE, PORT, SEAT, SERVES, host_of, objects::Object};
 use serde_json::{Value, json};
 use squall_mesh::{Endpoint, Seat};
 use squall_mesh_proxy::outbound_socket;
@@ -71,7 +71,7 @@ impl Workload<'_> {
         let mut found = self.metadata.clone();
         found.insert(SERVES.into(), self.id.service.to_string());
         // To istiod a proxy has the labels of its entry only where a service finds that: this one, before its own does.
-        let mut all = vec![entry_point(&format!("seat.{name}"), of, &selector(INSTANCE, &name))];
+        let mut all = vec![entry_point(&format!("{SEAT}{name}"), of, &selector(INSTANCE, &name))];
         if self.way == self.seat.inbound {
             own.extend(found);
             all.push(self.entry(&name, self.seat.inbound, &own, None));
