@@ -1,6 +1,7 @@
 //! Istio without Kubernetes: where istiod is, and how it is started beside everything else.
 
 use crate::outcome::Failure;
+use squall_engine::deadline;
 use squall_mesh_istio::{Istio, Network, istiod::Istiod};
 use squall_mesh_proxy::bootstrap::Release;
 use squall_place::{Keeper, ProcessSpec};
@@ -12,9 +13,6 @@ use tokio::time::{Instant, sleep_until};
 
 /// By what name it is looked for on the PATH.
 const PROGRAM: &str = "istiod-standalone";
-
-/// How long istiod may take to be ready: it takes half a second.
-const START: Duration = Duration::from_secs(20);
 
 /// The istiod that was named, or the one on the PATH.
 pub fn locate(named: Option<&Path>) -> Result<PathBuf, Failure> {
@@ -54,7 +52,7 @@ pub async fn start(
         spec = spec.env(name, value);
     }
     let process = keeper.spawn(spec).await.map_err(|e| fail("start istiod", &e))?;
-    let deadline = Instant::now() + START;
+    let deadline = Instant::now() + deadline::PLACE.at_most;
     tokio::select! {
         version = ready(istiod) => return Ok((mesh, version, network)),
         () = sleep_until(deadline) => {}
