@@ -47,7 +47,7 @@ fn policy_of(policy: &PolicyKind) -> Option<Refusal> {
         | PolicyKind::Ejection { at_most: Fraction::ZERO, .. } => {
             "a limit of 0: Istio takes it for one that nobody wrote".into()
         }
-        PolicyKind::Panic { below, .. } if below.ppm() % 10_000 != 0 => {
+        PolicyKind::Panic { below, .. } if !below.ppm().is_multiple_of(10_000) => {
             "Istio has panic thresholds of whole percents".into()
         }
         PolicyKind::Timeout { after, .. } if !is_whole(*after) => PRECISION.into(),
@@ -70,7 +70,7 @@ fn policy_of(policy: &PolicyKind) -> Option<Refusal> {
 const PRECISION: &str = "Istio has times of whole milliseconds, and of at least one";
 
 fn is_whole(time: Duration) -> bool {
-    time >= Duration::from_millis(1) && time.subsec_nanos() % 1_000_000 == 0
+    time >= Duration::from_millis(1) && time.subsec_nanos().is_multiple_of(1_000_000)
 }
 
 /// Istio takes a status for a condition of retries only if the standard library of Go has a name for it.
