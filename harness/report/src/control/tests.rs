@@ -163,7 +163,7 @@ fn junit_says_it_too() {
 fn releases_that_differ_in_it_are_told_apart() {
     let open = undecided(vec![Body::Judged(too_few())]);
     let red = run(Verdict::Holds, ControlResult::Red, Vec::new());
-    let columns = [Column { release: "1.39.0", stories: &red }, Column { release: "1.40.0", stories: &open }];
+    let columns = [Column { on: "1.39.0", stories: &red }, Column { on: "1.40.0", stories: &open }];
     let told = matrix(&columns, Style::PLAIN);
     assert!(told.contains("    control undecided: without its policies, line 7 is inconclusive: too few"), "{told}");
 }
