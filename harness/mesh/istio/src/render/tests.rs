@@ -281,7 +281,7 @@ fn who_is_found_by_a_link_is_somebody_still() {
 fn nobody_finds_a_newcomer_before_it_listens() {
     let config = rendered(&[], &[]).unwrap();
     let second = InstanceId { service: "reviews".into(), number: 2 };
-    let before = config.without(&[second.clone()].into());
+    let before = config.without(&[second].into());
     assert_eq!(spec(&before, "WorkloadEntry", "reviews-2")["labels"].get(SERVES), None);
     assert_eq!(spec(&before, "WorkloadEntry", "reviews-1"), spec(&config, "WorkloadEntry", "reviews-1"));
     assert_eq!(before.hosts["p0"][&"reviews".into()].len(), 1);
