@@ -3,15 +3,15 @@
 use crate::{
     latencies::{Bucket, Latencies},
     outcome::Class,
-    recorder::Window,
     report::Report,
+    windows::Window,
 };
 use squall_stats::bounds::Position;
 
 const PERCENTILES: [(&str, f64); 4] = [("p50_ms", 0.5), ("p90_ms", 0.9), ("p99_ms", 0.99), ("p99.9_ms", 0.999)];
 
 /// A run as CSV: a head, and a line for each second of intended starts that has calls. Times are milliseconds; `inf` stands where
-/// the percentile is among the calls without an answer. Of a run longer than 1,024 s a line is two seconds, four, and so on.
+/// the percentile is among the calls without an answer. Of a long run a line is two seconds, four, and so on.
 #[must_use]
 pub fn csv(report: &Report<'_>) -> String {
     let mut text = String::from("second,calls,succeeded");

@@ -3,8 +3,8 @@
 use crate::{
     latencies::Latencies,
     outcome::{Class, Outcome},
-    recorder::Window,
     report::Report,
+    windows::Window,
 };
 use hdrhistogram::serialization::{
     V2DeflateSerializer,

@@ -1,13 +1,13 @@
-//! Times as HDR histograms: dense for the whole, sparse for each second, merged without loss.
+//! Times as HDR histograms, merged without loss: dense for the whole; for each second as [`Sparse`].
 //!
 //! Nanoseconds with three significant digits: a bucket is at most a thousandth of its value wide. Least, greatest and sum are
 //! kept exactly.
 
-use crate::told;
+use crate::{sparse::Sparse, told};
 use hdrhistogram::{Histogram, iterators::IterationValue};
 use serde::{Deserialize, Serialize};
 use squall_stats::bounds::{Percentile, percentile_by};
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// The bucket that a time fell into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Latencies {
 
 /// What buckets would round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Ends {
+pub(crate) struct Ends {
     min: u64,
     max: u64,
     #[serde(with = "told::sum")]
@@ -42,11 +42,11 @@ impl Default for Ends {
 }
 
 impl Ends {
-    fn record(&mut self, nanos: u64) {
+    pub(crate) fn record(&mut self, nanos: u64) {
         self.add(Ends { min: nanos, max: nanos, sum: u128::from(nanos) });
     }
 
-    fn add(&mut self, other: Ends) {
+    pub(crate) fn add(&mut self, other: Ends) {
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         self.sum += other.sum;
@@ -78,10 +78,10 @@ impl Latencies {
 
     /// Adds the times of one second.
     pub fn add_sparse(&mut self, other: &Sparse) {
-        for (low, count) in &other.buckets {
-            let _ = self.nanos.record_n(*low, *count);
+        for (low, count) in other.buckets() {
+            let _ = self.nanos.record_n(low, count);
         }
-        self.ends.add(other.ends);
+        self.ends.add(other.ends());
     }
 
     /// The histogram itself, of nanoseconds.
@@ -173,59 +173,13 @@ impl From<Sparse> for Latencies {
 
 impl From<Latencies> for Sparse {
     fn from(all: Latencies) -> Self {
-        let step = |step: IterationValue<u64>| {
-            (all.nanos.lowest_equivalent(step.value_iterated_to()), step.count_since_last_iteration())
-        };
-        Sparse { buckets: all.nanos.iter_recorded().map(step).collect(), ends: all.ends }
-    }
-}
-
-/// The same times in the same buckets, taking no room for those that are empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sparse {
-    /// By the least time of the bucket.
-    #[serde(with = "told::pairs")]
-    buckets: BTreeMap<u64, u64>,
-    ends: Ends,
-}
-
-impl Sparse {
-    /// Counts one time, in the buckets of `like`.
-    pub fn record(&mut self, time: Duration, like: &Latencies) {
-        let nanos = nanos(time);
-        *self.buckets.entry(like.nanos.lowest_equivalent(nanos)).or_default() += 1;
-        self.ends.record(nanos);
-    }
-
-    /// Adds all times of another one.
-    pub fn add(&mut self, other: &Sparse) {
-        for (low, count) in &other.buckets {
-            *self.buckets.entry(*low).or_default() += count;
-        }
-        self.ends.add(other.ends);
-    }
-
-    /// How many.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        self.buckets.values().sum()
-    }
-
-    /// None at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.buckets.is_empty()
-    }
-
-    /// The greatest, exactly; zero of none.
-    #[must_use]
-    pub fn max(&self) -> Duration {
-        Duration::from_nanos(self.ends.max)
+        let step = |step: IterationValue<u64>| (step.value_iterated_to(), step.count_since_last_iteration());
+        Sparse::of(all.nanos.iter_recorded().map(step), all.ends)
     }
 }
 
 /// A century is as good as any longer time.
-fn nanos(time: Duration) -> u64 {
+pub(crate) fn nanos(time: Duration) -> u64 {
     const MOST: u64 = 1 << 61;
     u64::try_from(time.as_nanos()).map_or(MOST, |nanos| nanos.min(MOST))
 }
@@ -256,9 +210,8 @@ mod tests {
             merged.add(&of(second));
             let whole = of(&times);
             prop_assert_eq!(&merged, &whole);
-            let like = Latencies::default();
             let mut sparse = Sparse::default();
-            second.iter().for_each(|n| sparse.record(Duration::from_nanos(*n), &like));
+            second.iter().for_each(|n| sparse.record(Duration::from_nanos(*n)));
             let mut from_sparse = of(first);
             from_sparse.add_sparse(&sparse);
             prop_assert_eq!(&from_sparse, &whole);

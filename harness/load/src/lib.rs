@@ -27,34 +27,41 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
 mod calls;
+mod counts;
 mod csv;
 mod fortio;
 mod hdr;
 mod latencies;
 mod outcome;
+mod packed;
 mod parts;
 mod recorder;
 mod report;
 mod search;
+mod sparse;
 #[cfg(test)]
 mod testing;
 mod text;
 mod threshold;
 mod told;
+mod windows;
 mod words;
 
 pub use calls::{CallLogError, CallReader, CallWriter, head as call_log_head};
+pub use counts::Counts;
 pub use csv::csv;
 pub use fortio::json;
 pub use hdr::hdr;
-pub use latencies::{Bucket, Latencies, Sparse};
+pub use latencies::{Bucket, Latencies};
 pub use outcome::{Class, Outcome};
 pub use parts::Parts;
-pub use recorder::{Counts, OfRequest, Recorder, Tally, Window};
+pub use recorder::{OfRequest, Recorder, Tally};
 pub use report::{About, Generator, Mode, Report};
 pub use search::{Found, Held, Search};
+pub use sparse::Sparse;
 pub use text::{live, measured, text, told};
 pub use threshold::{Judged, Threshold, ThresholdError, Undecided, Verdict};
+pub use windows::Window;
 
 /// How often a bound that is shown, or a threshold that is judged, may be wrong on either side: once in so many runs, calls
 /// being independent of each other.

@@ -1,111 +1,16 @@
 //! Counting calls as they end, in memory that does not grow with the length of the run.
 
 use crate::{
-    latencies::{Latencies, Sparse},
-    outcome::{Class, Outcome},
+    counts::Counts,
+    latencies::Latencies,
+    outcome::Outcome,
     parts::Parts,
     told,
+    windows::{Window, Windows},
 };
 use serde::{Deserialize, Serialize};
 use squall_model::{CallRecord, Stamp};
 use std::{collections::BTreeMap, time::Duration};
-
-/// At more windows than this, two become one: what a run of a day is cut into.
-const MAX_WINDOWS: usize = 1_024;
-/// Seconds of a window at first.
-const FIRST_WIDTH: u64 = 1;
-
-/// Calls by how they ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Counts {
-    /// All.
-    pub calls: u64,
-    /// Answered in full, whatever the status.
-    pub answered: u64,
-    /// Answered with success.
-    pub succeeded: u64,
-}
-
-impl Counts {
-    fn count(&mut self, outcome: Outcome, calls: u64) {
-        self.calls += calls;
-        self.answered += if outcome.is_answer() { calls } else { 0 };
-        self.succeeded += if outcome.succeeds() { calls } else { 0 };
-    }
-
-    fn add(&mut self, other: Counts) {
-        self.calls += other.calls;
-        self.answered += other.answered;
-        self.succeeded += other.succeeded;
-    }
-
-    /// Without an answer, for whatever reason.
-    #[must_use]
-    pub fn unanswered(&self) -> u64 {
-        self.calls - self.answered
-    }
-
-    /// Without success.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        self.calls - self.succeeded
-    }
-}
-
-/// The calls that were meant for one stretch of time.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
-    /// From the intended start to the end, by outcome.
-    #[serde(with = "told::pairs")]
-    ends: BTreeMap<Outcome, Sparse>,
-    /// From the actual send to the last byte, of the answered.
-    service: Sparse,
-}
-
-impl Window {
-    fn add(&mut self, other: &Window) {
-        for (outcome, times) in &other.ends {
-            self.ends.entry(*outcome).or_default().add(times);
-        }
-        self.service.add(&other.service);
-    }
-
-    /// By how they ended.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        self.ends.iter().for_each(|(outcome, times)| counts.count(*outcome, times.len()));
-        counts
-    }
-
-    /// Calls of one class.
-    #[must_use]
-    pub fn of_class(&self, class: Class) -> u64 {
-        self.ends.iter().filter(|(outcome, _)| outcome.class() == class).map(|(_, times)| times.len()).sum()
-    }
-
-    /// From the intended start to the end, of the answered.
-    #[must_use]
-    pub fn latency(&self) -> Latencies {
-        self.ended(Outcome::is_answer)
-    }
-
-    /// From the intended start to the end, of the calls with such an outcome.
-    #[must_use]
-    pub fn ended(&self, of: impl Fn(Outcome) -> bool) -> Latencies {
-        let mut all = Latencies::default();
-        self.ends.iter().filter(|(o, _)| of(**o)).for_each(|(_, times)| all.add_sparse(times));
-        all
-    }
-
-    /// From the actual send to the last byte, of the answered.
-    #[must_use]
-    pub fn service(&self) -> Latencies {
-        let mut all = Latencies::default();
-        all.add_sparse(&self.service);
-        all
-    }
-}
 
 /// What is known of all calls with one outcome.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -134,11 +39,7 @@ impl OfRequest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recorder {
     t0: Stamp,
-    /// Seconds of a window.
-    width: u64,
-    /// By number; one without calls is not there.
-    #[serde(with = "told::pairs")]
-    windows: BTreeMap<u64, Window>,
+    windows: Windows,
     #[serde(with = "told::pairs")]
     tallies: BTreeMap<Outcome, Tally>,
     service: Latencies,
@@ -154,8 +55,7 @@ impl Recorder {
     pub fn new(t0: Stamp) -> Recorder {
         Recorder {
             t0,
-            width: FIRST_WIDTH,
-            windows: BTreeMap::new(),
+            windows: Windows::default(),
             tallies: BTreeMap::new(),
             service: Latencies::default(),
             parts: Parts::default(),
@@ -175,31 +75,17 @@ impl Recorder {
         if outcome.is_answer() {
             request.latency.record(ended);
         }
-        let number = call.intended.since(self.t0).as_secs() / self.width;
-        let window = self.windows.entry(number).or_default();
-        window.ends.entry(outcome).or_default().record(ended, &self.service);
+        let service = outcome.is_answer().then_some(served);
+        self.windows.record(call.intended.since(self.t0), outcome, ended, service);
         if outcome.is_answer() {
-            window.service.record(served, &self.service);
             self.service.record(served);
             self.parts.record(call);
-        }
-        if self.windows.len() > MAX_WINDOWS {
-            self.widen();
         }
     }
 
     /// Adds the calls of another run, or of another part of this one: both count from the same origin.
     pub fn merge(&mut self, other: &Recorder) {
-        let mut other = other.clone();
-        while self.width < other.width {
-            self.widen();
-        }
-        while other.width < self.width {
-            other.widen();
-        }
-        for (number, window) in &other.windows {
-            self.windows.entry(*number).or_default().add(window);
-        }
+        self.windows.merge(&other.windows);
         for (outcome, tally) in &other.tallies {
             self.tallies.entry(*outcome).or_default().ended.add(&tally.ended);
         }
@@ -211,22 +97,11 @@ impl Recorder {
         for (outcome, tally) in &other.tallies {
             self.counts.count(*outcome, tally.ended.len());
         }
-        while self.windows.len() > MAX_WINDOWS {
-            self.widen();
-        }
     }
 
     /// Adds the calls of another run as if they had been made in this one.
     pub fn join(&mut self, other: &Recorder) {
         self.merge(&Recorder { t0: self.t0, ..other.clone() });
-    }
-
-    /// Two windows become one.
-    fn widen(&mut self) {
-        self.width *= 2;
-        for (number, window) in std::mem::take(&mut self.windows) {
-            self.windows.entry(number / 2).or_default().add(&window);
-        }
     }
 
     /// All calls.
@@ -271,34 +146,28 @@ impl Recorder {
         self.requests.iter().map(|(request, of)| (*request, of))
     }
 
-    /// How long a window is: a second, of a run of more than a quarter of an hour more.
+    /// How long a window is: a second, of a long run more.
     #[must_use]
     pub fn width(&self) -> Duration {
-        Duration::from_secs(self.width)
+        self.windows.width()
     }
 
     /// The windows that have calls, each with its begin.
     pub fn windows(&self) -> impl DoubleEndedIterator<Item = (Duration, &Window)> {
-        self.windows.iter().map(|(number, window)| (Duration::from_secs(number * self.width), window))
+        self.windows.each()
     }
 
     /// All windows from the first to the last, those without calls too, joined so that there are at most so many.
     #[must_use]
     pub fn stretches(&self, most: u64) -> Vec<Window> {
-        let Some(last) = self.windows.keys().next_back() else { return Vec::new() };
-        let each = (last + 1).div_ceil(most.max(1));
-        let mut joined = vec![Window::default(); (last / each + 1) as usize];
-        for (number, window) in &self.windows {
-            joined[(number / each) as usize].add(window);
-        }
-        joined
+        self.windows.stretches(most)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::call;
+    use crate::{outcome::Class, testing::call};
     use proptest::prelude::*;
     use squall_model::{ClientEnd, Leg};
 

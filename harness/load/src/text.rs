@@ -6,8 +6,8 @@ pub use live::live;
 
 use crate::{
     ERROR,
+    counts::Counts,
     latencies::Latencies,
-    recorder::Counts,
     report::{Mode, Report},
     threshold::{Judged, Undecided, Verdict},
     words::{count, digits, position, rate, share, span, spark},

@@ -2,7 +2,8 @@
 
 use crate::{
     ERROR,
-    recorder::{Recorder, Window},
+    recorder::Recorder,
+    windows::Window,
     words::{count, position, rate, span, spark},
 };
 use squall_report::{Colour, Style};
