@@ -222,6 +222,7 @@ impl Source {
             starved: false,
             held_since: None,
             follows: false,
+            arrived: None,
         })
     }
 
@@ -250,6 +251,8 @@ pub(crate) struct Ticket {
     held_since: Option<Stamp>,
     /// It goes on to where an answer has led it.
     follows: bool,
+    /// When the last of its answer came in, where that is known.
+    arrived: Option<Stamp>,
 }
 
 impl Ticket {
@@ -317,6 +320,8 @@ impl Ticket {
         if !self.follows {
             self.record.sent = at;
         }
+        // What came before was not the answer to this.
+        self.arrived = None;
         self.record.course.leg = Leg::Waiting;
     }
 
@@ -331,7 +336,17 @@ impl Ticket {
     pub(crate) fn answering(&mut self, at: Stamp) {
         let course = &mut self.record.course;
         course.leg = Leg::Answering;
-        course.first_byte.get_or_insert(at);
+        course.first_byte.get_or_insert(at.max(self.record.sent));
+    }
+
+    /// The last of its answer came in at this moment, which is before it was read.
+    pub(crate) fn arrived(&mut self, at: Stamp) {
+        self.arrived = Some(at.max(self.record.sent));
+    }
+
+    /// The moment of its end, where that was before now.
+    pub(crate) fn ended(&self) -> Option<Stamp> {
+        self.arrived
     }
 
     /// What is written down of its way.

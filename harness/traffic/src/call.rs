@@ -84,7 +84,7 @@ impl ActiveLine {
             () = tokio::time::sleep_until(deadline) => ClientEnd::Deadline,
             () = books.aborted() => ClientEnd::Unfinished,
         };
-        let done = clock::now();
+        let done = ticket.ended().unwrap_or_else(clock::now);
         ticket.close(end, done);
         done
     }

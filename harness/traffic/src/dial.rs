@@ -14,6 +14,8 @@ pub(crate) struct Dialer {
     endpoint: Endpoint,
     /// How they are secured; `None`: not at all.
     tls: Option<Tls>,
+    /// Whether what comes in is known by when it came.
+    stamps: bool,
     /// Calls that wait for a place in the proxy's accept queue: one looks, the rest stand in line.
     queue: Turns<()>,
 }
@@ -29,7 +31,12 @@ enum Obstacle {
 
 impl Dialer {
     pub(crate) fn new(endpoint: Endpoint, tls: Option<Tls>) -> Dialer {
-        Dialer { endpoint, tls, queue: Turns::default() }
+        Dialer { endpoint, tls, stamps: false, queue: Turns::default() }
+    }
+
+    /// What comes in over TCP is known by when it came, however late it is read.
+    pub(crate) fn stamping(self) -> Dialer {
+        Dialer { stamps: true, ..self }
     }
 
     /// A new connection, secured if it is to be, however long the proxy lets it wait. Else how the call has ended.
@@ -50,7 +57,7 @@ impl Dialer {
     async fn connect(&self, ticket: &mut Ticket) -> Result<Socket, ClientEnd> {
         let mut turn = None;
         loop {
-            match Socket::connect(&self.endpoint).await {
+            match Socket::connect(&self.endpoint, self.stamps).await {
                 Ok(socket) => return Ok(socket),
                 Err(error) => match Obstacle::of(&error) {
                     Obstacle::Refused => return Err(ClientEnd::Refused),

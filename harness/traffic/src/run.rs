@@ -97,14 +97,13 @@ impl Drop for Run {
 }
 
 /// Enters checked lines into the books, and makes of them what the load thread works on.
-pub(crate) fn enter(
-    lines: &[Line],
+pub(crate) fn enter<'a>(
+    lines: &'a [Line],
     books: &Arc<Books>,
     t0: Stamp,
     first_seq: u64,
-    cap: usize,
+    mut pools: Pools<'a>,
 ) -> Result<Command, LoadError> {
-    let mut pools = Pools::new(cap);
     let (mut planned, mut looped) = (Vec::new(), Vec::new());
     for (line, first) in lines.iter().zip(first_seq..) {
         let client = pools.client(line).map_err(|error| LoadError::Line { number: line.number, error })?;

@@ -3,6 +3,7 @@
 use crate::{
     clock,
     line::Endpoint,
+    stamped::Stamped,
     tls::{self, Session, Tls},
 };
 use bytes::BytesMut;
@@ -10,7 +11,7 @@ use nix::{
     errno::Errno,
     sys::socket::{MsgFlags, recv},
 };
-use squall_model::TlsFault;
+use squall_model::{Stamp, TlsFault};
 use std::{
     future::poll_fn,
     io::{self, Read as _, Write as _},
@@ -42,16 +43,18 @@ const FULL: Duration = Duration::from_millis(1);
 enum Raw {
     Unix(unix::net::UnixStream),
     Tcp(net::TcpStream),
+    Stamped(Stamped),
 }
 
 impl Raw {
-    async fn connect(to: &Endpoint) -> io::Result<Raw> {
+    async fn connect(to: &Endpoint, stamps: bool) -> io::Result<Raw> {
         match to {
             Endpoint::Unix(path) => Ok(Raw::Unix(UnixStream::connect(path).await?.into_std()?)),
             Endpoint::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
-                Ok(Raw::Tcp(stream.into_std()?))
+                let stream = stream.into_std()?;
+                Ok(if stamps { Raw::Stamped(Stamped::new(stream)) } else { Raw::Tcp(stream) })
             }
         }
     }
@@ -62,6 +65,7 @@ impl io::Read for &Raw {
         match self {
             Raw::Unix(stream) => (&mut &*stream).read(bytes),
             Raw::Tcp(stream) => (&mut &*stream).read(bytes),
+            Raw::Stamped(stamped) => stamped.read(bytes),
         }
     }
 }
@@ -71,6 +75,7 @@ impl io::Write for &Raw {
         match self {
             Raw::Unix(stream) => (&mut &*stream).write(bytes),
             Raw::Tcp(stream) => (&mut &*stream).write(bytes),
+            Raw::Stamped(stamped) => (&mut &stamped.stream).write(bytes),
         }
     }
 
@@ -84,6 +89,7 @@ impl AsRawFd for Raw {
         match self {
             Raw::Unix(stream) => stream.as_raw_fd(),
             Raw::Tcp(stream) => stream.as_raw_fd(),
+            Raw::Stamped(stamped) => stamped.stream.as_raw_fd(),
         }
     }
 }
@@ -101,8 +107,9 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) async fn connect(to: &Endpoint) -> io::Result<Socket> {
-        let raw = Raw::connect(to).await?;
+    /// With `stamps`, what comes in over TCP is known by when it came ([`Socket::arrived`]).
+    pub(crate) async fn connect(to: &Endpoint, stamps: bool) -> io::Result<Socket> {
+        let raw = Raw::connect(to, stamps).await?;
         #[expect(unsafe_code, reason = "tokio has no other way to watch a socket for reading only")]
         // SAFETY: `Raw` owns its descriptor, names the same one for ever, and closes it only when it is dropped.
         let raw = unsafe { AsyncFd::register_with_interest(raw, Interest::READABLE) }?;
@@ -179,6 +186,14 @@ impl Socket {
         match &self.session {
             None => Ok(()),
             Some(session) => session.flush(&mut self.raw.get_ref()),
+        }
+    }
+
+    /// When the last of what was read came in, where the kernel was asked to say so.
+    pub(crate) fn arrived(&self) -> Option<Stamp> {
+        match self.raw.get_ref() {
+            Raw::Stamped(stamped) => stamped.arrived(),
+            Raw::Unix(_) | Raw::Tcp(_) => None,
         }
     }
 

@@ -139,7 +139,8 @@ pub struct LoadArgs {
     /// As what the result is written.
     #[arg(long, value_enum, default_value_t = LoadFormat::Text)]
     pub format: LoadFormat,
-    /// Calls due within one tick are sent together: cheaper, and up to a tick late. By default each is sent in its own time.
+    /// Calls due within one tick are sent together, up to a tick late, and answers looked for once a tick: cheaper. By default each is sent in its own
+    /// time.
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "0ms")]
     pub tick: Duration,
     /// How late 99 of 100 calls may be sent before the generator counts as saturated.

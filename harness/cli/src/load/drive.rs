@@ -8,7 +8,7 @@ use nix::sys::{
 };
 use squall_load::{Generator, Recorder, live};
 use squall_model::{CallRecord, Stamp};
-use squall_traffic::{LoadThread, Run, Start, Summary, now};
+use squall_traffic::{LoadError, LoadThread, Run, Shape, Start, Summary, now};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -70,7 +70,7 @@ pub async fn send(
     stop: impl Future<Output = &'static str>,
     teller: Teller,
 ) -> Result<Driven, Failure> {
-    let load = LoadThread::start_with_tick(planned.tick).map_err(engine)?.with_fewer_connections(planned.connections);
+    let load = thread(planned).map_err(engine)?.with_fewer_connections(planned.connections);
     let cpu = cpu();
     let run = load.begin(vec![planned.line.clone()], start).map_err(engine)?;
     if let Some(log) = &mut log {
@@ -91,14 +91,22 @@ pub async fn send(
     Ok(Driven { calls: watch.calls, generator, took, interrupted: stopped.map(|(why, _)| why) })
 }
 
+/// Users call again when they are answered: if their answers were looked for by the tick, they would call by the tick.
+fn thread(planned: &Planned) -> Result<LoadThread, LoadError> {
+    match planned.pace.shape {
+        Shape::Closed { .. } => LoadThread::start_with_tick(planned.tick),
+        _ => LoadThread::start_frugal(planned.tick),
+    }
+}
+
 /// It does not even begin.
 pub fn unable(error: &std::io::Error) -> Failure {
     Failure::environment(format!("failed to start the load run: {error}"))
 }
 
-fn engine(error: squall_traffic::LoadError) -> Failure {
+fn engine(error: LoadError) -> Failure {
     match error {
-        squall_traffic::LoadError::Line { error, .. } => Failure::usage(error.to_string()),
+        LoadError::Line { error, .. } => Failure::usage(error.to_string()),
         other => Failure::environment(other.to_string()),
     }
 }

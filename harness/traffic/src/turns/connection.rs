@@ -111,17 +111,18 @@ impl Connection {
                     return (answer.closed(), false);
                 }
                 Err(error) => return (broken(answer, &error, ticket), false),
-                Ok(_) => clock::now(),
+                Ok(_) => self.socket.arrived(),
             };
             let end = self.read_what_came(answer).await;
             if answer.is_coming() {
-                ticket.answering(came);
+                ticket.answering(came.unwrap_or_else(clock::now));
             }
             if answer.lacks_trailers() {
                 ticket.course().leg = Leg::Trailing;
             }
             if let Some(end) = end {
                 ticket.course().broken = answer.broken();
+                came.into_iter().for_each(|at| ticket.arrived(at));
                 return end;
             }
         }

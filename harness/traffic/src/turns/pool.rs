@@ -32,6 +32,11 @@ impl Pool {
         pool
     }
 
+    /// Of connections that know when what they read came in.
+    pub(crate) fn stamping(self) -> Pool {
+        Pool { dialer: self.dialer.stamping(), ..self }
+    }
+
     /// Leave to be in flight; `None` where the run was aborted meanwhile. Where the cap is reached the call waits, and the schedule has failed.
     pub(crate) async fn room(&self, ticket: &mut Ticket) -> Option<SemaphorePermit<'_>> {
         if let Ok(permit) = self.room.try_acquire() {
@@ -102,7 +107,7 @@ mod tests {
     async fn idle() -> (Arc<Pool>, TcpListener, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = Endpoint::Tcp(listener.local_addr().unwrap());
-        let connection = Connection::new(Socket::connect(&endpoint).await.unwrap());
+        let connection = Connection::new(Socket::connect(&endpoint, false).await.unwrap());
         let pool = Arc::new(Pool::new(endpoint, None, 10));
         pool.give_back(connection);
         let (proxy, _) = listener.accept().unwrap();
@@ -169,7 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("proxy.sock");
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        let mut connection = Connection::new(Socket::connect(&Endpoint::Unix(path)).await.unwrap());
+        let mut connection = Connection::new(Socket::connect(&Endpoint::Unix(path), false).await.unwrap());
         drop(listener.accept().unwrap());
         assert_eq!(
             connection.send(b"GET / HTTP/1.1\r\n\r\n").await,

@@ -1,0 +1,75 @@
+//! Sleeping away the rest of a tick, whatever comes in meanwhile.
+//!
+//! At the rates of a laptop a call costs next to nothing but the wake-ups for its send and for its answer. Where sends share theirs by the tick,
+//! answers can share it with them: between two looks at its sockets the thread is simply asleep.
+
+use crate::clock;
+use nix::{
+    sys::prctl,
+    time::{ClockId, ClockNanosleepFlags, clock_nanosleep},
+};
+use squall_model::Stamp;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+use tokio::runtime::Handle;
+
+/// When the thread may look at its sockets again.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    tick: Duration,
+    until: AtomicU64,
+}
+
+impl Rest {
+    pub(crate) fn new(tick: Duration) -> Rest {
+        Rest { tick, until: AtomicU64::new(0) }
+    }
+
+    /// The thread has looked, or sent, at this moment.
+    pub(crate) fn looked(&self, at: Stamp) {
+        self.until.fetch_max((at + self.tick).0, Ordering::Relaxed);
+    }
+
+    /// Sleeps until it is time to look again. Where nothing is under way there is nothing to look for but the next send, which has an alarm.
+    pub(crate) fn take(&self) {
+        let until = Stamp(self.until.load(Ordering::Relaxed));
+        if until > clock::now() && Handle::current().metrics().num_alive_tasks() > 0 {
+            let moment = Duration::from_nanos(until.0).into();
+            // Woken before its time it looks before its time, and that is all.
+            let _ = clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &moment);
+        }
+    }
+}
+
+/// From now on the sleeps of this thread end in their time, and not up to 50 µs later.
+pub(crate) fn sleep_exactly() {
+    // Where that is refused they end later, which the schedule's health shows.
+    let _ = prctl::set_timerslack(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_rest_is_taken_while_calls_are_under_way() {
+        let rest = Rest::new(Duration::from_millis(30));
+        let call = tokio::spawn(std::future::pending::<()>());
+        let looked = clock::now();
+        rest.looked(looked);
+        rest.take();
+        assert!(clock::now() >= looked + Duration::from_millis(30));
+        call.abort();
+    }
+
+    #[tokio::test]
+    async fn where_nothing_is_under_way_there_is_no_rest() {
+        let rest = Rest::new(Duration::from_secs(10));
+        let looked = clock::now();
+        rest.looked(looked);
+        rest.take();
+        assert!(clock::now() < looked + Duration::from_secs(10));
+    }
+}
