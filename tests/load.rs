@@ -463,18 +463,43 @@ fn a_body_comes_from_a_file() {
 }
 
 /// What a signal stops is told as far as it came, and is no green.
-#[test]
-fn a_run_that_is_stopped_tells_what_it_has() {
-    use nix::{sys::signal, unistd::Pid};
-    let server = Server::start(prompt);
-    let squall = Squall::new();
-    let mut command = squall.command(&["load", &server.url, "--rate", "100", "--duration", "5min", "--late", "1min"]);
+/// A run under way: ten calls have come in.
+fn under_way(server: &Server, squall: &Squall, more: &[&str]) -> std::process::Child {
+    let mut command = squall.command(&[&["load", &server.url, "--rate", "100"], more].concat());
     let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     let by = Instant::now() + Duration::from_secs(30);
     while server.seen.lock().unwrap().len() < 10 && Instant::now() < by {
         wait(Duration::from_millis(10));
     }
-    signal::kill(Pid::from_raw(child.id() as i32), signal::Signal::SIGINT).unwrap();
+    child
+}
+
+fn signal(child: &std::process::Child, signal: nix::sys::signal::Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), signal).unwrap();
+}
+
+/// Its process stands still for a second of three.
+#[test]
+fn a_generator_that_was_kept_from_its_work_says_so() {
+    use nix::sys::signal::Signal::{SIGCONT, SIGSTOP};
+    let (server, squall) = (Server::start(prompt), Squall::new());
+    let child = under_way(&server, &squall, &["--duration", "3s", "--late", "500ms", "--format", "json"]);
+    signal(&child, SIGSTOP);
+    wait(Duration::from_secs(1));
+    signal(&child, SIGCONT);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.expect(5).says(&["generator saturated", "tenths of a second its thread woke more than 500 ms late"]);
+    let generator = &json(&ran)["Squall"]["generator"];
+    assert!(generator["saturated_by"].as_array().unwrap().contains(&"held_up".into()), "{generator}");
+    let lags = generator["health"]["lag"].as_array().unwrap();
+    assert!(lags.len() >= 10 && lags.iter().any(|lag| lag.as_f64().unwrap() > 0.5), "{lags:?}");
+}
+
+#[test]
+fn a_run_that_is_stopped_tells_what_it_has() {
+    let (server, squall) = (Server::start(prompt), Squall::new());
+    let child = under_way(&server, &squall, &["--duration", "5min", "--late", "1min"]);
+    signal(&child, nix::sys::signal::Signal::SIGINT);
     Ran::from(child.wait_with_output().unwrap()).expect(5).says(&[
         "stopped by SIGINT",
         "of 30,000 meant",

@@ -318,7 +318,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
 
     /// The longest that the load thread's loop was held up since a moment.
     fn load_lag(&self, since: Stamp) -> u64 {
-        self.engine.load.lags_since(since).iter().map(|l| l.lag.as_nanos() as u64).max().unwrap_or(0)
+        self.engine.load.looks_since(since).iter().map(|look| look.lag.as_nanos() as u64).max().unwrap_or(0)
     }
 
     /// Joins, judges, and tells of every claim and fault.

@@ -7,6 +7,8 @@
 
 use crate::{
     ERROR,
+    generator::{Generator, Saturation},
+    health::Look,
     latencies::{Bucket, Latencies},
     outcome::Outcome,
     recorder::OfRequest,
@@ -157,6 +159,7 @@ fn ours(report: &Report<'_>) -> Value {
         "requests": requests(report),
         "generator": {
             "saturated": generator.is_saturated(),
+            "saturated_by": generator.saturation().map(Saturation::word).collect::<Vec<_>>(),
             "late_p50": generator.late_p50.as_secs_f64(),
             "late_p99": generator.late_p99.as_secs_f64(),
             "late_max": generator.late_max.as_secs_f64(),
@@ -167,9 +170,27 @@ fn ours(report: &Report<'_>) -> Value {
             "held_max": generator.held_max.as_secs_f64(),
             "starved": generator.starved,
             "cpu": generator.cpu.as_secs_f64(),
+            "health": health(generator),
         },
         "thresholds": report.judged.iter().map(threshold).collect::<Vec<Value>>(),
         "seconds": seconds,
+    })
+}
+
+/// What the generator saw of itself, in seconds.
+fn health(generator: &Generator) -> Value {
+    let health = &generator.health;
+    let column =
+        |of: fn(&Look) -> Duration| health.stretches().iter().map(|look| of(look).as_secs_f64()).collect::<Vec<_>>();
+    json!({
+        "every": health.every().as_secs_f64(),
+        "looks": health.looks,
+        "starved": health.starved,
+        "held_up": health.held_up,
+        "late": column(|look| look.late),
+        "lag": column(|look| look.lag),
+        "waited": column(|look| look.waited),
+        "asleep": column(|look| look.asleep),
     })
 }
 

@@ -1,7 +1,6 @@
 //! What is told of a run: what was asked, what came of it, and how far it is to be trusted.
 
-use crate::{recorder::Recorder, threshold::Judged};
-use serde::{Deserialize, Serialize};
+use crate::{generator::Generator, recorder::Recorder, threshold::Judged};
 use std::time::Duration;
 
 /// How calls follow each other.
@@ -50,56 +49,6 @@ pub struct About {
     pub began: Duration,
     /// Of the program.
     pub version: &'static str,
-}
-
-/// How well the generator itself did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Generator {
-    /// Half of the sends were at most so late.
-    pub late_p50: Duration,
-    /// 99 of 100 sends were at most so late.
-    pub late_p99: Duration,
-    /// The latest send.
-    pub late_max: Duration,
-    /// What is allowed of the 99th percentile.
-    pub bound: Duration,
-    /// Sends due within so long are made together; zero: each in its own time.
-    pub tick: Duration,
-    /// Most connections.
-    pub cap: usize,
-    /// Calls that the cap held back.
-    pub held: u64,
-    /// The longest that it did so.
-    pub held_max: Duration,
-    /// Calls for which the machine had no socket.
-    pub starved: u64,
-    /// Processor time of the whole program during the run.
-    pub cpu: Duration,
-}
-
-impl Generator {
-    /// True where the schedule was not kept: the figures then speak of the generator as well.
-    #[must_use]
-    pub fn is_saturated(&self) -> bool {
-        self.late_p99 > self.bound || self.starved > 0
-    }
-
-    /// Two parts of one run: its schedule was kept as well as by the worse of them.
-    #[must_use]
-    pub fn with(self, other: Generator) -> Generator {
-        Generator {
-            late_p50: self.late_p50.max(other.late_p50),
-            late_p99: self.late_p99.max(other.late_p99),
-            late_max: self.late_max.max(other.late_max),
-            bound: self.bound,
-            tick: self.tick,
-            cap: self.cap + other.cap,
-            held: self.held + other.held,
-            held_max: self.held_max.max(other.held_max),
-            starved: self.starved + other.starved,
-            cpu: self.cpu + other.cpu,
-        }
-    }
 }
 
 /// A run, to be told.

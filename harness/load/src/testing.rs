@@ -1,8 +1,9 @@
 //! Calls and reports for tests.
 
 use crate::{
+    generator::Generator,
     recorder::Recorder,
-    report::{About, Generator, Mode, Report},
+    report::{About, Mode, Report},
 };
 use squall_model::{CallRecord, ClientEnd, Course, Leg, Stamp};
 use std::time::Duration;

@@ -7,6 +7,7 @@ pub use live::live;
 use crate::{
     ERROR,
     counts::Counts,
+    generator::{Generator, Saturation},
     latencies::Latencies,
     report::{Mode, Report},
     threshold::{Judged, Undecided, Verdict},
@@ -244,6 +245,7 @@ fn generator(report: &Report<'_>, page: &mut Page) {
     let each = if calls > 0 { own.cpu / u32::try_from(calls).unwrap_or(u32::MAX) } else { Duration::ZERO };
     let cpu = format!("{} % of a core · {} a call", digits(100.0 * own.cpu.as_secs_f64() / seconds), span(each));
     page.line("", &cpu);
+    page.line("", &kept_from_work(own, seconds));
     if own.held > 0 {
         let held = format!(
             "the cap of {} connections held {} calls back, for at most {}: so far this was a closed loop",
@@ -253,19 +255,45 @@ fn generator(report: &Report<'_>, page: &mut Page) {
         );
         page.line("", &page.style.paint(Colour::Yellow, held));
     }
-    if own.starved > 0 {
-        let starved = format!("this machine had no socket for {} calls", count(own.starved));
-        page.line("", &page.style.paint(Colour::Red, starved));
-    }
-    if own.is_saturated() {
-        let words = format!(
-            "generator saturated: 1% of the calls were sent more than {} late, where {} is allowed; these times are its own too",
-            span(own.late_p99),
-            span(own.bound)
-        );
+    if let Some(words) = saturation(own) {
         page.line("", &page.style.paint(Colour::Red, words));
     }
     page.gap();
+}
+
+/// By what it has in common with everybody on the machine.
+fn kept_from_work(own: &Generator, seconds: f64) -> String {
+    let whole = own.health.whole();
+    let waited = digits(100.0 * whole.waited.as_secs_f64() / seconds);
+    format!("its thread woke at most {} late, and stood in the run queue for {waited} % of the time", span(whole.lag))
+}
+
+/// Why the figures are those of the generator as well; `None` where they are not.
+#[must_use]
+pub fn saturation(own: &Generator) -> Option<String> {
+    let health = &own.health;
+    let words = |why: Saturation| match why {
+        Saturation::Late => format!(
+            "1% of the calls were sent more than {} late, where {} is allowed",
+            span(own.late_p99),
+            span(own.bound)
+        ),
+        Saturation::NoSockets => format!("this machine had no socket for {} calls", count(own.starved)),
+        Saturation::Starved => format!(
+            "in {} of {} tenths of a second its thread had no processor for more than half of the time",
+            count(health.starved),
+            count(health.looks)
+        ),
+        Saturation::HeldUp => format!(
+            "in {} of {} tenths of a second its thread woke more than {} late",
+            count(health.held_up),
+            count(health.looks),
+            span(own.bound)
+        ),
+        Saturation::Asleep => format!("the machine was asleep for {}", span(health.whole().asleep)),
+    };
+    let why: Vec<String> = own.saturation().map(words).collect();
+    (!why.is_empty()).then(|| format!("generator saturated: {}; these times are its own too", why.join(", ")))
 }
 
 fn thresholds(judged: &[Judged], page: &mut Page) {

@@ -3,12 +3,7 @@
 //! A schedule that was not kept means that the mesh was not asked what the scenario says: such a stage proves nothing.
 
 use hdrhistogram::Histogram;
-use squall_model::Stamp;
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 use thiserror::Error;
 
 /// How late sends may be before a schedule counts as missed.
@@ -161,38 +156,6 @@ impl Lateness {
     }
 }
 
-/// One look at the load thread: it meant to wake at a moment, and woke `lag` after it. A lag of up to 2 ms is none: the timer that
-/// wakes it for this counts whole milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoopLag {
-    /// When it should have woken.
-    pub at: Stamp,
-    /// How much later it did.
-    pub lag: Duration,
-}
-
-/// The last looks at the load thread, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct LagLog(Mutex<VecDeque<LoopLag>>);
-
-impl LagLog {
-    /// Ten minutes of looks every 100 ms.
-    const KEPT: usize = 6_000;
-
-    pub(crate) fn push(&self, lag: LoopLag) {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if log.len() == LagLog::KEPT {
-            log.pop_front();
-        }
-        log.push_back(lag);
-    }
-
-    pub(crate) fn since(&self, from: Stamp) -> Vec<LoopLag> {
-        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        log.range(log.partition_point(|l| l.at < from)..).copied().collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,13 +201,5 @@ mod tests {
     #[test]
     fn nothing_sent_is_nothing_missed() {
         assert_eq!(health(0, &[]), ScheduleHealth::default());
-    }
-
-    #[test]
-    fn lags_are_kept_for_a_while() {
-        let log = LagLog::default();
-        (0..7_000).for_each(|i| log.push(LoopLag { at: Stamp(i), lag: ms(1) }));
-        assert_eq!(log.since(Stamp(0)).first().unwrap().at, Stamp(1_000));
-        assert_eq!(log.since(Stamp(6_998)).iter().map(|l| l.at.0).collect::<Vec<_>>(), [6_998, 6_999]);
     }
 }

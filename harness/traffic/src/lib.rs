@@ -39,6 +39,7 @@ mod health;
 mod http1;
 mod http2;
 mod line;
+mod looks;
 mod looped;
 mod mix;
 mod pattern;
@@ -57,8 +58,9 @@ mod websocket;
 
 pub use books::{Phase, Progress, Summary};
 pub use clock::now;
-pub use health::{LoopLag, ScheduleBound, ScheduleHealth, ScheduleMiss};
+pub use health::{ScheduleBound, ScheduleHealth, ScheduleMiss};
 pub use line::{Endpoint, Line, LineError, Messages, Shape, Share, Start};
+pub use looks::Look;
 pub use mix::Mix;
 pub use pattern::{Context, Pattern, PatternError, Table};
 pub use request::{Request, RequestError};

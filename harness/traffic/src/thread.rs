@@ -6,8 +6,8 @@ use crate::{
     books::{Books, Phase},
     client::Pools,
     clock,
-    health::{LagLog, LoopLag},
     line::{Line, LineError, Start},
+    looks::{Look, LookLog, Mirror},
     looped::Looped,
     rest::{self, Rest},
     run::{self, Run},
@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 const LEAD: Duration = Duration::from_millis(5);
 /// Sends closer together than this share a wake-up, which costs several times what a send does; unless asked otherwise.
 const TICK: Duration = Duration::from_millis(1);
-/// Between two looks at the lag of the loop.
+/// Between two looks at itself.
 const LOOK: Duration = Duration::from_millis(100);
 /// Connections to one proxy in one run, if file descriptors allow. Over HTTP/1.1 as many calls in flight: what 2,500 calls per
 /// second leave hanging in 10 s is more, but no scenario asks that of one proxy.
@@ -56,7 +56,7 @@ pub enum LoadError {
 #[derive(Debug, Clone)]
 pub struct LoadThread {
     port: Port,
-    lags: Arc<LagLog>,
+    looks: Arc<LookLog>,
     max_connections: usize,
     tick: Duration,
     /// Answers are looked for once a tick.
@@ -137,8 +137,8 @@ impl LoadThread {
         let frugal = rest.is_some();
         let (commands, inbox) = mpsc::unbounded_channel();
         let (life, alive) = watch::channel(());
-        let lags = Arc::<LagLog>::default();
-        let log = Arc::clone(&lags);
+        let looks = Arc::<LookLog>::default();
+        let log = Arc::clone(&looks);
         std::thread::Builder::new()
             .name("squall-load".into())
             .spawn(move || {
@@ -150,7 +150,7 @@ impl LoadThread {
             })
             .map_err(LoadError::Start)?;
         let max_connections = open_files().saturating_sub(SPARE_FILES).clamp(1, MAX_CONNECTIONS) as usize;
-        Ok(LoadThread { port: Port { commands, alive }, lags, max_connections, tick, frugal })
+        Ok(LoadThread { port: Port { commands, alive }, looks, max_connections, tick, frugal })
     }
 
     /// With another cap on the connections of one run to one proxy. To reach it is a failure of the schedule.
@@ -199,10 +199,16 @@ impl LoadThread {
         Ok(Run::new(books, self.port.clone(), t0))
     }
 
-    /// How late the load thread woke, looked at each 100 ms, from a moment on; of the last ten minutes.
+    /// How the load thread did, looked at each 100 ms, from a moment on; of the last ten minutes.
     #[must_use]
-    pub fn lags_since(&self, from: Stamp) -> Vec<LoopLag> {
-        self.lags.since(from)
+    pub fn looks_since(&self, from: Stamp) -> Vec<Look> {
+        self.looks.since(from)
+    }
+
+    /// The looks since the last time, which are kept no longer.
+    #[must_use]
+    pub fn take_looks(&self) -> Vec<Look> {
+        self.looks.take()
     }
 }
 
@@ -212,9 +218,9 @@ async fn serve(
     mut alarm: Alarm,
     tick: Duration,
     rest: Option<&Rest>,
-    lags: &LagLog,
+    looks: &LookLog,
 ) {
-    let mut agenda = Agenda::default();
+    let (mut agenda, mut mirror) = (Agenda::default(), Mirror::new());
     let mut last_sent = Stamp::default();
     let mut look = clock::now() + LOOK;
     // On tokio's timer, for the sake of the calls' deadlines: tokio wakes itself, at the price of a write, when a timer is
@@ -230,6 +236,7 @@ async fn serve(
             },
             () = alarm.until(send.unwrap_or_default()), if send.is_some() => {
                 last_sent = clock::now();
+                agenda.next().into_iter().for_each(|due| mirror.sent(last_sent.since(due)));
                 rest.iter().for_each(|rest| rest.looked(last_sent));
                 agenda.begin_due(last_sent, |line, ticket| {
                     let line = Arc::clone(line);
@@ -238,7 +245,7 @@ async fn serve(
             }
             () = &mut look_timer => {
                 let now = clock::now();
-                lags.push(LoopLag { at: look, lag: now.since(look) });
+                looks.push(mirror.look(look, now));
                 look = now + LOOK;
                 look_timer.as_mut().reset(clock::instant(look));
             }

@@ -226,7 +226,10 @@ async fn the_loop_is_looked_at() {
     let load = LoadThread::start().unwrap();
     let run = load.begin(vec![server.line(every(200.0, ms(350)))], Start::default()).unwrap();
     let _ = end(&run).await;
-    let lags = load.lags_since(run.t0());
-    assert!(!lags.is_empty());
-    assert!(lags.is_sorted_by_key(|l| l.at));
+    let looks = load.looks_since(run.t0());
+    assert!(!looks.is_empty());
+    assert!(looks.is_sorted_by_key(|look| look.at));
+    assert!(looks.iter().any(|look| !look.late.is_zero()), "no send is made at the very nanosecond");
+    assert!(!load.take_looks().is_empty());
+    assert!(load.looks_since(run.t0()).len() <= 1, "what was taken is kept no longer");
 }

@@ -6,7 +6,7 @@ use nix::sys::{
     resource::{UsageWho, getrusage},
     time::TimeVal,
 };
-use squall_load::{Generator, Recorder, live};
+use squall_load::{Generator, Health, Look, Recorder, live};
 use squall_model::{CallRecord, Stamp};
 use squall_traffic::{LoadError, LoadThread, Run, Shape, Start, Summary, now};
 use std::time::Duration;
@@ -84,9 +84,12 @@ pub async fn send(
         planned,
         teller,
         told: run.t0(),
+        load: &load,
+        health: Health::default(),
     };
     let (summary, stopped) = watch.until_the_end(&run, stop).await?;
-    let generator = generator(&summary, planned, load.max_connections(), self::cpu().saturating_sub(cpu));
+    let cpu = self::cpu().saturating_sub(cpu);
+    let generator = generator(&summary, planned, load.max_connections(), cpu, watch.health);
     let took = stopped.as_ref().map_or(planned.pace.length, |(_, after)| (*after).min(planned.pace.length));
     Ok(Driven { calls: watch.calls, generator, took, interrupted: stopped.map(|(why, _)| why) })
 }
@@ -122,6 +125,8 @@ struct Watch<'a> {
     teller: Teller,
     /// When parts were told last.
     told: Stamp,
+    load: &'a LoadThread,
+    health: Health,
 }
 
 impl Watch<'_> {
@@ -153,7 +158,18 @@ impl Watch<'_> {
         Ok((summary, stopped.filter(|(_, after)| *after < self.planned.pace.length)))
     }
 
+    /// Before the first send nothing depends on it, and after the last only answers do.
+    fn look_at_the_generator(&mut self, t0: Stamp) {
+        for look in self.load.take_looks() {
+            if look.at >= t0 {
+                let (late, lag, waited, asleep) = (look.late, look.lag, look.waited, look.asleep);
+                self.health.add(look.at.since(t0), Look { late, lag, waited, asleep }, self.planned.late);
+            }
+        }
+    }
+
     fn look(&mut self, run: &Run) -> Result<(), Failure> {
+        self.look_at_the_generator(run.t0());
         let progress = run.drain_into(&mut self.ended);
         for call in self.ended.drain(..) {
             if call.intended >= self.from {
@@ -184,7 +200,8 @@ impl Watch<'_> {
     }
 }
 
-fn generator(summary: &Summary, planned: &Planned, cap: usize, cpu: Duration) -> Generator {
+/// How it all went for the engine.
+fn generator(summary: &Summary, planned: &Planned, cap: usize, cpu: Duration, health: Health) -> Generator {
     let schedule = summary.schedule;
     Generator {
         late_p50: schedule.p50,
@@ -197,6 +214,7 @@ fn generator(summary: &Summary, planned: &Planned, cap: usize, cpu: Duration) ->
         held_max: schedule.held_max,
         starved: schedule.starved - schedule.held,
         cpu,
+        health,
     }
 }
 

@@ -27,7 +27,7 @@ use args::LoadFormat;
 use calls::CallLog;
 use drive::Driven;
 use plan::Planned;
-use squall_load::{About, Judged, Mode, Report, Verdict, csv, hdr, json, text, told};
+use squall_load::{About, Judged, Mode, Report, Verdict, csv, hdr, json, saturation, text, told};
 use squall_model::{Protocol, duration};
 use squall_traffic::{Messages, Shape};
 
@@ -61,9 +61,7 @@ pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
     out.print(&written);
     if args.format != LoadFormat::Text {
         report.judged.iter().for_each(|one| out.note(&format!("fail if {}: {}", one.text, told(one))));
-        if generator.is_saturated() {
-            out.note("generator saturated: the schedule was not kept, so these times are the generator's too");
-        }
+        saturation(&report.generator).iter().for_each(|words| out.note(words));
     }
     exit(&report)
 }

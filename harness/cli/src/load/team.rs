@@ -199,7 +199,10 @@ impl Merging<'_> {
         match news {
             News::Calls(calls) => self.calls.merge(&calls),
             News::Done { generator, took } => {
-                self.generator = Some(self.generator.map_or(generator, |all| all.with(generator)));
+                self.generator = Some(match self.generator.take() {
+                    Some(all) => all.with(generator),
+                    None => generator,
+                });
                 self.took = self.took.max(took);
                 return Ok(true);
             }
