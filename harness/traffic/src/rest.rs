@@ -1,7 +1,8 @@
-//! Sleeping away the rest of a tick, whatever comes in meanwhile.
+//! Rest between two sends, whatever comes in meanwhile.
 //!
-//! At the rates of a laptop a call costs next to nothing but the wake-ups for its send and for its answer. Where sends share theirs by the tick,
-//! answers can share it with them: between two looks at its sockets the thread is simply asleep.
+//! At the rates of a laptop a call costs next to nothing but the wake-ups for its send and for its answer. Where it is known without us when an
+//! answer came ([`Stamped`](crate::stamped::Stamped)), or need not be known so well, answers share the wake-up of the next send: between two looks
+//! at its sockets the thread is simply asleep.
 
 use crate::clock;
 use nix::{
@@ -18,13 +19,15 @@ use tokio::runtime::Handle;
 /// When the thread may look at its sockets again.
 #[derive(Debug)]
 pub(crate) struct Rest {
+    /// The longest between two looks while calls are under way.
     tick: Duration,
     until: AtomicU64,
+    next_send: AtomicU64,
 }
 
 impl Rest {
     pub(crate) fn new(tick: Duration) -> Rest {
-        Rest { tick, until: AtomicU64::new(0) }
+        Rest { tick, until: AtomicU64::new(0), next_send: AtomicU64::new(u64::MAX) }
     }
 
     /// The thread has looked, or sent, at this moment.
@@ -32,11 +35,16 @@ impl Rest {
         self.until.fetch_max((at + self.tick).0, Ordering::Relaxed);
     }
 
+    /// The next send is due then.
+    pub(crate) fn sends(&self, at: Option<Stamp>) {
+        self.next_send.store(at.map_or(u64::MAX, |at| at.0), Ordering::Relaxed);
+    }
+
     /// Sleeps until it is time to look again. Where nothing is under way there is nothing to look for but the next send, which has an alarm.
     pub(crate) fn take(&self) {
-        let until = Stamp(self.until.load(Ordering::Relaxed));
-        if until > clock::now() && Handle::current().metrics().num_alive_tasks() > 0 {
-            let moment = Duration::from_nanos(until.0).into();
+        let until = self.until.load(Ordering::Relaxed).min(self.next_send.load(Ordering::Relaxed));
+        if until > clock::now().0 && Handle::current().metrics().num_alive_tasks() > 0 {
+            let moment = Duration::from_nanos(until).into();
             // Woken before its time it looks before its time, and that is all.
             let _ = clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &moment);
         }
@@ -61,6 +69,11 @@ mod tests {
         rest.looked(looked);
         rest.take();
         assert!(clock::now() >= looked + Duration::from_millis(30));
+        let soon = clock::now() + Duration::from_millis(20);
+        rest.looked(soon + Duration::from_secs(10));
+        rest.sends(Some(soon));
+        rest.take();
+        assert!((soon..soon + Duration::from_secs(10)).contains(&clock::now()), "a send ends it, and nothing before");
         call.abort();
     }
 

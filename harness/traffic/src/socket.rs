@@ -13,6 +13,7 @@ use nix::{
 };
 use squall_model::{Stamp, TlsFault};
 use std::{
+    cell::RefCell,
     future::poll_fn,
     io::{self, Read as _, Write as _},
     net,
@@ -37,6 +38,11 @@ use tokio::{
 const READ: usize = 8 * 1024;
 /// Until a send buffer that was full is looked at again. A request is smaller than an empty one.
 const FULL: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// Where bytes are on the way from the kernel to whom they are for: not in what a call is, for that is moved, and not cleared each time.
+    static SCRATCH: RefCell<[u8; READ]> = const { RefCell::new([0; READ]) };
+}
 
 /// A connected socket that does not block.
 #[derive(Debug)]
@@ -101,7 +107,8 @@ impl AsRawFd for Raw {
 #[derive(Debug)]
 pub(crate) struct Socket {
     raw: AsyncFd<Raw>,
-    session: Option<Session>,
+    /// Not in place: it is large, few have one, and a connection is moved with each call.
+    session: Option<Box<Session>>,
     /// What ended the session, if TLS did.
     fault: Arc<OnceLock<TlsFault>>,
 }
@@ -120,7 +127,7 @@ impl Socket {
     pub(crate) async fn secure(&mut self, tls: &Tls) -> Result<(), TlsFault> {
         let session = tls.session().map_err(|_| TlsFault::Other)?;
         self.shake_hands(&session).await.map_err(|error| tls::fault(&error).unwrap_or(TlsFault::BrokenOff))?;
-        self.session = Some(session);
+        self.session = Some(Box::new(session));
         Ok(())
     }
 
@@ -200,28 +207,33 @@ impl Socket {
     /// Waits for bytes and appends them; none is the end.
     pub(crate) async fn read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
         if self.session.is_some() {
-            let mut bytes = [0; READ];
-            let read = poll_fn(|cx| self.poll_read(cx, &mut bytes)).await?;
-            buffer.extend_from_slice(&bytes[..read]);
-            return Ok(read);
+            return poll_fn(|cx| self.poll_read_to(cx, buffer)).await;
         }
         loop {
             let mut ready = self.raw.readable().await?;
-            let mut bytes = [0; READ];
-            let read = match ready.get_inner().read(&mut bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready.clear_ready();
-                    continue;
-                }
-                other => other?,
-            };
-            if read < READ {
+            let read = SCRATCH.with_borrow_mut(|bytes| {
+                let read = ready.get_inner().read(bytes)?;
+                buffer.extend_from_slice(&bytes[..read]);
+                Ok(read)
+            });
+            match read {
+                Err(error) if io::Error::kind(&error) == io::ErrorKind::WouldBlock => ready.clear_ready(),
                 // That was all there is. tokio remembers a close by itself, and else another edge will come.
-                ready.clear_ready();
+                Ok(read) if read < READ => {
+                    ready.clear_ready();
+                    return Ok(read);
+                }
+                other => return other,
             }
-            buffer.extend_from_slice(&bytes[..read]);
-            return Ok(read);
         }
+    }
+
+    fn poll_read_to(&self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        SCRATCH.with_borrow_mut(|bytes| {
+            let read = ready!(self.poll_read(cx, bytes))?;
+            buffer.extend_from_slice(&bytes[..read]);
+            Poll::Ready(Ok(read))
+        })
     }
 
     /// The same for who is polled: puts bytes at the beginning of `bytes`.

@@ -1,6 +1,6 @@
 //! A TCP socket that says when what is read from it came in.
 //!
-//! Who looks at its sockets once a tick reads an answer up to a tick after it has come. The kernel knows better: it stamps what it receives
+//! Who looks at its sockets only now and then reads an answer some time after it has come. The kernel knows better: it stamps what it receives
 //! (`SO_TIMESTAMPNS`, socket(7)), with the clock of the calendar.
 
 use crate::clock;
@@ -15,7 +15,7 @@ use nix::{
 use squall_model::Stamp;
 use std::{
     io::{self, IoSliceMut},
-    net::TcpStream,
+    net::{Ipv4Addr, TcpStream, UdpSocket},
     os::fd::AsRawFd as _,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -52,6 +52,13 @@ impl Stamped {
     pub(crate) fn arrived(&self) -> Option<Stamp> {
         Some(Stamp(self.arrived.load(Ordering::Relaxed))).filter(|at| at.0 > 0)
     }
+}
+
+/// The kernel begins to stamp a moment after the first socket has asked for it, and goes on as long as there is one.
+pub(crate) fn ask_the_kernel() -> Option<UdpSocket> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+    setsockopt(&socket, ReceiveTimestampns, &true).ok()?;
+    Some(socket)
 }
 
 /// A moment of the calendar on our clock. Right to what the calendar was set by in between, and never in the future.

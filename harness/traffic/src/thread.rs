@@ -11,6 +11,7 @@ use crate::{
     looped::Looped,
     rest::{self, Rest},
     run::{self, Run},
+    stamped,
 };
 use squall_model::Stamp;
 use std::{io, sync::Arc, time::Duration};
@@ -59,8 +60,8 @@ pub struct LoadThread {
     looks: Arc<LookLog>,
     max_connections: usize,
     tick: Duration,
-    /// Answers are looked for once a tick.
-    frugal: bool,
+    /// Answers are known by the kernel's stamp.
+    stamps: bool,
 }
 
 /// The way to the thread.
@@ -115,12 +116,13 @@ impl LoadThread {
         LoadThread::start_as(tick, None)
     }
 
-    /// The same, and answers too are looked for once a tick: cheaper still.
+    /// The same, and answers wake nobody: they are looked for with the next send, or a tick (at least 1 ms) after the look before. Of one call at a
+    /// time over TCP, in TLS or not, it is known nevertheless when they came, for the kernel says so; of others, when they were looked for.
     ///
     /// # Errors
     /// [`LoadError::Start`].
-    pub fn start_frugal(tick: Duration) -> Result<LoadThread, LoadError> {
-        LoadThread::start_as(tick, (!tick.is_zero()).then(|| Arc::new(Rest::new(tick))))
+    pub fn start_resting(tick: Duration) -> Result<LoadThread, LoadError> {
+        LoadThread::start_as(tick, Some(Arc::new(Rest::new(tick.max(TICK)))))
     }
 
     fn start_as(tick: Duration, rest: Option<Arc<Rest>>) -> Result<LoadThread, LoadError> {
@@ -134,7 +136,7 @@ impl LoadThread {
             let _context = runtime.enter();
             Alarm::new().map_err(LoadError::Start)?
         };
-        let frugal = rest.is_some();
+        let stamps = rest.is_some();
         let (commands, inbox) = mpsc::unbounded_channel();
         let (life, alive) = watch::channel(());
         let looks = Arc::<LookLog>::default();
@@ -143,14 +145,15 @@ impl LoadThread {
             .name("squall-load".into())
             .spawn(move || {
                 let _life = life;
-                if frugal {
+                let _stamping = stamps.then(|| {
                     rest::sleep_exactly();
-                }
+                    stamped::ask_the_kernel()
+                });
                 runtime.block_on(serve(inbox, alarm, tick, rest.as_deref(), &log));
             })
             .map_err(LoadError::Start)?;
         let max_connections = open_files().saturating_sub(SPARE_FILES).clamp(1, MAX_CONNECTIONS) as usize;
-        Ok(LoadThread { port: Port { commands, alive }, looks, max_connections, tick, frugal })
+        Ok(LoadThread { port: Port { commands, alive }, looks, max_connections, tick, stamps })
     }
 
     /// With another cap on the connections of one run to one proxy. To reach it is a failure of the schedule.
@@ -193,7 +196,7 @@ impl LoadThread {
         }
         let t0 = start.at.unwrap_or_else(|| clock::now() + LEAD);
         let books = Books::new(t0, start.first_seq);
-        let pools = Pools::new(self.max_connections, self.frugal);
+        let pools = Pools::new(self.max_connections, self.stamps);
         let command = run::enter(&lines, &books, t0, start.first_seq, pools)?;
         self.port.tell(command)?;
         Ok(Run::new(books, self.port.clone(), t0))
@@ -228,6 +231,7 @@ async fn serve(
     let mut look_timer = std::pin::pin!(tokio::time::sleep_until(clock::instant(look)));
     loop {
         let send = agenda.next().map(|at| at.max(last_sent + tick));
+        rest.iter().for_each(|rest| rest.sends(send));
         tokio::select! {
             biased;
             command = inbox.recv() => match command {

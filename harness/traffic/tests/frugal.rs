@@ -1,4 +1,4 @@
-//! Answers that are looked for once a tick, and when they came nevertheless.
+//! Answers that are looked for now and then, and when they came nevertheless.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail")]
 
@@ -29,12 +29,24 @@ fn server() -> SocketAddr {
     address
 }
 
+/// Sends are made in their own time though answers are not looked for.
+#[tokio::test]
+async fn rest_delays_no_send() {
+    let line =
+        Line::new(0, vec![Endpoint::Tcp(server())], Request::new("GET", "a", "/").unwrap(), every(50.0, ms(500)));
+    let load = LoadThread::start_resting(Duration::ZERO).unwrap();
+    let run = load.begin(vec![line], Start::default()).unwrap();
+    let (summary, records) = end(&run).await;
+    assert_eq!((summary.sent, ends(&records)), (25, vec![ClientEnd::Answered(200); 25]));
+    assert!(summary.schedule.p50 < ms(10), "half of the sends were {:?} late or more", summary.schedule.p50);
+}
+
 /// The answers to what is sent in one tick are read in the next one, 100 ms later. They came long before.
 #[tokio::test]
 async fn an_answer_is_known_by_when_it_came_and_not_by_when_it_was_read() {
     let line =
         Line::new(0, vec![Endpoint::Tcp(server())], Request::new("GET", "a", "/").unwrap(), every(100.0, ms(500)));
-    let run = LoadThread::start_frugal(ms(100)).unwrap().begin(vec![line], Start::default()).unwrap();
+    let run = LoadThread::start_resting(ms(100)).unwrap().begin(vec![line], Start::default()).unwrap();
     let (summary, records) = end(&run).await;
     assert_eq!((summary.sent, ends(&records)), (50, vec![ClientEnd::Answered(200); 50]));
     let mut times: Vec<Duration> = records.iter().map(|r| r.done.since(r.sent)).collect();

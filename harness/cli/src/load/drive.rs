@@ -7,8 +7,8 @@ use nix::sys::{
     time::TimeVal,
 };
 use squall_load::{Generator, Health, Look, Recorder, live};
-use squall_model::{CallRecord, Stamp};
-use squall_traffic::{LoadError, LoadThread, Run, Shape, Start, Summary, now};
+use squall_model::{CallRecord, Protocol, Stamp};
+use squall_traffic::{Endpoint, LoadError, LoadThread, Run, Shape, Start, Summary, now};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -94,11 +94,15 @@ pub async fn send(
     Ok(Driven { calls: watch.calls, generator, took, interrupted: stopped.map(|(why, _)| why) })
 }
 
-/// Users call again when they are answered: if their answers were looked for by the tick, they would call by the tick.
+/// Answers wake the thread only where it matters: where users call again when they are answered, and where in exact mode nobody else knows
+/// when an answer came.
 fn thread(planned: &Planned) -> Result<LoadThread, LoadError> {
-    match planned.pace.shape {
-        Shape::Closed { .. } => LoadThread::start_with_tick(planned.tick),
-        _ => LoadThread::start_frugal(planned.tick),
+    let is_closed = matches!(planned.pace.shape, Shape::Closed { .. });
+    let one_at_a_time = matches!(planned.line.protocol, Protocol::Http | Protocol::Tcp);
+    let is_stamped = one_at_a_time && planned.line.targets.iter().all(|to| matches!(to, Endpoint::Tcp(_)));
+    match is_closed || (planned.tick.is_zero() && !is_stamped) {
+        true => LoadThread::start_with_tick(planned.tick),
+        false => LoadThread::start_resting(planned.tick),
     }
 }
 

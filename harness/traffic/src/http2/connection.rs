@@ -43,7 +43,8 @@ pub(crate) struct Link {
 impl Link {
     /// `max_streams` holds until the proxy has said how many.
     pub(crate) async fn open(dialer: &Dialer, max_streams: usize, ticket: &mut Ticket) -> Result<Link, ClientEnd> {
-        let socket = Arc::new(dialer.dial(ticket).await?);
+        // Boxed, for a call that finds a connection has no use for the room that this takes.
+        let socket = Arc::new(Box::pin(dialer.dial(ticket)).await?);
         let (weak, fault) = (Arc::downgrade(&socket), socket.fault());
         let (sender, connection) = builder(max_streams).handshake(Io::new(socket)).await.map_err(|error| {
             ticket.course().broken = answer::break_of(&error);

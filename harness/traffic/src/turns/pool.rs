@@ -65,7 +65,8 @@ impl Pool {
 
     /// A new connection, however long the proxy lets it wait.
     pub(crate) async fn connect(&self, ticket: &mut Ticket) -> Result<Connection, ClientEnd> {
-        self.dialer.dial(ticket).await.map(Connection::new)
+        // Boxed, for a call that finds a connection has no use for the room that this takes.
+        Box::pin(self.dialer.dial(ticket)).await.map(Connection::new)
     }
 }
 
