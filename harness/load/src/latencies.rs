@@ -53,10 +53,16 @@ impl Ends {
     }
 }
 
+/// Nanoseconds up to which there is room from the beginning, a minute: what nothing falls into is not there before it is touched, while a
+/// histogram that grows is written anew.
+const USUAL: u64 = 1 << 36;
+
 impl Default for Latencies {
-    #[expect(clippy::expect_used, reason = "three digits are what hdrhistogram takes")]
+    #[expect(clippy::expect_used, reason = "three digits and these ends are what hdrhistogram takes")]
     fn default() -> Self {
-        Latencies { nanos: Histogram::new(3).expect("3 digits"), ends: Ends::default() }
+        let mut nanos = Histogram::new_with_max(USUAL, 3).expect("3 digits up to a minute");
+        nanos.auto(true);
+        Latencies { nanos, ends: Ends::default() }
     }
 }
 
