@@ -123,7 +123,7 @@ mod tests {
         let length = Duration::from_secs(1);
         let nowhere = vec![crate::Endpoint::Unix("/nowhere".into())];
         let line = Line::new(number, nowhere, request, Shape::Open { rate_hz: hz, length, arrivals: Arrivals::Even });
-        let client = Pools::new(1, false).client(&line).unwrap();
+        let client = Pools::new(1, None).client(&line).unwrap();
         let active = ActiveLine::new(&line, client, Numbers { first: u64::from(number), step: 2 });
         Planned::new(Arc::new(active), Stamp(0), line.shape.schedule().unwrap(), |at| books.source(at)).unwrap()
     }

@@ -4,6 +4,7 @@ use crate::{
     books::Ticket,
     http2,
     line::{Endpoint, Line, LineError},
+    rest::Rest,
     tls::Tls,
     turns,
 };
@@ -47,20 +48,20 @@ type Way<'a> = (&'a Endpoint, Option<&'a Tls>);
 pub(crate) struct Pools<'a> {
     /// Most connections of one pool.
     cap: usize,
-    /// Whether answers are known by when they came, and not by when they were read.
-    stamps: bool,
+    /// Of a thread that rests: answers are known by when they came, and not by when they were read.
+    rest: Option<Arc<Rest>>,
     turns: HashMap<Way<'a>, Arc<turns::Pool>>,
     http2: HashMap<Way<'a>, Arc<http2::Pool>>,
 }
 
 impl<'a> Pools<'a> {
-    pub(crate) fn new(cap: usize, stamps: bool) -> Pools<'a> {
-        Pools { cap, stamps, turns: HashMap::new(), http2: HashMap::new() }
+    pub(crate) fn new(cap: usize, rest: Option<Arc<Rest>>) -> Pools<'a> {
+        Pools { cap, rest, turns: HashMap::new(), http2: HashMap::new() }
     }
 
     /// The client of a line, on pools that it shares with the others.
     pub(crate) fn client(&mut self, line: &'a Line) -> Result<Client, LineError> {
-        let (cap, stamps) = (self.cap, self.stamps);
+        let (cap, rest) = (self.cap, self.rest.as_ref());
         let ways = line.targets.iter().map(|to| (to, line.tls.as_ref()));
         match line.protocol {
             // What a connection of WebSocket was upgraded by is the line's own.
@@ -71,7 +72,10 @@ impl<'a> Pools<'a> {
             Protocol::Http | Protocol::Tcp => {
                 let new = |(to, tls): Way<'_>| {
                     let pool = turns::Pool::new(to.clone(), tls.cloned(), cap);
-                    Arc::new(if stamps { pool.stamping() } else { pool })
+                    Arc::new(match rest {
+                        Some(rest) => pool.resting(Arc::clone(rest)),
+                        None => pool,
+                    })
                 };
                 let pools = ways.map(|way| Arc::clone(self.turns.entry(way).or_insert_with(|| new(way)))).collect();
                 turns::Client::new(line, pools).map(Client::Turns)

@@ -1,8 +1,8 @@
 //! Connecting to a proxy.
 
-use crate::{books::Ticket, clock, line::Endpoint, socket::Socket, tls::Tls};
+use crate::{books::Ticket, clock, line::Endpoint, rest::Rest, socket::Socket, tls::Tls};
 use squall_model::{ClientEnd, Leg};
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::sync::Mutex as Turns;
 
 /// Between two looks whether a proxy, or the machine, has room for a connection again.
@@ -14,8 +14,8 @@ pub(crate) struct Dialer {
     endpoint: Endpoint,
     /// How they are secured; `None`: not at all.
     tls: Option<Tls>,
-    /// Whether what comes in is known by when it came.
-    stamps: bool,
+    /// What is not taken while a connection is opened, for nobody stamps the moment of that; what then comes in on it is stamped.
+    rest: Option<Arc<Rest>>,
     /// Calls that wait for a place in the proxy's accept queue: one looks, the rest stand in line.
     queue: Turns<()>,
 }
@@ -31,17 +31,18 @@ enum Obstacle {
 
 impl Dialer {
     pub(crate) fn new(endpoint: Endpoint, tls: Option<Tls>) -> Dialer {
-        Dialer { endpoint, tls, stamps: false, queue: Turns::default() }
+        Dialer { endpoint, tls, rest: None, queue: Turns::default() }
     }
 
-    /// What comes in over TCP is known by when it came, however late it is read.
-    pub(crate) fn stamping(self) -> Dialer {
-        Dialer { stamps: true, ..self }
+    /// What comes in over TCP is known by when it came, however late it is read: the thread rests while answers are waited for.
+    pub(crate) fn rest(&mut self, rest: Arc<Rest>) {
+        self.rest = Some(rest);
     }
 
     /// A new connection, secured if it is to be, however long the proxy lets it wait. Else how the call has ended.
     pub(crate) async fn dial(&self, ticket: &mut Ticket) -> Result<Socket, ClientEnd> {
         ticket.course().leg = Leg::Connecting;
+        let _awake = self.rest.as_ref().map(Rest::awake);
         let began = clock::now();
         let mut socket = self.connect(ticket).await?;
         let connected = clock::now();
@@ -57,7 +58,7 @@ impl Dialer {
     async fn connect(&self, ticket: &mut Ticket) -> Result<Socket, ClientEnd> {
         let mut turn = None;
         loop {
-            match Socket::connect(&self.endpoint, self.stamps).await {
+            match Socket::connect(&self.endpoint, self.rest.is_some()).await {
                 Ok(socket) => return Ok(socket),
                 Err(error) => match Obstacle::of(&error) {
                     Obstacle::Refused => return Err(ClientEnd::Refused),

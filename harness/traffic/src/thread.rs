@@ -60,8 +60,8 @@ pub struct LoadThread {
     looks: Arc<LookLog>,
     max_connections: usize,
     tick: Duration,
-    /// Answers are known by the kernel's stamp.
-    stamps: bool,
+    /// Taken between two sends; answers are known by the kernel's stamp.
+    rest: Option<Arc<Rest>>,
 }
 
 /// The way to the thread.
@@ -136,7 +136,7 @@ impl LoadThread {
             let _context = runtime.enter();
             Alarm::new().map_err(LoadError::Start)?
         };
-        let stamps = rest.is_some();
+        let own = rest.clone();
         let (commands, inbox) = mpsc::unbounded_channel();
         let (life, alive) = watch::channel(());
         let looks = Arc::<LookLog>::default();
@@ -145,15 +145,15 @@ impl LoadThread {
             .name("squall-load".into())
             .spawn(move || {
                 let _life = life;
-                let _stamping = stamps.then(|| {
+                let _stamping = own.as_ref().map(|_| {
                     rest::sleep_exactly();
                     stamped::ask_the_kernel()
                 });
-                runtime.block_on(serve(inbox, alarm, tick, rest.as_deref(), &log));
+                runtime.block_on(serve(inbox, alarm, tick, own.as_deref(), &log));
             })
             .map_err(LoadError::Start)?;
         let max_connections = open_files().saturating_sub(SPARE_FILES).clamp(1, MAX_CONNECTIONS) as usize;
-        Ok(LoadThread { port: Port { commands, alive }, looks, max_connections, tick, stamps })
+        Ok(LoadThread { port: Port { commands, alive }, looks, max_connections, tick, rest })
     }
 
     /// With another cap on the connections of one run to one proxy. To reach it is a failure of the schedule.
@@ -196,7 +196,7 @@ impl LoadThread {
         }
         let t0 = start.at.unwrap_or_else(|| clock::now() + LEAD);
         let books = Books::new(t0, start.first_seq);
-        let pools = Pools::new(self.max_connections, self.stamps);
+        let pools = Pools::new(self.max_connections, self.rest.clone());
         let command = run::enter(&lines, &books, t0, start.first_seq, pools)?;
         self.port.tell(command)?;
         Ok(Run::new(books, self.port.clone(), t0))

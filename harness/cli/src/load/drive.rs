@@ -99,7 +99,9 @@ pub async fn send(
 fn thread(planned: &Planned) -> Result<LoadThread, LoadError> {
     let is_closed = matches!(planned.pace.shape, Shape::Closed { .. });
     let one_at_a_time = matches!(planned.line.protocol, Protocol::Http | Protocol::Tcp);
-    let is_stamped = one_at_a_time && planned.line.targets.iter().all(|to| matches!(to, Endpoint::Tcp(_)));
+    let is_stamped = one_at_a_time
+        && planned.line.websocket.is_none()
+        && planned.line.targets.iter().all(|to| matches!(to, Endpoint::Tcp(_)));
     match is_closed || (planned.tick.is_zero() && !is_stamped) {
         true => LoadThread::start_with_tick(planned.tick),
         false => LoadThread::start_resting(planned.tick),

@@ -4,9 +4,9 @@
 //! first, until the run is over.
 
 use super::connection::Connection;
-use crate::{books::Ticket, clock, dial::Dialer, line::Endpoint, tls::Tls};
+use crate::{books::Ticket, clock, dial::Dialer, line::Endpoint, rest::Rest, tls::Tls};
 use squall_model::ClientEnd;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 #[derive(Debug)]
@@ -33,8 +33,9 @@ impl Pool {
     }
 
     /// Of connections that know when what they read came in.
-    pub(crate) fn stamping(self) -> Pool {
-        Pool { dialer: self.dialer.stamping(), ..self }
+    pub(crate) fn resting(mut self, rest: Arc<Rest>) -> Pool {
+        self.dialer.rest(rest);
+        self
     }
 
     /// Leave to be in flight; `None` where the run was aborted meanwhile. Where the cap is reached the call waits, and the schedule has failed.
@@ -97,7 +98,6 @@ mod tests {
     use std::{
         io::{Read as _, Write as _},
         net::{TcpListener, TcpStream},
-        sync::Arc,
     };
 
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
