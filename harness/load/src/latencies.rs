@@ -53,8 +53,8 @@ impl Ends {
     }
 }
 
-/// Nanoseconds up to which there is room from the beginning, a minute: what nothing falls into is not there before it is touched, while a
-/// histogram that grows is written anew.
+/// Nanoseconds up to which there is room from the beginning, a minute: a histogram that grows with the slowest call is written anew, at the
+/// worst of moments.
 const USUAL: u64 = 1 << 36;
 
 impl Default for Latencies {

@@ -15,6 +15,9 @@ use tokio::time::{MissedTickBehavior, interval};
 /// Between two looks at the calls that have ended: what they take up in between is all the memory that grows with the rate.
 pub const LOOK: Duration = Duration::from_millis(100);
 
+/// Calls for which room is kept between two looks.
+const PILE: usize = 1_024;
+
 /// Between two parts of the record that an agent sends.
 const PART: Duration = Duration::from_millis(500);
 
@@ -183,6 +186,8 @@ impl Watch<'_> {
             }
             self.log.iter_mut().for_each(|log| log.add(&call));
         }
+        // What a stall has piled up takes no room for good.
+        self.ended.shrink_to(PILE);
         self.log.iter_mut().try_for_each(CallLog::flush)?;
         let out = match &mut self.teller {
             Teller::Nobody => return Ok(()),
