@@ -114,3 +114,12 @@ fn without_an_istiod_it_says_what_to_do() {
     broken.expect(3).says(&["istiod does not become ready"]);
     assert_eq!(squall.left_after(Duration::from_secs(5)), Vec::<String>::new());
 }
+
+#[test]
+fn a_plan_shows_what_istio_is_told() {
+    let squall = Squall::new();
+    let shown = squall.run(&["plan", "--mesh", "istio", "--objects", "features/retry/retry.feature:11"]);
+    shown.expect(0).says(&["kind: VirtualService", "attempts: 2", "retryOn: 5xx", "kind: DestinationRule"]);
+    squall.run(&["plan", "--mesh", "istio", "--objects", "features/timeout"]).expect(0).says(&["# unsupported: Istio"]);
+    squall.run(&["plan", "--objects", "features/retry"]).expect(2).says(&["goes with --mesh istio"]);
+}

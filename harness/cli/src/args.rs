@@ -172,6 +172,9 @@ pub struct PlanArgs {
     /// The plans exactly as the engine runs them.
     #[arg(long)]
     pub json: bool,
+    /// What Istio would be told of policies and services, as YAML; with --mesh istio.
+    #[arg(long, conflicts_with = "json")]
+    pub objects: bool,
 }
 
 /// Arguments of `steps`.

@@ -25,12 +25,37 @@ pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
         out.print(&format!("{json}\n"));
         return Ok(Exit::Holds);
     }
+    if args.objects {
+        if args.paths.mesh != [MeshKind::Istio] {
+            return Err(Failure::usage("--objects shows what Istio is told: it goes with --mesh istio"));
+        }
+        let objects: Vec<String> = selected.plans.iter().map(objects).collect::<Result<_, _>>()?;
+        out.print(&objects.concat());
+        return Ok(Exit::Holds);
+    }
     let mut text: String = selected.plans.iter().map(|plan| describe(plan, &args.paths.mesh, out.style)).collect();
     if let [_, _, ..] = selected.plans.as_slice() {
         text.push_str(&together(&selected.plans, &args.paths.mesh));
     }
     out.print(&text);
     Ok(Exit::Holds)
+}
+
+/// What Istio would be told, each object a document of YAML.
+fn objects(plan: &Plan) -> Result<String, Failure> {
+    let mut text = format!("# {}  {}\n", plan.title.scenario, plan.origins.scenario);
+    match squall_mesh_istio::render::rehearsed(plan) {
+        Err(why) => {
+            let _ = writeln!(text, "# unsupported: {why}");
+        }
+        Ok(objects) => {
+            for object in objects {
+                let yaml = serde_yaml::to_string(&object.json()).map_err(|e| Failure::environment(e.to_string()))?;
+                let _ = write!(text, "---\n{yaml}");
+            }
+        }
+    }
+    Ok(text)
 }
 
 /// How long all of them take.

@@ -19,7 +19,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use squall_mesh::{Bindings, Desired, Refusal};
 use squall_mesh_proxy::render::{self as table, ProxyConfig};
-use squall_model::{InstanceId, Service, ServiceName, Topology};
+use squall_model::{InstanceId, Plan, Service, ServiceName, Topology};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -145,6 +145,18 @@ pub fn host_of(service: &str) -> String {
 #[must_use]
 pub fn service_of(text: &str) -> Option<(&str, &str)> {
     text.split_once(DOMAIN)
+}
+
+/// What Istio is told at the begin of a plan, for people to read: at addresses of nobody, without what is ours alone.
+///
+/// # Errors
+/// Where Istio has no words for what is wanted.
+pub fn rehearsed(plan: &Plan) -> Result<Vec<Object>, Refusal> {
+    let policies = plan.policies.iter().map(|policy| &policy.says).collect();
+    let want = Desired { topology: &plan.topology, policies, faults: &plan.faults };
+    let is_theirs = |object: &Object| matches!(object.kind, "VirtualService" | "DestinationRule" | "ServiceEntry");
+    let seat = |object: &Object| object.name.starts_with(SEAT);
+    Ok(refuse::rehearsed(&want)?.objects.into_iter().filter(|object| is_theirs(object) && !seat(object)).collect())
 }
 
 /// One caller's way to one service, as every instance of the caller has it.

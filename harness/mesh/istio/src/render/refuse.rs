@@ -102,7 +102,7 @@ fn wires(plan: &Plan) -> Option<Refusal> {
 }
 
 /// Renders at addresses of nobody.
-fn rehearsed(want: &Desired<'_>) -> Result<Config, Refusal> {
+pub(super) fn rehearsed(want: &Desired<'_>) -> Result<Config, Refusal> {
     let mut at = Bindings { tag: "rehearsal".into(), ..Bindings::default() };
     for (number, (id, ..)) in (1_u16..).zip(want.topology.instances()) {
         let seat = Seat {
