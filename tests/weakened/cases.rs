@@ -196,7 +196,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "balanced by \"least request\"",
         to: "balanced by \"round robin\"",
         red: "instance 3 of \"reviews\" receives at most 22% of the tries",
-        measured: Reads("33.…; the truth is at least 22…% (99.99999% sure)"),
+        measured: Reads("33.…; the truth is at least 2…% (99.99999% sure)"),
     },
     Weakened {
         feature: "load-balancing/load-balancing.feature",
