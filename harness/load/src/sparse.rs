@@ -70,6 +70,25 @@ impl Sparse {
         self.ends.add(other.ends);
     }
 
+    /// Adds all times of another one, and is sealed then: neither is unpacked for that.
+    pub(crate) fn join(&mut self, other: &Sparse) {
+        let before = std::mem::take(&mut self.cells);
+        let (mut own, mut theirs) = (before.each().peekable(), other.cells.each().peekable());
+        let both = std::iter::from_fn(|| match (own.peek().copied(), theirs.peek().copied()) {
+            (Some((a, n)), Some((b, m))) if a == b => {
+                theirs.next();
+                own.next().map(|_| (a, n + m))
+            }
+            (Some((a, _)), Some((b, _))) if a < b => own.next(),
+            (Some(_), None) => own.next(),
+            _ => theirs.next(),
+        });
+        let packed = Packed::of(both);
+        self.cells = Cells { open: BTreeMap::new(), sealed: Some(packed) };
+        self.len += other.len;
+        self.ends.add(other.ends);
+    }
+
     /// Nothing more is expected: it takes as little room as can be. What comes nevertheless opens it again.
     pub fn seal(&mut self) {
         self.cells.seal();

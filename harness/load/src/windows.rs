@@ -59,6 +59,14 @@ impl Window {
         self.service.add(&other.service);
     }
 
+    /// As [`add`](Window::add), of two that are sealed, and stay so.
+    fn join(&mut self, other: Window) {
+        for (outcome, times) in other.ends {
+            self.times(outcome).join(&times);
+        }
+        self.service.join(&other.service);
+    }
+
     fn seal(&mut self) {
         self.ends.iter_mut().for_each(|(_, times)| times.seal());
         self.ends.shrink_to_fit();
@@ -193,10 +201,13 @@ impl Windows {
     /// Two windows become one.
     fn widen(&mut self) {
         let mut joined = BTreeMap::<u64, Window>::new();
-        for (number, window) in std::mem::take(&mut self.windows) {
-            let into = joined.entry(number / 2).or_default();
-            into.add(&window);
-            into.seal();
+        // One after the other: all of them unpacked at once would be memory that is kept for good.
+        while let Some((number, mut window)) = self.windows.pop_first() {
+            window.seal();
+            match joined.last_entry().filter(|last| *last.key() == number / 2) {
+                Some(mut last) => last.get_mut().join(window),
+                None => drop(joined.insert(number / 2, window)),
+            }
         }
         *self = Windows::of(self.width * 2, joined, self.limits);
     }
