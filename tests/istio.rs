@@ -18,9 +18,7 @@ use support::{MACHINE, Squall, envoy_to_be_had, root};
 
 /// Whether there is an istiod. If not, the test is skipped, loudly.
 fn istiod_to_be_had() -> bool {
-    let named = std::env::var_os("SQUALL_ISTIOD").is_some();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = named || std::env::split_paths(&path).any(|folder| folder.join("istiod-standalone").is_file());
+    let found = Squall::new().run(&["doctor"]).out.contains("✓ Istio");
     if !found {
         let told = "SKIPPED: no istiod to be had (kind-config/istiod), nothing was proven on Istio\n";
         std::io::stderr().write_all(told.as_bytes()).unwrap();

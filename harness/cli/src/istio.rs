@@ -24,8 +24,7 @@ pub fn locate(named: Option<&Path>) -> Result<PathBuf, Failure> {
             false => Err(Failure::environment(format!("no istiod at {}", path.display())).help(help)),
         };
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join(PROGRAM)).find(|file| file.is_file());
+    let found = squall_place::programs(std::env::var_os("PATH").as_deref(), PROGRAM).next();
     found.ok_or_else(|| {
         Failure::environment(format!("no istiod to be had: there is no `{PROGRAM}` on the PATH")).help(help)
     })
@@ -42,12 +41,11 @@ pub async fn start(
     let fail = |what: &str, why: &dyn std::fmt::Display| Failure::environment(format!("failed to {what}: {why}"));
     let network = Network::take().map_err(|e| fail("find a free part of 127.0.0.0/8", &e))?;
     let home = keeper.folder().process_folder("istiod").map_err(|e| fail("make a folder for istiod", &e))?;
-    let log = home.log();
-    let istiod = Istiod::new(program, home.path(), &log, &network);
+    let istiod = Istiod::new(program, home.path(), &home.log(), &network);
     let mesh = Istio::start(envoy, release, istiod, network.clone(), keeper.folder().path())
         .map_err(|e| fail("start Istio", &e))?;
     let istiod = mesh.istiod();
-    let mut spec = ProcessSpec::new("istiod", program, home).args(istiod.args());
+    let mut spec = ProcessSpec::new("istiod", program, home.clone()).args(istiod.args());
     for (name, value) in Istiod::env() {
         spec = spec.env(name, value);
     }
@@ -58,8 +56,7 @@ pub async fn start(
         () = sleep_until(deadline) => {}
         _ = keeper.wait_exit(process.id, deadline.into()) => {}
     }
-    let said = std::fs::read_to_string(&log).unwrap_or_default();
-    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
+    let last = home.last_line().unwrap_or_else(|| "it says nothing".into());
     Err(Failure::environment(format!("istiod does not become ready: {last}")))
 }
 

@@ -295,7 +295,7 @@ impl<'a, M: Mesh> Pool<'a, M> {
                 Ok(end) => Err(EngineError::StillBorn {
                     what: format!("proxy {node}"),
                     how: end.how.to_string(),
-                    said: last_line(&home.log()),
+                    said: home.last_line(),
                 }),
                 Err(error) => Err(error.into()),
             },
@@ -368,12 +368,6 @@ impl<'a, M: Mesh> Pool<'a, M> {
         }
         failure.map_or(Ok(()), Err)
     }
-}
-
-/// The last line with anything in it of what a process said.
-fn last_line(log: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(log).ok()?;
-    text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
 }
 
 /// The result of a future, or the named deadline's expiry.

@@ -37,6 +37,13 @@ impl Cells {
         &mut self.open
     }
 
+    fn add(&mut self, other: &Cells) {
+        match self.sealed.take() {
+            Some(packed) => self.sealed = Some(Packed::of(joined(packed.each(), other.each()))),
+            None => other.each().for_each(|(bucket, count)| *self.open.entry(bucket).or_default() += count),
+        }
+    }
+
     fn each(&self) -> impl Iterator<Item = (u32, u64)> {
         let open = self.open.iter().map(|(bucket, count)| (*bucket, *count));
         open.chain(self.sealed.iter().flat_map(Packed::each))
@@ -53,6 +60,23 @@ impl Cells {
     }
 }
 
+/// The counts of both, each of them by ascending numbers.
+fn joined(
+    own: impl Iterator<Item = (u32, u64)>,
+    theirs: impl Iterator<Item = (u32, u64)>,
+) -> impl Iterator<Item = (u32, u64)> {
+    let (mut own, mut theirs) = (own.peekable(), theirs.peekable());
+    std::iter::from_fn(move || match (own.peek().copied(), theirs.peek().copied()) {
+        (Some((a, n)), Some((b, m))) if a == b => {
+            theirs.next();
+            own.next().map(|_| (a, n + m))
+        }
+        (Some((a, _)), Some((b, _))) if a < b => own.next(),
+        (Some(_), None) => own.next(),
+        _ => theirs.next(),
+    })
+}
+
 impl Sparse {
     /// Counts one time.
     pub fn record(&mut self, time: Duration) {
@@ -62,29 +86,9 @@ impl Sparse {
         *self.cells.open().entry(bucket(nanos)).or_default() += 1;
     }
 
-    /// Adds all times of another one.
+    /// Adds all times of another one. It stays what it is: one that is sealed is not unpacked for that.
     pub fn add(&mut self, other: &Sparse) {
-        let cells = self.cells.open();
-        other.cells.each().for_each(|(bucket, count)| *cells.entry(bucket).or_default() += count);
-        self.len += other.len;
-        self.ends.add(other.ends);
-    }
-
-    /// Adds all times of another one, and is sealed then: neither is unpacked for that.
-    pub(crate) fn join(&mut self, other: &Sparse) {
-        let before = std::mem::take(&mut self.cells);
-        let (mut own, mut theirs) = (before.each().peekable(), other.cells.each().peekable());
-        let both = std::iter::from_fn(|| match (own.peek().copied(), theirs.peek().copied()) {
-            (Some((a, n)), Some((b, m))) if a == b => {
-                theirs.next();
-                own.next().map(|_| (a, n + m))
-            }
-            (Some((a, _)), Some((b, _))) if a < b => own.next(),
-            (Some(_), None) => own.next(),
-            _ => theirs.next(),
-        });
-        let packed = Packed::of(both);
-        self.cells = Cells { open: BTreeMap::new(), sealed: Some(packed) };
+        self.cells.add(&other.cells);
         self.len += other.len;
         self.ends.add(other.ends);
     }

@@ -59,14 +59,6 @@ impl Window {
         self.service.add(&other.service);
     }
 
-    /// As [`add`](Window::add), of two that are sealed, and stay so.
-    fn join(&mut self, other: Window) {
-        for (outcome, times) in other.ends {
-            self.times(outcome).join(&times);
-        }
-        self.service.join(&other.service);
-    }
-
     fn seal(&mut self) {
         self.ends.iter_mut().for_each(|(_, times)| times.seal());
         self.ends.shrink_to_fit();
@@ -205,7 +197,10 @@ impl Windows {
         while let Some((number, mut window)) = self.windows.pop_first() {
             window.seal();
             match joined.last_entry().filter(|last| *last.key() == number / 2) {
-                Some(mut last) => last.get_mut().join(window),
+                Some(mut last) => {
+                    last.get_mut().add(&window);
+                    last.get_mut().seal();
+                }
                 None => drop(joined.insert(number / 2, window)),
             }
         }

@@ -197,6 +197,14 @@ pub struct Confirmed {
     pub last_old: Stamp,
 }
 
+impl Confirmed {
+    /// Of what was asked for at this moment.
+    #[must_use]
+    pub fn effect(self, asked: Stamp) -> Effect {
+        Effect { asked, acked: self.acked, effective: self.effective, last_old: self.last_old }
+    }
+}
+
 /// Why a mesh did not do what was asked.
 #[derive(Debug, Clone, Error)]
 pub enum MeshError {

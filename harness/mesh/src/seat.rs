@@ -1,7 +1,7 @@
 //! What render needs to know: what is wanted, and what was bound late.
 
 use serde::Serialize;
-use squall_model::{Fault, InstanceId, PolicyKind, Topology, Wire};
+use squall_model::{Fault, InstanceId, Plan, PolicyKind, Topology, Wire};
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 /// The whole desired state of a mesh, free of addresses.
@@ -13,6 +13,15 @@ pub struct Desired<'a> {
     pub policies: Vec<&'a PolicyKind>,
     /// Every fault of the plan: their filters are in place, at 0 %, from the baseline on.
     pub faults: &'a [Fault],
+}
+
+impl<'a> Desired<'a> {
+    /// What a plan wants from the beginning.
+    #[must_use]
+    pub fn of(plan: &'a Plan) -> Desired<'a> {
+        let policies = plan.policies.iter().map(|policy| &policy.says).collect();
+        Desired { topology: &plan.topology, policies, faults: &plan.faults }
+    }
 }
 
 /// Addresses and names that only a placed run knows. Snapshots use fixed ones, so `render` stays pure.

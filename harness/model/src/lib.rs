@@ -74,4 +74,4 @@ pub use topology::{Instance, Protocol, Service, Topology};
 pub use totals::Totals;
 pub use vary::{controls, vary};
 pub use verdict::{Compared, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
-pub use wire::{Damage, PACKET, Wire, Wires, burst};
+pub use wire::{Damage, PACKET, Wire, Wires, burst, damaged_wires};

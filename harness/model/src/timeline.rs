@@ -257,6 +257,14 @@ pub struct Effect {
     pub last_old: Stamp,
 }
 
+impl Effect {
+    /// Of what was there at one moment, acknowledged and in force.
+    #[must_use]
+    pub fn at(asked: Stamp, moment: Stamp) -> Effect {
+        Effect { asked, acked: moment, effective: moment, last_old: moment }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

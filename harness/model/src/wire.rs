@@ -1,8 +1,11 @@
 //! The wire between two proxies, and what can be done to it.
 
-use crate::{Calls, Fraction, InstanceId, Place, ServiceName, Target, Topology, duration, duration_text};
+use crate::{
+    Calls, FaultKind, Fraction, InstanceId, Place, Plan, ServiceName, Target, Topology, controls, duration,
+    duration_text, vary,
+};
 use serde::{Deserialize, Serialize};
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 /// Some of the ways between callers' proxies and callees'.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +58,27 @@ impl Wires {
                 caller.as_ref().is_none_or(|caller| *caller == from.service) && target.instances(topology).contains(to)
             }
             Wires::Of(place) => here(place, from) != here(place, to),
+        }
+    }
+}
+
+/// Every wire that a plan or one of its control runs damages, in this topology.
+#[must_use]
+pub fn damaged_wires(main: &Plan, topology: &Topology) -> BTreeSet<Wire> {
+    let varied = controls(main).into_iter().map(|variation| vary(main, variation));
+    let plans = std::iter::once(main.clone()).chain(varied);
+    let wires = plans.flat_map(|plan| plan.faults).flat_map(|fault| fault.does.wires(topology));
+    wires.flat_map(|wires| wires.all(topology)).collect()
+}
+
+impl FaultKind {
+    /// The wires that it damages; none where it is no fault of the wire.
+    #[must_use]
+    pub fn wires(&self, topology: &Topology) -> Vec<Wires> {
+        match self {
+            FaultKind::Wire { of, .. } => vec![of.clone()],
+            FaultKind::Outage { of } => of.wires(topology),
+            _ => Vec::new(),
         }
     }
 }

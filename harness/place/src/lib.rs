@@ -11,6 +11,7 @@ mod error;
 mod folder;
 mod keeper;
 mod os;
+mod program;
 mod recover;
 mod survey;
 
@@ -19,5 +20,6 @@ pub use folder::{Base, ProcessFolder, RunFolder};
 pub use keeper::{
     Exit, Exited, Keeper, Life, Net, NetWish, ProcessHandle, ProcessId, ProcessSpec, Signal, keeper_main,
 };
+pub use program::programs;
 pub use recover::{Ended, Fate, Recovery, RunRecovery, recover, recover_in};
 pub use survey::{Memory, Survey, survey};

@@ -252,12 +252,7 @@ impl<'a, M: Mesh> World<'a, M> {
             return Ok(None);
         }
         let confirmed = self.pool.mesh.confirm(&applied, at, by).await?;
-        Ok(Some(Effect {
-            asked: applied.asked,
-            acked: confirmed.acked,
-            effective: confirmed.effective,
-            last_old: confirmed.last_old,
-        }))
+        Ok(Some(confirmed.effect(applied.asked)))
     }
 
     /// Has exactly the armed faults on calls and tries in place, at every proxy that lives: one that has left its service
@@ -283,7 +278,7 @@ impl<'a, M: Mesh> World<'a, M> {
         let stamps = within(deadline::BEHAVE, "workloads to change", try_join_all(sets)).await??;
         self.behaviours.extend(changes);
         let effective = stamps.into_iter().max().unwrap_or(asked);
-        Ok(Effect { asked, acked: effective, effective, last_old: effective })
+        Ok(Effect::at(asked, effective))
     }
 
     /// Has every workload answer at once and well, whatever the topology says: for settling, before anything is counted.
@@ -365,5 +360,5 @@ impl<'a, M: Mesh> World<'a, M> {
 /// What happened between a moment and now.
 fn until_now(asked: Stamp) -> Effect {
     let now = clock::now();
-    Effect { asked, acked: now, effective: now, last_old: now }
+    Effect::at(asked, now)
 }

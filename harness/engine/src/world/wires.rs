@@ -10,11 +10,11 @@ use squall_evidence::Process;
 use squall_link::{Control, ControlError, LinkConfig, WireConfig};
 use squall_mesh::Mesh;
 use squall_model::{
-    Damage, Effect, Fault, FaultKind, Fraction, InstanceId, Plan, Topology, Wire, Wires, controls, vary,
+    Damage, Effect, Fault, FaultKind, Fraction, InstanceId, Plan, Topology, Wire, Wires, damaged_wires,
 };
 use squall_place::{ProcessHandle, ProcessId, ProcessSpec};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ffi::OsString,
     mem::discriminant,
     net::SocketAddr,
@@ -94,7 +94,7 @@ impl Links {
 impl<M: Mesh> World<'_, M> {
     /// Lays the wires that the plan, or any of its control runs, damages; none where there are none.
     pub(super) async fn lay_wires(&mut self, main: &Plan, whole: &Topology) -> Result<(), EngineError> {
-        let needed = needed(main, whole);
+        let needed = damaged_wires(main, whole);
         if needed.is_empty() {
             return Ok(());
         }
@@ -130,7 +130,7 @@ impl<M: Mesh> World<'_, M> {
             }
             done => done?,
         };
-        Ok(Effect { asked, acked: at, effective: at, last_old: at })
+        Ok(Effect::at(asked, at))
     }
 
     /// Cuts a site off, or has it come back: its wires, and its way to the control plane.
@@ -177,23 +177,15 @@ impl<M: Mesh> World<'_, M> {
     }
 }
 
-/// Every wire that the plan or one of its control runs damages.
-fn needed(main: &Plan, whole: &Topology) -> BTreeSet<Wire> {
-    let varied = controls(main).into_iter().map(|variation| vary(main, variation));
-    let plans = std::iter::once(main.clone()).chain(varied);
-    let faults: Vec<Fault> = plans.flat_map(|plan| plan.faults).collect();
-    let wires = faults.iter().filter_map(|fault| damage_of(fault, whole)).flat_map(|(wires, _)| wires);
-    wires.flat_map(|wires| wires.all(whole)).collect()
-}
-
 /// The wires that a fault damages, and how; `None` where it is no fault of the wire.
 fn damage_of(fault: &Fault, topology: &Topology) -> Option<(Vec<Wires>, Vec<Damage>)> {
-    match &fault.does {
-        FaultKind::Wire { of, damage } => Some((vec![of.clone()], vec![*damage])),
+    let damages = match &fault.does {
+        FaultKind::Wire { damage, .. } => vec![*damage],
         // Who calls is to notice at once.
-        FaultKind::Outage { of } => Some((of.wires(topology), vec![Damage::Reset(Fraction::ALL), Damage::Refuse])),
-        _ => None,
-    }
+        FaultKind::Outage { .. } => vec![Damage::Reset(Fraction::ALL), Damage::Refuse],
+        _ => return None,
+    };
+    Some((fault.does.wires(topology), damages))
 }
 
 /// One damage more on a wire. Two of a kind are one: lint lets no two that differ meet, but an outage may come to a wire that

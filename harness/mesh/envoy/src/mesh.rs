@@ -176,15 +176,14 @@ impl Mesh for Envoy {
         self.ads.stop().map_err(|e| MeshError::ControlPlane(e.to_string()))?;
         self.state.borrow_mut().stopped = true;
         let gone = now();
-        Ok(Effect { asked, acked: gone, effective: gone, last_old: gone })
+        Ok(Effect::at(asked, gone))
     }
 
     async fn start_control_plane(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError> {
         let asked = now();
         self.ads.resume().map_err(|e| MeshError::ControlPlane(e.to_string()))?;
         self.state.borrow_mut().stopped = false;
-        let confirmed = self.prove_all(at, asked, by).await?;
-        Ok(Effect { asked, acked: confirmed.acked, effective: confirmed.effective, last_old: confirmed.last_old })
+        Ok(self.prove_all(at, asked, by).await?.effect(asked))
     }
 
     async fn connected(&self, at: &Bindings, by: Stamp) -> Result<BTreeMap<InstanceId, bool>, MeshError> {
@@ -203,17 +202,16 @@ impl Mesh for Envoy {
         let asked = now();
         at.seats.values().for_each(|seat| self.ads.sever(&seat.node));
         let gone = now();
-        Ok(Effect { asked, acked: gone, effective: gone, last_old: gone })
+        Ok(Effect::at(asked, gone))
     }
 
     async fn rejoin(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError> {
         let asked = now();
         at.seats.values().for_each(|seat| self.ads.rejoin(&seat.node));
         if self.state.borrow().stopped {
-            return Ok(Effect { asked, acked: asked, effective: asked, last_old: asked });
+            return Ok(Effect::at(asked, asked));
         }
-        let confirmed = self.prove_all(at, asked, by).await?;
-        Ok(Effect { asked, acked: confirmed.acked, effective: confirmed.effective, last_old: confirmed.last_old })
+        Ok(self.prove_all(at, asked, by).await?.effect(asked))
     }
 
     fn forget(&self, seat: &Seat) {

@@ -3,7 +3,7 @@
 use crate::{
     Istio,
     istiod::{Said, said},
-    render::{Config, service_of},
+    render::{Config, cluster_of},
 };
 use futures_util::future::{join_all, try_join3};
 use squall_mesh::{Bindings, Confirmed, Endpoint, MeshError, Seat};
@@ -190,7 +190,7 @@ impl Istio {
 /// What a proxy with these clusters does not have of a configuration.
 fn lacks(config: &Config, seat: &Seat, held: &BTreeMap<String, BTreeSet<SocketAddr>>) -> Option<String> {
     let clusters: BTreeMap<(&str, &str), &BTreeSet<SocketAddr>> =
-        held.iter().filter_map(|(name, hosts)| Some((cluster(name)?, hosts))).collect();
+        held.iter().filter_map(|(name, hosts)| cluster_of(name).map(|c| ((c.subset, c.service), hosts))).collect();
     let wanted = config.hosts.get(&seat.node).into_iter().flatten();
     let hosts = wanted
         .filter(|(service, hosts)| clusters.get(&("", service.as_str())) != Some(hosts))
@@ -200,13 +200,6 @@ fn lacks(config: &Config, seat: &Seat, held: &BTreeMap<String, BTreeSet<SocketAd
         .filter(|(subset, service)| !clusters.contains_key(&(subset.as_str(), service.as_str())))
         .map(|(subset, service)| format!("does not have {subset} of \"{service}\""));
     hosts.chain(subsets).next()
-}
-
-/// Subset and service of a cluster: `outbound|80|version-v2|reviews.squall.svc.cluster.local`.
-fn cluster(name: &str) -> Option<(&str, &str)> {
-    let mut parts = name.strip_prefix("outbound|")?.splitn(3, '|');
-    let (_port, subset, host) = (parts.next()?, parts.next()?, parts.next()?);
-    Some((subset, service_of(host)?.0))
 }
 
 /// What a file says after so many bytes, whole lines only; the number is moved on.
@@ -235,12 +228,5 @@ mod tests {
         std::fs::write(&file, b"one\ntw\xffo\n").unwrap();
         assert_eq!(written_since(&file, &mut read), "tw\u{fffd}o\n");
         assert_eq!(written_since(&file, &mut read), "");
-    }
-
-    #[test]
-    fn clusters_are_known_by_subset_and_service() {
-        assert_eq!(cluster("outbound|80||reviews.squall.svc.cluster.local"), Some(("", "reviews")));
-        assert_eq!(cluster("outbound|80|version-v2|reviews.squall.svc.cluster.local"), Some(("version-v2", "reviews")));
-        assert_eq!(cluster("inbound|15808||"), None);
     }
 }

@@ -1,7 +1,8 @@
 //! Counters of Istio's clusters by the names that evidence knows: `cluster.outbound|80|version-v2|reviews.squall.svc.cluster.local;.…`
 //! is one of the calls to `reviews`, as `cluster.out.reviews.…` is elsewhere. The clusters of its subsets are added up.
 
-use crate::render::service_of;
+use crate::render::{Cluster, cluster_of};
+use squall_mesh_proxy::render as table;
 use std::collections::BTreeMap;
 
 /// All counters and gauges of one proxy.
@@ -24,11 +25,9 @@ fn rename(name: &str) -> Option<String> {
         let (_, counter) = local.split_once('.')?;
         return Some(format!("cluster.local.{counter}"));
     }
-    let mut parts = rest.strip_prefix("outbound|")?.splitn(3, '|');
-    let (_port, _subset, host) = (parts.next()?, parts.next()?, parts.next()?);
-    let (service, after) = service_of(host)?;
-    let counter = after.trim_start_matches(';').strip_prefix('.')?;
-    Some(format!("cluster.out.{service}.{counter}"))
+    let Cluster { service, rest, .. } = cluster_of(rest)?;
+    let counter = rest.trim_start_matches(';').strip_prefix('.')?;
+    Some(format!("cluster.{}.{counter}", table::cluster_of(service)))
 }
 
 #[cfg(test)]

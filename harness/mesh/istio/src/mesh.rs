@@ -82,10 +82,6 @@ impl Istio {
     }
 }
 
-fn effect(asked: Stamp, confirmed: Confirmed) -> Effect {
-    Effect { asked, acked: confirmed.acked, effective: confirmed.effective, last_old: confirmed.last_old }
-}
-
 fn control_plane(error: &dyn std::fmt::Display) -> MeshError {
     MeshError::ControlPlane(error.to_string())
 }
@@ -252,14 +248,13 @@ impl Mesh for Istio {
         let asked = now();
         self.relays.stop();
         let gone = now();
-        Ok(Effect { asked, acked: gone, effective: gone, last_old: gone })
+        Ok(Effect::at(asked, gone))
     }
 
     async fn start_control_plane(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError> {
         let asked = now();
         self.relays.start().map_err(|why| control_plane(&why))?;
-        let confirmed = self.prove(at, asked, by).await?;
-        Ok(effect(asked, confirmed))
+        Ok(self.prove(at, asked, by).await?.effect(asked))
     }
 
     async fn connected(&self, at: &Bindings, by: Stamp) -> Result<BTreeMap<InstanceId, bool>, MeshError> {
@@ -278,7 +273,7 @@ impl Mesh for Istio {
         let asked = now();
         at.seats.values().for_each(|seat| self.relays.sever(&seat.node));
         let gone = now();
-        Ok(Effect { asked, acked: gone, effective: gone, last_old: gone })
+        Ok(Effect::at(asked, gone))
     }
 
     async fn rejoin(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError> {
@@ -287,10 +282,9 @@ impl Mesh for Istio {
             self.relays.rejoin(&seat.node).map_err(|why| silent(instance, &why))?;
         }
         if self.relays.is_stopped() {
-            return Ok(Effect { asked, acked: asked, effective: asked, last_old: asked });
+            return Ok(Effect::at(asked, asked));
         }
-        let confirmed = self.prove(at, asked, by).await?;
-        Ok(effect(asked, confirmed))
+        Ok(self.prove(at, asked, by).await?.effect(asked))
     }
 
     fn forget(&self, seat: &Seat) {

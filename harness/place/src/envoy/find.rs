@@ -5,8 +5,6 @@ use super::run::run;
 use super::version::Version;
 use serde::Serialize;
 use std::ffi::OsString;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -73,16 +71,9 @@ impl Search<'_> {
 
     /// A broken Envoy on the PATH was not meant for us: some shims are there for every version of Python.
     fn on_path(&self) -> Option<Found> {
-        let folders = self.path.iter().flat_map(std::env::split_paths);
-        let candidates = folders.map(|folder| folder.join("envoy")).filter(|path| is_executable(path));
-        candidates
-            .into_iter()
+        crate::programs(self.path.as_deref(), "envoy")
             .find_map(|path| examine(&path, Via::Path).inspect_err(|e| tracing::warn!("passed over: {e}")).ok())
     }
-}
-
-fn is_executable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// Asks the binary for its version.
@@ -113,6 +104,7 @@ pub(super) fn examine(path: &Path, via: Via) -> Result<Found, EnvoyError> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     /// A shell script as an executable.
     pub(crate) fn executable(path: &Path, script: &str) {

@@ -132,6 +132,13 @@ impl ProcessFolder {
         Ok(path)
     }
 
+    /// The last line with anything in it of what the process has said.
+    #[must_use]
+    pub fn last_line(&self) -> Option<String> {
+        let text = fs::read_to_string(self.log()).ok()?;
+        text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+    }
+
     /// The file to which the process's standard output and error are appended.
     #[must_use]
     pub fn log(&self) -> PathBuf {

@@ -3,9 +3,7 @@
 use super::{
     any,
     cluster::{address, by_ads},
-    duration, number,
-    route::slot_name,
-    texts,
+    duration, number, texts,
 };
 use envoy_types::pb::{
     envoy::{
@@ -28,7 +26,10 @@ use envoy_types::pb::{
     },
     google::protobuf::BoolValue,
 };
-use squall_mesh_proxy::{logs, outbound_socket, render::SLOTS};
+use squall_mesh_proxy::{
+    logs, outbound_socket,
+    render::{SLOTS, slot_name},
+};
 use squall_model::Side;
 use std::{net::SocketAddr, path::Path, time::Duration};
 

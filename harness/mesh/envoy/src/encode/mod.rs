@@ -11,10 +11,8 @@ mod tests;
 use crate::xds::{Kind, Resource, Resources};
 use envoy_types::pb::{envoy::config::cluster::v3::Cluster, google::protobuf as wkt};
 use prost::{Message, Name};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use squall_mesh::Seat;
-use squall_mesh_proxy::render::{ClusterConfig, LOCAL, ProxyConfig, RouteTable};
+use squall_mesh_proxy::render::{ClusterConfig, LOCAL, ProxyConfig, RouteTable, version};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Everything that a proxy is sent.
@@ -79,12 +77,6 @@ fn listeners(seat: &Seat) -> Resources {
 
 fn insert<M: Message + Name>(all: &mut Resources, name: &str, version: String, message: &M) {
     all.insert(name, Resource::versioned(version, any(message)));
-}
-
-fn version(of: &impl Serialize) -> String {
-    // Plain data with text keys always serialises; were it otherwise, an empty version would fail its confirmation.
-    let text = serde_json::to_vec(of).unwrap_or_default();
-    Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn any<M: Message + Name>(message: &M) -> wkt::Any {

@@ -34,8 +34,8 @@ use envoy_types::pb::{
     google::protobuf::BoolValue,
 };
 use squall_mesh_proxy::render::{
-    Action, Condition, FaultSlot, Forward, Leg, RequestMatch, Retry, Route, RouteTable, SLOTS, SOURCE, SlotTouch, USER,
-    VirtualHost,
+    Action, Condition, FaultSlot, Forward, Leg, Matched, RequestMatch, Retry, Route, RouteTable, SLOTS, SOURCE,
+    SlotTouch, USER, VirtualHost, slot_name,
 };
 use squall_model::{AnswerCode, HashKey};
 use std::{collections::HashMap, time::Duration};
@@ -198,58 +198,26 @@ fn matching(when: &RequestMatch) -> RouteMatch {
     }
 }
 
-/// A condition as a match of a header or pseudo-header: the only form that fault filters know.
+/// A condition as a match of a header or pseudo-header.
 fn header(condition: &Condition) -> HeaderMatcher {
-    let (name, pattern) = match condition {
-        Condition::Has(name) => return has(name),
-        Condition::Header(name, value) => (name.as_str(), exactly(value)),
-        Condition::Path(path) => (":path", regex(format!(r"{}(\?.*)?", escaped(path)))),
-        Condition::Query(query) => (":path", regex(format!(r"[^?]*\?(.*&)?{}(&.*)?", escaped(query)))),
-        Condition::Host(host) => (":authority", regex(format!("{}(:[0-9]+)?", escaped(host)))),
-    };
-    HeaderMatcher {
-        name: name.to_owned(),
-        header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(pattern)),
-        ..HeaderMatcher::default()
-    }
-}
-
-fn has(name: &str) -> HeaderMatcher {
-    HeaderMatcher {
-        name: name.to_owned(),
-        header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
-        ..HeaderMatcher::default()
-    }
-}
-
-/// RE2, which has to match the whole value.
-fn regex(regex: String) -> StringMatcher {
-    let regex = RegexMatcher { regex, ..RegexMatcher::default() };
-    StringMatcher { match_pattern: Some(MatchPattern::SafeRegex(regex)), ..StringMatcher::default() }
-}
-
-/// A text as a regular expression that matches it alone.
-fn escaped(text: &str) -> String {
-    text.chars().fold(String::new(), |mut all, c| {
-        if c.is_ascii_punctuation() {
-            all.push('\\');
+    let (name, matched) = condition.header();
+    let specifier = match matched {
+        Matched::Present => HeaderMatchSpecifier::PresentMatch(true),
+        Matched::Exactly(value) => HeaderMatchSpecifier::StringMatch(text(MatchPattern::Exact(value.to_owned()))),
+        Matched::Regex(regex) => {
+            let regex = RegexMatcher { regex, ..RegexMatcher::default() };
+            HeaderMatchSpecifier::StringMatch(text(MatchPattern::SafeRegex(regex)))
         }
-        all.push(c);
-        all
-    })
+    };
+    HeaderMatcher { name: name.to_owned(), header_match_specifier: Some(specifier), ..HeaderMatcher::default() }
 }
 
-fn exactly(value: &str) -> StringMatcher {
-    StringMatcher { match_pattern: Some(MatchPattern::Exact(value.to_owned())), ..StringMatcher::default() }
+fn text(pattern: MatchPattern) -> StringMatcher {
+    StringMatcher { match_pattern: Some(pattern), ..StringMatcher::default() }
 }
 
 fn never() -> FractionalPercent {
     FractionalPercent { numerator: 0, denominator: DenominatorType::Million as i32 }
-}
-
-/// The name of the fault filter in this slot.
-pub(super) fn slot_name(slot: usize) -> String {
-    format!("squall.fault.{slot}")
 }
 
 /// Each fault replaces the empty configuration of its slot, whole.

@@ -9,7 +9,7 @@ use super::{
 };
 use serde_json::{Map, Value, json};
 use squall_mesh::{Desired, Refusal};
-use squall_mesh_proxy::render::{CONNECT, ClusterConfig, Limits, Outlier, SWEEP, USER, hash_key, preferred};
+use squall_mesh_proxy::render::{CONNECT, ClusterConfig, Limits, Outlier, SWEEP, USER, callee_of, hash_key, preferred};
 use squall_model::{HashKey, Service, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub(super) fn rules(edges: &[Edge<'_>], want: &Desired<'_>) -> Result<Vec<Object
     let mut rules = Vec::new();
     for edge in edges {
         for cluster in &edge.proxy.clusters {
-            let Some(service) = cluster.name.strip_prefix("out.") else { continue };
+            let Some(service) = callee_of(&cluster.name) else { continue };
             // One proxy's clusters are met once for each of its edges.
             if seen.insert((edge.caller.name.as_str(), service)) {
                 rules.push(rule(edge, service, cluster, subsets.get(service), want)?);

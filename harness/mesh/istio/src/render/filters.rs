@@ -12,7 +12,7 @@ use super::{
 use serde_json::{Value, json};
 use squall_mesh_proxy::{
     logs,
-    render::{self as table, Action, Condition, FaultSlot, PROBE, RouteTable, SLOTS, SlotTouch},
+    render::{self as table, Action, Condition, FaultSlot, Matched, PROBE, RouteTable, SLOTS, SlotTouch, slot_name},
 };
 use squall_model::{AnswerCode, InstanceId, Side};
 use std::path::Path;
@@ -95,10 +95,6 @@ fn log(file: &Path, fields: &[(&str, &str)]) -> Value {
 fn before_router(side: Side) -> Value {
     let filter = json!({"name": MANAGER, "subFilter": {"name": ROUTER}});
     json!({"context": context(side), "listener": {"filterChain": {"filter": filter}}})
-}
-
-fn slot_name(slot: usize) -> String {
-    format!("squall.fault.{slot}")
 }
 
 const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
@@ -197,7 +193,6 @@ fn slots(slots: &[FaultSlot]) -> Value {
 /// At 0 % until its runtime key says otherwise (extensions/filters/http/fault/v3/fault.proto). Keys that are not ours are named
 /// too, lest Envoy fall back to global ones.
 fn fault(slot: &FaultSlot) -> Value {
-    let never = json!({"numerator": 0, "denominator": "MILLION"});
     let headers: Vec<Value> = slot.only.iter().map(header).collect();
     let mut fault = json!({
         "@type": type_url(FAULT),
@@ -210,43 +205,31 @@ fn fault(slot: &FaultSlot) -> Value {
     match slot.does {
         SlotTouch::Abort(status) => {
             fault["abort"] = match status {
-                AnswerCode::Status(status) => json!({"percentage": never, "http_status": status}),
-                AnswerCode::Grpc(status) => json!({"percentage": never, "grpc_status": status.number()}),
+                AnswerCode::Status(status) => json!({"percentage": never(), "http_status": status}),
+                AnswerCode::Grpc(status) => json!({"percentage": never(), "grpc_status": status.number()}),
             };
             fault["abort_percent_runtime"] = json!(slot.key);
         }
         SlotTouch::Delay(time) => {
-            fault["delay"] = json!({"percentage": never, "fixed_delay": seconds(time)});
+            fault["delay"] = json!({"percentage": never(), "fixed_delay": seconds(time)});
             fault["delay_percent_runtime"] = json!(slot.key);
         }
     }
     fault
 }
 
-/// A condition as a match of a header or pseudo-header: the only form that fault filters know.
-fn header(condition: &Condition) -> Value {
-    let exactly = |value: &str| json!({"exact": value});
-    // RE2, which has to match the whole value.
-    let regex = |regex: String| json!({"safe_regex": {"regex": regex}});
-    let (name, matches) = match condition {
-        Condition::Has(name) => return json!({"name": name, "present_match": true}),
-        Condition::Header(name, value) => (name.as_str(), exactly(value)),
-        Condition::Path(path) => (":path", regex(format!(r"{}(\?.*)?", escaped(path)))),
-        Condition::Query(query) => (":path", regex(format!(r"[^?]*\?(.*&)?{}(&.*)?", escaped(query)))),
-        Condition::Host(host) => (":authority", regex(format!("{}(:[0-9]+)?", escaped(host)))),
-    };
-    json!({"name": name, "string_match": matches})
+fn never() -> Value {
+    json!({"numerator": 0, "denominator": "MILLION"})
 }
 
-/// A text as a regular expression that matches it alone.
-pub(super) fn escaped(text: &str) -> String {
-    text.chars().fold(String::new(), |mut all, c| {
-        if c.is_ascii_punctuation() {
-            all.push('\\');
-        }
-        all.push(c);
-        all
-    })
+/// A condition as a match of a header or pseudo-header.
+fn header(condition: &Condition) -> Value {
+    let (name, matched) = condition.header();
+    match matched {
+        Matched::Present => json!({"name": name, "present_match": true}),
+        Matched::Exactly(value) => json!({"name": name, "string_match": {"exact": value}}),
+        Matched::Regex(regex) => json!({"name": name, "string_match": {"safe_regex": {"regex": regex}}}),
+    }
 }
 
 /// The probes of every inbound listener, which answer by this name.
@@ -274,8 +257,7 @@ fn probes(name: &str, side: Side, version: &str) -> Object {
             };
             let mut matching = path;
             if let Some(key) = &route.when.runtime {
-                let never = json!({"numerator": 0, "denominator": "MILLION"});
-                matching["runtime_fraction"] = json!({"default_value": never, "runtime_key": key});
+                matching["runtime_fraction"] = json!({"default_value": never(), "runtime_key": key});
             }
             let (status, body) = match &route.then {
                 Action::Answer { status, body } => (*status, body.as_str()),

@@ -16,9 +16,8 @@ pub use refuse::refusals;
 
 use objects::Object;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use squall_mesh::{Bindings, Desired, Refusal};
-use squall_mesh_proxy::render::{self as table, ProxyConfig};
+use squall_mesh_proxy::render::{self as table, ProxyConfig, callee_of, version};
 use squall_model::{InstanceId, Plan, Service, ServiceName, Topology};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -90,6 +89,9 @@ impl Config {
         }
         let gone = before.nodes.iter().filter(|(id, node)| !self.nodes.contains_key(id) && is_there(node));
         let gone: Vec<(InstanceId, String)> = gone.map(|(id, node)| (id.clone(), node.clone())).collect();
+        if gone.is_empty() {
+            return self;
+        }
         for (id, node) in gone {
             let mut kept: Vec<Object> = before.objects.iter().filter(|object| is_of(object, &id)).cloned().collect();
             kept.iter_mut().for_each(hide);
@@ -141,10 +143,22 @@ pub fn host_of(service: &str) -> String {
     format!("{service}{DOMAIN}")
 }
 
-/// The service at the beginning of a text by its host name, and what comes after that.
-#[must_use]
-pub fn service_of(text: &str) -> Option<(&str, &str)> {
-    text.split_once(DOMAIN)
+/// A cluster of calls to a service, or to a part of it, as Istio calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cluster<'t> {
+    /// Empty: the whole of the service.
+    pub(crate) subset: &'t str,
+    pub(crate) service: &'t str,
+    /// What comes after its name.
+    pub(crate) rest: &'t str,
+}
+
+/// The cluster at the beginning of a text: `outbound|80|version-v2|reviews.squall.svc.cluster.local`.
+pub(crate) fn cluster_of(text: &str) -> Option<Cluster<'_>> {
+    let mut parts = text.strip_prefix("outbound|")?.splitn(3, '|');
+    let (_port, subset, host) = (parts.next()?, parts.next()?, parts.next()?);
+    let (service, rest) = host.split_once(DOMAIN)?;
+    Some(Cluster { subset, service, rest })
 }
 
 /// What Istio is told at the begin of a plan, for people to read: at addresses of nobody, without what is ours alone.
@@ -152,11 +166,13 @@ pub fn service_of(text: &str) -> Option<(&str, &str)> {
 /// # Errors
 /// Where Istio has no words for what is wanted.
 pub fn rehearsed(plan: &Plan) -> Result<Vec<Object>, Refusal> {
-    let policies = plan.policies.iter().map(|policy| &policy.says).collect();
-    let want = Desired { topology: &plan.topology, policies, faults: &plan.faults };
     let is_theirs = |object: &Object| matches!(object.kind, "VirtualService" | "DestinationRule" | "ServiceEntry");
     let seat = |object: &Object| object.name.starts_with(SEAT);
-    Ok(refuse::rehearsed(&want)?.objects.into_iter().filter(|object| is_theirs(object) && !seat(object)).collect())
+    Ok(refuse::rehearsed(&Desired::of(plan))?
+        .objects
+        .into_iter()
+        .filter(|object| is_theirs(object) && !seat(object))
+        .collect())
 }
 
 /// One caller's way to one service, as every instance of the caller has it.
@@ -226,14 +242,18 @@ fn edges<'t>(topology: &'t Topology, at: &Bindings, tables: &'t table::Config) -
 
 /// Where those who call an instance reach it. istiod tells all of them the same.
 fn way(topology: &Topology, at: &Bindings, to: &InstanceId) -> Result<SocketAddr, Refusal> {
-    let callers = topology.callers(&to.service).flat_map(Service::ids).filter(|from| from != to);
-    let ways: BTreeSet<SocketAddr> = callers.filter_map(|from| at.way(&from, to)).collect();
+    let ways: BTreeSet<SocketAddr> = callers(topology, to).filter_map(|from| at.way(&from, to)).collect();
     let mut ways = ways.into_iter();
     match (ways.next(), ways.next()) {
         (Some(way), None) => Ok(way),
         (None, _) => at.seats.get(to).map(|seat| seat.inbound).ok_or_else(|| Refusal(format!("{to} has no seat"))),
         (Some(_), Some(_)) => Err(Refusal(format!("the wires to {to}: {}", refuse::ONE_ADDRESS))),
     }
+}
+
+/// The instances that call one.
+fn callers<'t>(topology: &'t Topology, to: &'t InstanceId) -> impl Iterator<Item = InstanceId> {
+    topology.callers(&to.service).flat_map(Service::ids).filter(move |from| from != to)
 }
 
 /// What an instance is, as far as any route asks: labels by which subsets find it.
@@ -245,11 +265,11 @@ fn metadata(tables: &table::Config, id: &InstanceId) -> BTreeMap<String, String>
 
 /// The services that a proxy's routes lead to.
 fn reached(proxy: &ProxyConfig) -> Vec<&str> {
-    proxy.clusters.iter().filter_map(|cluster| cluster.name.strip_prefix("out.")).collect()
+    proxy.clusters.iter().filter_map(|cluster| callee_of(&cluster.name)).collect()
 }
 
 fn hosts_of(proxy: &ProxyConfig) -> BTreeMap<ServiceName, BTreeSet<SocketAddr>> {
-    let outbound = proxy.clusters.iter().filter_map(|c| Some((c.name.strip_prefix("out.")?, &c.hosts)));
+    let outbound = proxy.clusters.iter().filter_map(|c| Some((callee_of(&c.name)?, &c.hosts)));
     let addresses = |hosts: &[table::Endpoint]| {
         let tcp = hosts.iter().filter_map(|host| match host.at {
             squall_mesh::Endpoint::Tcp(at) => Some(at),
@@ -258,10 +278,4 @@ fn hosts_of(proxy: &ProxyConfig) -> BTreeMap<ServiceName, BTreeSet<SocketAddr>> 
         tcp.collect()
     };
     outbound.map(|(service, hosts)| (service.into(), addresses(hosts))).collect()
-}
-
-fn version(of: &impl Serialize) -> String {
-    // Plain data with text keys always serialises; were it otherwise, an empty version would fail its confirmation.
-    let text = serde_json::to_vec(of).unwrap_or_default();
-    Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,16 +1,15 @@
 //! What Istio has no words for, found before anything is touched.
 
-use super::{Config, render};
+use super::{Config, callers, render};
 use squall_mesh::{Bindings, Desired, Endpoint, Refusal, Seat};
 use squall_mesh_proxy::render as table;
-use squall_model::{FaultKind, Fraction, HashKey, InstanceId, Plan, PolicyKind, RetryOn, Stick, controls, vary};
+use squall_model::{Fraction, HashKey, InstanceId, Plan, PolicyKind, RetryOn, Stick, damaged_wires};
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 /// Every reason why a plan cannot be run here; none if it can.
 #[must_use]
 pub fn refusals(plan: &Plan) -> Vec<Refusal> {
-    let policies = plan.policies.iter().map(|policy| &policy.says).collect();
-    let want = Desired { topology: &plan.topology, policies, faults: &plan.faults };
+    let want = Desired::of(plan);
     let mut all = table::refusals(plan);
     all.extend(said(&want));
     all.extend(wires(plan));
@@ -85,18 +84,9 @@ pub(super) const ONE_ADDRESS: &str = "istiod tells every caller the same address
 
 /// The wires that the plan or any of its control runs damages, where they are not the only ones to their callees.
 fn wires(plan: &Plan) -> Option<Refusal> {
-    let varied = controls(plan).into_iter().map(|variation| vary(plan, variation));
-    let plans: Vec<Plan> = std::iter::once(plan.clone()).chain(varied).collect();
     let topology = &plan.topology;
-    let damaged = plans.iter().flat_map(|plan| &plan.faults).flat_map(|fault| match &fault.does {
-        FaultKind::Wire { of, .. } => vec![of.clone()],
-        FaultKind::Outage { of } => of.wires(topology),
-        _ => Vec::new(),
-    });
-    let to: BTreeSet<InstanceId> = damaged.flat_map(|wires| wires.all(topology)).map(|wire| wire.to).collect();
-    let callers = |to: &InstanceId| {
-        topology.callers(&to.service).flat_map(|caller| caller.ids()).filter(|from| from != to).count()
-    };
+    let to: BTreeSet<InstanceId> = damaged_wires(plan, topology).into_iter().map(|wire| wire.to).collect();
+    let callers = |to: &InstanceId| callers(topology, to).count();
     let shared = to.iter().find(|to| callers(to) > 1)?;
     Some(Refusal(format!("damage to a wire to {shared}: {ONE_ADDRESS}")))
 }

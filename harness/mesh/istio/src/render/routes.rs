@@ -7,7 +7,9 @@ use super::{
 };
 use serde_json::{Map, Value, json};
 use squall_mesh::Refusal;
-use squall_mesh_proxy::render::{Action, CALLER, Condition, Forward, Leg, RequestMatch, Retry, Route, RouteTable};
+use squall_mesh_proxy::render::{
+    Action, CALLER, Condition, Forward, Leg, RequestMatch, Retry, Route, RouteTable, callee_of, escaped, version,
+};
 use squall_model::ServiceName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +45,7 @@ pub(super) fn subset_of(labels: &BTreeMap<String, String>) -> Option<String> {
     // It has to be a label of DNS: what does not fit is told apart by what it was.
     let name = match plain == whole && plain.len() <= MOST {
         true => plain,
-        false => format!("{}-{}", plain.get(..MOST - 17).unwrap_or(&plain), super::version(&whole)),
+        false => format!("{}-{}", plain.get(..MOST - 17).unwrap_or(&plain), version(&whole)),
     };
     (!named.is_empty()).then_some(name)
 }
@@ -120,7 +122,7 @@ fn matching(caller: &str, when: &RequestMatch) -> Result<Value, Refusal> {
             // Istio looks at the path without its query.
             Condition::Path(path) => drop(all.insert("uri".into(), json!({"exact": path}))),
             Condition::Host(host) => {
-                let regex = format!("{}(:[0-9]+)?", super::filters::escaped(host));
+                let regex = format!("{}(:[0-9]+)?", escaped(host));
                 all.insert("authority".into(), json!({"regex": regex}));
             }
             Condition::Header(name, value) if name == ":method" => {
@@ -171,5 +173,5 @@ fn parts(routes: &[Route]) -> impl Iterator<Item = &Leg> {
 }
 
 fn service_of(leg: &Leg) -> &str {
-    leg.cluster.strip_prefix("out.").unwrap_or(&leg.cluster)
+    callee_of(&leg.cluster).unwrap_or(&leg.cluster)
 }

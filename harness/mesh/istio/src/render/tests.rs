@@ -338,3 +338,11 @@ fn subsets_are_told_apart_whatever_they_are_called() {
     assert!(all.iter().all(|name| name.len() <= 63), "{all:?}");
     assert_eq!(routes::subset_of(&[("any".to_owned(), "yes".to_owned())].into()), None);
 }
+
+#[test]
+fn clusters_are_known_by_subset_and_service() {
+    let known = |name| cluster_of(name).map(|cluster| (cluster.subset, cluster.service));
+    assert_eq!(known("outbound|80||reviews.squall.svc.cluster.local"), Some(("", "reviews")));
+    assert_eq!(known("outbound|80|version-v2|reviews.squall.svc.cluster.local"), Some(("version-v2", "reviews")));
+    assert_eq!(known("inbound|15808||"), None);
+}

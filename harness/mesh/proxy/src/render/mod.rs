@@ -20,13 +20,15 @@ pub use faults::{FaultSlot, SLOTS, SlotTouch};
 pub use layers::{EPOCHS, NO_EPOCH, epoch_key, layers};
 pub use lint::lint;
 pub use refuse::refusals;
-pub use requests::Condition;
+pub use requests::{Condition, Matched, escaped};
 pub use routes::probes;
 pub use table::{
     Action, Check, ClusterConfig, Config, Endpoint, Forward, Leg, Limits, Outlier, ProxyConfig, RequestMatch, Retry,
     Route, RouteTable, VirtualHost,
 };
 
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 use squall_mesh::{Bindings, Desired, Refusal};
 use squall_model::{Calls, PolicyKind, ServiceName, Topology};
 use std::time::Duration;
@@ -62,6 +64,26 @@ pub const LOCAL: &str = "local";
 #[must_use]
 pub fn cluster_of(service: &str) -> String {
     format!("out.{service}")
+}
+
+/// The service that a cluster leads to; `None` for that which leads to a proxy's own workload.
+#[must_use]
+pub fn callee_of(cluster: &str) -> Option<&str> {
+    cluster.strip_prefix("out.")
+}
+
+/// The name of the fault filter in this slot.
+#[must_use]
+pub fn slot_name(slot: usize) -> String {
+    format!("squall.fault.{slot}")
+}
+
+/// The name of what a configuration says: a part of the hash of it.
+#[must_use]
+pub fn version(of: &impl Serialize) -> String {
+    // Plain data with text keys always serialises; were it otherwise, an empty version would fail its confirmation.
+    let text = serde_json::to_vec(of).unwrap_or_default();
+    Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether a policy or a fault on these calls is for those of this caller to this service.

@@ -26,6 +26,43 @@ pub enum Condition {
     Has(String),
 }
 
+/// What is asked of one header, or pseudo-header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Matched<'c> {
+    /// It is there.
+    Present,
+    /// It is this.
+    Exactly(&'c str),
+    /// It matches this regular expression of RE2, as a whole.
+    Regex(String),
+}
+
+impl Condition {
+    /// As a match of a header or pseudo-header: the only form that fault filters know.
+    #[must_use]
+    pub fn header(&self) -> (&str, Matched<'_>) {
+        match self {
+            Condition::Has(name) => (name, Matched::Present),
+            Condition::Header(name, value) => (name, Matched::Exactly(value)),
+            Condition::Path(path) => (":path", Matched::Regex(format!(r"{}(\?.*)?", escaped(path)))),
+            Condition::Query(query) => (":path", Matched::Regex(format!(r"[^?]*\?(.*&)?{}(&.*)?", escaped(query)))),
+            Condition::Host(host) => (":authority", Matched::Regex(format!("{}(:[0-9]+)?", escaped(host)))),
+        }
+    }
+}
+
+/// A text as a regular expression that matches it alone.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut all, c| {
+        if c.is_ascii_punctuation() {
+            all.push('\\');
+        }
+        all.push(c);
+        all
+    })
+}
+
 /// A kind of request: all that is asked of it. Empty: every request.
 pub(crate) type Kind = BTreeSet<Condition>;
 

@@ -13,8 +13,7 @@ use std::time::Duration;
 /// Every reason why a plan cannot be run here; none if it can.
 #[must_use]
 pub fn refusals(plan: &Plan) -> Vec<Refusal> {
-    let topology = &plan.topology;
-    let want = Desired { topology, policies: plan.policies.iter().map(|p| &p.says).collect(), faults: &plan.faults };
+    let (topology, want) = (&plan.topology, Desired::of(plan));
     let said = all(&want);
     let first = |service: &Service| service.ids().next();
     let callers = topology.services.iter().filter_map(|service| Some((first(service)?, service)));
