@@ -161,6 +161,7 @@ async fn carry(listener: UnixListener, istiod: SocketAddr) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, UnixStream},
@@ -184,7 +185,7 @@ mod tests {
         let mut stream = UnixStream::connect(socket(folder)).await.ok()?;
         stream.write_all(b"x").await.ok()?;
         let mut byte = [0];
-        stream.read_exact(&mut byte).await.ok()?;
+        tokio::time::timeout(Duration::from_secs(20), stream.read_exact(&mut byte)).await.expect("in time").ok()?;
         Some(stream)
     }
 
@@ -199,7 +200,9 @@ mod tests {
         }
         let mut first = answers(folders[0].path()).await.expect("a way");
         relays.sever("p0");
-        assert_eq!(first.read(&mut [0]).await.unwrap_or(0), 0, "what was open is cut");
+        let mut byte = [0];
+        let end = tokio::time::timeout(Duration::from_secs(20), first.read(&mut byte)).await.expect("an end, in time");
+        assert_eq!(end.unwrap_or(0), 0, "what was open is cut");
         assert!(answers(folders[0].path()).await.is_none());
         assert!(answers(folders[1].path()).await.is_some());
         relays.rejoin("p0").unwrap();
