@@ -2,7 +2,7 @@
 
 use crate::outcome::Failure;
 use squall_engine::deadline;
-use squall_mesh_istio::{Istio, Network, istiod::Istiod};
+use squall_mesh_istio::{Alone, Istio, Network, istiod::Istiod};
 use squall_mesh_proxy::bootstrap::Release;
 use squall_place::{Keeper, ProcessSpec};
 use std::{
@@ -37,14 +37,15 @@ pub async fn start(
     program: &Path,
     envoy: &Path,
     release: Release,
-) -> Result<(Istio, String, Network), Failure> {
+) -> Result<(Istio<Alone>, String, Network), Failure> {
     let fail = |what: &str, why: &dyn std::fmt::Display| Failure::environment(format!("failed to {what}: {why}"));
     let network = Network::take().map_err(|e| fail("find a free part of 127.0.0.0/8", &e))?;
     let home = keeper.folder().process_folder("istiod").map_err(|e| fail("make a folder for istiod", &e))?;
     let istiod = Istiod::new(program, home.path(), &home.log(), &network);
-    let mesh = Istio::start(envoy, release, istiod, network.clone(), keeper.folder().path())
-        .map_err(|e| fail("start Istio", &e))?;
-    let istiod = mesh.istiod();
+    let alone =
+        Alone::new(envoy, release, istiod, network.clone()).map_err(|e| fail("write the files of istiod", &e))?;
+    let mesh = Istio::start(alone, keeper.folder().path()).map_err(|e| fail("start the fault channel", &e))?;
+    let istiod = mesh.home().istiod();
     let mut spec = ProcessSpec::new("istiod", program, home.clone()).args(istiod.args());
     for (name, value) in Istiod::env() {
         spec = spec.env(name, value);

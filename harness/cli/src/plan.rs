@@ -50,7 +50,8 @@ fn objects(plan: &Plan) -> Result<String, Failure> {
         }
         Ok(objects) => {
             for object in objects {
-                let yaml = serde_yaml::to_string(&object.json()).map_err(|e| Failure::environment(e.to_string()))?;
+                let yaml =
+                    serde_yaml::to_string(&object.json("squall")).map_err(|e| Failure::environment(e.to_string()))?;
                 let _ = write!(text, "---\n{yaml}");
             }
         }

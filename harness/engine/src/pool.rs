@@ -6,14 +6,13 @@ use crate::{
     error::EngineError,
 };
 use futures_util::future::join_all;
-use squall_mesh::{Bindings, Endpoint, Mesh, Seat};
+use squall_mesh::{Bindings, Endpoint, Launch, Mesh, Seat, WorkloadStart};
 use squall_model::{InstanceId, Protocol, Service, ServiceName, Topology};
 use squall_place::{Keeper, ProcessFolder, ProcessHandle, ProcessId, ProcessSpec, Signal};
 use squall_workload::{Control, Onward, WorkloadConfig};
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
-    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -282,11 +281,7 @@ impl<'a, M: Mesh> Pool<'a, M> {
     /// Starts a proxy and waits until it is live; one that does not come to life is not left behind.
     async fn start_proxy(&self, node: &str, home: &ProcessFolder) -> Result<(ProcessHandle, SocketAddr), EngineError> {
         let launch = self.mesh.launch(node, home.path());
-        for (path, content) in &launch.files {
-            std::fs::write(path, content).map_err(EngineError::io(format!("write {}", path.display())))?;
-        }
-        let spec = ProcessSpec::new(format!("proxy {node}"), launch.program, home.clone()).args(launch.args);
-        let proxy = self.keeper.spawn(spec).await?;
+        let proxy = self.launch(format!("proxy {node}"), launch, home.clone()).await?;
         let ready = self.mesh.ready(node, home.path(), deadline::PLACE.from_now());
         let gone = self.keeper.wait_exit(proxy.id, deadline::PLACE.instant());
         let inbound = tokio::select! {
@@ -307,6 +302,14 @@ impl<'a, M: Mesh> Pool<'a, M> {
                 Err(error)
             }
         }
+    }
+
+    /// Writes a process's files, and starts it.
+    async fn launch(&self, name: String, launch: Launch, home: ProcessFolder) -> Result<ProcessHandle, EngineError> {
+        for (path, content) in &launch.files {
+            std::fs::write(path, content).map_err(EngineError::io(format!("write {}", path.display())))?;
+        }
+        Ok(self.keeper.spawn(ProcessSpec::new(name, launch.program, home).args(launch.args)).await?)
     }
 
     /// Starts a workload in a proxy's folder and waits until it is ready.
@@ -338,9 +341,15 @@ impl<'a, M: Mesh> Pool<'a, M> {
         let path = home.file("config.json");
         let text = serde_json::to_vec(&config).map_err(|e| EngineError::Plan(e.to_string()))?;
         std::fs::write(&path, text).map_err(EngineError::io(format!("write {}", path.display())))?;
-        let args = [OsString::from("workload"), "--config".into(), path.into()];
-        let spec = ProcessSpec::new(format!("workload {}", role.instance), self.exe, home).args(args);
-        let process = self.keeper.spawn(spec).await?;
+        let start = WorkloadStart {
+            exe: self.exe,
+            proxy: folder,
+            config: &path,
+            control: &control,
+            ledger: &ledger,
+            log: &log,
+        };
+        let process = self.launch(format!("workload {}", role.instance), self.mesh.workload(&start), home).await?;
         let connecting = Control::connect(&control, deadline::PLACE.at_most);
         let control = match within(deadline::PLACE, "a workload to start", connecting).await {
             Ok(Ok(control)) => control,

@@ -12,4 +12,4 @@ mod seat;
 pub mod testing;
 
 pub use port::{Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, WallOffset};
-pub use seat::{Bindings, Desired, Endpoint, Launch, Seat};
+pub use seat::{Bindings, Desired, Endpoint, Launch, Seat, WorkloadStart};

@@ -1,6 +1,6 @@
 //! What the engine asks of a mesh.
 
-use crate::{Bindings, Desired, Launch, Seat};
+use crate::{Bindings, Desired, Launch, Seat, WorkloadStart};
 use serde::Serialize;
 use squall_model::{AccessRecord, Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp, StateRecord, TryRecord};
 use std::{
@@ -39,6 +39,11 @@ pub trait Mesh {
 
     /// How to start a proxy of this node id in this folder. Pure.
     fn launch(&self, node: &str, folder: &Path) -> Launch;
+
+    /// How to start a workload behind a proxy. Pure.
+    fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
+        start.here()
+    }
 
     /// Waits until a launched proxy is live, and says where it accepts tries.
     ///

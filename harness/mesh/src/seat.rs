@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 use squall_model::{Fault, InstanceId, Plan, PolicyKind, Topology, Wire};
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// The whole desired state of a mesh, free of addresses.
 #[derive(Debug, Clone)]
@@ -88,4 +92,35 @@ pub struct Launch {
     pub args: Vec<String>,
     /// Files to write before, with their content.
     pub files: Vec<(PathBuf, String)>,
+}
+
+/// How a workload is started on this machine, and what it reads and writes.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkloadStart<'a> {
+    /// The program: our own.
+    pub exe: &'a Path,
+    /// The folder of the proxy that it is behind.
+    pub proxy: &'a Path,
+    /// The file that says what it is.
+    pub config: &'a Path,
+    /// The socket by which it is told what to do.
+    pub control: &'a Path,
+    /// The file that it writes its tries into.
+    pub ledger: &'a Path,
+    /// What it says of itself.
+    pub log: &'a Path,
+}
+
+impl WorkloadStart<'_> {
+    /// Its arguments.
+    #[must_use]
+    pub fn args(&self) -> Vec<String> {
+        vec!["workload".into(), "--config".into(), self.config.display().to_string()]
+    }
+
+    /// On this machine, as it is.
+    #[must_use]
+    pub fn here(&self) -> Launch {
+        Launch { program: self.exe.to_owned(), args: self.args(), files: Vec::new() }
+    }
 }

@@ -10,7 +10,10 @@ pub mod envoy;
 mod error;
 mod folder;
 mod keeper;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 mod os;
+pub mod pod;
 mod program;
 mod recover;
 mod survey;

@@ -2,19 +2,25 @@
 //! a channel of our own, as everywhere.
 //!
 //! - [`render`]: desired state to objects. Pure.
-//! - [`istiod`]: how one is started that needs no Kubernetes, and what its log says of what it was given.
-//! - [`relay`]: each proxy's way to istiod, which can be cut.
-//! - [`counters`]: what Istio calls a cluster, by the names that evidence knows.
-//! - [`Istio`]: all of it as a mesh that the engine drives.
+//! - [`Istio`]: all of it as a mesh that the engine drives, wherever it lives.
+//! - [`Alone`]: on one machine, with an istiod that needs no Kubernetes ([`istiod`]), which reads a folder.
+//! - [`Pods`]: on a cluster, in pods with injected sidecars; objects are kept by the API server.
+//! - `counters`: what Istio calls a cluster, by the names that evidence knows.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
-mod address;
+mod alone;
 mod control;
 mod counters;
-pub mod istiod;
+mod home;
 mod mesh;
-mod relay;
+mod pods;
 pub mod render;
 
-pub use address::Network;
-pub use mesh::{Istio, IstioError};
+pub use alone::{Alone, Network, istiod};
+pub use home::Home;
+pub use mesh::Istio;
+pub use pods::{Keep, Pods, Unkept, manifest};
+pub use squall_mesh_proxy::ServeError;
+
+/// The port of every proxy's inbound listener: one that hardly anybody listens on at every address of a machine.
+pub(crate) const INBOUND: u16 = 15_808;

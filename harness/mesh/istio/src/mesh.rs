@@ -1,92 +1,58 @@
 //! Istio as a mesh: what the engine drives.
 
 use crate::{
-    Network,
     control::{LOOK, State},
     counters::renamed,
-    istiod::{Istiod, Said},
-    relay::{self, Relays},
-    render::{self, Config, NAMESPACE},
+    home::Home,
+    render::{self, Config},
 };
-use serde_json::json;
 use squall_mesh::{
     Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, Seat,
-    WallOffset,
+    WallOffset, WorkloadStart,
 };
 use squall_mesh_proxy::{
-    Leases, Proof, Proxies,
-    bootstrap::{Bootstrap, Identity, Release},
+    Leases, Proof, Proxies, ServeError,
+    bootstrap::Bootstrap,
     confirm::{before, pause},
-    logs, now, outbound_socket, render as table, silent,
+    logs, now, outbound_socket, render as table,
 };
 use squall_model::{Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    io,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
-use thiserror::Error;
-
-/// Why there is no Istio.
-#[derive(Debug, Error)]
-pub enum IstioError {
-    /// Its files cannot be written.
-    #[error("the files of istiod cannot be written: {0}")]
-    Files(io::Error),
-    /// The fault channel cannot be served.
-    #[error(transparent)]
-    Faults(#[from] squall_mesh_proxy::ServeError),
-}
 
 /// A real istiod, and real Envoys that it configures, broken over our own fault channel.
 #[derive(Debug)]
-pub struct Istio {
-    envoy: PathBuf,
-    release: Release,
-    pub(crate) istiod: Istiod,
-    network: Network,
+pub struct Istio<H> {
+    pub(crate) home: H,
     faults: Leases,
     pub(crate) proxies: Proxies,
-    pub(crate) relays: Relays,
     /// Never borrowed over an await.
     pub(crate) state: RefCell<State>,
 }
 
-impl Istio {
-    /// Makes what istiod is started with in its folder, and starts the fault channel in the run's. Neither istiod nor any proxy
-    /// is started: both are, by whoever places them.
+impl<H: Home> Istio<H> {
+    /// Starts the fault channel in the run's folder. Neither istiod nor any proxy is started: both are, by whoever places them.
     ///
     /// # Errors
-    /// Where a file or a socket cannot be made.
-    pub fn start(
-        envoy: &Path,
-        release: Release,
-        istiod: Istiod,
-        network: Network,
-        folder: &Path,
-    ) -> Result<Istio, IstioError> {
-        istiod.prepare().map_err(IstioError::Files)?;
+    /// Where its socket cannot be made.
+    pub fn start(home: H, folder: &Path) -> Result<Istio<H>, ServeError> {
         let faults = Leases::start(folder)?;
-        let relays = Relays::new(istiod.discovery);
-        let (envoy, proxies, state) = (envoy.to_owned(), Proxies::default(), RefCell::default());
-        Ok(Istio { envoy, release, istiod, network, faults, proxies, relays, state })
+        Ok(Istio { home, faults, proxies: Proxies::default(), state: RefCell::default() })
     }
 
-    /// How istiod is started.
+    /// Where it lives.
     #[must_use]
-    pub fn istiod(&self) -> &Istiod {
-        &self.istiod
+    pub fn home(&self) -> &H {
+        &self.home
     }
 }
 
-fn control_plane(error: &dyn std::fmt::Display) -> MeshError {
-    MeshError::ControlPlane(error.to_string())
-}
-
-impl Mesh for Istio {
+impl<H: Home> Mesh for Istio<H> {
     type Config = Config;
 
     fn name(&self) -> &str {
@@ -94,7 +60,9 @@ impl Mesh for Istio {
     }
 
     fn refuses(&self, plan: &Plan) -> Vec<Refusal> {
-        render::refusals(plan)
+        let mut all = render::refusals(plan);
+        all.extend(self.home.refuses(plan));
+        all
     }
 
     fn lint(&self, plan: &Plan) -> Vec<Diagnostic> {
@@ -102,57 +70,36 @@ impl Mesh for Istio {
     }
 
     fn render(&self, want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
-        render::render(want, at)
+        render::render(want, at, self.home.site())
     }
 
     fn is_reusable(&self) -> bool {
-        // Its clusters have the same names in every scenario: what was ejected, or broken, would stay so.
-        false
+        // Elsewhere its clusters have the same names in every scenario: what was ejected, or broken, would stay so.
+        self.home.site().pods
     }
 
     fn launch(&self, node: &str, folder: &Path) -> Launch {
-        let ip = self.network.proxy(node).ip().to_string();
-        let domain = format!("{NAMESPACE}.svc.cluster.local");
-        let said = json!({
-            "CLUSTER_ID": "Kubernetes",
-            "INSTANCE_IPS": ip,
-            "INTERCEPTION_MODE": "NONE",
-            "ISTIO_VERSION": "1.31.0",
-            "NAME": node,
-            "NAMESPACE": NAMESPACE,
-        });
-        let identity = Identity {
-            id: format!("sidecar~{ip}~{node}.{NAMESPACE}~{domain}"),
-            metadata: said.as_object().cloned().unwrap_or_default(),
-        };
-        let bootstrap = Bootstrap {
-            node: node.to_owned(),
-            identity: Some(identity),
-            cluster: format!("{node}.{NAMESPACE}"),
-            folder: folder.to_owned(),
-            ads: relay::socket(folder),
-            faults: self.faults.socket().to_owned(),
-            runtime: BTreeMap::from([("re2.max_program_size.error_level".into(), json!(32_768))]),
-            release: self.release,
-        };
-        Launch {
-            program: self.envoy.clone(),
-            // istiod goes on sending fields that newer Envoys would rather not see.
-            args: bootstrap.args().into_iter().chain(["--skip-deprecated-logs".to_owned()]).collect(),
-            files: vec![(Bootstrap::file(folder), bootstrap.render().to_string())],
-        }
+        self.home.launch(node, folder, self.faults.socket())
+    }
+
+    fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
+        self.home.workload(start)
     }
 
     /// A proxy has no listeners before a configuration names it: it is ready when it answers for itself.
     async fn ready(&self, node: &str, folder: &Path, by: Stamp) -> Result<SocketAddr, MeshError> {
-        let inbound = self.network.proxy(node);
-        let seat = Seat { node: node.to_owned(), folder: folder.to_owned(), inbound, workload: None };
+        self.home.expect(node, folder);
         let nobody = InstanceId { service: node.into(), number: 0 };
-        self.relays.expect(node, folder);
-        let admin = self.proxies.admin(&nobody, &seat)?;
         loop {
-            match before(by, &nobody, admin.server()).await {
-                Ok(_) => return Ok(inbound),
+            let inbound = self.home.inbound(node, folder);
+            let answers = async {
+                let inbound = inbound.ok_or_else(|| MeshError::Lagging(vec![format!("{node} is not there yet")]))?;
+                let seat = Seat { node: node.to_owned(), folder: folder.to_owned(), inbound, workload: None };
+                let admin = self.proxies.admin(&nobody, &seat)?;
+                before(by, &nobody, admin.server()).await.map(|_| inbound)
+            };
+            match answers.await {
+                Ok(inbound) => return Ok(inbound),
                 Err(error) if now() >= by => return Err(error),
                 Err(_) => pause(LOOK).await,
             }
@@ -170,11 +117,11 @@ impl Mesh for Istio {
         let newcomers = self.newcomers(new, at);
         let mut new = if newcomers.is_empty() { new.clone() } else { new.without(&newcomers) };
         if let Some(before) = &self.state.borrow().given {
-            new = new.keeping(before, |node| self.relays.knows(node));
+            new = new.keeping(before, |node| self.home.knows(node));
         }
         let differs = self.state.borrow().given.as_ref() != Some(&new);
         if differs {
-            self.give(&new).map_err(|why| control_plane(&why))?;
+            self.home.give(&new, at, by).await?;
         }
         let mut state = self.state.borrow_mut();
         state.given = Some(new);
@@ -183,7 +130,7 @@ impl Mesh for Istio {
     }
 
     async fn confirm(&self, done: &Applied, at: &Bindings, by: Stamp) -> Result<Confirmed, MeshError> {
-        if self.relays.is_stopped() {
+        if self.home.is_stopped() {
             return Ok(Confirmed { acked: done.asked, effective: done.asked, last_old: done.asked });
         }
         self.prove(at, done.asked, by).await
@@ -232,28 +179,18 @@ impl Mesh for Istio {
     }
 
     fn events(&self) -> Vec<MeshEvent> {
-        self.read_log();
-        let rejected =
-            std::mem::take(&mut self.state.borrow_mut().complaints).into_iter().filter_map(|one| match one {
-                Said::Rejected(words) | Said::Unread(words) => {
-                    Some(MeshEvent::Rejected { node: "istiod".into(), words })
-                }
-                Said::Pushed => None,
-            });
-        rejected.chain(self.faults.events()).collect()
+        let mut all = self.home.events();
+        all.extend(self.faults.events());
+        all
     }
 
-    /// Every proxy's way to it is cut. It lives on, and reads what it is given meanwhile; to proxies it is dead.
     async fn stop_control_plane(&self) -> Result<Effect, MeshError> {
-        let asked = now();
-        self.relays.stop();
-        let gone = now();
-        Ok(Effect::at(asked, gone))
+        self.home.stop().await
     }
 
     async fn start_control_plane(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError> {
         let asked = now();
-        self.relays.start().map_err(|why| control_plane(&why))?;
+        self.home.start().await?;
         Ok(self.prove(at, asked, by).await?.effect(asked))
     }
 
@@ -266,29 +203,24 @@ impl Mesh for Istio {
     }
 
     fn unwritten(&self) -> Duration {
-        self.release.unwritten()
+        self.home.unwritten()
     }
 
     async fn sever(&self, at: &Bindings) -> Result<Effect, MeshError> {
-        let asked = now();
-        at.seats.values().for_each(|seat| self.relays.sever(&seat.node));
-        let gone = now();
-        Ok(Effect::at(asked, gone))
+        self.home.sever(at).await
     }
 
     async fn rejoin(&self, at: &Bindings, by: Stamp) -> Result<Effect, MeshError> {
         let asked = now();
-        for (instance, seat) in &at.seats {
-            self.relays.rejoin(&seat.node).map_err(|why| silent(instance, &why))?;
-        }
-        if self.relays.is_stopped() {
+        self.home.rejoin(at).await?;
+        if self.home.is_stopped() {
             return Ok(Effect::at(asked, asked));
         }
         Ok(self.prove(at, asked, by).await?.effect(asked))
     }
 
     fn forget(&self, seat: &Seat) {
-        self.relays.forget(&seat.node);
+        self.home.forget(&seat.node);
         self.faults.forget(&seat.node);
         self.proxies.forget(&seat.node);
     }

@@ -113,14 +113,10 @@ impl Bootstrap {
             "dynamic_resources": {"ads_config": delta_grpc("ads"), "lds_config": fetched, "cds_config": fetched},
             "layered_runtime": {"layers": [
                 {"name": "static", "static_layer": self.runtime},
-                {"name": FAULT_LAYER, "rtds_layer": {"name": FAULT_LAYER, "rtds_config": {
-                    "resource_api_version": "V3",
-                    "initial_fetch_timeout": "0.5s",
-                    "api_config_source": delta_grpc("faults"),
-                }}},
+                fault_layer(),
             ]},
             "overload_manager": {"resource_monitors": [connection_limit()]},
-            "static_resources": {"clusters": [grpc_cluster("ads", &self.ads), grpc_cluster("faults", &self.faults)]},
+            "static_resources": {"clusters": [grpc_cluster("ads", &self.ads), fault_cluster(&self.faults)]},
         })
     }
 
@@ -160,6 +156,22 @@ fn connection_limit() -> Value {
             "max_active_downstream_connections": 50_000,
         },
     })
+}
+
+/// The runtime layer that the fault channel steers (RuntimeLayer.rtds_layer).
+#[must_use]
+pub fn fault_layer() -> Value {
+    json!({"name": FAULT_LAYER, "rtds_layer": {"name": FAULT_LAYER, "rtds_config": {
+        "resource_api_version": "V3",
+        "initial_fetch_timeout": "0.5s",
+        "api_config_source": delta_grpc("faults"),
+    }}})
+}
+
+/// The cluster that it comes over: this socket.
+#[must_use]
+pub fn fault_cluster(socket: &Path) -> Value {
+    grpc_cluster("faults", socket)
 }
 
 /// A delta stream over a cluster, taken up again within 0.2 s of its loss.

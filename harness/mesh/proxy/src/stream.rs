@@ -6,10 +6,10 @@ use envoy_types::pb::{
         config::core::v3::Node,
         service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse},
     },
-    google::protobuf::value::Kind,
+    google::protobuf::{Value, value::Kind},
 };
 use squall_model::Stamp;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -53,13 +53,18 @@ pub fn serve<D: Desk>(desk: &Arc<D>, requests: Request<Streaming<DeltaDiscoveryR
     Response::new(UnboundedReceiverStream::new(responses))
 }
 
-/// The name that a proxy has here: its id, unless its metadata say that it has another.
+/// The name that a proxy has here: its id, unless its metadata, or the labels of its pod among them, say that it has another.
 fn name(node: &Node) -> String {
-    let own = node.metadata.as_ref().and_then(|metadata| metadata.fields.get(NODE)?.kind.as_ref());
-    match own {
-        Some(Kind::StringValue(name)) => name.clone(),
-        _ => node.id.clone(),
-    }
+    let text = |fields: &HashMap<String, Value>| match fields.get(NODE)?.kind.as_ref()? {
+        Kind::StringValue(name) => Some(name.clone()),
+        _ => None,
+    };
+    let labels = |fields: &HashMap<String, Value>| match fields.get("LABELS")?.kind.as_ref()? {
+        Kind::StructValue(labels) => text(&labels.fields),
+        _ => None,
+    };
+    let own = node.metadata.as_ref().and_then(|metadata| text(&metadata.fields).or_else(|| labels(&metadata.fields)));
+    own.unwrap_or_else(|| node.id.clone())
 }
 
 async fn read<D: Desk>(desk: Arc<D>, mut requests: Streaming<DeltaDiscoveryRequest>, outlet: Outlet) {

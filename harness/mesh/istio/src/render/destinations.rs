@@ -2,7 +2,7 @@
 //! service (networking/v1alpha3/destination_rule.proto).
 
 use super::{
-    Edge, host_of,
+    Edge,
     objects::{Object, seconds},
     routes,
     workloads::selector,
@@ -44,7 +44,7 @@ fn rule(
     };
     let subsets: Vec<Value> = subsets.into_iter().flatten().map(subset).collect();
     let spec = json!({
-        "host": host_of(service),
+        "host": edge.site.host_of(service),
         "workloadSelector": match_labels(caller),
         "trafficPolicy": policy(edge, service, cluster, want)?,
         "subsets": subsets,

@@ -5,7 +5,7 @@
 //! same in every proxy, faults are steered by the runtime, and what changes is in routes and clusters.
 
 use super::{
-    Edge, INSTANCE, host_of,
+    Edge, INSTANCE, Site,
     objects::{Object, seconds},
     workloads::selector,
 };
@@ -32,10 +32,10 @@ fn context(side: Side) -> &'static str {
 }
 
 /// Logs, fault filters and neutral settings, the same in every proxy.
-pub(super) fn of_every_proxy() -> Object {
+pub(super) fn of_every_proxy(site: &Site) -> Object {
     let sides = [Side::Outbound, Side::Inbound];
-    let mut patches: Vec<Value> = sides.into_iter().map(manager).collect();
-    patches.push(tries());
+    let mut patches: Vec<Value> = sides.into_iter().map(|side| manager(side, site)).collect();
+    patches.push(tries(site));
     patches.extend(sides.into_iter().flat_map(|side| (0..SLOTS).map(move |slot| fault_filter(side, slot))));
     patches.push(clusters());
     patches.push(rest());
@@ -44,11 +44,10 @@ pub(super) fn of_every_proxy() -> Object {
 }
 
 /// The connection manager of one side.
-fn manager(side: Side) -> Value {
-    // Relative to the proxy's own folder, where it runs.
+fn manager(side: Side, site: &Site) -> Value {
     let (prefix, file) = match side {
-        Side::Outbound => ("out", logs::outbound(Path::new(""))),
-        Side::Inbound => ("in", logs::inbound(Path::new(""))),
+        Side::Outbound => ("out", logs::outbound(&site.logs)),
+        Side::Inbound => ("in", logs::inbound(&site.logs)),
     };
     let config = json!({
         "@type": type_url("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
@@ -67,10 +66,10 @@ fn manager(side: Side) -> Value {
 }
 
 /// A line for each try, in the file of the calls.
-fn tries() -> Value {
+fn tries(site: &Site) -> Value {
     let config = json!({
         "@type": type_url("envoy.extensions.filters.http.router.v3.Router"),
-        "upstream_log": [log(&logs::outbound(Path::new("")), logs::TRY)],
+        "upstream_log": [log(&logs::outbound(&site.logs), logs::TRY)],
     });
     json!({
         "applyTo": "HTTP_FILTER",
@@ -139,7 +138,7 @@ fn no_retries_of_tries() -> Value {
 
 /// The virtual host by which tries go to the workload.
 fn inbound_host() -> Value {
-    let name = format!("inbound|http|{}", crate::address::PORT);
+    let name = format!("inbound|http|{}", crate::INBOUND);
     json!({"context": "SIDECAR_INBOUND", "routeConfiguration": {"vhost": {"name": name}}})
 }
 
@@ -147,7 +146,7 @@ fn inbound_host() -> Value {
 /// neither.
 pub(super) fn of_calls(edge: &Edge<'_>) -> Option<Object> {
     let host = edge.proxy.outbound.hosts.iter().find(|host| host.name == edge.to.as_str())?;
-    let name = format!("{}:{}", host_of(edge.to.as_str()), super::PORT);
+    let name = format!("{}:{}", edge.site.host_of(edge.to.as_str()), edge.site.port);
     let mut value = json!({});
     if !host.faults.is_empty() {
         value["typed_per_filter_config"] = slots(&host.faults);

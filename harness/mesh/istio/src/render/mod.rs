@@ -8,13 +8,15 @@ mod filters;
 mod objects;
 mod refuse;
 mod routes;
+mod site;
 #[cfg(test)]
 mod tests;
 mod workloads;
 
 pub use refuse::refusals;
+pub use site::Site;
 
-use objects::Object;
+pub use objects::Object;
 use serde::Serialize;
 use squall_mesh::{Bindings, Desired, Refusal};
 use squall_mesh_proxy::render::{self as table, ProxyConfig, callee_of, version};
@@ -25,15 +27,11 @@ use std::{
 };
 use workloads::Workload;
 
-/// The namespace that everything is in.
-pub const NAMESPACE: &str = "squall";
-const DOMAIN: &str = ".squall.svc.cluster.local";
-
-/// The port by which services are called.
-const PORT: u16 = 80;
+/// What every host name ends in.
+const DOMAIN: &str = ".svc.cluster.local";
 
 /// The label by which an instance's own objects find it.
-const INSTANCE: &str = "squall.dev/instance";
+pub(crate) const INSTANCE: &str = "squall.dev/instance";
 
 /// How the service is called by which istiod finds a proxy, and nobody else does.
 const SEAT: &str = "seat.";
@@ -52,6 +50,8 @@ pub struct Config {
     /// Names the part of it that is in inbound listeners: the same for a whole scenario, since a listener that changes drains
     /// its connections.
     pub inbound: String,
+    /// The namespace of all of them.
+    pub namespace: String,
     /// Istio's objects.
     pub objects: Vec<Object>,
     /// The hosts that each proxy, by its node id, is to have in its cluster for each service that it calls.
@@ -112,7 +112,7 @@ impl Config {
     /// As a file that istiod reads: documents of YAML, each of them JSON.
     #[must_use]
     pub fn text(&self) -> String {
-        self.objects.iter().map(|object| format!("---\n{}\n", object.json())).collect()
+        self.objects.iter().map(|object| format!("---\n{}\n", object.json(&self.namespace))).collect()
     }
 }
 
@@ -137,12 +137,6 @@ fn hide(object: &mut Object) {
     }
 }
 
-/// The host name of a service.
-#[must_use]
-pub fn host_of(service: &str) -> String {
-    format!("{service}{DOMAIN}")
-}
-
 /// A cluster of calls to a service, or to a part of it, as Istio calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cluster<'t> {
@@ -157,7 +151,9 @@ pub(crate) struct Cluster<'t> {
 pub(crate) fn cluster_of(text: &str) -> Option<Cluster<'_>> {
     let mut parts = text.strip_prefix("outbound|")?.splitn(3, '|');
     let (_port, subset, host) = (parts.next()?, parts.next()?, parts.next()?);
-    let (service, rest) = host.split_once(DOMAIN)?;
+    let (name, rest) = host.split_once(DOMAIN)?;
+    // No service of ours has a dot in its name: what follows it is a namespace.
+    let (service, _namespace) = name.split_once('.')?;
     Some(Cluster { subset, service, rest })
 }
 
@@ -177,6 +173,7 @@ pub fn rehearsed(plan: &Plan) -> Result<Vec<Object>, Refusal> {
 
 /// One caller's way to one service, as every instance of the caller has it.
 struct Edge<'t> {
+    site: &'t Site,
     caller: &'t Service,
     to: &'t ServiceName,
     /// The table of any of the caller's proxies: they are alike.
@@ -187,12 +184,13 @@ struct Edge<'t> {
 ///
 /// # Errors
 /// Where Istio has no words for what is wanted.
-pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
+pub fn render(want: &Desired<'_>, at: &Bindings, site: &Site) -> Result<Config, Refusal> {
     refuse::first(want)?;
+    let site = &site.of_run(&at.tag);
     let tables = table::render(want, at)?;
-    let mut objects = vec![workloads::nothing_by_default(), workloads::plain_text(), filters::of_every_proxy()];
+    let mut objects = vec![workloads::nothing_by_default(), workloads::plain_text(), filters::of_every_proxy(site)];
     for service in &want.topology.services {
-        objects.push(workloads::service(service));
+        objects.push(workloads::service(service, site));
     }
     let (mut hosts, mut subsets, mut ways) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let mut nodes = BTreeMap::new();
@@ -207,35 +205,44 @@ pub fn render(want: &Desired<'_>, at: &Bindings) -> Result<Config, Refusal> {
             metadata: metadata(&tables, &id),
             place: place.or_else(|| destinations::adopted(service, want)),
         };
-        objects.extend(workload.entries(service));
-        objects.push(workloads::sidecar(&id, service, seat, &reached(proxy)));
+        objects.extend(workload.entries(service, site));
+        objects.push(workloads::sidecar(&id, service, seat, &reached(proxy), site));
         objects.extend(filters::faults_of_tries(&id, &proxy.inbound));
         hosts.insert(seat.node.clone(), hosts_of(proxy));
         subsets.insert(seat.node.clone(), routes::subsets_of(&proxy.outbound));
         ways.insert(id.clone(), workload.way);
         nodes.insert(id, seat.node.clone());
     }
-    let edges = edges(want.topology, at, &tables);
+    let edges = edges(want.topology, at, &tables, site);
     objects.extend(routes::virtual_services(&edges)?);
     objects.extend(destinations::rules(&edges, want)?);
     objects.extend(edges.iter().filter_map(filters::of_calls));
     // Whoever comes and goes in the midst of a scenario changes no listener of the others.
     let inbound = version(&at.tag);
     objects.push(filters::inbound_probes(&inbound));
-    let mut config = Config { version: String::new(), inbound, objects, hosts, subsets, nodes, ways };
+    let mut config = Config {
+        version: String::new(),
+        inbound,
+        namespace: site.namespace.clone(),
+        objects,
+        hosts,
+        subsets,
+        nodes,
+        ways,
+    };
     config.name();
     Ok(config)
 }
 
 /// Every caller's way to every service that it calls, where a proxy of the caller has a seat.
-fn edges<'t>(topology: &'t Topology, at: &Bindings, tables: &'t table::Config) -> Vec<Edge<'t>> {
+fn edges<'t>(topology: &'t Topology, at: &Bindings, tables: &'t table::Config, site: &'t Site) -> Vec<Edge<'t>> {
     let proxy = |caller: &Service| {
         let seat = caller.ids().find_map(|id| at.seats.get(&id))?;
         tables.proxies.get(&seat.node)
     };
     let of_caller = |caller: &'t Service| {
         let proxy = proxy(caller);
-        caller.calls.iter().filter_map(move |to| Some(Edge { caller, to, proxy: proxy? }))
+        caller.calls.iter().filter_map(move |to| Some(Edge { site, caller, to, proxy: proxy? }))
     };
     topology.services.iter().flat_map(of_caller).collect()
 }

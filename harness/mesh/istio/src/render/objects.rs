@@ -1,6 +1,5 @@
 //! What all of Istio's objects have in common.
 
-use super::NAMESPACE;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -23,15 +22,15 @@ impl Object {
         Object { kind, name: name.into(), labels: Value::Null, spec }
     }
 
-    /// As the API knows it.
+    /// As the API knows it, in this namespace.
     #[must_use]
-    pub fn json(&self) -> Value {
+    pub fn json(&self, namespace: &str) -> Value {
         let version = match self.kind {
             "EnvoyFilter" => "networking.istio.io/v1alpha3",
             "PeerAuthentication" => "security.istio.io/v1",
             _ => "networking.istio.io/v1",
         };
-        let mut metadata = json!({"name": self.name, "namespace": NAMESPACE});
+        let mut metadata = json!({"name": self.name, "namespace": namespace});
         if !self.labels.is_null() {
             metadata["labels"] = self.labels.clone();
         }

@@ -1,6 +1,6 @@
 //! What Istio has no words for, found before anything is touched.
 
-use super::{Config, callers, render};
+use super::{Config, Site, callers, render};
 use squall_mesh::{Bindings, Desired, Endpoint, Refusal, Seat};
 use squall_mesh_proxy::render as table;
 use squall_model::{Fraction, HashKey, InstanceId, Plan, PolicyKind, RetryOn, Stick, damaged_wires};
@@ -98,10 +98,10 @@ pub(super) fn rehearsed(want: &Desired<'_>) -> Result<Config, Refusal> {
         let seat = Seat {
             node: format!("p{number}"),
             folder: "/nowhere".into(),
-            inbound: SocketAddr::from(([127, 0, (number >> 8) as u8, number as u8], crate::address::PORT)),
+            inbound: SocketAddr::from(([127, 0, (number >> 8) as u8, number as u8], crate::INBOUND)),
             workload: Some(Endpoint::Unix("/nowhere/app.sock".into())),
         };
         at.seats.insert(id, seat);
     }
-    render(want, &at)
+    render(want, &at, &Site::alone())
 }

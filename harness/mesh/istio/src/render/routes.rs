@@ -2,7 +2,7 @@
 //! routes of every caller by the labels of its instances.
 
 use super::{
-    Edge, host_of,
+    Edge, Site,
     objects::{Object, seconds},
 };
 use serde_json::{Map, Value, json};
@@ -15,13 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One for each service that is called.
 pub(super) fn virtual_services(edges: &[Edge<'_>]) -> Result<Vec<Object>, Refusal> {
-    let mut routes: BTreeMap<&ServiceName, Vec<Value>> = BTreeMap::new();
+    let mut routes: BTreeMap<&ServiceName, (&Site, Vec<Value>)> = BTreeMap::new();
     for edge in edges {
         let of_caller = ways(edge).iter().map(|route| http(edge, route)).collect::<Result<Vec<_>, _>>()?;
-        routes.entry(edge.to).or_default().extend(of_caller);
+        routes.entry(edge.to).or_insert((edge.site, Vec::new())).1.extend(of_caller);
     }
-    let object = |(to, http): (&ServiceName, Vec<Value>)| {
-        Object::new("VirtualService", to.to_string(), json!({"hosts": [host_of(to.as_str())], "http": http}))
+    let object = |(to, (site, http)): (&ServiceName, (&Site, Vec<Value>))| {
+        Object::new("VirtualService", to.to_string(), json!({"hosts": [site.host_of(to.as_str())], "http": http}))
     };
     Ok(routes.into_iter().map(object).collect())
 }
@@ -56,7 +56,7 @@ fn http(edge: &Edge<'_>, route: &Route) -> Result<Value, Refusal> {
     };
     let mut http = json!({
         "match": [matching(edge.caller.name.as_str(), &route.when)?],
-        "route": legs(&forward.legs),
+        "route": legs(&forward.legs, edge.site),
         "retries": retries(forward)?,
         "headers": {"request": {"set": {CALLER: edge.caller.name.as_str()}}},
     });
@@ -68,10 +68,10 @@ fn http(edge: &Edge<'_>, route: &Route) -> Result<Value, Refusal> {
 }
 
 /// Shares as whole numbers, as small as they can be.
-fn legs(legs: &[Leg]) -> Value {
+fn legs(legs: &[Leg], site: &Site) -> Value {
     let whole = legs.iter().fold(0, |common, leg| divisor(common, leg.weight)).max(1);
     let leg = |leg: &Leg| {
-        let mut destination = json!({"host": host_of(service_of(leg)), "port": {"number": super::PORT}});
+        let mut destination = json!({"host": site.host_of(service_of(leg)), "port": {"number": site.port}});
         if let Some(subset) = subset_of(&leg.subset) {
             destination["subset"] = json!(subset);
         }

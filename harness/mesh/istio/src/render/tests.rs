@@ -41,7 +41,11 @@ fn rendered(policies: &[PolicyKind], faults: &[FaultKind]) -> Result<Config, Ref
     let numbered = (0..).map(FaultId).zip(faults);
     let faults: Vec<Fault> =
         numbered.map(|(id, does)| Fault { id, does: does.clone(), when: When::Standing }).collect();
-    render(&Desired { topology: &topology, policies: policies.iter().collect(), faults: &faults }, &seats(&topology))
+    render(
+        &Desired { topology: &topology, policies: policies.iter().collect(), faults: &faults },
+        &seats(&topology),
+        &Site::alone(),
+    )
 }
 
 fn to(service: &str) -> Calls {
@@ -222,7 +226,7 @@ fn high_street() -> Topology {
 
 fn on_high_street(policies: &[PolicyKind], at: &Bindings) -> Result<Config, Refusal> {
     let topology = high_street();
-    render(&Desired { topology: &topology, policies: policies.iter().collect(), faults: &[] }, at)
+    render(&Desired { topology: &topology, policies: policies.iter().collect(), faults: &[] }, at, &Site::alone())
 }
 
 fn sticky(of: Calls, by: HashKey) -> PolicyKind {
@@ -264,7 +268,8 @@ fn who_is_found_by_a_link_is_somebody_still() {
     let link = "127.0.0.1:5001".parse().unwrap();
     at.wires.insert(squall_model::Wire { from: web, to: second.clone() }, link);
     let topology = town();
-    let config = render(&Desired { topology: &topology, policies: Vec::new(), faults: &[] }, &at).unwrap();
+    let config =
+        render(&Desired { topology: &topology, policies: Vec::new(), faults: &[] }, &at, &Site::alone()).unwrap();
     assert_yaml_snapshot!((
         spec(&config, "WorkloadEntry", "reviews-2"),
         spec(&config, "WorkloadEntry", "reviews-2.by.link"),
@@ -296,16 +301,16 @@ fn who_is_of_no_instance_any_more_keeps_its_listeners() {
     let mut smaller = town();
     smaller.services[1].instances.pop();
     let want = Desired { topology: &smaller, policies: Vec::new(), faults: &[] };
-    let after = render(&want, &seats(&smaller)).unwrap().keeping(&whole, |node| node == "p2");
+    let after = render(&want, &seats(&smaller), &Site::alone()).unwrap().keeping(&whole, |node| node == "p2");
     assert_eq!(spec(&after, "Sidecar", "reviews-2"), spec(&whole, "Sidecar", "reviews-2"));
     assert_eq!(spec(&after, "WorkloadEntry", "reviews-2")["labels"].get(SERVES), None);
     assert_eq!(spec(&after, "WorkloadEntry", "reviews-2")["labels"][INSTANCE], "reviews-2");
     assert_eq!(after.hosts["p0"][&"reviews".into()].len(), 1);
     // One that is gone is gone, and another run's are nobody's.
-    let gone = render(&want, &seats(&smaller)).unwrap().keeping(&whole, |_| false);
+    let gone = render(&want, &seats(&smaller), &Site::alone()).unwrap().keeping(&whole, |_| false);
     assert!(gone.objects.iter().all(|object| object.name != "reviews-2"));
     let other = Bindings { tag: "r2".into(), ..seats(&smaller) };
-    let other = render(&want, &other).unwrap();
+    let other = render(&want, &other, &Site::alone()).unwrap();
     assert_eq!(other.clone().keeping(&whole, |_| true), other);
 }
 

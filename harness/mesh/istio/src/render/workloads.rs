@@ -1,7 +1,7 @@
 //! Services and instances: ServiceEntry, WorkloadEntry (networking/v1alpha3/service_entry.proto), and the listeners of each
 //! proxy, a Sidecar (sidecar.proto). There is no interception: a proxy is called where its Sidecar has it listen.
 
-use super::{BY_LINK, INSTANCE, NAMESPACE, PORT, SEAT, SERVES, host_of, objects::Object};
+use super::{BY_LINK, INSTANCE, SEAT, SERVES, Site, objects::Object};
 use serde_json::{Value, json};
 use squall_mesh::{Endpoint, Seat};
 use squall_mesh_proxy::outbound_socket;
@@ -29,19 +29,19 @@ pub(super) fn plain_text() -> Object {
 }
 
 /// A service, whoever is behind it.
-pub(super) fn service(service: &Service) -> Object {
+pub(super) fn service(service: &Service, site: &Site) -> Object {
     let name = service.name.as_str();
-    entry_point(name, service, &selector(SERVES, name))
+    entry_point(name, service, &selector(SERVES, name), site)
 }
 
 /// Whoever has these labels, under this name.
-fn entry_point(name: &str, of: &Service, selector: &Value) -> Object {
+fn entry_point(name: &str, of: &Service, selector: &Value, site: &Site) -> Object {
     let protocol = protocol(of);
     let port = json!({
-        "number": PORT, "name": protocol.to_ascii_lowercase(), "protocol": protocol, "targetPort": crate::address::PORT,
+        "number": site.port, "name": protocol.to_ascii_lowercase(), "protocol": protocol, "targetPort": crate::INBOUND,
     });
     let spec = json!({
-        "hosts": [host_of(name)],
+        "hosts": [site.host_of(name)],
         "location": "MESH_INTERNAL",
         "resolution": "STATIC",
         "ports": [port],
@@ -64,14 +64,18 @@ pub(super) struct Workload<'r> {
 
 impl Workload<'_> {
     /// Who it is, and how it is found: one entry, or two where it is found elsewhere than it is.
-    pub(super) fn entries(&self, of: &Service) -> Vec<Object> {
+    pub(super) fn entries(&self, of: &Service, site: &Site) -> Vec<Object> {
         let name = self.id.to_string();
         let own = [("app", self.id.service.to_string()), (INSTANCE, name.clone())];
         let mut own: BTreeMap<String, String> = own.map(|(key, value)| (key.to_owned(), value)).into();
         let mut found = self.metadata.clone();
         found.insert(SERVES.into(), self.id.service.to_string());
-        // To istiod a proxy has the labels of its entry only where a service finds that: this one, before its own does.
-        let mut all = vec![entry_point(&format!("{SEAT}{name}"), of, &selector(INSTANCE, &name))];
+        let mut all = Vec::new();
+        if !site.pods {
+            // To istiod a proxy that is no pod has the labels of its entry only where a service finds that: this one, before its own
+            // does.
+            all.push(entry_point(&format!("{SEAT}{name}"), of, &selector(INSTANCE, &name), site));
+        }
         if self.way == self.seat.inbound {
             own.extend(found);
             all.push(self.entry(&name, self.seat.inbound, &own, None));
@@ -96,7 +100,7 @@ impl Workload<'_> {
 }
 
 /// The two listeners of an instance's proxy.
-pub(super) fn sidecar(id: &InstanceId, of: &Service, seat: &Seat, reached: &[&str]) -> Object {
+pub(super) fn sidecar(id: &InstanceId, of: &Service, seat: &Seat, reached: &[&str], site: &Site) -> Object {
     let workload = match &seat.workload {
         Some(Endpoint::Unix(socket)) => format!("unix://{}", socket.display()),
         Some(Endpoint::Tcp(at)) => at.to_string(),
@@ -112,7 +116,8 @@ pub(super) fn sidecar(id: &InstanceId, of: &Service, seat: &Seat, reached: &[&st
     // A listener that leads to nobody is not made at all: who calls nobody could call itself.
     let own = [of.name.as_str()];
     let reached = if reached.is_empty() { &own } else { reached };
-    let hosts: Vec<String> = reached.iter().map(|service| format!("{NAMESPACE}/{}", host_of(service))).collect();
+    let hosts: Vec<String> =
+        reached.iter().map(|service| format!("{}/{}", site.namespace, site.host_of(service))).collect();
     let egress = json!({
         "port": {"number": 0, "protocol": "HTTP", "name": "out"},
         "bind": format!("unix://{}", outbound_socket(&seat.folder).display()),

@@ -1,14 +1,12 @@
 //! Addresses without any set-up: all of 127.0.0.0/8 is loopback, so every proxy has an address of its own, and all of them can
 //! have the same port, as pods have.
 
+use crate::INBOUND as PORT;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::Arc,
 };
-
-/// The port of every proxy's inbound listener: one that hardly anybody listens on at every address of the machine.
-pub(crate) const PORT: u16 = 15_808;
 
 /// Part of 127.0.0.0/8 that no other run on this machine uses.
 #[derive(Debug, Clone)]

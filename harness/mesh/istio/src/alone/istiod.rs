@@ -4,7 +4,7 @@
 //! recipe). Our proxies are the official Envoy, which knows none of Istio's own filters and rejects a whole listener or cluster
 //! for one unknown type: so what would name them is off.
 
-use crate::Network;
+use super::Network;
 use serde_json::{Value, json};
 use std::{
     io,

@@ -1,0 +1,101 @@
+//! Where an Istio lives: how its proxies are started, and how it is told what is wanted.
+
+use crate::render::{Config, Site};
+use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
+use squall_mesh_proxy::outbound_socket;
+use squall_model::{Effect, Plan, Stamp};
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+/// The place of an Istio.
+#[expect(async_fn_in_trait, reason = "the engine drives a mesh from one thread and never spawns its futures")]
+pub trait Home {
+    /// What objects say of where they are.
+    fn site(&self) -> &Site;
+
+    /// What cannot be done here, and could elsewhere.
+    fn refuses(&self, plan: &Plan) -> Vec<Refusal> {
+        let _ = plan;
+        Vec::new()
+    }
+
+    /// How a proxy of this node id is started in this folder, with this socket for the fault channel. Pure.
+    fn launch(&self, node: &str, folder: &Path, faults: &Path) -> Launch;
+
+    /// How a workload is started. Pure.
+    fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
+        start.here()
+    }
+
+    /// Knows of a proxy that was started in this folder.
+    fn expect(&self, node: &str, folder: &Path);
+
+    /// Whether there is such a proxy.
+    fn knows(&self, node: &str) -> bool;
+
+    /// Where a proxy accepts tries; `None`: it is not known yet.
+    fn inbound(&self, node: &str, folder: &Path) -> Option<SocketAddr>;
+
+    /// Whether a proxy has its listeners of this scenario.
+    fn listens(&self, seat: &Seat) -> bool {
+        outbound_socket(&seat.folder).exists()
+    }
+
+    /// These proxies have shown that they have what istiod was given last.
+    fn proved(&self, at: &Bindings) {
+        let _ = at;
+    }
+
+    /// Gives istiod a configuration, for these proxies among others. What it said of the one before is nobody's business any more.
+    ///
+    /// # Errors
+    /// Where it cannot be given.
+    async fn give(&self, config: &Config, at: &Bindings, by: Stamp) -> Result<(), MeshError>;
+
+    /// What is wrong with what istiod was given last, by its own word.
+    fn complaint(&self) -> Option<MeshError>;
+
+    /// Ends when istiod complains, or has ended.
+    async fn refused(&self) -> MeshError;
+
+    /// Lets newcomers to istiod, for as long as it is polled. Ends where it cannot.
+    async fn admit(&self, at: &Bindings) -> MeshError;
+
+    /// What happened since the last call.
+    fn events(&self) -> Vec<MeshEvent>;
+
+    /// Whether nobody reaches istiod.
+    fn is_stopped(&self) -> bool;
+
+    /// Nobody reaches istiod any more.
+    ///
+    /// # Errors
+    /// Where that cannot be brought about.
+    async fn stop(&self) -> Result<Effect, MeshError>;
+
+    /// Istiod is reached again.
+    ///
+    /// # Errors
+    /// Where that cannot be brought about.
+    async fn start(&self) -> Result<(), MeshError>;
+
+    /// Whether a proxy was cut off from istiod.
+    fn is_severed(&self, node: &str) -> bool;
+
+    /// Cuts these proxies off from istiod.
+    ///
+    /// # Errors
+    /// Where that cannot be brought about.
+    async fn sever(&self, at: &Bindings) -> Result<Effect, MeshError>;
+
+    /// Lets them to it again.
+    ///
+    /// # Errors
+    /// Where that cannot be brought about.
+    async fn rejoin(&self, at: &Bindings) -> Result<(), MeshError>;
+
+    /// For how long a line of a log may be in its proxy's memory alone.
+    fn unwritten(&self) -> Duration;
+
+    /// Forgets a proxy: it was thrown away.
+    fn forget(&self, node: &str);
+}

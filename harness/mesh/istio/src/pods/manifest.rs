@@ -1,0 +1,146 @@
+//! The pods, and what all of them share. Pure.
+//!
+//! Annotations are those of Istio's injector (istio.io/docs/reference/config/annotations). There is no interception: a proxy is called
+//! where its Sidecar has it listen, as on one machine. The bootstrap of a sidecar is Istio's own, with the fault channel's runtime
+//! layer added to it (`sidecar.istio.io/bootstrapOverride`).
+
+use crate::render::INSTANCE;
+use serde_json::{Value, json};
+use squall_mesh_proxy::bootstrap::NODE;
+use squall_model::InstanceId;
+use std::{collections::BTreeMap, path::Path};
+
+/// The folder that the proxy and the agent of every pod share.
+pub const HOME: &str = "/run/squall";
+
+/// What the bootstrap's additions are called.
+const BOOTSTRAP: &str = "squall-bootstrap";
+
+/// The user of every sidecar: whoever is to end one has to be the same.
+const PROXY_USER: u32 = 1337;
+
+/// What all pods of a run have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where they are.
+    pub namespace: String,
+    /// Our own image.
+    pub image: String,
+    /// Labels of everything that the run makes.
+    pub labels: BTreeMap<String, String>,
+    /// The secret by which an agent knows its run.
+    pub token: String,
+}
+
+/// Who a pod is to istiod.
+pub(super) fn labels_of(id: &InstanceId) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([("app", id.service.to_string()), (INSTANCE, id.to_string())])
+}
+
+/// A pod that is nobody at the moment.
+pub(super) fn labels_of_nobody(node: &str) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([("app", format!("idle-{node}")), (INSTANCE, format!("idle-{node}"))])
+}
+
+/// One pod: a sidecar, and beside it our agent, which starts workloads. `folder` is the proxy's on the runner's side; the pod has one
+/// under the same path.
+pub(super) fn pod(settings: &Settings, node: &str, folder: &Path) -> Value {
+    let run = folder.parent().unwrap_or(folder);
+    let shared = json!([{"name": "squall", "mountPath": HOME}, {"name": "squall", "mountPath": run}]);
+    let mut labels: BTreeMap<String, String> = settings.labels.clone();
+    labels.extend(labels_of_nobody(node).into_iter().map(|(key, value)| (key.to_owned(), value)));
+    labels.insert(NODE.into(), node.into());
+    labels.insert("sidecar.istio.io/inject".into(), "true".into());
+    let proxy = json!({
+        "concurrency": 1,
+        "drainDuration": "1s",
+        "terminationDrainDuration": "1s",
+        "fileFlushInterval": "0.010s",
+        "fileFlushMinSizeKb": 1,
+        "proxyStatsMatcher": {"inclusionRegexps": [".*"]},
+    });
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": node,
+            "namespace": settings.namespace,
+            "labels": labels,
+            "annotations": {
+                "sidecar.istio.io/interceptionMode": "NONE",
+                "sidecar.istio.io/bootstrapOverride": BOOTSTRAP,
+                "sidecar.istio.io/userVolumeMount": shared.to_string(),
+                "proxy.istio.io/config": proxy.to_string(),
+            },
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "automountServiceAccountToken": false,
+            // The agent ends the sidecar when the run is gone: it has to see it.
+            "shareProcessNamespace": true,
+            "securityContext": {"fsGroup": PROXY_USER},
+            "containers": [{
+                "name": "squall",
+                "image": settings.image,
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["agent"],
+                "env": [{"name": "SQUALL_TOKEN", "value": settings.token}],
+                "securityContext": {
+                    "runAsUser": PROXY_USER,
+                    "runAsGroup": PROXY_USER,
+                    "runAsNonRoot": true,
+                    "allowPrivilegeEscalation": false,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+                "volumeMounts": shared,
+            }],
+            "volumes": [{"name": "squall", "emptyDir": {}}],
+        },
+    })
+}
+
+/// What every sidecar's bootstrap has of ours: the runtime layer of faults, over a cluster of its own, and where it says whom it ejects.
+#[must_use]
+pub fn bootstrap(settings: &Settings) -> Value {
+    let additions = json!({
+        "stats_flush_on_admin": true,
+        "cluster_manager": {"outlier_detection": {"event_log_path": format!("{HOME}/ejections.log")}},
+        "layered_runtime": {"layers": [squall_mesh_proxy::bootstrap::fault_layer()]},
+        "static_resources": {
+            "clusters": [squall_mesh_proxy::bootstrap::fault_cluster(&Path::new(HOME).join("faults.sock"))],
+        },
+    });
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": BOOTSTRAP, "namespace": settings.namespace, "labels": settings.labels},
+        "data": {"custom_bootstrap.json": additions.to_string()},
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_yaml_snapshot;
+
+    fn settings() -> Settings {
+        Settings {
+            namespace: "squall-1".into(),
+            image: "squall:1".into(),
+            labels: BTreeMap::from([("squall.dev/run".into(), "1".into())]),
+            token: "secret".into(),
+        }
+    }
+
+    #[test]
+    fn a_pod() {
+        assert_yaml_snapshot!(pod(&settings(), "p3", Path::new("/tmp/squall-0/abc/4-p3")));
+    }
+
+    #[test]
+    fn what_a_bootstrap_has_of_ours() {
+        assert_yaml_snapshot!(bootstrap(&settings()));
+    }
+}

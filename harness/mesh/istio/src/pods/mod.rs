@@ -1,0 +1,298 @@
+//! Istio on a cluster: proxies are injected sidecars of pods, and objects are kept by the API server.
+//!
+//! The pods are seats, not Deployments: each is one proxy with a workload beside it or none, goes from one scenario to the next, and is
+//! told by its labels who it is. An instance that is killed stays in the mesh's configuration, so what takes its calls elsewhere is the
+//! mesh, and not Kubernetes, which would take its endpoint away.
+
+pub mod manifest;
+
+use crate::{
+    INBOUND,
+    home::Home,
+    render::{Config, Object, Site},
+};
+use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
+use serde_json::{Value, json};
+use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
+use squall_mesh_proxy::{confirm::pause, now};
+use squall_model::{Down, Effect, FaultKind, Part, Plan, Stamp};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
+
+/// How many objects are told at once.
+const AT_ONCE: usize = 8;
+
+/// Until istiod has heard of an object: it hears of each kind by a watch of its own, and what says that all is in force must not
+/// overtake the rest.
+const HEARD: Duration = Duration::from_millis(60);
+
+/// How soon the API server is asked again that did not answer.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// What the mesh asks of a cluster.
+pub trait Keep: Debug {
+    /// Has the cluster keep an object as it is here.
+    fn apply(&self, object: Value) -> LocalBoxFuture<'_, Result<(), Unkept>>;
+
+    /// Removes an object; one that is gone already is no error.
+    fn delete(&self, object: Value) -> LocalBoxFuture<'_, Result<(), Unkept>>;
+
+    /// How the process is started that stands for a pod on this machine: one of this manifest, with the proxy's files in this folder, and
+    /// the fault channel at this socket.
+    fn hold(&self, manifest: Value, folder: &Path, faults: &Path) -> Launch;
+
+    /// How the process is started that stands for a workload in a pod.
+    fn process(&self, start: &WorkloadStart<'_>) -> Launch;
+
+    /// Where the pod is whose files are in this folder; `None`: it is not there yet.
+    fn address(&self, folder: &Path) -> Option<IpAddr>;
+}
+
+/// An object that the cluster does not keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unkept {
+    /// Why.
+    pub why: String,
+    /// Whether it may be otherwise in a moment.
+    pub passing: bool,
+}
+
+/// On a cluster.
+#[derive(Debug)]
+pub struct Pods {
+    site: Site,
+    keep: Rc<dyn Keep>,
+    pod: manifest::Settings,
+    /// Never borrowed over an await.
+    state: RefCell<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The objects that the cluster keeps of ours, by kind and name.
+    kept: BTreeMap<(&'static str, String), Object>,
+    /// Who each pod is to istiod, by its node id.
+    labelled: BTreeMap<String, BTreeMap<&'static str, String>>,
+    /// Names the scenario: what is in inbound listeners.
+    inbound: String,
+    /// The nodes that have their listeners of it.
+    listening: BTreeSet<String>,
+    nodes: BTreeSet<String>,
+}
+
+impl Pods {
+    /// In this namespace, whose pods are like this.
+    #[must_use]
+    pub fn new(keep: Rc<dyn Keep>, pod: manifest::Settings) -> Pods {
+        let site = Site::pods(&pod.namespace, PathBuf::from(manifest::HOME));
+        Pods { site, keep, pod, state: RefCell::default() }
+    }
+
+    /// Objects that are told in any order, and at once.
+    async fn apply_all(&self, objects: Vec<Object>, by: Stamp) -> Result<(), MeshError> {
+        let telling = objects.into_iter().map(|object| async move {
+            let json = object.json(&self.site.namespace);
+            self.insist(by, || self.keep.apply(json.clone())).await?;
+            self.state.borrow_mut().kept.insert((object.kind, object.name.clone()), object);
+            Ok(())
+        });
+        first_failure(stream::iter(telling).buffer_unordered(AT_ONCE).collect().await)
+    }
+
+    async fn delete_all(&self, objects: Vec<Object>, by: Stamp) -> Result<(), MeshError> {
+        let telling = objects.into_iter().map(|object| async move {
+            let json = object.json(&self.site.namespace);
+            self.insist(by, || self.keep.delete(json.clone())).await?;
+            self.state.borrow_mut().kept.remove(&(object.kind, object.name));
+            Ok(())
+        });
+        first_failure(stream::iter(telling).buffer_unordered(AT_ONCE).collect().await)
+    }
+
+    /// Tells each pod who it is; those that are nobody in this configuration are told that, too.
+    async fn label_all(&self, config: &Config, by: Stamp) -> Result<(), MeshError> {
+        let mut wanted: BTreeMap<String, BTreeMap<&'static str, String>> =
+            config.nodes.iter().map(|(id, node)| (node.clone(), manifest::labels_of(id))).collect();
+        let state = self.state.borrow();
+        for node in state.labelled.keys().filter(|node| state.nodes.contains(*node)) {
+            wanted.entry(node.clone()).or_insert_with(|| manifest::labels_of_nobody(node));
+        }
+        wanted.retain(|node, labels| state.labelled.get(node) != Some(labels));
+        drop(state);
+        let telling = wanted.into_iter().map(|(node, labels)| async move {
+            let pod = json!({
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": node, "namespace": self.site.namespace, "labels": labels},
+            });
+            self.insist(by, || self.keep.apply(pod.clone())).await?;
+            self.state.borrow_mut().labelled.insert(node, labels);
+            Ok(())
+        });
+        first_failure(stream::iter(telling).buffer_unordered(AT_ONCE).collect().await)
+    }
+
+    /// Asks an API server that is away for a moment again.
+    async fn insist<'k>(
+        &'k self,
+        by: Stamp,
+        ask: impl Fn() -> LocalBoxFuture<'k, Result<(), Unkept>>,
+    ) -> Result<(), MeshError> {
+        loop {
+            match ask().await {
+                Ok(()) => return Ok(()),
+                Err(Unkept { passing: true, .. }) if now() < by => pause(AGAIN).await,
+                Err(Unkept { why, .. }) => return Err(MeshError::ControlPlane(why)),
+            }
+        }
+    }
+}
+
+fn first_failure(all: Vec<Result<(), MeshError>>) -> Result<(), MeshError> {
+    all.into_iter().collect()
+}
+
+/// What says that all the rest is in force comes last.
+fn is_last(object: &Object) -> bool {
+    object.kind == "EnvoyFilter" && object.name.ends_with("-probes")
+}
+
+impl Home for Pods {
+    fn site(&self) -> &Site {
+        &self.site
+    }
+
+    fn refuses(&self, plan: &Plan) -> Vec<Refusal> {
+        let why = plan.faults.iter().find_map(|fault| unsupported(&fault.does));
+        why.map(|why| Refusal(why.into())).into_iter().collect()
+    }
+
+    fn launch(&self, node: &str, folder: &Path, faults: &Path) -> Launch {
+        self.keep.hold(manifest::pod(&self.pod, node, folder), folder, faults)
+    }
+
+    fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
+        self.keep.process(start)
+    }
+
+    fn expect(&self, node: &str, _folder: &Path) {
+        self.state.borrow_mut().nodes.insert(node.to_owned());
+    }
+
+    fn knows(&self, node: &str) -> bool {
+        self.state.borrow().nodes.contains(node)
+    }
+
+    fn inbound(&self, _node: &str, folder: &Path) -> Option<SocketAddr> {
+        self.keep.address(folder).map(|ip| SocketAddr::new(ip, INBOUND))
+    }
+
+    fn listens(&self, seat: &Seat) -> bool {
+        self.state.borrow().listening.contains(&seat.node)
+    }
+
+    fn proved(&self, at: &Bindings) {
+        self.state.borrow_mut().listening.extend(at.seats.values().map(|seat| seat.node.clone()));
+    }
+
+    /// What is new or other, then who the pods are, then what is not wanted any more goes, and at last what says that all of it is in
+    /// force.
+    async fn give(&self, config: &Config, _at: &Bindings, by: Stamp) -> Result<(), MeshError> {
+        let mut state = self.state.borrow_mut();
+        if state.inbound != config.inbound {
+            state.inbound.clone_from(&config.inbound);
+            state.listening.clear();
+        }
+        let wanted: BTreeSet<(&str, &str)> = config.objects.iter().map(|o| (o.kind, o.name.as_str())).collect();
+        let differs = |object: &&Object| state.kept.get(&(object.kind, object.name.clone())) != Some(*object);
+        let (last, first): (Vec<Object>, Vec<Object>) =
+            config.objects.iter().filter(differs).cloned().partition(is_last);
+        let gone: Vec<Object> =
+            state.kept.values().filter(|o| !wanted.contains(&(o.kind, o.name.as_str()))).cloned().collect();
+        drop(state);
+        self.apply_all(first, by).await?;
+        self.label_all(config, by).await?;
+        self.delete_all(gone, by).await?;
+        pause(HEARD).await;
+        self.apply_all(last, by).await
+    }
+
+    fn complaint(&self) -> Option<MeshError> {
+        None
+    }
+
+    /// The proxies say by themselves what they lack.
+    async fn refused(&self) -> MeshError {
+        std::future::pending().await
+    }
+
+    /// Pods are in the mesh from their beginning.
+    async fn admit(&self, _at: &Bindings) -> MeshError {
+        std::future::pending().await
+    }
+
+    fn events(&self) -> Vec<MeshEvent> {
+        Vec::new()
+    }
+
+    fn is_stopped(&self) -> bool {
+        false
+    }
+
+    async fn stop(&self) -> Result<Effect, MeshError> {
+        Err(Refusal(CONTROL_PLANE.into()).into())
+    }
+
+    async fn start(&self) -> Result<(), MeshError> {
+        Err(Refusal(CONTROL_PLANE.into()).into())
+    }
+
+    fn is_severed(&self, _node: &str) -> bool {
+        false
+    }
+
+    async fn sever(&self, _at: &Bindings) -> Result<Effect, MeshError> {
+        Err(Refusal(CONTROL_PLANE.into()).into())
+    }
+
+    async fn rejoin(&self, _at: &Bindings) -> Result<(), MeshError> {
+        Err(Refusal(CONTROL_PLANE.into()).into())
+    }
+
+    /// The logs of a sidecar are written every ten milliseconds, by a thread that has to get a core.
+    fn unwritten(&self) -> Duration {
+        Duration::from_millis(30)
+    }
+
+    fn forget(&self, node: &str) {
+        let mut state = self.state.borrow_mut();
+        state.nodes.remove(node);
+        state.labelled.remove(node);
+        state.listening.remove(node);
+    }
+}
+
+const CONTROL_PLANE: &str =
+    "on a cluster the control plane is everybody's: this version does not take it from the proxies of a run";
+
+/// What this version does not do to pods.
+fn unsupported(fault: &FaultKind) -> Option<&'static str> {
+    match fault {
+        FaultKind::ControlPlaneKilled => Some(CONTROL_PLANE),
+        fault if fault.site_cut_off().is_some() => Some(CONTROL_PLANE),
+        FaultKind::Down { how: Down::Paused, .. } => {
+            Some("nobody in a pod can pause a process for sure and wake it again: this version does not try")
+        }
+        FaultKind::Down { part: Part::Proxy, .. } | FaultKind::Restarted { part: Part::Proxy, .. } => Some(
+            "a sidecar that dies is started again by Kubernetes at once: only an instance can be killed, its whole pod",
+        ),
+        _ => None,
+    }
+}

@@ -1,0 +1,48 @@
+//! Where Istio's objects are kept, as far as they say so.
+
+use super::DOMAIN;
+use std::path::PathBuf;
+
+/// The port by which services are called.
+const PORT: u16 = 80;
+
+/// The place of a mesh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The namespace of all objects.
+    pub namespace: String,
+    /// The folder that every proxy logs into, by the same name in all of them; empty: the one that it runs in.
+    pub logs: PathBuf,
+    /// Whether proxies are in pods. They go from one scenario to the next.
+    pub pods: bool,
+    /// The port by which services are called, which is part of a cluster's name.
+    pub(super) port: u16,
+}
+
+impl Site {
+    /// On one machine, with an istiod of its own.
+    #[must_use]
+    pub fn alone() -> Site {
+        Site { namespace: "squall".into(), logs: PathBuf::new(), pods: false, port: PORT }
+    }
+
+    /// In a namespace of a cluster.
+    #[must_use]
+    pub fn pods(namespace: &str, logs: PathBuf) -> Site {
+        Site { namespace: namespace.into(), logs, pods: true, port: PORT }
+    }
+
+    /// The same for one run of a scenario. Where proxies are used again it has a port of its own, by its number: its clusters are new
+    /// then, and take no ejected host, open breaker or connection over from the one before.
+    pub(super) fn of_run(&self, tag: &str) -> Site {
+        let digits: String = tag.chars().filter(char::is_ascii_digit).collect();
+        let number: u32 = digits.parse().unwrap_or(0);
+        let port = if self.pods { 10_000 + (number % 50_000) as u16 } else { PORT };
+        Site { port, ..self.clone() }
+    }
+
+    /// The host name of a service.
+    pub(super) fn host_of(&self, service: &str) -> String {
+        format!("{service}.{}{DOMAIN}", self.namespace)
+    }
+}

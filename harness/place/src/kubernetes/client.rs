@@ -1,0 +1,215 @@
+//! A cluster, and the objects that we have it keep.
+
+use super::error::ClusterError;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client, Config,
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, PropagationPolicy},
+    config::KubeConfigOptions,
+    core::{ApiResource, GroupVersionKind},
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Who we are to the API server.
+pub const FIELD_MANAGER: &str = "squall";
+
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A cluster, as one of us.
+#[derive(Clone)]
+pub struct Cluster {
+    pub(super) client: Client,
+    /// Where its API server is, as it was found.
+    server: String,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// What a cluster says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// `v1.34.10`.
+    pub server: String,
+}
+
+impl Cluster {
+    /// The cluster of this context of the user's kubeconfig; without one the current context, or the cluster that we are in.
+    ///
+    /// # Errors
+    /// [`ClusterError::NoConfig`] where nothing says where it is.
+    pub async fn connect(context: Option<&str>) -> Result<Cluster, ClusterError> {
+        let no_config = |why: &dyn std::fmt::Display| ClusterError::NoConfig(why.to_string());
+        let mut config = match context {
+            Some(context) => {
+                let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
+                Config::from_kubeconfig(&options).await.map_err(|why| no_config(&why))?
+            }
+            None => Config::infer().await.map_err(|why| no_config(&why))?,
+        };
+        config.connect_timeout = Some(PATIENCE / 2);
+        let server = config.cluster_url.to_string();
+        let client = Client::try_from(config).map_err(|why| ClusterError::of("connect", why))?;
+        Ok(Cluster { client, server })
+    }
+
+    /// Where its API server is.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// What it says of itself.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn version(&self) -> Result<Version, ClusterError> {
+        let version = in_time("ask for the version", self.client.apiserver_version()).await?;
+        Ok(Version { server: version.git_version })
+    }
+
+    /// Has the cluster keep an object as it is here. `what` is its whole text: kind, name, namespace.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub async fn apply(&self, object: &Value) -> Result<(), ClusterError> {
+        let (api, name, what) = self.place_of(object)?;
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        match in_time(&what, api.patch(&name, &params, &Patch::Apply(object))).await {
+            Ok(_) => Ok(()),
+            Err(ClusterError::Refused { words, .. }) if words.contains("page not found") => {
+                Err(ClusterError::NoSuchKind { kind: text(object, "kind"), api: text(object, "apiVersion") })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes an object that must be new.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub async fn create(&self, object: &Value) -> Result<(), ClusterError> {
+        let (api, _, what) = self.place_of(object)?;
+        let made: DynamicObject = serde_json::from_value(object.clone())
+            .map_err(|why| ClusterError::Refused { what: what.clone(), words: why.to_string() })?;
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+        in_time(&what, api.create(&params, &made)).await.map(drop)
+    }
+
+    /// Removes an object, at once; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// Where it stays.
+    pub async fn delete(&self, object: &Value) -> Result<(), ClusterError> {
+        let (api, name, what) = self.place_of(object)?;
+        let params = DeleteParams {
+            grace_period_seconds: Some(0),
+            propagation_policy: Some(PropagationPolicy::Background),
+            ..DeleteParams::default()
+        };
+        match api.delete(&name, &params).await {
+            Ok(_) => Ok(()),
+            Err(error) if ClusterError::is_missing(&error) => Ok(()),
+            Err(error) => Err(ClusterError::of(&what, error)),
+        }
+    }
+
+    /// One object; `None`: there is none.
+    ///
+    /// # Errors
+    /// Where the cluster does not say.
+    pub async fn get(&self, object: &Value) -> Result<Option<Value>, ClusterError> {
+        let (api, name, what) = self.place_of(object)?;
+        let found = in_time(&what, api.get_opt(&name)).await?;
+        Ok(found.and_then(|found| serde_json::to_value(found).ok()))
+    }
+
+    /// The namespaces with this label, and what they say of themselves.
+    ///
+    /// # Errors
+    /// Where the cluster does not say.
+    pub async fn namespaces(&self, selector: &str) -> Result<Vec<(String, Value)>, ClusterError> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let found = in_time("list namespaces", api.list(&ListParams::default().labels(selector))).await?;
+        let one = |namespace: Namespace| {
+            let name = namespace.metadata.name.clone()?;
+            Some((name, serde_json::to_value(namespace).ok()?))
+        };
+        Ok(found.items.into_iter().filter_map(one).collect())
+    }
+
+    /// Removes a namespace with all that is in it, and waits until it is gone.
+    ///
+    /// # Errors
+    /// Where it is not gone by the limit.
+    pub async fn remove_namespace(&self, name: &str, limit: Duration) -> Result<(), ClusterError> {
+        let by = Instant::now() + limit;
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        loop {
+            match self.delete(&namespace).await {
+                Ok(()) => match self.get(&namespace).await {
+                    Ok(None) => return Ok(()),
+                    Ok(Some(_)) => {}
+                    Err(error) if error.is_passing() => {}
+                    Err(error) => return Err(error),
+                },
+                Err(error) if error.is_passing() => {}
+                Err(error) => return Err(error),
+            }
+            if Instant::now() > by {
+                return Err(ClusterError::Late { what: format!("the end of namespace {name}"), limit });
+            }
+            crate::pod::look_again(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Whether we may do this; `None`: the cluster does not say.
+    pub async fn may(&self, verb: &str, group: &str, resource: &str, namespace: Option<&str>) -> Option<bool> {
+        let asked = json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "metadata": {},
+            "spec": {"resourceAttributes": {"verb": verb, "group": group, "resource": resource, "namespace": namespace}},
+        });
+        let kind =
+            ApiResource::from_gvk(&GroupVersionKind::gvk("authorization.k8s.io", "v1", "SelfSubjectAccessReview"));
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &kind);
+        let answer = api.create(&PostParams::default(), &serde_json::from_value(asked).ok()?).await.ok()?;
+        answer.data.get("status")?.get("allowed")?.as_bool()
+    }
+
+    /// Where an object belongs, its name, and what it is called in an error.
+    fn place_of(&self, object: &Value) -> Result<(Api<DynamicObject>, String, String), ClusterError> {
+        let (kind, version) = (text(object, "kind"), text(object, "apiVersion"));
+        let (group, version) = version.split_once('/').unwrap_or(("", &version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+        let name = text(&object["metadata"], "name");
+        let what = format!("{kind} {name}");
+        let api = match object["metadata"]["namespace"].as_str() {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        };
+        Ok((api, name, what))
+    }
+}
+
+fn text(object: &Value, field: &str) -> String {
+    object[field].as_str().unwrap_or_default().to_owned()
+}
+
+/// An answer, or the news that there was none in time.
+pub(super) async fn in_time<T>(
+    what: &str,
+    asking: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, ClusterError> {
+    match tokio::time::timeout(PATIENCE, asking).await {
+        Ok(answer) => answer.map_err(|error| ClusterError::of(what, error)),
+        Err(_) => Err(ClusterError::Unreachable(format!("no answer for {PATIENCE:?} ({what})"))),
+    }
+}

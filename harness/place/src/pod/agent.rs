@@ -1,0 +1,242 @@
+//! What stands beside the proxy in a pod, and does there what the holder asks.
+
+use super::{
+    AGENT_PORT, HOME, LEASE, LOOK, files, look_again, relay,
+    wire::{Answer, Ask, Hello, To, boot, read_line, write_line},
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use std::{
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    process::Stdio,
+    rc::Rc,
+    time::Duration,
+};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream, UnixStream},
+    sync::Notify,
+    task::JoinHandle,
+    time::timeout,
+};
+
+/// An agent that nobody holds by then was started for nothing.
+const UNHELD: Duration = Duration::from_secs(60);
+
+/// Programs of the proxy's container: they are seen here since the pod's processes are.
+const PROXY: [&str; 2] = ["envoy", "pilot-agent"];
+
+/// What an agent is started with.
+#[derive(Debug)]
+pub struct AgentArgs {
+    /// The secret of the run that it obeys.
+    pub token: String,
+    /// Its own program: workloads are started from it.
+    pub exe: PathBuf,
+}
+
+/// What all of its connections know.
+struct Agent {
+    args: AgentArgs,
+    boot: String,
+    /// Somebody holds the pod.
+    held: Notify,
+    /// Nobody does any more.
+    over: Notify,
+}
+
+/// Serves until the holder is gone, and then ends everything in the pod.
+///
+/// # Errors
+/// Where its port cannot be had.
+pub fn agent_main(args: AgentArgs) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, serve(args))
+}
+
+async fn serve(args: AgentArgs) -> io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, AGENT_PORT)).await?;
+    let agent = Rc::new(Agent { args, boot: boot()?, held: Notify::new(), over: Notify::new() });
+    let accepting = async {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else { return };
+            tokio::task::spawn_local(Rc::clone(&agent).answer(stream));
+        }
+    };
+    let unheld = async {
+        if timeout(UNHELD, agent.held.notified()).await.is_ok() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = unheld => {}
+        () = agent.over.notified() => {}
+    }
+    end_everything();
+    Ok(())
+}
+
+impl Agent {
+    async fn answer(self: Rc<Self>, mut stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let Ok(Ok(hello)) = timeout(LEASE, read_line::<Hello>(&mut stream)).await else { return };
+        if hello.token != self.args.token {
+            let _ = write_line(&mut stream, &Answer::No("this pod is another run's".into())).await;
+            return;
+        }
+        if let Err(why) = self.obey(hello.ask, &mut stream).await {
+            tracing::debug!(%why, "a connection ended");
+        }
+    }
+
+    async fn obey(&self, ask: Ask, stream: &mut TcpStream) -> io::Result<()> {
+        match ask {
+            Ask::Hold { folder, faults } => self.hold(&folder, faults, stream).await,
+            Ask::Reach(to) => self.reach(&to, stream).await,
+            Ask::Follow(path) => {
+                self.yes(stream).await?;
+                files::follow(&path, taken(stream)?).await
+            }
+            Ask::Await(socket) => {
+                while !socket.exists() {
+                    look_again(LOOK).await;
+                }
+                self.yes(stream).await
+            }
+            Ask::Run { files, args, log } => self.run(&files, &args, &log, stream).await,
+        }
+    }
+
+    async fn yes(&self, stream: &mut TcpStream) -> io::Result<()> {
+        write_line(stream, &Answer::Yes { boot: self.boot.clone() }).await
+    }
+
+    async fn no(&self, stream: &mut TcpStream, why: &io::Error) -> io::Result<()> {
+        write_line(stream, &Answer::No(why.to_string())).await
+    }
+
+    /// Lives as long as the holder gives signs.
+    async fn hold(&self, folder: &Path, faults: SocketAddr, stream: &mut TcpStream) -> io::Result<()> {
+        let made = fs::create_dir_all(folder).and_then(|()| relay::listen(&Path::new(HOME).join("faults.sock")));
+        let listener = match made {
+            Ok(listener) => listener,
+            Err(why) => return self.no(stream, &why).await,
+        };
+        self.held.notify_one();
+        self.yes(stream).await?;
+        let carrying = Aborting(tokio::spawn(relay::relay(listener, move || async move {
+            let stream = TcpStream::connect(faults).await?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        })));
+        while let Ok(Ok(_)) = timeout(LEASE, stream.read_u8()).await {}
+        drop(carrying);
+        self.over.notify_one();
+        Ok(())
+    }
+
+    async fn reach(&self, to: &To, stream: &mut TcpStream) -> io::Result<()> {
+        let port = |port: u16| TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+        match to {
+            To::Unix(path) => match UnixStream::connect(path).await {
+                Ok(far) => {
+                    self.yes(stream).await?;
+                    relay::carry(stream, far).await;
+                    Ok(())
+                }
+                Err(why) => self.no(stream, &why).await,
+            },
+            To::Port(number) => match port(*number).await {
+                Ok(far) => {
+                    far.set_nodelay(true)?;
+                    self.yes(stream).await?;
+                    relay::carry(stream, far).await;
+                    Ok(())
+                }
+                Err(why) => self.no(stream, &why).await,
+            },
+        }
+    }
+
+    /// A process that ends when the connection does; the connection ends when it does.
+    async fn run(
+        &self,
+        files: &[(PathBuf, String)],
+        args: &[String],
+        log: &Path,
+        stream: &mut TcpStream,
+    ) -> io::Result<()> {
+        let started = prepare(files, log).and_then(|log| {
+            tokio::process::Command::new(&self.args.exe)
+                .args(args)
+                .stdin(Stdio::null())
+                .stdout(log.try_clone()?)
+                .stderr(log)
+                .kill_on_drop(true)
+                .spawn()
+        });
+        let mut child = match started {
+            Ok(child) => child,
+            Err(why) => return self.no(stream, &why).await,
+        };
+        self.yes(stream).await?;
+        tokio::select! {
+            _ = child.wait() => {}
+            _ = stream.read_u8() => child.kill().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Writes the files, and opens the log.
+fn prepare(files: &[(PathBuf, String)], log: &Path) -> io::Result<fs::File> {
+    for (path, content) in files {
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, content)?;
+    }
+    log.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::OpenOptions::new().create(true).append(true).open(log)
+}
+
+/// The same connection, as one's own.
+fn taken(stream: &TcpStream) -> io::Result<TcpStream> {
+    use std::os::fd::AsFd;
+    let own = stream.as_fd().try_clone_to_owned()?;
+    TcpStream::from_std(std::net::TcpStream::from(own))
+}
+
+struct Aborting(JoinHandle<()>);
+
+impl Drop for Aborting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Kills the proxy and whoever would start it again. Workloads are our children, and go with us.
+fn end_everything() {
+    for (pid, name) in processes() {
+        if PROXY.contains(&name.as_str()) {
+            // One that is gone already is no trouble.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    }
+}
+
+/// The processes of the pod, by the names of their programs; who starts others comes before what it started.
+fn processes() -> Vec<(Pid, String)> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let mut numbers: Vec<i32> = numbers.collect();
+    numbers.sort_unstable();
+    let named = |pid: i32| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        Some((Pid::from_raw(pid), name.trim().to_owned()))
+    };
+    numbers.into_iter().filter_map(named).collect()
+}

@@ -1,0 +1,62 @@
+//! The process that stands for a workload in a pod.
+
+use super::{
+    Seat, files,
+    holder::socket,
+    wire::{Ask, To},
+};
+use serde::{Deserialize, Serialize};
+use std::{fs, io, path::PathBuf};
+use tokio::{
+    io::AsyncReadExt,
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
+
+/// A process of our own program in a pod. Every path is the same here and there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessInPod {
+    /// The folder of the proxy whose pod it is.
+    pub proxy: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Files that it reads, to be brought there.
+    pub files: Vec<PathBuf>,
+    /// Sockets that it listens on.
+    pub sockets: Vec<PathBuf>,
+    /// Files that it writes, mirrored here.
+    pub written: Vec<PathBuf>,
+    /// Where it says there what it has to say.
+    pub log: PathBuf,
+}
+
+/// Starts it, and lives as long as it does. Who ends us ends it.
+///
+/// # Errors
+/// Where it cannot be started, or has ended.
+pub async fn hold_process(process: &ProcessInPod) -> io::Result<()> {
+    let mut ended = signal(SignalKind::terminate())?;
+    let seat = Seat::read(&process.proxy).ok_or_else(|| io::Error::other("there is no pod that it could be in"))?;
+    let agent = seat.found();
+    let read = |path: &PathBuf| fs::read_to_string(path).map(|text| (path.clone(), text));
+    let files = process.files.iter().map(read).collect::<io::Result<_>>()?;
+    let run = Ask::Run { files, args: process.args.clone(), log: process.log.clone() };
+    let mut life = agent.ask(run).await?;
+    let mut carrying = JoinSet::new();
+    for path in process.written.iter().cloned() {
+        let agent = agent.clone();
+        carrying.spawn(async move { files::mirror(&agent, &path, &path).await });
+    }
+    for path in process.sockets.iter().cloned() {
+        let agent = agent.clone();
+        carrying.spawn(async move {
+            agent.awaits(&path).await?;
+            socket(agent, path.clone(), To::Unix(path)).await
+        });
+    }
+    tokio::select! {
+        _ = life.read_u8() => Err(io::Error::other("the process in the pod has ended")),
+        Some(failed) = carrying.join_next() => failed.map_err(io::Error::other)?,
+        _ = ended.recv() => Ok(()),
+    }
+}
