@@ -53,9 +53,21 @@ pub enum Command {
     /// Reads a recorded run again.
     Report(ReportArgs),
     /// Removes whatever any earlier run left, and says what it found.
-    Recover,
+    Recover(PlaceArgs),
     /// What this machine can and cannot do, and what to do about it.
     Doctor(DoctorArgs),
+    /// What stands beside a proxy in a pod. Not for people.
+    #[command(hide = true)]
+    Agent,
+    /// What stands for a pod on the runner's machine. Not for people.
+    #[command(hide = true)]
+    Pod(ConfigArgs),
+    /// What stands for a workload in a pod. Not for people.
+    #[command(hide = true)]
+    PodProcess(ConfigArgs),
+    /// The engine of a run in a cluster. Not for people.
+    #[command(hide = true)]
+    Runner(ConfigArgs),
     /// The parent of all processes of a run. Not for people.
     #[command(hide = true)]
     Keeper(Rest),
@@ -88,6 +100,9 @@ pub struct Paths {
     /// the same Envoys.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "envoy", value_name = "MESHES")]
     pub mesh: Vec<MeshKind>,
+    /// Where the mesh is: on this machine, or in a cluster, with Istio only. With both, one after the other.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "local", value_name = "PLACES")]
+    pub on: Vec<PlaceKind>,
     /// The seed of schedules, ids and draws of ours (never of the proxies' own draws); random unless given.
     #[arg(long, env = "SQUALL_SEED")]
     pub seed: Option<u64>,
@@ -102,14 +117,65 @@ pub enum MeshKind {
     Istio,
 }
 
-impl MeshKind {
-    /// As it is written.
+/// Where the mesh is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlaceKind {
+    /// On this machine.
+    Local,
+    /// In a cluster.
+    Kubernetes,
+}
+
+/// What features are run on: a mesh at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroundKind {
+    /// Proxies on this machine, and a control plane of our own.
+    Envoy,
+    /// Proxies on this machine, and an istiod.
+    Istio,
+    /// Istio in a cluster.
+    IstioOnKubernetes,
+}
+
+impl GroundKind {
+    /// As it is told.
     pub fn word(self) -> &'static str {
         match self {
-            MeshKind::Envoy => "envoy",
-            MeshKind::Istio => "istio",
+            GroundKind::Envoy => "envoy",
+            GroundKind::Istio => "istio",
+            GroundKind::IstioOnKubernetes => "istio-kubernetes",
         }
     }
+}
+
+impl Paths {
+    /// Every mesh at every place, as far as there is such a thing.
+    pub fn grounds(&self) -> Vec<GroundKind> {
+        let at = |place: PlaceKind| self.mesh.iter().filter_map(move |mesh| ground(*mesh, place));
+        let mut all: Vec<GroundKind> = self.on.iter().flat_map(|place| at(*place)).collect();
+        all.dedup();
+        all
+    }
+}
+
+fn ground(mesh: MeshKind, place: PlaceKind) -> Option<GroundKind> {
+    match (mesh, place) {
+        (MeshKind::Envoy, PlaceKind::Local) => Some(GroundKind::Envoy),
+        (MeshKind::Istio, PlaceKind::Local) => Some(GroundKind::Istio),
+        (MeshKind::Istio, PlaceKind::Kubernetes) => Some(GroundKind::IstioOnKubernetes),
+        (MeshKind::Envoy, PlaceKind::Kubernetes) => None,
+    }
+}
+
+/// Which place a command is about.
+#[derive(Debug, Args)]
+pub struct PlaceArgs {
+    /// This machine, or a cluster.
+    #[arg(long, value_enum, default_value = "local", value_name = "PLACE")]
+    pub on: PlaceKind,
+    /// The context of the kubeconfig; else the current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
 }
 
 /// Arguments of `run`.
@@ -134,6 +200,12 @@ pub struct RunArgs {
     /// The istiod for `--mesh istio`, one that needs no Kubernetes (kind-config/istiod); else the one on the PATH.
     #[arg(long, value_name = "FILE", env = "SQUALL_ISTIOD")]
     pub istiod: Option<PathBuf>,
+    /// The context of the kubeconfig, for `--on kubernetes`; else the current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The image of this program, for `--on kubernetes` (kind-config/image); else `squall:VERSION`.
+    #[arg(long, value_name = "IMAGE", env = "SQUALL_IMAGE")]
+    pub image: Option<String>,
     /// Where runs are recorded.
     #[arg(long, value_name = "DIR", default_value = "runs", env = "SQUALL_OUT")]
     pub out: PathBuf,
@@ -233,6 +305,9 @@ pub struct DoctorArgs {
     /// The Envoy to look at.
     #[arg(long, value_name = "FILE")]
     pub envoy: Option<PathBuf>,
+    /// What is looked at.
+    #[command(flatten)]
+    pub place: PlaceArgs,
 }
 
 /// Arguments of a process of a run.

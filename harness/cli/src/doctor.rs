@@ -1,8 +1,8 @@
 //! `doctor`: what this machine can and cannot do, and what to do about it.
 
 use crate::{
-    args::DoctorArgs,
-    istio,
+    args::{DoctorArgs, PlaceKind},
+    cluster, istio,
     outcome::{Exit, Failure},
     settings::Settings,
     term::Out,
@@ -32,8 +32,13 @@ struct Line {
 pub fn doctor(args: &DoctorArgs, out: Out) -> Result<Exit, Failure> {
     let exe = std::env::current_exe().map_err(|e| Failure::environment(format!("failed to find this program: {e}")))?;
     let facts = survey(&exe);
-    let mut lines = vec![envoy_line(args, &facts), istio_line()];
-    lines.extend(place_lines(&facts));
+    let mut lines = match args.place.on {
+        PlaceKind::Local => vec![envoy_line(args, &facts), istio_line()],
+        PlaceKind::Kubernetes => cluster_lines(args)?,
+    };
+    if args.place.on == PlaceKind::Local {
+        lines.extend(place_lines(&facts));
+    }
     let mut text = String::new();
     for line in &lines {
         let mark = match line.good {
@@ -49,6 +54,12 @@ pub fn doctor(args: &DoctorArgs, out: Out) -> Result<Exit, Failure> {
     out.print(&text);
     let sick = lines.iter().any(|line| line.good == Some(false));
     Ok(if sick { Exit::Environment } else { Exit::Holds })
+}
+
+fn cluster_lines(args: &DoctorArgs) -> Result<Vec<Line>, Failure> {
+    let settings = Settings::read(Path::new("."))?;
+    let found = cluster::examined(args.place.context.as_deref(), &settings)?;
+    Ok(found.into_iter().map(|(good, what, says, advice)| Line { good, what, says, advice }).collect())
 }
 
 fn envoy_line(args: &DoctorArgs, facts: &Survey) -> Line {

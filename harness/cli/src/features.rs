@@ -80,7 +80,8 @@ pub fn select(paths: &Paths, settings: &Settings, out: Out) -> Result<Selected, 
 /// `lint`: says what is wrong, or that nothing is.
 pub fn lint(paths: &Paths, out: Out) -> Result<Exit, Failure> {
     let selected = select(paths, &Settings::read(Path::new("."))?, out)?;
-    let unsupported = selected.plans.iter().flat_map(|plan| mesh::unsupported(plan, &paths.mesh));
+    let grounds = paths.grounds();
+    let unsupported = selected.plans.iter().flat_map(|plan| mesh::unsupported(plan, &grounds));
     let told: Vec<Diagnostic> = selected.warnings.iter().cloned().chain(unsupported).collect();
     out.print_error(&selected.sources.render(&told, out.error_style.colour));
     let (scenarios, plural) = (selected.plans.len(), if selected.plans.len() == 1 { "" } else { "s" });

@@ -3,6 +3,11 @@
 #![allow(unreachable_pub, reason = "a binary has no API: `pub` here means for the other files of this folder")]
 
 mod args;
+#[cfg(feature = "kubernetes")]
+mod cluster;
+#[cfg(not(feature = "kubernetes"))]
+#[path = "no_cluster.rs"]
+mod cluster;
 mod date;
 mod diagnose;
 mod doctor;
@@ -62,8 +67,12 @@ fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
         Command::Steps(args) => steps::steps(&args, out),
         Command::Schema => steps::schema(out),
         Command::Report(args) => report::report(&args, out),
-        Command::Recover => report::recover(out),
+        Command::Recover(args) => report::recover(&args, out),
         Command::Doctor(args) => doctor::doctor(&args, out),
+        Command::Agent => agent(),
+        Command::Pod(args) => cluster::pod(&args),
+        Command::PodProcess(args) => cluster::process(&args),
+        Command::Runner(args) => cluster::runner(&args),
         Command::Keeper(_) => Err(Failure::usage("the keeper is started by a run, not by hand")),
         Command::Link(args) => squall_link::link_main(&squall_link::LinkArgs { config: args.config })
             .map(|()| Exit::Holds)
@@ -74,4 +83,15 @@ fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
                 .map_err(|e| Failure::environment(format!("the workload ended: {e}")))
         }
     }
+}
+
+/// Beside a proxy in a pod. Its run's secret is nobody else's business, so it is in no argument.
+fn agent() -> Result<Exit, Failure> {
+    let token =
+        std::env::var("SQUALL_TOKEN").map_err(|_| Failure::usage("the agent is started by a run, not by hand"))?;
+    let exe = std::env::current_exe().map_err(|e| Failure::environment(format!("failed to find this program: {e}")))?;
+    let args = squall_place::pod::AgentArgs { token, exe };
+    squall_place::pod::agent_main(args)
+        .map(|()| Exit::Holds)
+        .map_err(|e| Failure::environment(format!("the agent ended: {e}")))
 }

@@ -1,6 +1,6 @@
 //! What the mesh that features are run on says of a plan, before anything starts.
 
-use crate::args::MeshKind;
+use crate::args::GroundKind;
 use squall_mesh::Refusal;
 use squall_model::{Diagnostic, Plan, Severity};
 
@@ -10,7 +10,7 @@ pub fn lint(plan: &Plan) -> Vec<Diagnostic> {
 }
 
 /// Why these meshes cannot run this plan, each with its place; none if all can.
-pub fn unsupported(plan: &Plan, on: &[MeshKind]) -> Vec<Diagnostic> {
+pub fn unsupported(plan: &Plan, on: &[GroundKind]) -> Vec<Diagnostic> {
     let diagnostic = |message: String, origin: &squall_model::Origin| Diagnostic {
         code: "unsupported".into(),
         severity: Severity::Warning,
@@ -25,9 +25,14 @@ pub fn unsupported(plan: &Plan, on: &[MeshKind]) -> Vec<Diagnostic> {
     needs.chain(refused).collect()
 }
 
-fn refusals(plan: &Plan, mesh: MeshKind) -> Vec<Refusal> {
-    match mesh {
-        MeshKind::Envoy => squall_mesh_proxy::render::refusals(plan),
-        MeshKind::Istio => squall_mesh_istio::render::refusals(plan),
+fn refusals(plan: &Plan, on: GroundKind) -> Vec<Refusal> {
+    match on {
+        GroundKind::Envoy => squall_mesh_proxy::render::refusals(plan),
+        GroundKind::Istio => squall_mesh_istio::render::refusals(plan),
+        GroundKind::IstioOnKubernetes => {
+            let mut all = squall_mesh_istio::render::refusals(plan);
+            all.extend(squall_mesh_istio::refused_in_pods(plan));
+            all
+        }
     }
 }

@@ -99,6 +99,12 @@ impl Failure {
         Failure { exit: Exit::NothingRan, message: message.into(), help: Vec::new(), plain: false }
     }
 
+    /// The ways out.
+    #[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "only a cluster is examined by trying"))]
+    pub fn helps(&self) -> &[String] {
+        &self.help
+    }
+
     /// With a way out.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Failure {

@@ -2,7 +2,7 @@
 
 use crate::takes::{Takes, expected, rounded};
 use crate::{
-    args::{MeshKind, PlanArgs},
+    args::{GroundKind, PlanArgs},
     features, mesh,
     outcome::{Exit, Failure},
     settings::Settings,
@@ -26,16 +26,17 @@ pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
         return Ok(Exit::Holds);
     }
     if args.objects {
-        if args.paths.mesh != [MeshKind::Istio] {
+        let on = args.paths.grounds();
+        if !on.iter().all(|on| *on == GroundKind::Istio) || on.is_empty() {
             return Err(Failure::usage("--objects shows what Istio is told: it goes with --mesh istio"));
         }
         let objects: Vec<String> = selected.plans.iter().map(objects).collect::<Result<_, _>>()?;
         out.print(&objects.concat());
         return Ok(Exit::Holds);
     }
-    let mut text: String = selected.plans.iter().map(|plan| describe(plan, &args.paths.mesh, out.style)).collect();
+    let mut text: String = selected.plans.iter().map(|plan| describe(plan, &args.paths.grounds(), out.style)).collect();
     if let [_, _, ..] = selected.plans.as_slice() {
-        text.push_str(&together(&selected.plans, &args.paths.mesh));
+        text.push_str(&together(&selected.plans, &args.paths.grounds()));
     }
     out.print(&text);
     Ok(Exit::Holds)
@@ -60,7 +61,7 @@ fn objects(plan: &Plan) -> Result<String, Failure> {
 }
 
 /// How long all of them take.
-fn together(plans: &[Plan], on: &[MeshKind]) -> String {
+fn together(plans: &[Plan], on: &[GroundKind]) -> String {
     let all = plans.iter().map(|plan| expected(plan, on)).fold(Takes::default(), Takes::and);
     let controls = match all.controls {
         Duration::ZERO => String::new(),
@@ -69,7 +70,7 @@ fn together(plans: &[Plan], on: &[MeshKind]) -> String {
     format!("{} scenarios: {}{controls}\n", plans.len(), all.main)
 }
 
-fn describe(plan: &Plan, on: &[MeshKind], style: Style) -> String {
+fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
     let mut text = String::new();
     let (title, at) = (&plan.title.scenario, &plan.origins.scenario);
     let _ = writeln!(text, "{}  {}", style.paint(Colour::Bold, title), style.paint(Colour::Blue, at));
@@ -96,7 +97,7 @@ fn describe(plan: &Plan, on: &[MeshKind], style: Style) -> String {
 }
 
 /// What is judged, what is taken away, and how long it all takes.
-fn describe_judgement(text: &mut String, plan: &Plan, on: &[MeshKind]) {
+fn describe_judgement(text: &mut String, plan: &Plan, on: &[GroundKind]) {
     for claim in &plan.claims {
         let line = plan.origins.claims.get(&claim.id).map_or(0, |origin| origin.line);
         let _ = writeln!(text, "  judges   line {line}, {}: {}", how(plan, claim), claim.text);
@@ -206,8 +207,10 @@ mod tests {
         let text = include_str!("plan/told.feature");
         let compiled = compile(&Source::new("told.feature", text), &Defaults::default(), &Selection::default());
         let plans = compiled.unwrap().plans;
-        let told: String =
-            plans.iter().map(|plan| describe(plan, &[MeshKind::Envoy], Style { colour: false, width: 110 })).collect();
-        insta::assert_snapshot!(told + &together(&plans, &[MeshKind::Envoy]));
+        let told: String = plans
+            .iter()
+            .map(|plan| describe(plan, &[GroundKind::Envoy], Style { colour: false, width: 110 }))
+            .collect();
+        insta::assert_snapshot!(told + &together(&plans, &[GroundKind::Envoy]));
     }
 }

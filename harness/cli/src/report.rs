@@ -1,7 +1,8 @@
 //! `report`: a recorded run, read again. `recover`: what earlier runs left.
 
 use crate::{
-    args::{Format, ReportArgs},
+    args::{Format, PlaceArgs, PlaceKind, ReportArgs},
+    cluster,
     outcome::{Exit, Failure},
     term::Out,
 };
@@ -47,7 +48,10 @@ pub fn report(args: &ReportArgs, out: Out) -> Result<Exit, Failure> {
 }
 
 /// Removes what earlier runs left, and says what it was.
-pub fn recover(out: Out) -> Result<Exit, Failure> {
+pub fn recover(args: &PlaceArgs, out: Out) -> Result<Exit, Failure> {
+    if args.on == PlaceKind::Kubernetes {
+        return cluster::leftovers(args.context.as_deref(), out);
+    }
     let recovery = squall_place::recover();
     out.print(&told(&recovery));
     if recovery.is_clean() {

@@ -1,8 +1,8 @@
 //! `run`: everything that a run needs is found or made first; then the engine runs, and one thread writes.
 
 use crate::{
-    args::{MeshKind, RunArgs},
-    date, envoy,
+    args::{GroundKind, RunArgs},
+    cluster, date, envoy,
     features::{self, Selected},
     istio,
     outcome::{Exit, Failure},
@@ -13,10 +13,9 @@ use crate::{
     term::Out,
 };
 use squall_engine::{Engine, Events, Stopper, deadline};
-use squall_mesh::Mesh;
 use squall_mesh_envoy::Envoy;
 use squall_mesh_proxy::bootstrap::Release;
-use squall_model::{Body, Plan, RunStarted};
+use squall_model::{Body, Plan, RunEvent, RunStarted};
 use squall_place::{Keeper, RunFolder, envoy::Found};
 use squall_report::{Column, Stories, junit, matrix, summary};
 use squall_traffic::LoadThread;
@@ -24,6 +23,7 @@ use std::{
     fs::{self, File},
     io::BufWriter,
     path::{Path, PathBuf},
+    sync::mpsc::Sender,
     time::Duration,
 };
 
@@ -61,38 +61,54 @@ pub fn run(args: &RunArgs, out: Out) -> Result<Exit, Failure> {
 
 /// What everything is run on once.
 struct Ground {
-    envoy: Found,
-    /// What configures it, if that is Istio.
-    istiod: Option<PathBuf>,
+    mesh: Mesh,
     /// What it is called, where there are several: `1.40.0`, `istio`, `istio-1.40.0`.
     name: Option<String>,
 }
 
+/// A mesh that can be run on.
+#[derive(Clone)]
+enum Mesh {
+    /// Envoys on this machine; an istiod configures them, or we do.
+    Local { envoy: Found, istiod: Option<PathBuf> },
+    /// A cluster.
+    Cluster(cluster::Ground),
+}
+
 /// Every mesh that was asked for, each on every release that was asked for.
 fn grounds(args: &RunArgs, settings: &Settings, out: Out) -> Result<Vec<Ground>, Failure> {
+    let kinds = args.paths.grounds();
+    if kinds.is_empty() {
+        return Err(Failure::usage("there is no mesh of our own on a cluster").help("`--mesh istio --on kubernetes`"));
+    }
+    let several = kinds.len() > 1;
+    let is_local = kinds.iter().any(|kind| *kind != GroundKind::IstioOnKubernetes);
     let releases: Vec<(Option<String>, Found)> = match args.envoy_version.is_empty() {
+        _ if !is_local => Vec::new(),
         true => vec![(None, envoy::locate(args.envoy.as_deref().or(settings.envoy.as_deref()), out)?)],
         false => {
             let fetched = |release: String| Ok((Some(release.clone()), envoy::fetched(&release, out)?));
             envoy::releases(&args.envoy_version)?.into_iter().map(fetched).collect::<Result<_, Failure>>()?
         }
     };
-    let mut meshes = args.paths.mesh.clone();
-    meshes.dedup();
-    let several = meshes.len() > 1;
     let mut grounds = Vec::new();
-    for mesh in meshes {
-        let istiod = match mesh {
-            MeshKind::Istio => Some(istio::locate(args.istiod.as_deref().or(settings.istiod.as_deref()))?),
-            MeshKind::Envoy => None,
+    for kind in &kinds {
+        let istiod = match kind {
+            GroundKind::Istio => Some(istio::locate(args.istiod.as_deref().or(settings.istiod.as_deref()))?),
+            GroundKind::Envoy => None,
+            GroundKind::IstioOnKubernetes => {
+                let name = several.then(|| kind.word().to_owned());
+                grounds.push(Ground { mesh: Mesh::Cluster(cluster::ground(args, settings)?), name });
+                continue;
+            }
         };
         for (release, envoy) in &releases {
             let name = match (several, release) {
-                (true, Some(release)) => Some(format!("{}-{release}", mesh.word())),
-                (true, None) => Some(mesh.word().to_owned()),
+                (true, Some(release)) => Some(format!("{}-{release}", kind.word())),
+                (true, None) => Some(kind.word().to_owned()),
                 (false, release) => release.clone(),
             };
-            grounds.push(Ground { envoy: envoy.clone(), istiod: istiod.clone(), name });
+            grounds.push(Ground { mesh: Mesh::Local { envoy: envoy.clone(), istiod: istiod.clone() }, name });
         }
     }
     Ok(grounds)
@@ -121,14 +137,14 @@ fn once(args: &RunArgs, settings: &Settings, selected: &Selected, ground: &Groun
     let controls = !args.no_controls && (args.controls || settings.controls.unwrap_or(false));
     let reports = Reports::of(args, ground.name.as_deref());
     let record = Record::create(args, &reports, selected.seed)?;
-    let (events, reader) = Events::channel();
     let stopper = Stopper::default();
     let fail_fast = args.fail_fast.then(|| stopper.clone());
     let shown = Shown { verbose: args.verbose, allow_unsupported: args.allow_unsupported };
-    let recorder = recorder::start(reader, record.files, out, shown, fail_fast)
-        .map_err(|e| Failure::environment(format!("failed to start a thread: {e}")))?;
-
-    let job = Job {
+    let record_on = |reader| {
+        recorder::start(reader, record.files, out, shown, fail_fast)
+            .map_err(|e| Failure::environment(format!("failed to start a thread: {e}")))
+    };
+    let work = Work {
         plans: selected.plans.clone(),
         controls,
         seed: selected.seed,
@@ -140,7 +156,19 @@ fn once(args: &RunArgs, settings: &Settings, selected: &Selected, ground: &Groun
         .enable_all()
         .build()
         .map_err(|e| Failure::environment(format!("failed to start the engine: {e}")))?;
-    let outcome = runtime.block_on(drive(job, ground, events, stopper, args.timeout));
+    let (outcome, recorder) = match &ground.mesh {
+        Mesh::Local { envoy, istiod } => {
+            let (events, reader) = Events::channel();
+            let recorder = record_on(reader)?;
+            let local = (envoy, istiod.as_deref());
+            (runtime.block_on(drive(work, local, events, stopper, args.timeout)), recorder)
+        }
+        Mesh::Cluster(ground) => {
+            let (events, reader) = std::sync::mpsc::channel();
+            let recorder = record_on(reader)?;
+            (runtime.block_on(drive_there(&work, ground, events, stopper, args.timeout, out)), recorder)
+        }
+    };
     drop(runtime);
     let stories = recorder.join().map_err(|_| Failure::environment("the recorder failed; the record is incomplete"))?;
     reports.write(&stories)?;
@@ -159,19 +187,41 @@ fn once(args: &RunArgs, settings: &Settings, selected: &Selected, ground: &Groun
 }
 
 /// What the engine is given.
-struct Job {
-    plans: Vec<Plan>,
-    controls: bool,
-    seed: u64,
-    run: String,
-    early_stop: bool,
-    folder: PathBuf,
+pub struct Work {
+    pub plans: Vec<Plan>,
+    pub controls: bool,
+    pub seed: u64,
+    /// The run's name.
+    pub run: String,
+    pub early_stop: bool,
+    /// Where it is recorded.
+    pub folder: PathBuf,
+}
+
+/// The same in a cluster: here are only its events, and its end.
+async fn drive_there(
+    work: &Work,
+    ground: &cluster::Ground,
+    events: Sender<RunEvent>,
+    stopper: Stopper,
+    timeout: Option<Duration>,
+    out: Out,
+) -> Result<(), Failure> {
+    let fail = |e: std::io::Error| Failure::environment(format!("failed to listen for signals: {e}"));
+    let watching = Signals::listen().map_err(fail)?.stop(stopper.clone(), timeout);
+    let running = cluster::run_on(ground, work, events, stopper, out);
+    tokio::pin!(running);
+    tokio::select! {
+        ran = &mut running => ran,
+        // The stopper is set: what is there is ended in order.
+        watched = watching => watched.map_err(fail).and(running.await),
+    }
 }
 
 /// Keeper, mesh and load thread around one run of the engine; all of it is ended here, whatever came of it.
 async fn drive(
-    job: Job,
-    ground: &Ground,
+    work: Work,
+    (envoy, istiod): (&Found, Option<&Path>),
     events: Events,
     stopper: Stopper,
     timeout: Option<Duration>,
@@ -183,12 +233,12 @@ async fn drive(
     let keeper = Keeper::start(&exe, folder).await.map_err(|e| fail("start", e.to_string()))?;
     let load = LoadThread::start().map_err(|e| fail("start the load thread", e.to_string()))?;
     let watching = signals.stop(stopper.clone(), timeout);
-    let tools = Tools { job: &job, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper };
-    let version = &ground.envoy.version;
+    let tools = Tools { work: &work, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper };
+    let version = &envoy.version;
     let release = Release { major: version.major, minor: version.minor };
-    let (envoy, folder) = (ground.envoy.path.as_path(), keeper.folder().path());
+    let (envoy, folder) = (envoy.path.as_path(), keeper.folder().path());
     let mut addresses = None;
-    let ran = match &ground.istiod {
+    let ran = match istiod {
         None => match Envoy::start(envoy, release, folder) {
             Ok(mesh) => tools.run(&mesh, format!("envoy {version}"), watching).await,
             Err(error) => Err(fail("start the control plane", error.to_string())),
@@ -207,34 +257,34 @@ async fn drive(
 }
 
 /// What the engine works with, whatever the mesh.
-struct Tools<'a> {
-    job: &'a Job,
-    keeper: &'a Keeper,
-    load: &'a LoadThread,
-    exe: &'a Path,
-    events: &'a Events,
-    stopper: Stopper,
+pub struct Tools<'a> {
+    pub work: &'a Work,
+    pub keeper: &'a Keeper,
+    pub load: &'a LoadThread,
+    pub exe: &'a Path,
+    pub events: &'a Events,
+    pub stopper: Stopper,
 }
 
 impl Tools<'_> {
     fn started(&self, mesh: &str, mesh_version: String) -> RunStarted {
         RunStarted {
-            run: self.job.run.clone(),
+            run: self.work.run.clone(),
             squall: env!("CARGO_PKG_VERSION").into(),
             mesh: mesh.into(),
             mesh_version,
-            seed: self.job.seed,
+            seed: self.work.seed,
             date: date::now(),
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
-            scenarios: self.job.plans.len() as u32,
-            controls: self.job.controls,
+            scenarios: self.work.plans.len() as u32,
+            controls: self.work.controls,
             net: self.keeper.net().to_string(),
             tick: Some(self.load.tick().as_nanos() as u64),
         }
     }
 
     /// Runs everything on this mesh, until it is done or a signal says that it is enough.
-    async fn run<M: Mesh>(
+    pub async fn run<M: squall_mesh::Mesh>(
         &self,
         mesh: &M,
         version: String,
@@ -248,13 +298,13 @@ impl Tools<'_> {
             exe: self.exe,
             events: self.events,
             stopper: self.stopper.clone(),
-            controls: self.job.controls,
-            seed: self.job.seed,
-            early_stop: self.job.early_stop,
-            record: &self.job.folder,
+            controls: self.work.controls,
+            seed: self.work.seed,
+            early_stop: self.work.early_stop,
+            record: &self.work.folder,
             runs: std::cell::Cell::new(0),
         };
-        let running = engine.run(&self.job.plans);
+        let running = engine.run(&self.work.plans);
         tokio::pin!(running);
         tokio::select! {
             () = &mut running => {}

@@ -18,9 +18,24 @@ pub struct Settings {
     pub envoy: Option<PathBuf>,
     /// The istiod to use.
     pub istiod: Option<PathBuf>,
+    /// Clusters.
+    #[serde(default)]
+    pub kubernetes: Kubernetes,
     /// The error rates of verdicts.
     #[serde(default)]
     pub verdict: ErrorRates,
+}
+
+/// What a project sets for runs on clusters.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Kubernetes {
+    /// The context of the kubeconfig.
+    pub context: Option<String>,
+    /// The image of this program.
+    pub image: Option<String>,
+    /// The revision of Istio whose injector is used.
+    pub revision: Option<String>,
 }
 
 impl Settings {

@@ -1,6 +1,6 @@
 //! How long a scenario is expected to take, from its traffic lines.
 
-use crate::{args::MeshKind, mesh};
+use crate::{args::GroundKind, mesh};
 use squall_model::{ControlRule, Latency, Plan, Shape, TrafficLine, controls, duration};
 use std::{fmt, time::Duration};
 
@@ -66,11 +66,11 @@ impl Takes {
 }
 
 /// How long a scenario takes on these meshes together; what cannot be run takes no time.
-pub fn expected(plan: &Plan, on: &[MeshKind]) -> Takes {
+pub fn expected(plan: &Plan, on: &[GroundKind]) -> Takes {
     on.iter().map(|mesh| on_one(plan, *mesh)).fold(Takes::default(), Takes::and)
 }
 
-fn on_one(plan: &Plan, on: MeshKind) -> Takes {
+fn on_one(plan: &Plan, on: GroundKind) -> Takes {
     if !mesh::unsupported(plan, &[on]).is_empty() {
         return Takes::default();
     }

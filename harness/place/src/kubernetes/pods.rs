@@ -6,7 +6,11 @@ use super::{
 };
 use futures_util::{AsyncBufReadExt, StreamExt, io::Lines as FutureLines};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
-use kube::{Api, api::LogParams, runtime::wait::await_condition};
+use kube::{
+    Api,
+    api::{DeleteParams, ListParams, LogParams},
+    runtime::wait::await_condition,
+};
 use std::{net::IpAddr, time::Duration};
 use tokio::time::timeout;
 
@@ -34,16 +38,54 @@ impl Cluster {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// Waits until a pod has an address, and gives it.
+    /// Waits until a pod is ready, and gives its address.
     ///
     /// # Errors
-    /// Where it has none in time, with what Kubernetes says of it.
+    /// Where it is not ready in time, with what Kubernetes says of it.
     pub async fn address_of(&self, namespace: &str, pod: &str, limit: Duration) -> Result<IpAddr, ClusterError> {
+        let ready = |pod: Option<&Pod>| pod.is_some_and(|pod| address(pod).is_some() && is_ready(pod));
+        let found = self.waits(namespace, pod, limit, ready).await?;
+        address(&found).ok_or_else(|| no_pod(pod, "it has no address"))
+    }
+
+    /// Waits until a pod runs.
+    ///
+    /// # Errors
+    /// Where it does not in time, with what Kubernetes says of it.
+    pub async fn runs(&self, namespace: &str, pod: &str, limit: Duration) -> Result<(), ClusterError> {
+        let begun = |pod: Option<&Pod>| pod.is_some_and(|pod| phase(pod) != Some("Pending"));
+        self.waits(namespace, pod, limit, begun).await.map(drop)
+    }
+
+    /// Has a pod end in order, in so much time at most; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// Where the cluster does not take it.
+    pub async fn end_pod(&self, namespace: &str, pod: &str, grace: Duration) -> Result<(), ClusterError> {
+        let params = DeleteParams { grace_period_seconds: Some(grace.as_secs() as u32), ..DeleteParams::default() };
+        match self.pods(namespace).delete(pod, &params).await {
+            Err(error) if !ClusterError::is_missing(&error) => Err(ClusterError::of("end a pod", error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The image of the first container of a pod with these labels; `None`: there is none, or nobody says.
+    pub async fn image_of(&self, namespace: &str, selector: &str) -> Option<String> {
+        let found =
+            in_time("list pods", self.pods(namespace).list(&ListParams::default().labels(selector))).await.ok()?;
+        found.items.into_iter().next()?.spec?.containers.into_iter().next()?.image
+    }
+
+    async fn waits(
+        &self,
+        namespace: &str,
+        pod: &str,
+        limit: Duration,
+        until: impl Fn(Option<&Pod>) -> bool,
+    ) -> Result<Pod, ClusterError> {
         let api = self.pods(namespace);
-        let runs = |pod: Option<&Pod>| pod.is_some_and(|pod| address(pod).is_some() && is_running(pod));
-        let waiting = await_condition(api.clone(), pod, runs);
-        match timeout(limit, waiting).await {
-            Ok(Ok(Some(found))) => address(&found).ok_or_else(|| no_pod(pod, "it has no address")),
+        match timeout(limit, await_condition(api.clone(), pod, until)).await {
+            Ok(Ok(Some(found))) => Ok(found),
             Ok(Ok(None)) => Err(no_pod(pod, "it was deleted")),
             Ok(Err(why)) => Err(ClusterError::Unreachable(why.to_string())),
             Err(_) => {
@@ -79,12 +121,6 @@ impl Cluster {
         });
         Ok(ended)
     }
-
-    /// What keeps a pod from running, as Kubernetes says it.
-    pub async fn trouble_of(&self, namespace: &str, pod: &str) -> Option<String> {
-        let found = self.pods(namespace).get_opt(pod).await.ok()??;
-        (!is_running(&found)).then(|| trouble_of(&found))
-    }
 }
 
 fn no_pod(pod: &str, why: &str) -> ClusterError {
@@ -95,8 +131,13 @@ fn address(pod: &Pod) -> Option<IpAddr> {
     pod.status.as_ref()?.pod_ip.as_ref()?.parse().ok()
 }
 
-fn is_running(pod: &Pod) -> bool {
-    pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running")
+fn phase(pod: &Pod) -> Option<&str> {
+    pod.status.as_ref()?.phase.as_deref()
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {

@@ -4,7 +4,7 @@
 //! where its Sidecar has it listen, as on one machine. The bootstrap of a sidecar is Istio's own, with the fault channel's runtime
 //! layer added to it (`sidecar.istio.io/bootstrapOverride`).
 
-use crate::render::INSTANCE;
+use crate::render::{INSTANCE, nothing_by_default, plain_text};
 use serde_json::{Value, json};
 use squall_mesh_proxy::bootstrap::NODE;
 use squall_model::InstanceId;
@@ -101,9 +101,16 @@ pub(super) fn pod(settings: &Settings, node: &str, folder: &Path) -> Value {
     })
 }
 
-/// What every sidecar's bootstrap has of ours: the runtime layer of faults, over a cluster of its own, and where it says whom it ejects.
+/// What has to be there before the first pod is: to a sidecar that nothing was said to istiod tells every service of the cluster, and
+/// without interception it has no such addresses to listen on.
 #[must_use]
-pub fn bootstrap(settings: &Settings) -> Value {
+pub fn before_pods(settings: &Settings) -> Vec<Value> {
+    let objects = [nothing_by_default(), plain_text()].map(|object| object.json(&settings.namespace));
+    std::iter::once(bootstrap(settings)).chain(objects).collect()
+}
+
+/// What every sidecar's bootstrap has of ours: the runtime layer of faults, over a cluster of its own, and where it says whom it ejects.
+fn bootstrap(settings: &Settings) -> Value {
     let additions = json!({
         "stats_flush_on_admin": true,
         "cluster_manager": {"outlier_detection": {"event_log_path": format!("{HOME}/ejections.log")}},

@@ -170,8 +170,7 @@ impl Home for Pods {
     }
 
     fn refuses(&self, plan: &Plan) -> Vec<Refusal> {
-        let why = plan.faults.iter().find_map(|fault| unsupported(&fault.does));
-        why.map(|why| Refusal(why.into())).into_iter().collect()
+        refused(plan)
     }
 
     fn launch(&self, node: &str, folder: &Path, faults: &Path) -> Launch {
@@ -281,6 +280,13 @@ impl Home for Pods {
 
 const CONTROL_PLANE: &str =
     "on a cluster the control plane is everybody's: this version does not take it from the proxies of a run";
+
+/// What of a plan cannot be done to pods.
+#[must_use]
+pub fn refused(plan: &Plan) -> Vec<Refusal> {
+    let why = plan.faults.iter().find_map(|fault| unsupported(&fault.does));
+    why.map(|why| Refusal(why.into())).into_iter().collect()
+}
 
 /// What this version does not do to pods.
 fn unsupported(fault: &FaultKind) -> Option<&'static str> {

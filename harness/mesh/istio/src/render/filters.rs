@@ -151,7 +151,9 @@ pub(super) fn of_calls(edge: &Edge<'_>) -> Option<Object> {
     if !host.faults.is_empty() {
         value["typed_per_filter_config"] = slots(&host.faults);
     }
-    let own: Vec<&String> = host.domains.iter().filter(|domain| !is_own_name(domain, edge.to.as_str())).collect();
+    // By a port that is not the protocol's own a service has its name only where the port is named, too.
+    let is_known = |domain: &str| edge.site.is_own_port() && is_own_name(domain, edge.to.as_str());
+    let own: Vec<&String> = host.domains.iter().filter(|domain| !is_known(domain)).collect();
     if !own.is_empty() {
         value["domains"] = json!(own);
     }

@@ -26,6 +26,7 @@ use std::{
     net::SocketAddr,
 };
 use workloads::Workload;
+pub(crate) use workloads::{nothing_by_default, plain_text};
 
 /// What every host name ends in.
 const DOMAIN: &str = ".svc.cluster.local";

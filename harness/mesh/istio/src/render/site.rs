@@ -41,6 +41,11 @@ impl Site {
         Site { port, ..self.clone() }
     }
 
+    /// Whether services are called by the port that their protocol has anyway.
+    pub(super) fn is_own_port(&self) -> bool {
+        self.port == PORT
+    }
+
     /// The host name of a service.
     pub(super) fn host_of(&self, service: &str) -> String {
         format!("{service}.{}{DOMAIN}", self.namespace)

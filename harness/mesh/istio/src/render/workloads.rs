@@ -19,12 +19,12 @@ fn protocol(service: &Service) -> &'static str {
 }
 
 /// A proxy that nothing was said for has no listeners: else it would have one for every service that there is.
-pub(super) fn nothing_by_default() -> Object {
+pub(crate) fn nothing_by_default() -> Object {
     Object::new("Sidecar", "nothing", json!({"egress": [{"hosts": ["~/*"]}]}))
 }
 
 /// Nobody has certificates here, and a listener that may be spoken to by mTLS waits for its own.
-pub(super) fn plain_text() -> Object {
+pub(crate) fn plain_text() -> Object {
     Object::new("PeerAuthentication", "plain-text", json!({"mtls": {"mode": "DISABLE"}}))
 }
 

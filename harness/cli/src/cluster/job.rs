@@ -1,0 +1,41 @@
+//! What the runner in the cluster is given.
+
+use serde::{Deserialize, Serialize};
+use squall_mesh_istio::manifest::Settings;
+use squall_model::Plan;
+use std::{collections::BTreeMap, time::Duration};
+
+/// Everything that it has to know, as one file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub plans: Vec<Plan>,
+    pub controls: bool,
+    pub seed: u64,
+    /// The run's name.
+    pub run: String,
+    pub early_stop: bool,
+    /// What the mesh is, in its own words.
+    pub mesh_version: String,
+    /// Where everything of the run is.
+    pub namespace: String,
+    /// The image of every pod of ours.
+    pub image: String,
+    /// The labels of everything that the run makes.
+    pub labels: BTreeMap<String, String>,
+    /// The secret by which agents know their run.
+    pub token: String,
+    /// For how long the one who started the run may be silent.
+    pub lease: Duration,
+}
+
+impl Job {
+    /// What all pods of the mesh have in common.
+    pub fn pods(&self) -> Settings {
+        Settings {
+            namespace: self.namespace.clone(),
+            image: self.image.clone(),
+            labels: self.labels.clone(),
+            token: self.token.clone(),
+        }
+    }
+}

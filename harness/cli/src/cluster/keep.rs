@@ -1,0 +1,59 @@
+//! The cluster, as the mesh asks it.
+
+use super::seat::{PodConfig, own};
+use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
+use squall_mesh::{Launch, WorkloadStart};
+use squall_mesh_istio::{Keep, Unkept};
+use squall_place::{
+    kubernetes::{Cluster, ClusterError},
+    pod::{ProcessInPod, Seat},
+};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+/// Objects go to the API server; what stands for pods on this machine is started from this program.
+#[derive(Debug)]
+pub struct ApiServer {
+    pub cluster: Cluster,
+    pub exe: PathBuf,
+    pub token: String,
+}
+
+impl Keep for ApiServer {
+    fn apply(&self, object: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
+        Box::pin(async move { self.cluster.apply(&object).await.map_err(|error| unkept(&error)) })
+    }
+
+    fn delete(&self, object: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
+        Box::pin(async move { self.cluster.delete(&object).await.map_err(|error| unkept(&error)) })
+    }
+
+    fn hold(&self, manifest: Value, folder: &Path, faults: &Path) -> Launch {
+        let config =
+            PodConfig { manifest, token: self.token.clone(), folder: folder.to_owned(), faults: faults.to_owned() };
+        own(&self.exe, "pod", folder.join("hold.json"), &config)
+    }
+
+    fn process(&self, start: &WorkloadStart<'_>) -> Launch {
+        let process = ProcessInPod {
+            proxy: start.proxy.to_owned(),
+            args: start.args(),
+            files: vec![start.config.to_owned()],
+            sockets: vec![start.control.to_owned()],
+            written: vec![start.ledger.to_owned()],
+            log: start.log.to_owned(),
+        };
+        own(&self.exe, "pod-process", start.config.with_file_name("hold.json"), &process)
+    }
+
+    fn address(&self, folder: &Path) -> Option<IpAddr> {
+        Seat::read(folder).map(|seat| seat.ip)
+    }
+}
+
+fn unkept(error: &ClusterError) -> Unkept {
+    Unkept { why: error.to_string(), passing: error.is_passing() }
+}

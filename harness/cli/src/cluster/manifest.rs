@@ -1,0 +1,125 @@
+//! What a run makes on a cluster. Pure.
+//!
+//! The roles are those of kind-config/rbac.yaml; a test compares them.
+
+use super::job::Job;
+use serde_json::{Value, json};
+
+/// What the runner, its account and its role are called.
+pub const RUNNER: &str = "squall-runner";
+
+/// The sign of life of the one who started the run.
+pub const LEASE: &str = "squall-starter";
+
+/// The file with the job, in the runner's pod.
+pub const JOB: &str = "/etc/squall/job.json";
+
+/// What the runner may do, and only in its own namespace.
+pub fn rules() -> Value {
+    json!([
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "get", "list", "watch", "patch", "delete"]},
+        {
+            "apiGroups": ["networking.istio.io"],
+            "resources": [
+                "virtualservices", "destinationrules", "serviceentries", "workloadentries", "sidecars", "envoyfilters",
+            ],
+            "verbs": ["create", "get", "patch", "delete"],
+        },
+        {
+            "apiGroups": ["security.istio.io"],
+            "resources": ["peerauthentications"],
+            "verbs": ["create", "get", "patch", "delete"],
+        },
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "delete"]},
+    ])
+}
+
+/// The namespace of a run: what is in it is ours, and goes with it.
+pub fn namespace(job: &Job, injection: (&str, &str)) -> Value {
+    let mut labels = job.labels.clone();
+    labels.insert(injection.0.into(), injection.1.into());
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": job.namespace, "labels": labels}})
+}
+
+/// Everything that has to be there before the runner is.
+pub fn before_runner(job: &Job) -> serde_json::Result<Vec<Value>> {
+    let metadata = |name: &str| json!({"name": name, "namespace": job.namespace, "labels": job.labels});
+    let mut all = vec![
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(RUNNER)}),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": metadata(RUNNER),
+            "rules": rules(),
+        }),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata(RUNNER),
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": RUNNER},
+            "subjects": [{"kind": "ServiceAccount", "name": RUNNER, "namespace": job.namespace}],
+        }),
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata(RUNNER),
+            "data": {"job.json": serde_json::to_string(job)?},
+        }),
+        sign(job, 0),
+    ];
+    all.extend(squall_mesh_istio::manifest::before_pods(&job.pods()));
+    Ok(all)
+}
+
+/// A sign of life, each with another number.
+pub fn sign(job: &Job, number: u64) -> Value {
+    json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": LEASE, "namespace": job.namespace, "labels": job.labels},
+        "spec": {
+            "holderIdentity": format!("{} sign {number}", job.run),
+            "leaseDurationSeconds": job.lease.as_secs(),
+        },
+    })
+}
+
+/// The runner. It is no part of the mesh; its calls go to the sidecars of those that make them.
+pub fn runner(job: &Job) -> Value {
+    let mut labels = job.labels.clone();
+    labels.insert("app".into(), RUNNER.into());
+    labels.insert("sidecar.istio.io/inject".into(), "false".into());
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": RUNNER, "namespace": job.namespace, "labels": labels},
+        "spec": {
+            "restartPolicy": "Never",
+            "serviceAccountName": RUNNER,
+            "terminationGracePeriodSeconds": 30,
+            "containers": [{
+                "name": RUNNER,
+                "image": job.image,
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["runner", "--config", JOB],
+                "securityContext": {
+                    "runAsUser": 1000,
+                    "runAsGroup": 1000,
+                    "runAsNonRoot": true,
+                    "allowPrivilegeEscalation": false,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
+                "volumeMounts": [
+                    {"name": "job", "mountPath": "/etc/squall"},
+                    {"name": "tmp", "mountPath": "/tmp"},
+                ],
+            }],
+            "volumes": [
+                {"name": "job", "configMap": {"name": RUNNER}},
+                {"name": "tmp", "emptyDir": {}},
+            ],
+        },
+    })
+}

@@ -1,0 +1,52 @@
+//! Runs on a cluster.
+//!
+//! Here scenarios are compiled, and everything is told; in the cluster, in a pod beside those that it breaks, the same engine runs
+//! them: load is made where it is measured, and nothing of a call goes through the API server. What it says are events, one a line,
+//! which come here over the log of its pod and are recorded as those of any run.
+//!
+//! - [`run`]: this side: a namespace for the run, the runner in it, its events, and the end of all of it.
+//! - [`runner`]: that side.
+//! - [`seat`]: the processes that stand for pods and for workloads in them, on that side.
+//! - [`life`]: how that side notices that this side is gone.
+//! - [`manifest`]: what is made on a cluster. Pure.
+
+mod doctor;
+mod job;
+mod keep;
+mod life;
+mod manifest;
+mod remote;
+mod runner;
+mod seat;
+
+pub use doctor::examined;
+pub use remote::{Ground, ground, leftovers, run_on};
+pub use runner::runner;
+pub use seat::{pod, process};
+
+use crate::outcome::Failure;
+use squall_place::kubernetes::ClusterError;
+
+/// What a cluster refuses, as a failure of the environment, with what to do about it.
+fn failure(error: &ClusterError) -> Failure {
+    let help = match error {
+        ClusterError::NoConfig(_) => Some("name a kubeconfig by $KUBECONFIG, and a context of it by --context"),
+        ClusterError::Unreachable(_) => {
+            Some("is the cluster up, and is this the right context? `squall doctor --on kubernetes` says")
+        }
+        ClusterError::Unauthorized(_) => Some("log in anew, or name another context by --context"),
+        ClusterError::Forbidden(_) => {
+            Some("`squall doctor --on kubernetes` lists every permission that a run needs, as YAML")
+        }
+        ClusterError::NoSuchKind { .. } => Some("install Istio: kind-config/README.md says how"),
+        ClusterError::Quota(_) => {
+            Some("a run needs a pod for each instance of its largest scenario, and one for itself")
+        }
+        _ => None,
+    };
+    let failure = Failure::environment(error.to_string());
+    match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}

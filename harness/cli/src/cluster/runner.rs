@@ -1,0 +1,82 @@
+//! The runner in a cluster: the same engine, beside the pods that it breaks.
+
+use super::{
+    failure,
+    job::Job,
+    keep::ApiServer,
+    life,
+    seat::{block_on, read},
+};
+use crate::{
+    args::ConfigArgs,
+    outcome::{Exit, Failure},
+    run::{Tools, Work},
+    stop::Signals,
+};
+use serde_json::json;
+use squall_engine::{Events, Stopper, deadline};
+use squall_mesh_istio::{Istio, Pods};
+use squall_place::{Keeper, RunFolder, kubernetes::Cluster};
+use squall_report::write_event;
+use squall_traffic::LoadThread;
+use std::{io::Write, path::PathBuf, rc::Rc, sync::mpsc::Receiver};
+
+/// Runs a job, and says every event on a line of its own.
+pub fn runner(args: &ConfigArgs) -> Result<Exit, Failure> {
+    let job: Job = read(&args.config)?;
+    let (events, reader) = Events::channel();
+    let writing = std::thread::spawn(move || write(&reader));
+    let ran = block_on(drive(&job, events))?;
+    let _ = writing.join();
+    ran.map(|()| Exit::Holds)
+}
+
+fn write(events: &Receiver<squall_model::RunEvent>) {
+    let mut out = std::io::stdout().lock();
+    for event in events {
+        // Nobody else reads them here: who cannot be told is gone, and that is noticed elsewhere.
+        let _ = write_event(&event).map(|line| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
+    }
+}
+
+async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
+    let fail = |what: &str, why: String| Failure::environment(format!("failed to {what}: {why}"));
+    let signals = Signals::listen().map_err(|e| fail("listen for signals", e.to_string()))?;
+    let cluster = Cluster::connect(None).await.map_err(|e| failure(&e))?;
+    let exe = std::env::current_exe().map_err(|e| fail("find this program", e.to_string()))?;
+    let folder = RunFolder::create().map_err(|e| fail("make a folder for the run", e.to_string()))?;
+    let keeper = Keeper::start(&exe, folder).await.map_err(|e| fail("start", e.to_string()))?;
+    let load = LoadThread::start().map_err(|e| fail("start the load thread", e.to_string()))?;
+    let stopper = Stopper::default();
+    let keep = Rc::new(ApiServer { cluster: cluster.clone(), exe: exe.clone(), token: job.token.clone() });
+    let mesh = Istio::start(Pods::new(keep, job.pods()), keeper.folder().path())
+        .map_err(|e| fail("start the fault channel", e.to_string()))?;
+    let work = Work {
+        plans: job.plans.clone(),
+        controls: job.controls,
+        seed: job.seed,
+        run: job.run.clone(),
+        early_stop: job.early_stop,
+        folder: PathBuf::from("/tmp"),
+    };
+    let tools =
+        Tools { work: &work, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper: stopper.clone() };
+    let orphaned = async {
+        life::watch(&cluster, job, &stopper).await;
+        true
+    };
+    let watching = signals.stop(stopper.clone(), None);
+    let running = tools.run(&mesh, job.mesh_version.clone(), watching);
+    tokio::pin!(running);
+    let (ran, orphan) = tokio::select! {
+        ran = &mut running => (ran, false),
+        orphan = orphaned => (running.await, orphan),
+    };
+    let ended = keeper.shutdown(deadline::SHUTDOWN.at_most).await;
+    if orphan {
+        // Nobody else will.
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": job.namespace}});
+        let _ = cluster.delete(&namespace).await;
+    }
+    ran.and(ended.map_err(|e| fail("end every process", e.to_string())))
+}

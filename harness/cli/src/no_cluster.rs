@@ -1,0 +1,52 @@
+//! This program was built without clusters, and says so wherever one is meant.
+
+use crate::{
+    args::{ConfigArgs, RunArgs},
+    outcome::{Exit, Failure},
+    run::Work,
+    settings::Settings,
+    term::Out,
+};
+use squall_engine::Stopper;
+use squall_model::RunEvent;
+use std::sync::mpsc::Sender;
+
+/// A cluster to run on: there is none.
+#[derive(Debug, Clone)]
+pub enum Ground {}
+
+/// One finding of `doctor`.
+pub type Finding = (Option<bool>, &'static str, String, Option<String>);
+
+fn without() -> Failure {
+    Failure::usage("this squall was built without clusters")
+        .help("build it with them: `cargo build --release --features kubernetes`")
+}
+
+pub fn ground(_: &RunArgs, _: &Settings) -> Result<Ground, Failure> {
+    Err(without())
+}
+
+pub async fn run_on(ground: &Ground, _: &Work, _: Sender<RunEvent>, _: Stopper, _: Out) -> Result<(), Failure> {
+    match *ground {}
+}
+
+pub fn leftovers(_: Option<&str>, _: Out) -> Result<Exit, Failure> {
+    Err(without())
+}
+
+pub fn examined(_: Option<&str>, _: &Settings) -> Result<Vec<Finding>, Failure> {
+    Err(without())
+}
+
+pub fn pod(_: &ConfigArgs) -> Result<Exit, Failure> {
+    Err(without())
+}
+
+pub fn process(_: &ConfigArgs) -> Result<Exit, Failure> {
+    Err(without())
+}
+
+pub fn runner(_: &ConfigArgs) -> Result<Exit, Failure> {
+    Err(without())
+}
