@@ -87,7 +87,12 @@ fn pool(limits: &Limits) -> Value {
             http.insert(name.into(), json!(most));
         }
     }
-    json!({"tcp": tcp, "http": http})
+    let mut pool = json!({"tcp": tcp});
+    // An object of nothing becomes a null where an API server merges it into what was there.
+    if !http.is_empty() {
+        pool["http"] = http.into();
+    }
+    pool
 }
 
 fn ejection(outlier: &Outlier, cluster: &ClusterConfig) -> Value {
