@@ -43,6 +43,7 @@ async fn measure(rate_hz: f64, seconds: f64, connections: usize) {
     let id = |service: &str| InstanceId { service: service.into(), number: 1 };
     let wire = Wire { from: id("web"), to: id("reviews") };
     let config = LinkConfig {
+        host: std::net::Ipv4Addr::LOCALHOST.into(),
         control: at("control"),
         records: at("records"),
         wires: vec![WireConfig { wire, to: Some(server) }],

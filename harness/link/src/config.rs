@@ -5,7 +5,7 @@ use squall_child::{UnreadConfig, read_config};
 use squall_model::{Wire, duration_text};
 use std::{
     collections::BTreeSet,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,6 +19,9 @@ pub struct LinkConfig {
     pub control: PathBuf,
     /// File of its records; appended to.
     pub records: PathBuf,
+    /// The address at which callers find it.
+    #[serde(default = "loopback")]
+    pub host: IpAddr,
     /// The wires that it carries.
     pub wires: Vec<WireConfig>,
     /// Seed of its draws; wires with one seed draw independently of each other.
@@ -37,6 +40,10 @@ pub struct WireConfig {
     /// Where its callee's proxy accepts tries; `None`: nobody is there yet.
     #[serde(default)]
     pub to: Option<SocketAddr>,
+}
+
+fn loopback() -> IpAddr {
+    Ipv4Addr::LOCALHOST.into()
 }
 
 /// As long as that of the faults in the proxies.

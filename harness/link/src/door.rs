@@ -4,7 +4,7 @@
 //! not listen keeps it meanwhile: both allow it by `SO_REUSEPORT`, and the kernel gives a bound port to nobody who asks for any.
 //!
 //! **Silence** is a classic BPF program on the listening socket that lets no packet through (`SO_ATTACH_FILTER`, socket(7)),
-//! which needs no privileges: a SYN meets it before anything answers, and so does the last packet of a handshake that is
+//! which on most kernels needs no privileges ([`can_be_silent`]): a SYN meets it before anything answers, and so does the last packet of a handshake that is
 //! under way, which is then finished when its sender repeats it. The socket, its port and its queue stay as they are. The usual
 //! way, a backlog of 0 that a connection of one's own fills, is worse in three respects: others may get in before that
 //! connection does, the last packet of a handshake is dropped after the caller has seen its connection come to be, and what
@@ -25,7 +25,7 @@ use mio::{
 use socket2::{Domain, SockRef, Socket, Type};
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 /// Connections that may wait to be accepted; the kernel's own limit is lower on many machines.
@@ -51,9 +51,9 @@ enum State {
 }
 
 impl Door {
-    /// Any free port, refusing.
-    pub(crate) fn new(number: usize) -> io::Result<Door> {
-        let socket = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    /// Any free port of this address, refusing.
+    pub(crate) fn new(number: usize, host: IpAddr) -> io::Result<Door> {
+        let socket = bound(SocketAddr::new(host, 0))?;
         let at = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Door { number, at, state: State::Reserved { _port: socket } })
     }
@@ -117,6 +117,13 @@ fn bound(at: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// Whether this kernel lets us be silent: some keep filters for those who may administrate the network.
+#[must_use]
+pub fn can_be_silent() -> bool {
+    let tried = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).and_then(|socket| silence(&socket, true));
+    tried.is_ok()
+}
+
 /// Has a listening socket drop every packet, or none.
 #[cfg(target_os = "linux")]
 fn silence(socket: &Socket, wanted: bool) -> io::Result<()> {
@@ -148,7 +155,7 @@ mod tests {
 
     impl Rig {
         fn new(reception: Reception) -> Rig {
-            let mut rig = Rig { poll: Poll::new().unwrap(), door: Door::new(0).unwrap() };
+            let mut rig = Rig { poll: Poll::new().unwrap(), door: Door::new(0, Ipv4Addr::LOCALHOST.into()).unwrap() };
             rig.receive(reception);
             rig
         }

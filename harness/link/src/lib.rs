@@ -62,6 +62,7 @@ mod wire;
 
 pub use config::{ConfigError, LinkConfig, WireConfig};
 pub use control::{Control, ControlError, Ready};
+pub use door::can_be_silent;
 pub use harm::HarmError;
 pub use records::{LinkLine, parse_line};
 pub use run::{LinkArgs, LinkError, link_main};

@@ -12,7 +12,10 @@ use crate::{
 };
 use mio::Registry;
 use squall_model::{Stamp, Wire};
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 
 #[derive(Debug)]
 pub(crate) struct Carried {
@@ -37,10 +40,10 @@ struct Lane {
 
 impl Carried {
     /// A wire whose door refuses still.
-    pub(crate) fn new(number: usize, config: &WireConfig, seed: u64) -> io::Result<Carried> {
+    pub(crate) fn new(number: usize, host: IpAddr, config: &WireConfig, seed: u64) -> io::Result<Carried> {
         Ok(Carried {
             wire: config.wire.clone(),
-            door: Door::new(number)?,
+            door: Door::new(number, host)?,
             to: config.to,
             harm: Harm::default(),
             to_callee: Lane::default(),

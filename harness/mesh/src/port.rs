@@ -5,7 +5,7 @@ use serde::Serialize;
 use squall_model::{AccessRecord, Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp, StateRecord, TryRecord};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -53,6 +53,11 @@ pub trait Mesh {
 
     /// The address of the listener through which an instance's calls leave. Pure.
     fn outbound(&self, folder: &Path) -> crate::Endpoint;
+
+    /// The address of this machine at which proxies find a link.
+    fn link_host(&self) -> IpAddr {
+        Ipv4Addr::LOCALHOST.into()
+    }
 
     /// Sends a configuration to every proxy of the bindings. Proxies of no instance are left alone; those that are severed have it
     /// when they rejoin, and nothing waits for them.

@@ -14,6 +14,9 @@ pub const LEASE: &str = "squall-starter";
 /// The file with the job, in the runner's pod.
 pub const JOB: &str = "/etc/squall/job.json";
 
+/// The runner's own address, in its environment.
+pub const ADDRESS: &str = "SQUALL_POD_IP";
+
 /// What the runner may do, and only in its own namespace.
 pub fn rules() -> Value {
     json!([
@@ -103,6 +106,7 @@ pub fn runner(job: &Job) -> Value {
                 "image": job.image,
                 "imagePullPolicy": "IfNotPresent",
                 "args": ["runner", "--config", JOB],
+                "env": [{"name": ADDRESS, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
                 "securityContext": {
                     "runAsUser": 1000,
                     "runAsGroup": 1000,

@@ -4,7 +4,7 @@ use super::{
     failure,
     job::Job,
     keep::ApiServer,
-    life,
+    life, manifest,
     seat::{block_on, read},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 use serde_json::json;
 use squall_engine::{Events, Stopper, deadline};
-use squall_mesh_istio::{Istio, Pods};
+use squall_mesh_istio::{Istio, Pods, Runner};
 use squall_place::{Keeper, RunFolder, kubernetes::Cluster};
 use squall_report::write_event;
 use squall_traffic::LoadThread;
@@ -48,9 +48,14 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let keeper = Keeper::start(&exe, folder).await.map_err(|e| fail("start", e.to_string()))?;
     let load = LoadThread::start().map_err(|e| fail("start the load thread", e.to_string()))?;
     let stopper = Stopper::default();
+    let address = std::env::var(manifest::ADDRESS).ok().and_then(|address| address.parse().ok());
+    let address = address.ok_or_else(|| Failure::usage("a runner is started by a run, not by hand"))?;
     let keep = Rc::new(ApiServer { cluster: cluster.clone(), exe: exe.clone(), token: job.token.clone() });
-    let mesh = Istio::start(Pods::new(keep, job.pods()), keeper.folder().path())
-        .map_err(|e| fail("start the fault channel", e.to_string()))?;
+    let mesh = Istio::start(
+        Pods::new(keep, job.pods(), Runner { address, can_be_silent: squall_link::can_be_silent() }),
+        keeper.folder().path(),
+    )
+    .map_err(|e| fail("start the fault channel", e.to_string()))?;
     let work = Work {
         plans: job.plans.clone(),
         controls: job.controls,

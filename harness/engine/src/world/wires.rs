@@ -41,7 +41,8 @@ impl Links {
     async fn start<M: Mesh>(pool: &Pool<'_, M>, wires: Vec<WireConfig>, seed: u64) -> Result<Links, EngineError> {
         let home = pool.keeper.folder().process_folder("link")?;
         let (control, records, log) = (home.socket("ctl.sock")?, home.file("wires.jsonl"), home.log());
-        let config = LinkConfig { control: control.clone(), records: records.clone(), wires, seed, ttl: LEASE };
+        let host = pool.mesh.link_host();
+        let config = LinkConfig { control: control.clone(), records: records.clone(), host, wires, seed, ttl: LEASE };
         let path = home.file("config.json");
         let text = serde_json::to_vec(&config).map_err(|e| EngineError::Plan(e.to_string()))?;
         std::fs::write(&path, text).map_err(EngineError::io(format!("write {}", path.display())))?;

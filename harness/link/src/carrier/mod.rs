@@ -54,7 +54,7 @@ pub(crate) struct Carrier {
 impl Carrier {
     /// With every door as its wire wants it.
     pub(crate) fn new(config: &LinkConfig, registry: Registry, records: Records) -> io::Result<Carrier> {
-        let wires = config.wires.iter().enumerate().map(|(n, wire)| Carried::new(n, wire, config.seed));
+        let wires = config.wires.iter().enumerate().map(|(n, wire)| Carried::new(n, config.host, wire, config.seed));
         let mut carrier = Carrier {
             registry,
             wires: wires.collect::<io::Result<_>>()?,

@@ -71,8 +71,14 @@ impl Rig {
             .iter()
             .zip(1..)
             .map(|(callee, number)| WireConfig { wire: wire(number), to: Some(callee.local_addr().unwrap()) });
-        let config =
-            LinkConfig { control: at("control"), records: at("records"), wires: wires.collect(), seed: 1, ttl };
+        let config = LinkConfig {
+            host: std::net::Ipv4Addr::LOCALHOST.into(),
+            control: at("control"),
+            records: at("records"),
+            wires: wires.collect(),
+            seed: 1,
+            ttl,
+        };
         std::fs::write(at("config"), serde_json::to_vec(&config).unwrap()).unwrap();
         let child = link(shell, &at("config"));
         let control = Control::connect(&config.control, DEADLINE).await.unwrap();

@@ -4,7 +4,11 @@ use crate::render::{Config, Site};
 use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
 use squall_mesh_proxy::outbound_socket;
 use squall_model::{Effect, Plan, Stamp};
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 /// The place of an Istio.
 #[expect(async_fn_in_trait, reason = "the engine drives a mesh from one thread and never spawns its futures")]
@@ -24,6 +28,11 @@ pub trait Home {
     /// How a workload is started. Pure.
     fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
         start.here()
+    }
+
+    /// The address of this machine at which proxies find a link.
+    fn link_host(&self) -> IpAddr {
+        Ipv4Addr::LOCALHOST.into()
     }
 
     /// Knows of a proxy that was started in this folder.

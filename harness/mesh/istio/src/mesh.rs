@@ -20,7 +20,7 @@ use squall_model::{Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::Path,
     time::Duration,
 };
@@ -108,6 +108,10 @@ impl<H: Home> Mesh for Istio<H> {
 
     fn outbound(&self, folder: &Path) -> Endpoint {
         Endpoint::Unix(outbound_socket(folder))
+    }
+
+    fn link_host(&self) -> IpAddr {
+        self.home.link_host()
     }
 
     async fn apply(&self, new: &Config, at: &Bindings, by: Stamp) -> Result<Applied, MeshError> {

@@ -15,7 +15,7 @@ use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
 use serde_json::{Value, json};
 use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
 use squall_mesh_proxy::{confirm::pause, now};
-use squall_model::{Down, Effect, FaultKind, Part, Plan, Stamp};
+use squall_model::{Damage, Down, Effect, FaultKind, Part, Plan, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -64,12 +64,22 @@ pub struct Unkept {
     pub passing: bool,
 }
 
+/// The pod that we are in ourselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Runner {
+    /// Its address: links are found there.
+    pub address: IpAddr,
+    /// Whether its kernel lets a link be silent.
+    pub can_be_silent: bool,
+}
+
 /// On a cluster.
 #[derive(Debug)]
 pub struct Pods {
     site: Site,
     keep: Rc<dyn Keep>,
     pod: manifest::Settings,
+    runner: Runner,
     /// Never borrowed over an await.
     state: RefCell<State>,
 }
@@ -90,9 +100,9 @@ struct State {
 impl Pods {
     /// In this namespace, whose pods are like this.
     #[must_use]
-    pub fn new(keep: Rc<dyn Keep>, pod: manifest::Settings) -> Pods {
+    pub fn new(keep: Rc<dyn Keep>, pod: manifest::Settings, runner: Runner) -> Pods {
         let site = Site::pods(&pod.namespace, PathBuf::from(manifest::HOME));
-        Pods { site, keep, pod, state: RefCell::default() }
+        Pods { site, keep, pod, runner, state: RefCell::default() }
     }
 
     /// Objects that are told in any order, and at once.
@@ -170,7 +180,16 @@ impl Home for Pods {
     }
 
     fn refuses(&self, plan: &Plan) -> Vec<Refusal> {
-        refused(plan)
+        let mut all = refused(plan);
+        if !self.runner.can_be_silent && plan.faults.iter().any(|fault| is_silent(&fault.does)) {
+            let why = "the kernel of this node lets only those who administrate the network keep a port silent, so no wire can be cut";
+            all.push(Refusal(why.into()));
+        }
+        all
+    }
+
+    fn link_host(&self) -> IpAddr {
+        self.runner.address
     }
 
     fn launch(&self, node: &str, folder: &Path, faults: &Path) -> Launch {
@@ -280,6 +299,11 @@ impl Home for Pods {
 
 const CONTROL_PLANE: &str =
     "on a cluster the control plane is everybody's: this version does not take it from the proxies of a run";
+
+/// Whether nobody answers who connects.
+fn is_silent(fault: &FaultKind) -> bool {
+    matches!(fault, FaultKind::Wire { damage: Damage::Cut, .. })
+}
 
 /// What of a plan cannot be done to pods.
 #[must_use]
