@@ -70,7 +70,7 @@ fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
         Command::Recover(args) => report::recover(&args, out),
         Command::Doctor(args) => doctor::doctor(&args, out),
         Command::Agent => agent(),
-        Command::Pod(args) => cluster::pod(&args),
+        Command::Pod(args) => cluster::pod(&args, out),
         Command::PodProcess(args) => cluster::process(&args),
         Command::Runner(args) => cluster::runner(&args),
         Command::Keeper(_) => Err(Failure::usage("the keeper is started by a run, not by hand")),

@@ -39,7 +39,7 @@ pub fn examined(_: Option<&str>, _: &Settings) -> Result<Vec<Finding>, Failure> 
     Err(without())
 }
 
-pub fn pod(_: &ConfigArgs) -> Result<Exit, Failure> {
+pub fn pod(_: &ConfigArgs, _: Out) -> Result<Exit, Failure> {
     Err(without())
 }
 

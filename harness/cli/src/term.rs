@@ -62,6 +62,7 @@ impl Out {
 /// `SQUALL_LOG=debug` shows what the rooms trace.
 pub fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SQUALL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+        // What does not come of a request is told by whoever made it.
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,kube_client=off"));
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

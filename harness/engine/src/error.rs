@@ -32,6 +32,16 @@ pub enum EngineError {
         /// The last line that it said, if it said any.
         said: Option<String>,
     },
+    /// A process was not ready in time.
+    #[error("the {what} is not ready in time: {why}{}", last(.said))]
+    Unready {
+        /// Which process.
+        what: String,
+        /// What is missing.
+        why: MeshError,
+        /// The last line that it said, if it said any.
+        said: Option<String>,
+    },
     /// The mesh did not do what was asked.
     #[error("{0}")]
     Mesh(#[from] MeshError),

@@ -283,9 +283,14 @@ impl<'a, M: Mesh> Pool<'a, M> {
         let launch = self.mesh.launch(node, home.path());
         let proxy = self.launch(format!("proxy {node}"), launch, home.clone()).await?;
         let ready = self.mesh.ready(node, home.path(), deadline::PLACE.from_now());
-        let gone = self.keeper.wait_exit(proxy.id, deadline::PLACE.instant());
+        // Whoever is waited for says better than we what it lacks.
+        let gone = self.keeper.wait_exit(proxy.id, deadline::PLACE.instant() + deadline::GONE.at_most);
         let inbound = tokio::select! {
-            ready = ready => ready.map_err(EngineError::from),
+            ready = ready => ready.map_err(|why| EngineError::Unready {
+                what: format!("proxy {node}"),
+                why,
+                said: home.last_line(),
+            }),
             gone = gone => match gone {
                 Ok(end) => Err(EngineError::StillBorn {
                     what: format!("proxy {node}"),

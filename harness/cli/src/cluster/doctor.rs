@@ -12,7 +12,8 @@ pub type Finding = (Option<bool>, &'static str, String, Option<String>);
 fn own_rules() -> Value {
     json!([
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["create", "get", "list", "delete"]},
-        {"apiGroups": [""], "resources": ["serviceaccounts", "configmaps", "pods"], "verbs": ["create", "get", "patch", "delete"]},
+        {"apiGroups": [""], "resources": ["serviceaccounts", "configmaps"], "verbs": ["create", "patch"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "get", "list", "watch", "delete"]},
         {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
         {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["create", "patch"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "patch"]},
@@ -149,4 +150,46 @@ async fn permissions(cluster: &Cluster) -> Vec<Finding> {
         }
     };
     vec![finding]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use std::collections::BTreeSet;
+
+    type Permissions = BTreeSet<(String, String, String)>;
+
+    fn permissions(rules: &Value) -> Permissions {
+        let words = |rule: &Value, field: &str| {
+            let list = rule[field].as_array().cloned().unwrap_or_default();
+            list.into_iter().map(|word| word.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let mut all = Permissions::new();
+        for rule in rules.as_array().unwrap() {
+            for group in words(rule, "apiGroups") {
+                for resource in words(rule, "resources") {
+                    all.extend(words(rule, "verbs").into_iter().map(|verb| (group.clone(), resource.clone(), verb)));
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_role_in_kind_config_is_what_a_run_needs() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../kind-config/rbac.yaml");
+        let text = std::fs::read_to_string(root).unwrap();
+        let objects = serde_yaml::Deserializer::from_str(&text).map(|one| Value::deserialize(one).unwrap());
+        let role = objects.into_iter().find(|object| object["kind"] == "ClusterRole").unwrap();
+        let mut needed = permissions(&own_rules());
+        needed.extend(permissions(&rules()));
+        // What is only looked at, to say beforehand what is missing.
+        let looks: Permissions = ["customresourcedefinitions", "mutatingwebhookconfigurations"]
+            .iter()
+            .flat_map(|kind| permissions(&role["rules"]).into_iter().filter(move |(_, resource, _)| resource == kind))
+            .collect();
+        needed.extend(looks);
+        assert_eq!(permissions(&role["rules"]), needed);
+    }
 }

@@ -26,15 +26,15 @@ pub fn rules() -> Value {
             "resources": [
                 "virtualservices", "destinationrules", "serviceentries", "workloadentries", "sidecars", "envoyfilters",
             ],
-            "verbs": ["create", "get", "patch", "delete"],
+            "verbs": ["create", "patch", "delete"],
         },
         {
             "apiGroups": ["security.istio.io"],
             "resources": ["peerauthentications"],
-            "verbs": ["create", "get", "patch", "delete"],
+            "verbs": ["create", "patch", "delete"],
         },
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"]},
-        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "delete"]},
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["delete"]},
     ])
 }
 

@@ -4,8 +4,8 @@
 //! them: load is made where it is measured, and nothing of a call goes through the API server. What it says are events, one a line,
 //! which come here over the log of its pod and are recorded as those of any run.
 //!
-//! - [`run`]: this side: a namespace for the run, the runner in it, its events, and the end of all of it.
-//! - [`runner`]: that side.
+//! - [`run_on`]: this side: a namespace for the run, the runner in it, its events, and the end of all of it.
+//! - [`runner()`]: that side.
 //! - [`seat`]: the processes that stand for pods and for workloads in them, on that side.
 //! - [`life`]: how that side notices that this side is gone.
 //! - [`manifest`]: what is made on a cluster. Pure.

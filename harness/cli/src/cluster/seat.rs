@@ -1,9 +1,9 @@
 //! The processes that stand for pods, and for workloads in them.
 
-use super::failure;
 use crate::{
     args::ConfigArgs,
     outcome::{Exit, Failure},
+    term::Out,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -13,11 +13,16 @@ use squall_place::{
     pod::{AGENT_PORT, ProcessInPod, Seat, hold, hold_process},
 };
 use std::{
+    convert::Infallible,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
+use tokio::time::{Instant, sleep_until};
+
+/// How often a pod that is not ready is looked at.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// How long a pod may take to be there: its image is loaded, its sidecar asks istiod.
 const UP: Duration = Duration::from_secs(60);
@@ -46,30 +51,57 @@ pub fn own<T: Serialize>(exe: &Path, word: &str, file: PathBuf, config: &T) -> L
 }
 
 /// Makes a pod and holds it until it ends, or until we do.
-pub fn pod(args: &ConfigArgs) -> Result<Exit, Failure> {
+pub fn pod(args: &ConfigArgs, out: Out) -> Result<Exit, Failure> {
     let config: PodConfig = read(&args.config)?;
     block_on(async {
-        let cluster = Cluster::connect(None).await.map_err(|e| failure(&e))?;
-        cluster.create(&config.manifest).await.map_err(|e| failure(&e))?;
-        let held = hold_it(&cluster, &config).await;
+        let cluster = Cluster::connect(None).await.map_err(|e| short(&e))?;
+        cluster.create(&config.manifest).await.map_err(|e| short(&e))?;
+        let held = hold_it(&cluster, &config, out).await;
         // In order, where there is time; else the pod has ended by itself, and goes with its namespace.
         let _ = cluster.delete(&config.manifest).await;
         held
     })?
 }
 
-async fn hold_it(cluster: &Cluster, config: &PodConfig) -> Result<Exit, Failure> {
+async fn hold_it(cluster: &Cluster, config: &PodConfig, out: Out) -> Result<Exit, Failure> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (namespace, name) =
         (text(&config.manifest["metadata"]["namespace"]), text(&config.manifest["metadata"]["name"]));
-    let made = cluster.get(&config.manifest).await.map_err(|e| failure(&e))?.unwrap_or_default();
+    let made = cluster.get(&config.manifest).await.map_err(|e| short(&e))?.unwrap_or_default();
     if !has_sidecar(&made) {
         return Err(Failure::environment(format!("{name} got no sidecar: Istio's injection is off in {namespace}")));
     }
-    let ip = cluster.address_of(&namespace, &name, UP).await.map_err(|e: ClusterError| failure(&e))?;
+    let up = cluster.address_of(&namespace, &name, UP);
+    let ip = tokio::select! {
+        ip = up => ip.map_err(|e| short(&e))?,
+        never = complain(cluster, &namespace, &name, out) => match never {},
+    };
     let seat = Seat { ip, agent: SocketAddr::new(ip, AGENT_PORT), token: config.token.clone() };
     hold(&seat, &config.folder, &config.faults).await.map_err(|e| Failure::environment(format!("{name}: {e}")))?;
     Ok(Exit::Holds)
+}
+
+/// Says now and then what a pod that is not ready waits for: whoever gives up waiting tells the last of it.
+async fn complain(cluster: &Cluster, namespace: &str, name: &str, out: Out) -> Infallible {
+    let mut away = false;
+    loop {
+        sleep_until(Instant::now() + LOOK).await;
+        let why = match cluster.trouble_of(namespace, name).await {
+            Ok(None) => continue,
+            Ok(Some(trouble)) if away => format!("{trouble}, and meanwhile the API server could not be reached"),
+            Ok(Some(trouble)) => trouble,
+            Err(error) => {
+                away |= error.is_passing();
+                error.to_string()
+            }
+        };
+        out.note(&format!("{name} is not ready: {why}"));
+    }
+}
+
+/// In one line: whoever reads it reads the last one.
+fn short(error: &ClusterError) -> Failure {
+    Failure::environment(error.to_string())
 }
 
 /// Whether Istio's injector has added a proxy.

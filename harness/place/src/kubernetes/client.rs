@@ -16,7 +16,7 @@ use tokio::time::Instant;
 pub const FIELD_MANAGER: &str = "squall";
 
 /// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A cluster, as one of us.
 #[derive(Clone)]

@@ -76,6 +76,16 @@ impl Cluster {
         found.items.into_iter().next()?.spec?.containers.into_iter().next()?.image
     }
 
+    /// What a pod that is not ready waits for, as Kubernetes says it; `None`: it is ready.
+    ///
+    /// # Errors
+    /// Where the cluster does not say.
+    pub async fn trouble_of(&self, namespace: &str, pod: &str) -> Result<Option<String>, ClusterError> {
+        let found = in_time("look at a pod", self.pods(namespace).get_opt(pod)).await?;
+        let Some(found) = found else { return Err(no_pod(pod, "it is gone")) };
+        Ok((!is_ready(&found)).then(|| trouble_of(&found)))
+    }
+
     async fn waits(
         &self,
         namespace: &str,
@@ -84,7 +94,9 @@ impl Cluster {
         until: impl Fn(Option<&Pod>) -> bool,
     ) -> Result<Pod, ClusterError> {
         let api = self.pods(namespace);
-        match timeout(limit, await_condition(api.clone(), pod, until)).await {
+        let settled = |pod: Option<&Pod>| until(pod) || pod.is_some_and(is_hopeless);
+        match timeout(limit, await_condition(api.clone(), pod, settled)).await {
+            Ok(Ok(Some(found))) if is_hopeless(&found) => Err(no_pod(pod, &trouble_of(&found))),
             Ok(Ok(Some(found))) => Ok(found),
             Ok(Ok(None)) => Err(no_pod(pod, "it was deleted")),
             Ok(Err(why)) => Err(ClusterError::Unreachable(why.to_string())),
@@ -138,6 +150,14 @@ fn phase(pod: &Pod) -> Option<&str> {
 fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// Whether one of its containers waits for what does not come by waiting.
+fn is_hopeless(pod: &Pod) -> bool {
+    let hopeless =
+        ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"];
+    let reason = |status: &ContainerStatus| status.state.as_ref()?.waiting.as_ref()?.reason.clone();
+    statuses(pod).filter_map(reason).any(|reason| hopeless.contains(&reason.as_str()))
 }
 
 fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {

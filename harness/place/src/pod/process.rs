@@ -43,11 +43,11 @@ pub async fn hold_process(process: &ProcessInPod) -> io::Result<()> {
     let run = Ask::Run { files, args: process.args.clone(), log: process.log.clone() };
     let mut life = agent.ask(run).await?;
     let mut carrying = JoinSet::new();
-    for path in process.written.iter().cloned() {
+    for path in process.written.clone() {
         let agent = agent.clone();
         carrying.spawn(async move { files::mirror(&agent, &path, &path).await });
     }
-    for path in process.sockets.iter().cloned() {
+    for path in process.sockets.clone() {
         let agent = agent.clone();
         carrying.spawn(async move {
             agent.awaits(&path).await?;

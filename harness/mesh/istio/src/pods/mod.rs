@@ -97,6 +97,45 @@ struct State {
     nodes: BTreeSet<String>,
 }
 
+/// What has to be told for a configuration.
+struct Difference {
+    /// New or other objects.
+    first: Vec<Object>,
+    /// Objects that are not wanted any more.
+    gone: Vec<Object>,
+    /// What says that all the rest is in force, as far as it is other.
+    last: Vec<Object>,
+}
+
+impl State {
+    /// A new scenario begins with nobody listening.
+    fn turn_to(&mut self, config: &Config) {
+        if self.inbound != config.inbound {
+            self.inbound.clone_from(&config.inbound);
+            self.listening.clear();
+        }
+    }
+
+    fn difference(&self, config: &Config) -> Difference {
+        let wanted: BTreeSet<(&str, &str)> = config.objects.iter().map(|o| (o.kind, o.name.as_str())).collect();
+        let differs = |object: &&Object| self.kept.get(&(object.kind, object.name.clone())) != Some(*object);
+        let (last, first) = config.objects.iter().filter(differs).cloned().partition(is_last);
+        let gone = self.kept.values().filter(|o| !wanted.contains(&(o.kind, o.name.as_str()))).cloned().collect();
+        Difference { first, gone, last }
+    }
+
+    /// Who each pod is, where it is told otherwise so far; those that are nobody in this configuration among them.
+    fn labels_to_tell(&self, config: &Config) -> BTreeMap<String, BTreeMap<&'static str, String>> {
+        let somebody = config.nodes.iter().map(|(id, node)| (node.clone(), manifest::labels_of(id)));
+        let mut wanted: BTreeMap<_, _> = somebody.collect();
+        for node in self.labelled.keys().filter(|node| self.nodes.contains(*node)) {
+            wanted.entry(node.clone()).or_insert_with(|| manifest::labels_of_nobody(node));
+        }
+        wanted.retain(|node, labels| self.labelled.get(node) != Some(labels));
+        wanted
+    }
+}
+
 impl Pods {
     /// In this namespace, whose pods are like this.
     #[must_use]
@@ -128,15 +167,7 @@ impl Pods {
 
     /// Tells each pod who it is; those that are nobody in this configuration are told that, too.
     async fn label_all(&self, config: &Config, by: Stamp) -> Result<(), MeshError> {
-        let mut wanted: BTreeMap<String, BTreeMap<&'static str, String>> =
-            config.nodes.iter().map(|(id, node)| (node.clone(), manifest::labels_of(id))).collect();
-        let state = self.state.borrow();
-        for node in state.labelled.keys().filter(|node| state.nodes.contains(*node)) {
-            wanted.entry(node.clone()).or_insert_with(|| manifest::labels_of_nobody(node));
-        }
-        wanted.retain(|node, labels| state.labelled.get(node) != Some(labels));
-        drop(state);
-        let telling = wanted.into_iter().map(|(node, labels)| async move {
+        let telling = self.state.borrow().labels_to_tell(config).into_iter().map(|(node, labels)| async move {
             let pod = json!({
                 "apiVersion": "v1",
                 "kind": "Pod",
@@ -223,18 +254,8 @@ impl Home for Pods {
     /// What is new or other, then who the pods are, then what is not wanted any more goes, and at last what says that all of it is in
     /// force.
     async fn give(&self, config: &Config, _at: &Bindings, by: Stamp) -> Result<(), MeshError> {
-        let mut state = self.state.borrow_mut();
-        if state.inbound != config.inbound {
-            state.inbound.clone_from(&config.inbound);
-            state.listening.clear();
-        }
-        let wanted: BTreeSet<(&str, &str)> = config.objects.iter().map(|o| (o.kind, o.name.as_str())).collect();
-        let differs = |object: &&Object| state.kept.get(&(object.kind, object.name.clone())) != Some(*object);
-        let (last, first): (Vec<Object>, Vec<Object>) =
-            config.objects.iter().filter(differs).cloned().partition(is_last);
-        let gone: Vec<Object> =
-            state.kept.values().filter(|o| !wanted.contains(&(o.kind, o.name.as_str()))).cloned().collect();
-        drop(state);
+        self.state.borrow_mut().turn_to(config);
+        let Difference { first, gone, last } = self.state.borrow().difference(config);
         self.apply_all(first, by).await?;
         self.label_all(config, by).await?;
         self.delete_all(gone, by).await?;

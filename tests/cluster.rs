@@ -1,0 +1,332 @@
+//! The same features on a real cluster, with a real Istio: what comes out otherwise is told in docs/meshes.md. Whatever happens to the
+//! one who started a run, nothing of it is left.
+//!
+//! Only clusters of this machine are touched (kind's): elsewhere, and without one, it says SKIPPED and why.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot unwrap should fail, and says what it saw"
+)]
+
+mod support;
+
+use rand::RngExt;
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+use squall_place::kubernetes::{Cluster, selector_of};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use support::{MACHINE, Ran, Squall, before_the_next_look, root};
+
+/// Runs on one cluster take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// How long the runner waits for whoever started it, and a namespace takes to go, and some.
+const ORPHANED: Duration = Duration::from_secs(60);
+
+/// A turn on a cluster of this machine, with Istio on it and our image in its nodes.
+fn cluster_to_be_had() -> Option<MutexGuard<'static, ()>> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let doctor = Squall::new().run(&["doctor", "--on", "kubernetes"]);
+    let own =
+        ["at https://127.0.0.1", "at https://localhost", "at https://[::1]"].iter().any(|at| doctor.out.contains(at));
+    let why = match doctor.status {
+        Some(0) if own => return Some(turn),
+        Some(0) => "the cluster is not one of this machine, and might be somebody's".to_owned(),
+        _ => doctor.out.lines().find(|line| line.starts_with('✗')).unwrap_or("no cluster").to_owned(),
+    };
+    std::io::stderr().write_all(format!("SKIPPED the cluster tier: {why}\n").as_bytes()).unwrap();
+    None
+}
+
+/// Asks the cluster something.
+fn ask<T>(question: impl AsyncFnOnce(&Cluster) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { question(&Cluster::connect(None).await.unwrap()).await })
+}
+
+/// The namespaces of runs that are there.
+fn namespaces() -> Vec<String> {
+    let all = ask(async |cluster| cluster.namespaces(&selector_of()).await.unwrap());
+    all.into_iter().map(|(name, _)| name).collect()
+}
+
+/// Waits until there are none, or the time is over.
+fn namespaces_after(time: Duration) -> Vec<String> {
+    let by = Instant::now() + time;
+    loop {
+        let left = namespaces();
+        if left.is_empty() || Instant::now() > by {
+            return left;
+        }
+        before_the_next_look();
+    }
+}
+
+fn run(squall: &Squall, args: &[&str]) -> Ran {
+    let mut all = vec!["run", "--mesh", "istio", "--on", "kubernetes"];
+    all.extend(args);
+    squall.run(&all)
+}
+
+fn start(squall: &Squall, what: &str) -> Child {
+    let args = ["run", "--mesh", "istio", "--on", "kubernetes", what];
+    squall.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Waits until the engine in the cluster has begun: its heading is printed here.
+fn wait_for_the_engine(child: &mut Child) {
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("kubernetes"), "{line}");
+}
+
+/// What docs/meshes.md says of each scenario that does not hold there.
+fn told() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(root().join("docs/meshes.md")).unwrap();
+    let mut all = BTreeMap::new();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        // What is so on Istio anywhere, and what is so in pods.
+        if let [scenario, came, _] = cells.as_slice()
+            && let Some(word) = ["violated", "unsupported", "inconclusive"].iter().find(|word| came.contains(*word))
+        {
+            all.insert((*scenario).to_owned(), (*word).to_owned());
+        }
+    }
+    all
+}
+
+#[test]
+fn every_feature_comes_out_in_pods_as_docs_meshes_says() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    let told = told();
+    let squall = Squall::new();
+    let summary = squall.home.path().join("summary.json");
+    let ran = run(&squall, &["--controls", "--summary", &summary.display().to_string(), "features"]);
+    eprintln!("{}{}", ran.out, ran.err);
+    let totals: Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
+    let count = |name: &str| totals[name].as_u64().unwrap();
+    let mut by_the_machine = 0;
+    let mut others: BTreeMap<String, String> = BTreeMap::new();
+    for one in totals["not_green"].as_array().unwrap() {
+        let (scenario, came) = (one["scenario"].as_str().unwrap(), one["came"].as_str().unwrap());
+        if came.contains(MACHINE) || came.contains("undecided") {
+            by_the_machine += 1;
+        } else {
+            others.insert(scenario.to_owned(), came.split(':').next().unwrap_or(came).to_owned());
+        }
+    }
+    assert!(by_the_machine <= 3, "{by_the_machine} runs were made inconclusive by the machine");
+    let differs: Vec<_> = others.iter().filter(|(scenario, came)| told.get(*scenario) != Some(came)).collect();
+    assert!(differs.is_empty(), "docs/meshes.md says otherwise of {differs:?}");
+    assert!(count("holds") >= 20 && count("controls_red") + by_the_machine >= count("holds"), "{totals}");
+    assert_eq!(count("vacuous") + count("error") + count("controls_error"), 0, "{totals}");
+    assert!(totals["wall_s"].as_f64().unwrap() < 600.0, "{totals}");
+    assert_eq!(namespaces(), Vec::<String>::new());
+}
+
+#[test]
+fn whoever_starts_a_run_may_die_at_any_moment() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    // Few in every run of the tests, 20 by `SQUALL_CRASHES=20`.
+    let crashes = std::env::var("SQUALL_CRASHES").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    for n in 0..crashes {
+        let squall = Squall::new();
+        let after = Duration::from_millis(rand::rng().random_range(0..15_000));
+        let mut child = start(&squall, "features");
+        let by = Instant::now() + after;
+        while Instant::now() < by {
+            before_the_next_look();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let killed = Instant::now();
+        // In turn: the runner notices by itself, or somebody clears up.
+        if n % 2 == 0 {
+            squall.run(&["recover", "--on", "kubernetes"]).expect(0);
+            assert_eq!(namespaces(), Vec::<String>::new());
+            eprintln!("killed after {after:?}: recovered {:?} later", killed.elapsed());
+        } else {
+            let left = namespaces_after(ORPHANED);
+            // One that was made, and has no runner yet, is nobody's but recovery's.
+            for namespace in &left {
+                let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "squall-runner", "namespace": namespace}});
+                let runner = ask(async |cluster| cluster.get(&pod).await.unwrap());
+                assert_eq!(runner, None, "the runner in {namespace} did not notice");
+            }
+            eprintln!("killed after {after:?}: {left:?} left {:?} later", killed.elapsed());
+            squall.run(&["recover", "--on", "kubernetes"]).expect(0);
+            assert_eq!(namespaces(), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_run_in_order() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    let squall = Squall::new();
+    let mut child = start(&squall, "features");
+    wait_for_the_engine(&mut child);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
+    let output: Ran = child.wait_with_output().unwrap().into();
+    output.expect(3);
+    assert_eq!(namespaces(), Vec::<String>::new());
+}
+
+/// Stops the API server, or lets it go on; only where the node is a container of this machine.
+fn api_server(signal: &str) -> bool {
+    let node = ask(async |cluster| cluster.server().to_owned());
+    let names = Command::new("docker").args(["ps", "--format", "{{.Names}} {{.Ports}}"]).output();
+    let Ok(names) = names else { return false };
+    let port = node.trim_end_matches('/').rsplit(':').next().unwrap_or_default().to_owned();
+    let names = String::from_utf8_lossy(&names.stdout).into_owned();
+    let Some(name) = names.lines().find(|line| line.contains(&format!(":{port}->"))).and_then(|l| l.split(' ').next())
+    else {
+        return false;
+    };
+    let done = Command::new("docker").args(["exec", name, "pkill", signal, "kube-apiserver"]).status();
+    done.is_ok_and(|status| status.success())
+}
+
+#[test]
+fn an_api_server_that_is_away_for_a_while_is_told_and_leaves_nothing() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    let squall = Squall::new();
+    let mut child = start(&squall, "features/timeout");
+    wait_for_the_engine(&mut child);
+    if !api_server("-STOP") {
+        eprintln!("SKIPPED: the node is no container of this machine, so its API server cannot be stopped");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        squall.run(&["recover", "--on", "kubernetes"]).expect(0);
+        return;
+    }
+    let by = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < by {
+        before_the_next_look();
+    }
+    assert!(Command::new("docker").output().is_ok() && api_server_continues());
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    eprintln!("{}", ran.all());
+    // Whichever needed it first says so: an object that is not kept, or a pod that is not there.
+    ran.expect(3).says(&["the API server c", "be reached", "in error"]);
+    assert_eq!(namespaces_after(ORPHANED), Vec::<String>::new());
+}
+
+/// The address of a stopped server can still be read.
+fn api_server_continues() -> bool {
+    api_server("-CONT")
+}
+
+#[test]
+fn what_is_wrong_with_a_cluster_is_named() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    let squall = Squall::new();
+    let with = |kubeconfig: &str| {
+        let path = squall.feature("kubeconfig", kubeconfig);
+        let mut command = squall.command(&["run", "--mesh", "istio", "--on", "kubernetes", "features/retry"]);
+        Ran::from(command.env("KUBECONFIG", path).output().unwrap())
+    };
+    let config = |server: &str| {
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{{name: a, context: {{cluster: a, user: a}}}}]\n\
+             clusters: [{{name: a, cluster: {{server: \"{server}\", insecure-skip-tls-verify: true}}}}]\n\
+             users: [{{name: a, user: {{token: of-yesterday}}}}]\n"
+        )
+    };
+    let mut command = squall.command(&["run", "--mesh", "istio", "--on", "kubernetes", "features/retry"]);
+    let none = command.env("KUBECONFIG", "/nonexistent").env("HOME", "/nonexistent");
+    Ran::from(none.output().unwrap()).expect(3).says(&["no cluster to be had"]);
+    run(&squall, &["--context", "elsewhere", "features/retry"]).expect(3).says(&["no cluster to be had", "elsewhere"]);
+    let server = ask(async |cluster| cluster.server().to_owned());
+    with(&config(&server)).expect(3).says(&["does not accept our credentials"]);
+    with(&config("https://127.0.0.1:1")).expect(3).says(&["the API server cannot be reached"]);
+    // The runner's image is nowhere.
+    let image = run(&squall, &["--image", "squall.invalid/squall:nowhere", "features/retry"]);
+    image.expect(3).says(&["squall-runner does not come up", "ErrImage"]);
+    assert_eq!(namespaces(), Vec::<String>::new());
+}
+
+#[test]
+fn the_role_in_kind_config_is_enough() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    let text = std::fs::read_to_string(root().join("kind-config/rbac.yaml")).unwrap();
+    let objects: Vec<Value> =
+        serde_yaml::Deserializer::from_str(&text).map(|one| Value::deserialize(one).unwrap()).collect();
+    for object in &objects {
+        ask(async |cluster| cluster.apply(object).await.unwrap());
+    }
+    // As the account that the role is bound to, by whoever owns the cluster.
+    let path =
+        std::env::var("KUBECONFIG").unwrap_or_else(|_| format!("{}/.kube/config", std::env::var("HOME").unwrap()));
+    let mut config: Value = serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for user in config["users"].as_array_mut().unwrap() {
+        user["user"]["as"] = json!("system:serviceaccount:squall-system:squall-starter");
+    }
+    let squall = Squall::new();
+    let own = squall.feature("kubeconfig", &serde_yaml::to_string(&config).unwrap());
+    let with = |args: &[&str]| Ran::from(squall.command(args).env("KUBECONFIG", &own).output().unwrap());
+    with(&["doctor", "--on", "kubernetes"]).expect(0).says(&["that a run needs"]);
+    with(&["run", "--mesh", "istio", "--on", "kubernetes", "features/retry/retry.feature:21"])
+        .expect(0)
+        .says(&["1 hold"]);
+    with(&["recover", "--on", "kubernetes"]).expect(0).says(&["nothing is left"]);
+    for object in objects.iter().rev() {
+        ask(async |cluster| cluster.delete(object).await.unwrap());
+    }
+}
+
+#[test]
+fn what_a_namespace_refuses_is_named() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    // A quota that is there before the pods of the mesh are.
+    let quota = |namespace: &str| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "few", "namespace": namespace},
+            "spec": {"hard": {"pods": "2"}},
+        })
+    };
+    let ran = while_it_starts(|cluster, namespace| {
+        let quota = quota(namespace);
+        Box::pin(async move { cluster.apply(&quota).await.unwrap() })
+    });
+    ran.expect(3).says(&["exceeded quota"]);
+    // A namespace that is being deleted under the run.
+    let ran = while_it_starts(|cluster, namespace| {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        Box::pin(async move { cluster.delete(&namespace).await.unwrap() })
+    });
+    ran.expect(3);
+    assert_eq!(namespaces(), Vec::<String>::new());
+}
+
+type Doing<'c> = std::pin::Pin<Box<dyn Future<Output = ()> + 'c>>;
+
+/// Starts a run, and does something as soon as its namespace is there.
+fn while_it_starts(what: impl for<'c> Fn(&'c Cluster, &str) -> Doing<'c>) -> Ran {
+    let squall = Squall::new();
+    let child = start(&squall, "features/retry");
+    let by = Instant::now() + Duration::from_secs(30);
+    ask(async |cluster| {
+        loop {
+            let all = cluster.namespaces(&selector_of()).await.unwrap();
+            if let Some((name, _)) = all.first() {
+                return what(cluster, name).await;
+            }
+            assert!(Instant::now() < by, "no namespace was ever made");
+            before_the_next_look();
+        }
+    });
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    eprintln!("{}", ran.all());
+    ran
+}
