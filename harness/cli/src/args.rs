@@ -50,6 +50,10 @@ pub enum Command {
     Steps(StepsArgs),
     /// The JSON Schema of topologies and experiments in YAML, for editors.
     Schema,
+    /// Brings up a cluster of kind's with Istio on it, by the tools on the PATH.
+    Up(UpArgs),
+    /// Removes the cluster that `up` brought up.
+    Down(DownArgs),
     /// Reads a recorded run again.
     Report(ReportArgs),
     /// Removes whatever any earlier run left, and says what it found.
@@ -165,6 +169,34 @@ fn ground(mesh: MeshKind, place: PlaceKind) -> Option<GroundKind> {
         (MeshKind::Istio, PlaceKind::Kubernetes) => Some(GroundKind::IstioOnKubernetes),
         (MeshKind::Envoy, PlaceKind::Kubernetes) => None,
     }
+}
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// A cluster of kind's: the only one that there is.
+    #[arg(long, required = true)]
+    pub kind: bool,
+    /// The mesh on it.
+    #[arg(long, value_enum, default_value = "istio", value_name = "MESH")]
+    pub mesh: MeshKind,
+    /// Its name.
+    #[arg(long, default_value = "squall")]
+    pub name: String,
+    /// The image of this program that is brought to its nodes; else `squall:VERSION`.
+    #[arg(long, value_name = "IMAGE", env = "SQUALL_IMAGE")]
+    pub image: Option<String>,
+}
+
+/// Arguments of `down`.
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    /// A cluster of kind's.
+    #[arg(long, required = true)]
+    pub kind: bool,
+    /// Its name.
+    #[arg(long, default_value = "squall")]
+    pub name: String,
 }
 
 /// Which place a command is about.

@@ -26,6 +26,7 @@ mod steps;
 mod stop;
 mod takes;
 mod term;
+mod up;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -69,6 +70,8 @@ fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
         Command::Report(args) => report::report(&args, out),
         Command::Recover(args) => report::recover(&args, out),
         Command::Doctor(args) => doctor::doctor(&args, out),
+        Command::Up(args) => up::up(&args, out),
+        Command::Down(args) => up::down(&args, out),
         Command::Agent => agent(),
         Command::Pod(args) => cluster::pod(&args, out),
         Command::PodProcess(args) => cluster::process(&args),

@@ -181,6 +181,10 @@ fn trouble_of(pod: &Pod) -> String {
         let all = pod.status.as_ref()?.conditions.as_ref()?;
         all.iter().find(|c| c.status == "False").and_then(|c| c.message.clone())
     };
-    let words = waiting.or_else(conditions).or_else(unready);
+    let unplaced = || {
+        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref());
+        node.is_none().then(|| "it has not been given a node yet".to_owned())
+    };
+    let words = waiting.or_else(conditions).or_else(unready).or_else(unplaced);
     words.map_or_else(|| "Kubernetes does not say why".to_owned(), |words| words.trim().to_owned())
 }

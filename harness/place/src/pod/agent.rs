@@ -42,6 +42,8 @@ pub struct AgentArgs {
 /// What all of its connections know.
 struct Agent {
     args: AgentArgs,
+    /// What it shares with the proxy.
+    home: PathBuf,
     boot: String,
     /// Somebody holds the pod.
     held: Notify,
@@ -55,12 +57,17 @@ struct Agent {
 /// Where its port cannot be had.
 pub fn agent_main(args: AgentArgs) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    tokio::task::LocalSet::new().block_on(&runtime, serve(args))
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, AGENT_PORT)).await?;
+        serve(args, listener, HOME.into()).await
+    })?;
+    end_everything();
+    Ok(())
 }
 
-async fn serve(args: AgentArgs) -> io::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, AGENT_PORT)).await?;
-    let agent = Rc::new(Agent { args, boot: boot()?, held: Notify::new(), over: Notify::new() });
+/// Serves until the holder is gone.
+async fn serve(args: AgentArgs, listener: TcpListener, home: PathBuf) -> io::Result<()> {
+    let agent = Rc::new(Agent { args, home, boot: boot()?, held: Notify::new(), over: Notify::new() });
     let accepting = async {
         loop {
             let Ok((stream, _)) = listener.accept().await else { return };
@@ -77,7 +84,6 @@ async fn serve(args: AgentArgs) -> io::Result<()> {
         () = unheld => {}
         () = agent.over.notified() => {}
     }
-    end_everything();
     Ok(())
 }
 
@@ -122,7 +128,7 @@ impl Agent {
 
     /// Lives as long as the holder gives signs.
     async fn hold(&self, folder: &Path, faults: SocketAddr, stream: &mut TcpStream) -> io::Result<()> {
-        let made = fs::create_dir_all(folder).and_then(|()| relay::listen(&Path::new(HOME).join("faults.sock")));
+        let made = fs::create_dir_all(folder).and_then(|()| relay::listen(&self.home.join("faults.sock")));
         let listener = match made {
             Ok(listener) => listener,
             Err(why) => return self.no(stream, &why).await,
@@ -239,4 +245,178 @@ fn processes() -> Vec<(Pid, String)> {
         Some((Pid::from_raw(pid), name.trim().to_owned()))
     };
     numbers.into_iter().filter_map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire;
+    use super::*;
+    use tempfile::TempDir;
+    use tokio::{
+        io::AsyncWriteExt,
+        net::UnixListener,
+        task::{LocalSet, spawn_local},
+    };
+
+    /// A pod of this machine, without a proxy.
+    struct Pod {
+        home: TempDir,
+        at: SocketAddr,
+        ended: JoinHandle<io::Result<()>>,
+    }
+
+    impl Pod {
+        async fn start() -> Pod {
+            let home = tempfile::tempdir().unwrap();
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            let at = listener.local_addr().unwrap();
+            let args = AgentArgs { token: "ours".into(), exe: "/bin/sleep".into() };
+            let ended = spawn_local(serve(args, listener, home.path().to_owned()));
+            Pod { home, at, ended }
+        }
+
+        fn agent(&self, token: &str) -> wire::Agent {
+            wire::Agent { at: self.at, token: token.into() }
+        }
+
+        async fn hold(&self) -> TcpStream {
+            let faults = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+            self.agent("ours").ask(Ask::Hold { folder: self.home.path().join("p0"), faults }).await.unwrap()
+        }
+
+        /// Fails where it does not end in time.
+        async fn ends(self) {
+            timeout(Duration::from_secs(20), self.ended).await.expect("an end").unwrap().unwrap();
+        }
+    }
+
+    fn test(body: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        LocalSet::new().block_on(&runtime, async { timeout(Duration::from_secs(60), body).await.expect("in time") });
+    }
+
+    #[test]
+    fn it_obeys_its_own_run_alone() {
+        test(async {
+            let pod = Pod::start().await;
+            let refused = pod.agent("theirs").ask(Ask::Await(pod.home.path().to_owned())).await.unwrap_err();
+            assert!(refused.to_string().contains("another run's"), "{refused}");
+            pod.agent("ours").ask(Ask::Await(pod.home.path().to_owned())).await.unwrap();
+        });
+    }
+
+    #[test]
+    fn it_ends_with_its_holder() {
+        test(async {
+            let pod = Pod::start().await;
+            let held = pod.hold().await;
+            assert!(pod.home.path().join("p0").is_dir() && pod.home.path().join("faults.sock").exists());
+            drop(held);
+            pod.ends().await;
+        });
+    }
+
+    #[test]
+    fn it_ends_when_its_holder_is_silent() {
+        test(async {
+            let pod = Pod::start().await;
+            // The connection stays open: a machine that is gone closes nothing.
+            let _held = pod.hold().await;
+            pod.ends().await;
+        });
+    }
+
+    #[test]
+    fn it_lives_as_long_as_there_are_signs() {
+        test(async {
+            let pod = Pod::start().await;
+            let mut held = pod.hold().await;
+            let by = tokio::time::Instant::now() + LEASE + LEASE / 2;
+            while tokio::time::Instant::now() < by {
+                held.write_all(b".").await.unwrap();
+                look_again(LEASE / 6).await;
+            }
+            assert!(!pod.ended.is_finished());
+        });
+    }
+
+    #[test]
+    fn it_carries_bytes_to_a_socket() {
+        test(async {
+            let pod = Pod::start().await;
+            let path = pod.home.path().join("echo.sock");
+            let missing = pod.agent("ours").reach(To::Unix(path.clone())).await;
+            assert!(missing.is_err());
+            let echo = UnixListener::bind(&path).unwrap();
+            spawn_local(async move {
+                let (mut stream, _) = echo.accept().await.unwrap();
+                let (mut read, mut write) = stream.split();
+                tokio::io::copy(&mut read, &mut write).await.unwrap();
+            });
+            let mut reached = pod.agent("ours").reach(To::Unix(path)).await.unwrap();
+            reached.write_all(b"hello").await.unwrap();
+            let mut room = [0; 5];
+            reached.read_exact(&mut room).await.unwrap();
+            assert_eq!(&room, b"hello");
+        });
+    }
+
+    #[test]
+    fn it_follows_a_file_from_before_it_is_there() {
+        test(async {
+            let pod = Pod::start().await;
+            let path = pod.home.path().join("log");
+            let mut followed = pod.agent("ours").ask(Ask::Follow(path.clone())).await.unwrap();
+            fs::write(&path, "one\n").unwrap();
+            let mut room = [0; 4];
+            followed.read_exact(&mut room).await.unwrap();
+            assert_eq!(&room, b"one\n");
+            use std::io::Write as _;
+            fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"two\n").unwrap();
+            followed.read_exact(&mut room).await.unwrap();
+            assert_eq!(&room, b"two\n");
+        });
+    }
+
+    #[test]
+    fn a_process_ends_with_its_connection_and_the_connection_with_the_process() {
+        test(async {
+            let pod = Pod::start().await;
+            let log = pod.home.path().join("w").join("log");
+            let run = |seconds: &str| Ask::Run {
+                files: vec![(pod.home.path().join("f").join("config"), "text".into())],
+                args: vec![seconds.into()],
+                log: log.clone(),
+            };
+            let mut brief = pod.agent("ours").ask(run("0.05")).await.unwrap();
+            assert_eq!(fs::read_to_string(pod.home.path().join("f/config")).unwrap(), "text");
+            assert!(brief.read_u8().await.is_err(), "it has ended");
+            let long = pod.agent("ours").ask(run("314159")).await.unwrap();
+            let sleeps = || {
+                let own = |pid: Pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c.ends_with(b"314159\0"));
+                processes().into_iter().filter(|(pid, _)| own(*pid)).count()
+            };
+            assert_eq!(sleeps(), 1);
+            drop(long);
+            while sleeps() > 0 {
+                look_again(LOOK).await;
+            }
+        });
+    }
+
+    #[test]
+    fn another_machine_is_refused_by_name() {
+        test(async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            let at = listener.local_addr().unwrap();
+            spawn_local(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _: Hello = read_line(&mut stream).await.unwrap();
+                write_line(&mut stream, &Answer::Yes { boot: "of another machine".into() }).await.unwrap();
+            });
+            let agent = wire::Agent { at, token: "ours".into() };
+            let refused = agent.awaits(Path::new("/")).await.unwrap_err();
+            assert!(refused.to_string().contains("another machine"), "{refused}");
+        });
+    }
 }

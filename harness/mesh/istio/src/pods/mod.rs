@@ -318,8 +318,8 @@ impl Home for Pods {
     }
 }
 
-const CONTROL_PLANE: &str =
-    "on a cluster the control plane is everybody's: this version does not take it from the proxies of a run";
+const CONTROL_PLANE: &str = "on a cluster the control plane is everybody's, and a NetworkPolicy does not take it from the proxies of a run: \
+                             on a connection that is open answers go on arriving";
 
 /// Whether nobody answers who connects.
 fn is_silent(fault: &FaultKind) -> bool {
