@@ -14,7 +14,7 @@ mod support;
 use rand::RngExt;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
-use squall_place::kubernetes::{Cluster, selector_of};
+use squall_place::kubernetes::{Cluster, RUN};
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
@@ -53,8 +53,7 @@ fn ask<T>(question: impl AsyncFnOnce(&Cluster) -> T) -> T {
 
 /// The namespaces of runs that are there.
 fn namespaces() -> Vec<String> {
-    let all = ask(async |cluster| cluster.namespaces(&selector_of()).await.unwrap());
-    all.into_iter().map(|(name, _)| name).collect()
+    ask(async |cluster| cluster.namespaces(RUN).await.unwrap())
 }
 
 /// Waits until there are none, or the time is over.
@@ -257,7 +256,7 @@ fn what_is_wrong_with_a_cluster_is_named() {
     with(&config("https://127.0.0.1:1")).expect(3).says(&["the API server cannot be reached"]);
     // The runner's image is nowhere.
     let image = run(&squall, &["--image", "squall.invalid/squall:nowhere", "features/retry"]);
-    image.expect(3).says(&["squall-runner does not come up", "ErrImage"]);
+    image.expect(3).says(&["pod squall-runner", "ErrImage"]);
     assert_eq!(namespaces(), Vec::<String>::new());
 }
 
@@ -325,8 +324,8 @@ fn while_it_starts(what: impl for<'c> Fn(&'c Cluster, &str) -> Doing<'c>) -> Ran
     let by = Instant::now() + Duration::from_secs(30);
     ask(async |cluster| {
         loop {
-            let all = cluster.namespaces(&selector_of()).await.unwrap();
-            if let Some((name, _)) = all.first() {
+            let all = cluster.namespaces(RUN).await.unwrap();
+            if let Some(name) = all.first() {
                 return what(cluster, name).await;
             }
             assert!(Instant::now() < by, "no namespace was ever made");

@@ -90,8 +90,8 @@ fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
 
 /// Beside a proxy in a pod. Its run's secret is nobody else's business, so it is in no argument.
 fn agent() -> Result<Exit, Failure> {
-    let token =
-        std::env::var("SQUALL_TOKEN").map_err(|_| Failure::usage("the agent is started by a run, not by hand"))?;
+    let token = std::env::var(squall_mesh_istio::manifest::TOKEN)
+        .map_err(|_| Failure::usage("the agent is started by a run, not by hand"))?;
     let exe = std::env::current_exe().map_err(|e| Failure::environment(format!("failed to find this program: {e}")))?;
     let args = squall_place::pod::AgentArgs { token, exe };
     squall_place::pod::agent_main(args)

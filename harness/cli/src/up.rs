@@ -45,7 +45,7 @@ pub fn up(args: &UpArgs, out: Out) -> Result<Exit, Failure> {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
-    for step in steps(&args.name, (!exists).then_some(()), has_image.then_some(image.as_str())) {
+    for step in steps(&args.name, !exists, has_image.then_some(image.as_str())) {
         out.note(&format!("{} {}", step.program, step.args.join(" ")));
         run(&step)?;
     }
@@ -68,9 +68,9 @@ pub fn down(args: &DownArgs, out: Out) -> Result<Exit, Failure> {
 }
 
 /// What is to be done, in order.
-fn steps(name: &str, new: Option<()>, image: Option<&str>) -> Vec<Step> {
+fn steps(name: &str, new: bool, image: Option<&str>) -> Vec<Step> {
     let context = format!("kind-{name}");
-    let create = new.map(|()| Step::new("kind", &["create", "cluster", "--name", name, "--config", "-"], CLUSTER));
+    let create = new.then(|| Step::new("kind", &["create", "cluster", "--name", name, "--config", "-"], CLUSTER));
     let load = image.map(|image| Step::new("kind", &["load", "docker-image", "--name", name, image], ""));
     let install = Step::new("istioctl", &["install", "-y", "--context", &context, "-f", "-"], ISTIO);
     create.into_iter().chain([install]).chain(load).collect()
@@ -92,6 +92,10 @@ fn missing(tools: &[&str]) -> Result<(), Failure> {
 fn said(program: &str, args: &[&str]) -> Result<String, Failure> {
     let output = Command::new(program).args(args).stdin(Stdio::null()).output();
     let output = output.map_err(|e| Failure::environment(format!("failed to run {program}: {e}")))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Failure::environment(format!("{program} {}: {words}", args.join(" "))));
+    }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -116,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_is_there_is_left_as_it_is() {
-        let all = steps("squall", Some(()), Some("squall:1"));
+        let all = steps("squall", true, Some("squall:1"));
         let expected = [
             "kind create cluster --name squall --config -",
             "istioctl install -y --context kind-squall -f -",
@@ -124,7 +128,7 @@ mod tests {
         ];
         assert_eq!(told(&all), expected);
         assert_eq!(all[0].input, CLUSTER);
-        assert_eq!(told(&steps("squall", None, None)), expected[1..2]);
+        assert_eq!(told(&steps("squall", false, None)), expected[1..2]);
     }
 
     #[test]

@@ -282,9 +282,10 @@ impl<'a, M: Mesh> Pool<'a, M> {
     async fn start_proxy(&self, node: &str, home: &ProcessFolder) -> Result<(ProcessHandle, SocketAddr), EngineError> {
         let launch = self.mesh.launch(node, home.path());
         let proxy = self.launch(format!("proxy {node}"), launch, home.clone()).await?;
-        let ready = self.mesh.ready(node, home.path(), deadline::PLACE.from_now());
+        let limit = self.mesh.boots_within().unwrap_or(deadline::PLACE.at_most);
+        let ready = self.mesh.ready(node, home.path(), clock::now() + limit);
         // Whoever is waited for says better than we what it lacks.
-        let gone = self.keeper.wait_exit(proxy.id, deadline::PLACE.instant() + deadline::GONE.at_most);
+        let gone = self.keeper.wait_exit(proxy.id, deadline::GONE.instant() + limit);
         let inbound = tokio::select! {
             ready = ready => ready.map_err(|why| EngineError::Unready {
                 what: format!("proxy {node}"),

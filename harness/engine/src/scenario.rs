@@ -181,7 +181,8 @@ impl<'e, M: Mesh> Performance<'e, M> {
             _ => Patience::UntilViolated,
         };
         let plan = self.plan;
-        let mut watch = Watch::new(plan, self.settings, patience, &self.prefix, self.planned.clone());
+        let planned = self.planned.clone();
+        let mut watch = Watch::new(plan, self.settings, patience, &self.prefix, planned, mesh.unwritten());
         let (begin, lag) = (clock::now(), LagWatch::start());
         let (mut queue, keeper) = (RunQueueWatch::default(), world.keeper());
         tokio::select! {

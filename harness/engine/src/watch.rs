@@ -6,7 +6,8 @@ use squall_model::{Act, CallRecord, ControlRecord, Effect, Plan, Shape, Stamp};
 use squall_verdict::Settings;
 use std::time::Duration;
 
-/// How long after a call's end its log lines have surely been read: Envoy's flush takes 3 ms at most, a look 100 ms.
+/// How long after a call's end its log lines have surely been read, if the mesh writes them at once: Envoy's flush takes 3 ms at most, a
+/// look 100 ms.
 const LINES_LAG: Duration = Duration::from_millis(20);
 
 /// When a stage may end before its time.
@@ -38,6 +39,8 @@ pub(crate) struct Look<'l> {
 /// Looks at one run of one plan.
 pub(crate) struct Watch<'p> {
     plan: &'p Plan,
+    /// How long after a call's end its log lines have surely been read.
+    lines_lag: Duration,
     settings: Settings,
     patience: Patience,
     prefix: String,
@@ -55,9 +58,11 @@ impl<'p> Watch<'p> {
         patience: Patience,
         prefix: &str,
         planned: Vec<Planned>,
+        unwritten: Duration,
     ) -> Watch<'p> {
         Watch {
             plan,
+            lines_lag: LINES_LAG + unwritten,
             settings,
             patience,
             prefix: prefix.to_owned(),
@@ -103,7 +108,7 @@ impl<'p> Watch<'p> {
 
     /// Everything but the records themselves.
     fn so_far(&self, look: &Look<'_>) -> Observed {
-        let read_up_to = look.now - LINES_LAG;
+        let read_up_to = look.now - self.lines_lag;
         let here = StageTimes { origin: look.origin, last_intended: read_up_to, ended: read_up_to };
         Observed {
             prefix: self.prefix.clone(),

@@ -45,6 +45,11 @@ pub trait Mesh {
         start.here()
     }
 
+    /// How long a launched proxy may take to be live, where that is more than a process takes.
+    fn boots_within(&self) -> Option<Duration> {
+        None
+    }
+
     /// Waits until a launched proxy is live, and says where it accepts tries.
     ///
     /// # Errors

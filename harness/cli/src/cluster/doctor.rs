@@ -12,7 +12,7 @@ pub type Finding = (Option<bool>, &'static str, String, Option<String>);
 fn own_rules() -> Value {
     json!([
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["create", "get", "list", "delete"]},
-        {"apiGroups": [""], "resources": ["serviceaccounts", "configmaps"], "verbs": ["create", "patch"]},
+        {"apiGroups": [""], "resources": ["serviceaccounts", "configmaps", "secrets"], "verbs": ["create", "patch"]},
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "get", "list", "watch", "delete"]},
         {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
         {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["create", "patch"]},
@@ -23,12 +23,12 @@ fn own_rules() -> Value {
 /// Looks at the cluster.
 pub fn examined(context: Option<&str>, settings: &Settings) -> Result<Vec<Finding>, Failure> {
     let context = context.or(settings.kubernetes.context.as_deref());
-    let image = super::remote::image(None, settings);
-    super::seat::block_on(lines(context, &image))
+    let image = super::remote::image(std::env::var("SQUALL_IMAGE").ok().as_deref(), settings);
+    super::seat::block_on(lines(context, &image, settings.kubernetes.revision.as_deref()))
 }
 
 /// Everything that can be said without touching anything.
-async fn lines(context: Option<&str>, image: &str) -> Vec<Finding> {
+async fn lines(context: Option<&str>, image: &str, revision: Option<&str>) -> Vec<Finding> {
     let cluster = match Cluster::connect(context).await {
         Ok(cluster) => cluster,
         Err(error) => return vec![(Some(false), "Cluster", error.to_string(), advice(&super::failure(&error)))],
@@ -48,7 +48,7 @@ async fn lines(context: Option<&str>, image: &str) -> Vec<Finding> {
         }
     }
     all.push(istio(&cluster).await);
-    all.push(injection(&cluster).await);
+    all.push(injection(&cluster, revision).await);
     all.extend(permissions(&cluster).await);
     all.push((
         None,
@@ -90,7 +90,7 @@ async fn istio(cluster: &Cluster) -> Finding {
     }
 }
 
-async fn injection(cluster: &Cluster) -> Finding {
+async fn injection(cluster: &Cluster, revision: Option<&str>) -> Finding {
     let webhook = |name: &str| {
         json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -98,10 +98,13 @@ async fn injection(cluster: &Cluster) -> Finding {
             "metadata": {"name": name},
         })
     };
-    match cluster.get(&webhook("istio-sidecar-injector")).await {
-        Ok(Some(_)) => {
-            (Some(true), "Injection", "namespaces labelled istio-injection=enabled get sidecars".into(), None)
-        }
+    let (name, label) = match revision {
+        Some(revision) => (format!("istio-sidecar-injector-{revision}"), format!("istio.io/rev={revision}")),
+        None => ("istio-sidecar-injector".to_owned(), "istio-injection=enabled".to_owned()),
+    };
+    match cluster.get(&webhook(&name)).await {
+        Ok(Some(_)) => (Some(true), "Injection", format!("namespaces labelled {label} get sidecars"), None),
+        Ok(None) if revision.is_some() => (Some(false), "Injection", format!("there is no {name}"), None),
         Ok(None) => {
             let advice = "where Istio has a revision, name it: `[kubernetes] revision = \"…\"` in squall.toml";
             (None, "Injection", "there is no injector without a revision".into(), Some(advice.into()))

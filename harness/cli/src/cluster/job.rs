@@ -22,8 +22,6 @@ pub struct Job {
     pub image: String,
     /// The labels of everything that the run makes.
     pub labels: BTreeMap<String, String>,
-    /// The secret by which agents know their run.
-    pub token: String,
     /// For how long the one who started the run may be silent.
     pub lease: Duration,
 }
@@ -31,11 +29,6 @@ pub struct Job {
 impl Job {
     /// What all pods of the mesh have in common.
     pub fn pods(&self) -> Settings {
-        Settings {
-            namespace: self.namespace.clone(),
-            image: self.image.clone(),
-            labels: self.labels.clone(),
-            token: self.token.clone(),
-        }
+        Settings { namespace: self.namespace.clone(), image: self.image.clone(), labels: self.labels.clone() }
     }
 }

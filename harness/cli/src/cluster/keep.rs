@@ -7,7 +7,7 @@ use squall_mesh::{Launch, WorkloadStart};
 use squall_mesh_istio::{Keep, Unkept};
 use squall_place::{
     kubernetes::{Cluster, ClusterError},
-    pod::{ProcessInPod, Seat},
+    pod::{Mirrors, ProcessInPod, Seat},
 };
 use std::{
     net::IpAddr,
@@ -20,6 +20,7 @@ pub struct ApiServer {
     pub cluster: Cluster,
     pub exe: PathBuf,
     pub token: String,
+    pub mirrors: Mirrors,
 }
 
 impl Keep for ApiServer {
@@ -43,14 +44,22 @@ impl Keep for ApiServer {
             args: start.args(),
             files: vec![start.config.to_owned()],
             sockets: vec![start.control.to_owned()],
-            written: vec![start.ledger.to_owned()],
             log: start.log.to_owned(),
         };
+        if let Some(seat) = Seat::read(start.proxy) {
+            self.mirrors.follow(&seat, start.ledger.to_owned(), start.ledger.to_owned());
+        }
         own(&self.exe, "pod-process", start.config.with_file_name("hold.json"), &process)
     }
 
     fn address(&self, folder: &Path) -> Option<IpAddr> {
         Seat::read(folder).map(|seat| seat.ip)
+    }
+
+    fn follow(&self, folder: &Path, files: &[(PathBuf, PathBuf)]) {
+        if let Some(seat) = Seat::read(folder) {
+            files.iter().for_each(|(theirs, ours)| self.mirrors.follow(&seat, theirs.clone(), ours.clone()));
+        }
     }
 }
 

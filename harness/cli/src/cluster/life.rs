@@ -1,9 +1,8 @@
 //! How the runner in a cluster notices that the one who started it is gone: by the signs of life that no longer change.
 
 use super::{job::Job, manifest};
-use squall_engine::Stopper;
 use squall_place::kubernetes::Cluster;
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 /// How often signs are given, and looked for.
@@ -13,15 +12,17 @@ pub const BEAT: Duration = Duration::from_secs(3);
 pub const LEASE: Duration = Duration::from_secs(15);
 
 /// Gives signs of life. An API server that is away has nobody lose anything: the other side cannot look either.
-pub async fn give(cluster: &Cluster, job: &Job) {
-    for number in 1.. {
+pub async fn give(cluster: &Cluster, job: &Job) -> Infallible {
+    let mut number = 0;
+    loop {
+        number += 1;
         sleep_until(Instant::now() + BEAT).await;
         let _ = cluster.apply(&manifest::sign(job, number)).await;
     }
 }
 
-/// Stops the run when the signs have stood still for too long; only time in which the API server answers counts.
-pub async fn watch(cluster: &Cluster, job: &Job, stopper: &Stopper) {
+/// Returns when the signs have stood still for too long; only time in which the API server answers counts.
+pub async fn stands_still(cluster: &Cluster, job: &Job) {
     let (mut last, mut silent) = (None, Duration::ZERO);
     while silent < job.lease {
         sleep_until(Instant::now() + BEAT).await;
@@ -30,5 +31,4 @@ pub async fn watch(cluster: &Cluster, job: &Job, stopper: &Stopper) {
         silent = if sign == last { silent + BEAT } else { Duration::ZERO };
         last = sign;
     }
-    stopper.stop("whoever started the run is gone");
 }

@@ -45,10 +45,11 @@ pub fn namespace(job: &Job, injection: (&str, &str)) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": job.namespace, "labels": labels}})
 }
 
-/// Everything that has to be there before the runner is.
-pub fn before_runner(job: &Job) -> serde_json::Result<Vec<Value>> {
+/// Everything that has to be there before the runner is, the secret by which agents know their run among it.
+pub fn before_runner(job: &Job, token: &str) -> serde_json::Result<Vec<Value>> {
     let metadata = |name: &str| json!({"name": name, "namespace": job.namespace, "labels": job.labels});
     let mut all = vec![
+        sign(job, 0),
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(RUNNER)}),
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -69,7 +70,12 @@ pub fn before_runner(job: &Job) -> serde_json::Result<Vec<Value>> {
             "metadata": metadata(RUNNER),
             "data": {"job.json": serde_json::to_string(job)?},
         }),
-        sign(job, 0),
+        json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": metadata(squall_mesh_istio::manifest::SECRET),
+            "stringData": {"token": token},
+        }),
     ];
     all.extend(squall_mesh_istio::manifest::before_pods(&job.pods()));
     Ok(all)
@@ -106,13 +112,17 @@ pub fn runner(job: &Job) -> Value {
                 "image": job.image,
                 "imagePullPolicy": "IfNotPresent",
                 "args": ["runner", "--config", JOB],
-                "env": [{"name": ADDRESS, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
+                "env": [
+                    {"name": ADDRESS, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+                    squall_mesh_istio::manifest::token(),
+                ],
                 "securityContext": {
                     "runAsUser": 1000,
                     "runAsGroup": 1000,
                     "runAsNonRoot": true,
                     "allowPrivilegeEscalation": false,
                     "capabilities": {"drop": ["ALL"]},
+                    "seccompProfile": {"type": "RuntimeDefault"},
                 },
                 "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
                 "volumeMounts": [

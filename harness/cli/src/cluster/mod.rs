@@ -5,22 +5,26 @@
 //! which come here over the log of its pod and are recorded as those of any run.
 //!
 //! - [`run_on`]: this side: a namespace for the run, the runner in it, its events, and the end of all of it.
+//! - [`ear`]: how its events are heard; [`recovery`]: what is done about runs whose starter is gone.
 //! - [`runner()`]: that side.
 //! - [`seat`]: the processes that stand for pods and for workloads in them, on that side.
 //! - [`life`]: how that side notices that this side is gone.
 //! - [`manifest`]: what is made on a cluster. Pure.
 
 mod doctor;
+mod ear;
 mod job;
 mod keep;
 mod life;
 mod manifest;
+mod recovery;
 mod remote;
 mod runner;
 mod seat;
 
 pub use doctor::examined;
-pub use remote::{Ground, ground, leftovers, run_on};
+pub use recovery::leftovers;
+pub use remote::{Ground, ground, run_on};
 pub use runner::runner;
 pub use seat::{pod, process};
 

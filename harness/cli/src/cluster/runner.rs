@@ -1,7 +1,7 @@
 //! The runner in a cluster: the same engine, beside the pods that it breaks.
 
 use super::{
-    failure,
+    ear, failure,
     job::Job,
     keep::ApiServer,
     life, manifest,
@@ -13,13 +13,21 @@ use crate::{
     run::{Tools, Work},
     stop::Signals,
 };
-use serde_json::json;
 use squall_engine::{Events, Stopper, deadline};
-use squall_mesh_istio::{Istio, Pods, Runner};
-use squall_place::{Keeper, RunFolder, kubernetes::Cluster};
+use squall_mesh_istio::{Istio, Pods, Runner, manifest::TOKEN};
+use squall_place::{Keeper, RunFolder, kubernetes::Cluster, pod::Mirrors};
 use squall_report::write_event;
 use squall_traffic::LoadThread;
-use std::{io::Write, path::PathBuf, rc::Rc, sync::mpsc::Receiver};
+use std::{
+    io::Write,
+    path::PathBuf,
+    rc::Rc,
+    sync::mpsc::{Receiver, RecvTimeoutError},
+    time::Duration,
+};
+
+/// How long the namespace of an orphaned run is tried to be removed.
+const GONE: Duration = Duration::from_secs(600);
 
 /// Runs a job, and says every event on a line of its own.
 pub fn runner(args: &ConfigArgs) -> Result<Exit, Failure> {
@@ -31,11 +39,17 @@ pub fn runner(args: &ConfigArgs) -> Result<Exit, Failure> {
     ran.map(|()| Exit::Holds)
 }
 
+/// An empty line now and then shows that there is nothing to be heard, and that it would be.
 fn write(events: &Receiver<squall_model::RunEvent>) {
     let mut out = std::io::stdout().lock();
-    for event in events {
+    loop {
+        let line = match events.recv_timeout(ear::BEAT) {
+            Ok(event) => write_event(&event).unwrap_or_default(),
+            Err(RecvTimeoutError::Timeout) => "\n".to_owned(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         // Nobody else reads them here: who cannot be told is gone, and that is noticed elsewhere.
-        let _ = write_event(&event).map(|line| out.write_all(line.as_bytes()).and_then(|()| out.flush()));
+        let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
     }
 }
 
@@ -50,7 +64,9 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let stopper = Stopper::default();
     let address = std::env::var(manifest::ADDRESS).ok().and_then(|address| address.parse().ok());
     let address = address.ok_or_else(|| Failure::usage("a runner is started by a run, not by hand"))?;
-    let keep = Rc::new(ApiServer { cluster: cluster.clone(), exe: exe.clone(), token: job.token.clone() });
+    let token = std::env::var(TOKEN).map_err(|_| Failure::usage("a runner is started by a run, not by hand"))?;
+    let mirrors = Mirrors::start().map_err(|e| fail("start a thread", e.to_string()))?;
+    let keep = Rc::new(ApiServer { cluster: cluster.clone(), exe: exe.clone(), token, mirrors });
     let mesh = Istio::start(
         Pods::new(keep, job.pods(), Runner { address, can_be_silent: squall_link::can_be_silent() }),
         keeper.folder().path(),
@@ -67,21 +83,26 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let tools =
         Tools { work: &work, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper: stopper.clone() };
     let orphaned = async {
-        life::watch(&cluster, job, &stopper).await;
-        true
+        life::stands_still(&cluster, job).await;
+        stopper.stop("whoever started the run is gone");
     };
     let watching = signals.stop(stopper.clone(), None);
     let running = tools.run(&mesh, job.mesh_version.clone(), watching);
     tokio::pin!(running);
     let (ran, orphan) = tokio::select! {
         ran = &mut running => (ran, false),
-        orphan = orphaned => (running.await, orphan),
+        () = orphaned => (running.await, true),
     };
     let ended = keeper.shutdown(deadline::SHUTDOWN.at_most).await;
-    if orphan {
-        // Nobody else will.
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": job.namespace}});
-        let _ = cluster.delete(&namespace).await;
+    if !orphan {
+        // Whoever started the run ends us when the last event is there, and has to live for that.
+        let mut signals = Signals::listen().map_err(|e| fail("listen for signals", e.to_string()))?;
+        tokio::select! {
+            _ = signals.first() => return ran,
+            () = life::stands_still(&cluster, job) => {}
+        }
     }
+    // Nobody else will remove it.
+    let _ = cluster.remove_namespace(&job.namespace, GONE).await;
     ran.and(ended.map_err(|e| fail("end every process", e.to_string())))
 }

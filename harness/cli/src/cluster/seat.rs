@@ -53,6 +53,8 @@ pub fn own<T: Serialize>(exe: &Path, word: &str, file: PathBuf, config: &T) -> L
 /// Makes a pod and holds it until it ends, or until we do.
 pub fn pod(args: &ConfigArgs, out: Out) -> Result<Exit, Failure> {
     let config: PodConfig = read(&args.config)?;
+    // Where another pod was whose proxy had this folder.
+    let _ = fs::remove_file(Seat::file(&config.folder));
     block_on(async {
         let cluster = Cluster::connect(None).await.map_err(|e| short(&e))?;
         cluster.create(&config.manifest).await.map_err(|e| short(&e))?;

@@ -39,7 +39,10 @@ impl<H: Home> Istio<H> {
         let reached = at.seats.iter().filter(|(_, seat)| !self.home.is_severed(&seat.node));
         let all = join_all(reached.map(|(instance, seat)| self.holds(instance, seat, &config, by)));
         let seen = tokio::select! {
-            all = all => gather(all)?,
+            all = all => match gather(all) {
+                Err(MeshError::Lagging(lags)) => return Err(MeshError::Lagging(self.with_rejections(lags, at).await)),
+                gathered => gathered?,
+            },
             refused = self.home.refused() => return Err(refused),
             unable = self.home.admit(at) => return Err(unable),
         };
@@ -50,6 +53,18 @@ impl<H: Home> Istio<H> {
         self.home.proved(at);
         let seen = Seen::of_all(seen, asked);
         Ok(Confirmed { acked: seen.acked, effective: seen.effective, last_old: seen.last_old.unwrap_or(asked) })
+    }
+
+    /// Proxies that lag, and which of all have rejected something: where nobody hears what istiod says of them, they say it themselves.
+    async fn with_rejections(&self, mut lags: Vec<String>, at: &Bindings) -> Vec<String> {
+        for (instance, seat) in &at.seats {
+            let Ok(admin) = self.proxies.admin(instance, seat) else { continue };
+            match admin.rejections().await {
+                Ok(0) | Err(_) => {}
+                Ok(times) => lags.push(format!("{instance} has rejected {times} of istiod's updates since it began")),
+            }
+        }
+        lags
     }
 
     /// Who of these is no proxy with listeners yet, where others have them already: nobody is to find them before that.

@@ -25,6 +25,11 @@ pub trait Home {
     /// How a proxy of this node id is started in this folder, with this socket for the fault channel. Pure.
     fn launch(&self, node: &str, folder: &Path, faults: &Path) -> Launch;
 
+    /// How long a proxy may take to be live, where that is more than a process takes.
+    fn boots_within(&self) -> Option<Duration> {
+        None
+    }
+
     /// How a workload is started. Pure.
     fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
         start.here()
@@ -37,6 +42,11 @@ pub trait Home {
 
     /// Knows of a proxy that was started in this folder.
     fn expect(&self, node: &str, folder: &Path);
+
+    /// A proxy in this folder is live.
+    fn arrived(&self, folder: &Path) {
+        let _ = folder;
+    }
 
     /// Whether there is such a proxy.
     fn knows(&self, node: &str) -> bool;

@@ -82,6 +82,10 @@ impl<H: Home> Mesh for Istio<H> {
         self.home.launch(node, folder, self.faults.socket())
     }
 
+    fn boots_within(&self) -> Option<Duration> {
+        self.home.boots_within()
+    }
+
     fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
         self.home.workload(start)
     }
@@ -99,7 +103,12 @@ impl<H: Home> Mesh for Istio<H> {
                 before(by, &nobody, admin.server()).await.map(|_| inbound)
             };
             match answers.await {
-                Ok(inbound) => return Ok(inbound),
+                // It may have been the address of the one before it.
+                Ok(answered) if self.home.inbound(node, folder) == Some(answered) => {
+                    self.home.arrived(folder);
+                    return Ok(answered);
+                }
+                Ok(_) => {}
                 Err(error) if now() >= by => return Err(error),
                 Err(_) => pause(LOOK).await,
             }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Who we are to the API server.
-pub const FIELD_MANAGER: &str = "squall";
+const FIELD_MANAGER: &str = "squall";
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -113,11 +113,9 @@ impl Cluster {
             propagation_policy: Some(PropagationPolicy::Background),
             ..DeleteParams::default()
         };
-        match api.delete(&name, &params).await {
-            Ok(_) => Ok(()),
-            Err(error) if ClusterError::is_missing(&error) => Ok(()),
-            Err(error) => Err(ClusterError::of(&what, error)),
-        }
+        // One that is missing is as good as deleted.
+        let deleting = async { missing_is_none(api.delete(&name, &params).await) };
+        in_time(&what, deleting).await.map(drop)
     }
 
     /// One object; `None`: there is none.
@@ -130,18 +128,14 @@ impl Cluster {
         Ok(found.and_then(|found| serde_json::to_value(found).ok()))
     }
 
-    /// The namespaces with this label, and what they say of themselves.
+    /// The names of the namespaces with this label.
     ///
     /// # Errors
     /// Where the cluster does not say.
-    pub async fn namespaces(&self, selector: &str) -> Result<Vec<(String, Value)>, ClusterError> {
+    pub async fn namespaces(&self, selector: &str) -> Result<Vec<String>, ClusterError> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         let found = in_time("list namespaces", api.list(&ListParams::default().labels(selector))).await?;
-        let one = |namespace: Namespace| {
-            let name = namespace.metadata.name.clone()?;
-            Some((name, serde_json::to_value(namespace).ok()?))
-        };
-        Ok(found.items.into_iter().filter_map(one).collect())
+        Ok(found.items.into_iter().filter_map(|namespace| namespace.metadata.name).collect())
     }
 
     /// Removes a namespace with all that is in it, and waits until it is gone.
@@ -169,18 +163,22 @@ impl Cluster {
         }
     }
 
-    /// Whether we may do this; `None`: the cluster does not say.
+    /// Whether we may do this to a resource, or to a part of one (`pods/log`); `None`: the cluster does not say.
     pub async fn may(&self, verb: &str, group: &str, resource: &str, namespace: Option<&str>) -> Option<bool> {
+        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
         let asked = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
             "metadata": {},
-            "spec": {"resourceAttributes": {"verb": verb, "group": group, "resource": resource, "namespace": namespace}},
+            "spec": {"resourceAttributes": {
+                "verb": verb, "group": group, "resource": resource, "subresource": subresource, "namespace": namespace,
+            }},
         });
         let kind =
             ApiResource::from_gvk(&GroupVersionKind::gvk("authorization.k8s.io", "v1", "SelfSubjectAccessReview"));
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &kind);
-        let answer = api.create(&PostParams::default(), &serde_json::from_value(asked).ok()?).await.ok()?;
+        let (params, asked) = (PostParams::default(), serde_json::from_value(asked).ok()?);
+        let answer = in_time("ask what is permitted", api.create(&params, &asked)).await.ok()?;
         answer.data.get("status")?.get("allowed")?.as_bool()
     }
 
@@ -201,6 +199,14 @@ impl Cluster {
 
 fn text(object: &Value, field: &str) -> String {
     object[field].as_str().unwrap_or_default().to_owned()
+}
+
+pub(super) fn missing_is_none<T>(answer: Result<T, kube::Error>) -> Result<Option<T>, kube::Error> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if ClusterError::is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// An answer, or the news that there was none in time.

@@ -42,8 +42,8 @@ pub enum ClusterError {
         /// The answer.
         words: String,
     },
-    /// A pod that does not come up.
-    #[error("{pod} does not come up: {why}")]
+    /// A pod that is not as it has to be.
+    #[error("pod {pod}: {why}")]
     Pod {
         /// Its name.
         pod: String,
@@ -74,14 +74,14 @@ impl ClusterError {
 
     pub(super) fn of(what: &str, error: kube::Error) -> ClusterError {
         match error {
-            kube::Error::Api(status) => ClusterError::answered(what, status.code, &status.message, &status.reason),
+            kube::Error::Api(status) => ClusterError::answered(what, status.code, &status.message),
             kube::Error::InferConfig(why) => ClusterError::NoConfig(why.to_string()),
             kube::Error::Auth(why) => ClusterError::Unauthorized(why.to_string()),
             other => ClusterError::Unreachable(innermost(&other)),
         }
     }
 
-    fn answered(what: &str, code: u16, message: &str, reason: &str) -> ClusterError {
+    fn answered(what: &str, code: u16, message: &str) -> ClusterError {
         let words = message.to_owned();
         match code {
             401 => ClusterError::Unauthorized(words),
@@ -91,7 +91,7 @@ impl ClusterError {
                 ClusterError::Webhook(words)
             }
             403 => ClusterError::Forbidden(words),
-            429 | 500..=599 if reason != "InternalError" => ClusterError::Unreachable(words),
+            429 | 500..=599 => ClusterError::Unreachable(words),
             _ => ClusterError::Refused { what: what.to_owned(), words },
         }
     }
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart() {
-        let of = |code, message: &str| ClusterError::answered("make it", code, message, "");
+        let of = |code, message: &str| ClusterError::answered("make it", code, message);
         assert!(matches!(of(401, "Unauthorized"), ClusterError::Unauthorized(_)));
         assert!(matches!(of(403, "pods is forbidden: User \"a\" cannot create"), ClusterError::Forbidden(_)));
         let quota = "pods \"p0\" is forbidden: exceeded quota: few, requested: pods=1, used: pods=1, limited: pods=1";

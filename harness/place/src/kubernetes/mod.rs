@@ -5,10 +5,11 @@
 
 mod client;
 mod error;
-mod names;
 mod pods;
 
-pub use client::{Cluster, FIELD_MANAGER, Version};
+pub use client::{Cluster, Version};
 pub use error::ClusterError;
-pub use names::{RUN, run_of, selector_of};
 pub use pods::{Ended, Lines};
+
+/// The label of everything that a run makes, with the run's name; by itself it selects what any run has made.
+pub const RUN: &str = "squall.dev/run";

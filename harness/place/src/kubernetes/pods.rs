@@ -1,7 +1,7 @@
 //! Pods: when they are there, what they say, how they ended.
 
 use super::{
-    client::{Cluster, in_time},
+    client::{Cluster, in_time, missing_is_none},
     error::ClusterError,
 };
 use futures_util::{AsyncBufReadExt, StreamExt, io::Lines as FutureLines};
@@ -11,7 +11,7 @@ use kube::{
     api::{DeleteParams, ListParams, LogParams},
     runtime::wait::await_condition,
 };
-use std::{net::IpAddr, time::Duration};
+use std::{cell::Cell, net::IpAddr, time::Duration};
 use tokio::time::timeout;
 
 /// How a container ended.
@@ -57,16 +57,20 @@ impl Cluster {
         self.waits(namespace, pod, limit, begun).await.map(drop)
     }
 
+    /// Whether there is such a pod and it is beyond being prepared; as far as the cluster says.
+    pub async fn has_begun(&self, namespace: &str, pod: &str) -> bool {
+        let found = in_time("look at a pod", self.pods(namespace).get_opt(pod)).await;
+        found.ok().flatten().is_some_and(|pod| phase(&pod) != Some("Pending"))
+    }
+
     /// Has a pod end in order, in so much time at most; one that is gone already is no error.
     ///
     /// # Errors
     /// Where the cluster does not take it.
     pub async fn end_pod(&self, namespace: &str, pod: &str, grace: Duration) -> Result<(), ClusterError> {
         let params = DeleteParams { grace_period_seconds: Some(grace.as_secs() as u32), ..DeleteParams::default() };
-        match self.pods(namespace).delete(pod, &params).await {
-            Err(error) if !ClusterError::is_missing(&error) => Err(ClusterError::of("end a pod", error)),
-            _ => Ok(()),
-        }
+        let api = self.pods(namespace);
+        in_time("end a pod", async { missing_is_none(api.delete(pod, &params).await) }).await.map(drop)
     }
 
     /// The image of the first container of a pod with these labels; `None`: there is none, or nobody says.
@@ -94,7 +98,12 @@ impl Cluster {
         until: impl Fn(Option<&Pod>) -> bool,
     ) -> Result<Pod, ClusterError> {
         let api = self.pods(namespace);
-        let settled = |pod: Option<&Pod>| until(pod) || pod.is_some_and(is_hopeless);
+        let seen = Cell::new(false);
+        let settled = |pod: Option<&Pod>| {
+            let is_gone = pod.is_none() && seen.get();
+            seen.set(seen.get() || pod.is_some());
+            is_gone || until(pod) || pod.is_some_and(is_hopeless)
+        };
         match timeout(limit, await_condition(api.clone(), pod, settled)).await {
             Ok(Ok(Some(found))) if is_hopeless(&found) => Err(no_pod(pod, &trouble_of(&found))),
             Ok(Ok(Some(found))) => Ok(found),
@@ -108,7 +117,7 @@ impl Cluster {
         }
     }
 
-    /// What a container writes, from so many lines on.
+    /// What a container writes, from its first line on and as it goes on.
     ///
     /// # Errors
     /// Where it cannot be read, as before it runs.
@@ -157,7 +166,8 @@ fn is_hopeless(pod: &Pod) -> bool {
     let hopeless =
         ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError"];
     let reason = |status: &ContainerStatus| status.state.as_ref()?.waiting.as_ref()?.reason.clone();
-    statuses(pod).filter_map(reason).any(|reason| hopeless.contains(&reason.as_str()))
+    matches!(phase(pod), Some("Failed" | "Succeeded"))
+        || statuses(pod).filter_map(reason).any(|reason| hopeless.contains(&reason.as_str()))
 }
 
 fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {

@@ -2,7 +2,7 @@
 
 use super::{
     AGENT_PORT, HOME, LEASE, LOOK, files, look_again, relay,
-    wire::{Answer, Ask, Hello, To, boot, read_line, write_line},
+    wire::{ASK_TO_END, Answer, Ask, Hello, To, boot, read_line, write_line},
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -19,13 +19,16 @@ use std::{
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream, UnixStream},
-    sync::Notify,
+    sync::{Notify, watch},
     task::JoinHandle,
     time::timeout,
 };
 
 /// An agent that nobody holds by then was started for nothing.
 const UNHELD: Duration = Duration::from_secs(60);
+
+/// How long what was written may take to be read to its end.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// Programs of the proxy's container: they are seen here since the pod's processes are.
 const PROXY: [&str; 2] = ["envoy", "pilot-agent"];
@@ -49,6 +52,16 @@ struct Agent {
     held: Notify,
     /// Nobody does any more.
     over: Notify,
+    /// How far its end has come.
+    end: watch::Sender<End>,
+}
+
+/// How an agent ends: what wrote is killed first, and what it wrote is read to its end then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum End {
+    NotYet,
+    Killing,
+    Draining,
 }
 
 /// Serves until the holder is gone, and then ends everything in the pod.
@@ -59,19 +72,21 @@ pub fn agent_main(args: AgentArgs) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, AGENT_PORT)).await?;
-        serve(args, listener, HOME.into()).await
-    })?;
-    end_everything();
-    Ok(())
+        serve(args, listener, HOME.into(), kill_proxy).await
+    })
 }
 
-/// Serves until the holder is gone.
-async fn serve(args: AgentArgs, listener: TcpListener, home: PathBuf) -> io::Result<()> {
-    let agent = Rc::new(Agent { args, home, boot: boot()?, held: Notify::new(), over: Notify::new() });
+/// Serves until the holder is gone, and then ends what there is.
+async fn serve(args: AgentArgs, listener: TcpListener, home: PathBuf, kill_proxy: fn()) -> io::Result<()> {
+    let (held, over, end) = (Notify::new(), Notify::new(), watch::Sender::new(End::NotYet));
+    let agent = Rc::new(Agent { args, home, boot: boot()?, held, over, end });
     let accepting = async {
         loop {
-            let Ok((stream, _)) = listener.accept().await else { return };
-            tokio::task::spawn_local(Rc::clone(&agent).answer(stream));
+            match listener.accept().await {
+                Ok((stream, _)) => drop(tokio::task::spawn_local(Rc::clone(&agent).answer(stream))),
+                // One connection less, or for a moment no room for more.
+                Err(_) => look_again(LOOK).await,
+            }
         }
     };
     let unheld = async {
@@ -84,6 +99,13 @@ async fn serve(args: AgentArgs, listener: TcpListener, home: PathBuf) -> io::Res
         () = unheld => {}
         () = agent.over.notified() => {}
     }
+    kill_proxy();
+    agent.end.send_replace(End::Killing);
+    // A kill is obeyed within microseconds.
+    look_again(LOOK).await;
+    agent.end.send_replace(End::Draining);
+    // Whoever follows a file ends with it; one that does not read any more is not waited for.
+    let _ = timeout(DRAIN, agent.end.closed()).await;
     Ok(())
 }
 
@@ -106,10 +128,12 @@ impl Agent {
             Ask::Reach(to) => self.reach(&to, stream).await,
             Ask::Follow(path) => {
                 self.yes(stream).await?;
-                files::follow(&path, taken(stream)?).await
+                let end = self.end.subscribe();
+                files::follow(&path, stream, || *end.borrow() == End::Draining).await
             }
             Ask::Await(socket) => {
                 while !socket.exists() {
+                    files::still_wanted(stream)?;
                     look_again(LOOK).await;
                 }
                 self.yes(stream).await
@@ -134,15 +158,19 @@ impl Agent {
             Err(why) => return self.no(stream, &why).await,
         };
         self.held.notify_one();
+        let _over = Over(&self.over);
         self.yes(stream).await?;
-        let carrying = Aborting(tokio::spawn(relay::relay(listener, move || async move {
-            let stream = TcpStream::connect(faults).await?;
-            stream.set_nodelay(true)?;
-            Ok(stream)
+        let token = self.args.token.clone();
+        let _carrying = Aborting(tokio::spawn(relay::relay(listener, move || {
+            let token = token.clone();
+            async move {
+                let mut stream = TcpStream::connect(faults).await?;
+                stream.set_nodelay(true)?;
+                write_line(&mut stream, &token).await?;
+                Ok(stream)
+            }
         })));
         while let Ok(Ok(_)) = timeout(LEASE, stream.read_u8()).await {}
-        drop(carrying);
-        self.over.notify_one();
         Ok(())
     }
 
@@ -191,11 +219,17 @@ impl Agent {
             Err(why) => return self.no(stream, &why).await,
         };
         self.yes(stream).await?;
-        tokio::select! {
-            _ = child.wait() => {}
-            _ = stream.read_u8() => child.kill().await?,
+        let mut end = self.end.subscribe();
+        loop {
+            tokio::select! {
+                _ = end.wait_for(|end| *end >= End::Killing) => return child.kill().await,
+                ended = child.wait() => return ended.map(drop),
+                asked = stream.read_u8() => match (asked, child.id()) {
+                    (Ok(ASK_TO_END), Some(pid)) => kill(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM)?,
+                    _ => return child.kill().await,
+                },
+            }
         }
-        Ok(())
     }
 }
 
@@ -209,11 +243,13 @@ fn prepare(files: &[(PathBuf, String)], log: &Path) -> io::Result<fs::File> {
     fs::OpenOptions::new().create(true).append(true).open(log)
 }
 
-/// The same connection, as one's own.
-fn taken(stream: &TcpStream) -> io::Result<TcpStream> {
-    use std::os::fd::AsFd;
-    let own = stream.as_fd().try_clone_to_owned()?;
-    TcpStream::from_std(std::net::TcpStream::from(own))
+/// Says that nobody holds the pod any more, however that came.
+struct Over<'a>(&'a Notify);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 struct Aborting(JoinHandle<()>);
@@ -224,8 +260,8 @@ impl Drop for Aborting {
     }
 }
 
-/// Kills the proxy and whoever would start it again. Workloads are our children, and go with us.
-fn end_everything() {
+/// Kills the proxy and whoever would start it again.
+fn kill_proxy() {
     for (pid, name) in processes() {
         if PROXY.contains(&name.as_str()) {
             // One that is gone already is no trouble.
@@ -271,7 +307,7 @@ mod tests {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
             let at = listener.local_addr().unwrap();
             let args = AgentArgs { token: "ours".into(), exe: "/bin/sleep".into() };
-            let ended = spawn_local(serve(args, listener, home.path().to_owned()));
+            let ended = spawn_local(serve(args, listener, home.path().to_owned(), || {}));
             Pod { home, at, ended }
         }
 
@@ -285,8 +321,8 @@ mod tests {
         }
 
         /// Fails where it does not end in time.
-        async fn ends(self) {
-            timeout(Duration::from_secs(20), self.ended).await.expect("an end").unwrap().unwrap();
+        async fn ends(self, within: Duration) {
+            timeout(within, self.ended).await.expect("an end").unwrap().unwrap();
         }
     }
 
@@ -312,7 +348,8 @@ mod tests {
             let held = pod.hold().await;
             assert!(pod.home.path().join("p0").is_dir() && pod.home.path().join("faults.sock").exists());
             drop(held);
-            pod.ends().await;
+            // At once, and not when its lease is over.
+            pod.ends(LEASE / 2).await;
         });
     }
 
@@ -322,7 +359,7 @@ mod tests {
             let pod = Pod::start().await;
             // The connection stays open: a machine that is gone closes nothing.
             let _held = pod.hold().await;
-            pod.ends().await;
+            pod.ends(5 * LEASE).await;
         });
     }
 
@@ -375,6 +412,23 @@ mod tests {
             fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"two\n").unwrap();
             followed.read_exact(&mut room).await.unwrap();
             assert_eq!(&room, b"two\n");
+        });
+    }
+
+    #[test]
+    fn what_was_written_is_read_to_its_end_after_the_holder_is_gone() {
+        test(async {
+            let pod = Pod::start().await;
+            let path = pod.home.path().join("log");
+            fs::write(&path, "one\n").unwrap();
+            let mut followed = pod.agent("ours").ask(Ask::Follow(path.clone())).await.unwrap();
+            let held = pod.hold().await;
+            fs::write(&path, "one\n".repeat(100_000)).unwrap();
+            drop(held);
+            let mut all = String::new();
+            followed.read_to_string(&mut all).await.unwrap();
+            assert_eq!(all.len(), 400_000);
+            pod.ends(LEASE / 2).await;
         });
     }
 

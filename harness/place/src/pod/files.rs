@@ -4,30 +4,37 @@ use super::{
     LOOK, look_again,
     wire::{Agent, Ask},
 };
-use std::{io, path::Path};
-use tokio::{
+use std::{
     fs::{File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    path::Path,
+};
+use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
 const ROOM: usize = 64 * 1024;
 
-/// Writes what a file says into a stream, from its begin on and as it grows, until the other side has enough.
-pub(super) async fn follow(path: &Path, mut to: TcpStream) -> io::Result<()> {
+/// Writes what a file says into a stream, from its begin on and as it grows, until the other side has enough, or nobody writes it any more.
+pub(super) async fn follow(path: &Path, to: &mut TcpStream, is_last: impl Fn() -> bool) -> io::Result<()> {
     let mut room = vec![0; ROOM];
     let mut file = loop {
-        match File::open(path).await {
+        match File::open(path) {
             Ok(file) => break file,
-            Err(why) if why.kind() == io::ErrorKind::NotFound => still_wanted(&to)?,
+            Err(why) if why.kind() == io::ErrorKind::NotFound && is_last() => return Ok(()),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => still_wanted(to)?,
             Err(why) => return Err(why),
         }
         look_again(LOOK).await;
     };
     loop {
-        match file.read(&mut room).await? {
+        // What is written before this moment is read after it.
+        let last = is_last();
+        match file.read(&mut room)? {
+            0 if last => return Ok(()),
             0 => {
-                still_wanted(&to)?;
+                still_wanted(to)?;
                 look_again(LOOK).await;
             }
             read => to.write_all(&room[..read]).await?,
@@ -36,7 +43,7 @@ pub(super) async fn follow(path: &Path, mut to: TcpStream) -> io::Result<()> {
 }
 
 /// Whoever follows says nothing: what there is to read is the end.
-fn still_wanted(to: &TcpStream) -> io::Result<()> {
+pub(super) fn still_wanted(to: &TcpStream) -> io::Result<()> {
     match to.try_read(&mut [0]) {
         Err(why) if why.kind() == io::ErrorKind::WouldBlock => Ok(()),
         Err(why) => Err(why),
@@ -47,15 +54,13 @@ fn still_wanted(to: &TcpStream) -> io::Result<()> {
 /// Mirrors a file of the pod into one of ours, until the pod ends.
 pub(super) async fn mirror(agent: &Agent, theirs: &Path, ours: &Path) -> io::Result<()> {
     let mut from = agent.ask(Ask::Follow(theirs.to_owned())).await?;
-    let mut to = OpenOptions::new().append(true).create(true).open(ours).await?;
+    // Files of this size are in memory: a thread for each look would cost more than the look.
+    let mut to = OpenOptions::new().append(true).create(true).open(ours)?;
     let mut room = vec![0; ROOM];
     loop {
         match from.read(&mut room).await? {
-            0 => return Ok(()),
-            read => {
-                to.write_all(&room[..read]).await?;
-                to.flush().await?;
-            }
+            0 => return Err(io::Error::other(format!("the pod has ended while {} was followed", theirs.display()))),
+            read => to.write_all(&room[..read])?,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The process that stands for a pod on this machine.
 
 use super::{
-    BEAT, HOME, files, look_again, relay,
+    BEAT, look_again, relay,
     wire::{Agent, Ask, To},
 };
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,6 @@ use tokio::{
 
 /// The proxy's admin interface, on the pod's own loopback.
 const ADMIN: u16 = 15_000;
-
-/// Files of the pod's home that are mirrored into the proxy's folder.
-const LOGS: [&str; 3] = ["outbound.log", "inbound.log", "ejections.log"];
 
 /// Where a pod is, as its holder writes it down in the proxy's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,16 +70,12 @@ pub async fn hold(seat: &Seat, folder: &Path, faults: &Path) -> io::Result<()> {
     let channel = TcpListener::bind((ours, 0)).await?;
     let reachable = channel.local_addr()?;
     let mut carrying = JoinSet::new();
-    let faults = faults.to_owned();
+    let (faults, token) = (faults.to_owned(), agent.token.clone());
     carrying.spawn(async move {
-        relay::relay_to_unix(channel, &faults).await;
+        relay::relay_to_unix(channel, &token, &faults).await;
         Ok(())
     });
     let life = begin(&agent, folder, reachable).await?;
-    for log in LOGS {
-        let (agent, theirs, ours) = (agent.clone(), Path::new(HOME).join(log), folder.join(log));
-        carrying.spawn(async move { files::mirror(&agent, &theirs, &ours).await });
-    }
     carrying.spawn(socket(agent.clone(), folder.join("admin.sock"), To::Port(ADMIN)));
     let outbound = folder.join("out.sock");
     // Here there is one as soon as there is one in the pod: who has listeners is known by it.

@@ -1,7 +1,7 @@
 //! A proxy and its workload in a pod, as processes of this machine.
 //!
 //! Everything that knows a local process knows a pod, too: a process of ours *holds* it. What lies in the folder of a proxy lies
-//! in the pod under the same path; the holder mirrors it here, sockets by relaying their bytes, files by following them. Who kills
+//! in the pod under the same path; the holder relays its sockets, and [`Mirrors`] follow its files. Who kills
 //! the holder kills what is in the pod: the [`agent`](agent_main) beside the proxy ends all of it when the holder's connection
 //! closes, or is silent for three seconds. So a pod's life is a lease, as a fault's is, and hangs on no API server.
 //!
@@ -13,12 +13,14 @@
 mod agent;
 mod files;
 mod holder;
+mod mirrors;
 mod process;
 mod relay;
 mod wire;
 
 pub use agent::{AgentArgs, agent_main};
 pub use holder::{Seat, hold};
+pub use mirrors::Mirrors;
 pub use process::{ProcessInPod, hold_process};
 
 use std::time::Duration;
@@ -35,7 +37,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(3);
 /// How often the holder gives a sign.
 pub(crate) const BEAT: Duration = Duration::from_millis(500);
 
-/// How often a file is looked at: it has no way to say that it grew.
+/// How often a file is looked at.
 pub(crate) const LOOK: Duration = Duration::from_millis(4);
 
 /// Until something may have changed that has no way to say so.

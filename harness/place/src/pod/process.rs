@@ -1,14 +1,14 @@
 //! The process that stands for a workload in a pod.
 
 use super::{
-    Seat, files,
+    Seat,
     holder::socket,
-    wire::{Ask, To},
+    wire::{ASK_TO_END, Ask, To},
 };
 use serde::{Deserialize, Serialize};
 use std::{fs, io, path::PathBuf};
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     signal::unix::{SignalKind, signal},
     task::JoinSet,
 };
@@ -24,8 +24,6 @@ pub struct ProcessInPod {
     pub files: Vec<PathBuf>,
     /// Sockets that it listens on.
     pub sockets: Vec<PathBuf>,
-    /// Files that it writes, mirrored here.
-    pub written: Vec<PathBuf>,
     /// Where it says there what it has to say.
     pub log: PathBuf,
 }
@@ -43,10 +41,6 @@ pub async fn hold_process(process: &ProcessInPod) -> io::Result<()> {
     let run = Ask::Run { files, args: process.args.clone(), log: process.log.clone() };
     let mut life = agent.ask(run).await?;
     let mut carrying = JoinSet::new();
-    for path in process.written.clone() {
-        let agent = agent.clone();
-        carrying.spawn(async move { files::mirror(&agent, &path, &path).await });
-    }
     for path in process.sockets.clone() {
         let agent = agent.clone();
         carrying.spawn(async move {
@@ -57,6 +51,11 @@ pub async fn hold_process(process: &ProcessInPod) -> io::Result<()> {
     tokio::select! {
         _ = life.read_u8() => Err(io::Error::other("the process in the pod has ended")),
         Some(failed) = carrying.join_next() => failed.map_err(io::Error::other)?,
-        _ = ended.recv() => Ok(()),
+        _ = ended.recv() => {
+            // In order: it finishes what it has, and its end is the connection's.
+            life.write_all(&[ASK_TO_END]).await?;
+            let _ = life.read_u8().await;
+            Ok(())
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Sockets whose bytes come out elsewhere.
 
+use super::{LEASE, LOOK, look_again, wire::read_line};
 use std::{fs, io, path::Path};
 use tokio::{
     io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes},
     net::{TcpStream, UnixListener, UnixStream},
+    time::timeout,
 };
 
 const ROOM: usize = 16 * 1024;
@@ -34,7 +36,10 @@ where
     F: Future<Output = io::Result<TcpStream>> + Send + 'static,
 {
     loop {
-        let Ok((near, _)) = listener.accept().await else { return };
+        let Ok((near, _)) = listener.accept().await else {
+            look_again(LOOK).await;
+            continue;
+        };
         let reaching = reach();
         tokio::spawn(async move {
             if let Ok(far) = reaching.await {
@@ -44,14 +49,21 @@ where
     }
 }
 
-/// The same the other way: each connection to a port comes out of a Unix socket.
-pub(super) async fn relay_to_unix(listener: tokio::net::TcpListener, socket: &Path) {
+/// The same the other way: each connection to a port comes out of a Unix socket, if it begins with the secret of the run.
+pub(super) async fn relay_to_unix(listener: tokio::net::TcpListener, token: &str, socket: &Path) {
     loop {
-        let Ok((near, _)) = listener.accept().await else { return };
-        let socket = socket.to_owned();
+        let Ok((mut near, _)) = listener.accept().await else {
+            look_again(LOOK).await;
+            continue;
+        };
+        let (socket, token) = (socket.to_owned(), token.to_owned());
         tokio::spawn(async move {
+            let _ = near.set_nodelay(true);
+            let said = timeout(LEASE, read_line::<String>(&mut near)).await;
+            if !matches!(said, Ok(Ok(said)) if said == token) {
+                return;
+            }
             if let Ok(far) = UnixStream::connect(socket).await {
-                let _ = near.set_nodelay(true);
                 carry(near, far).await;
             }
         });

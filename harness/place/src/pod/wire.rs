@@ -16,6 +16,9 @@ use tokio::{
 /// No line is longer: configurations of workloads are in them.
 const LONGEST: usize = 1 << 20;
 
+/// Said on the connection of a process: it is to end in order. The end of the connection kills it.
+pub(super) const ASK_TO_END: u8 = b'T';
+
 /// What a connection begins with.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Hello {

@@ -28,8 +28,6 @@ pub struct Settings {
     pub image: String,
     /// Labels of everything that the run makes.
     pub labels: BTreeMap<String, String>,
-    /// The secret by which an agent knows its run.
-    pub token: String,
 }
 
 /// Who a pod is to istiod.
@@ -85,13 +83,14 @@ pub(super) fn pod(settings: &Settings, node: &str, folder: &Path) -> Value {
                 "image": settings.image,
                 "imagePullPolicy": "IfNotPresent",
                 "args": ["agent"],
-                "env": [{"name": "SQUALL_TOKEN", "value": settings.token}],
+                "env": [token()],
                 "securityContext": {
                     "runAsUser": PROXY_USER,
                     "runAsGroup": PROXY_USER,
                     "runAsNonRoot": true,
                     "allowPrivilegeEscalation": false,
                     "capabilities": {"drop": ["ALL"]},
+                    "seccompProfile": {"type": "RuntimeDefault"},
                 },
                 "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
                 "volumeMounts": shared,
@@ -99,6 +98,18 @@ pub(super) fn pod(settings: &Settings, node: &str, folder: &Path) -> Value {
             "volumes": [{"name": "squall", "emptyDir": {}}],
         },
     })
+}
+
+/// The environment variable with the secret by which an agent knows its run.
+pub const TOKEN: &str = "SQUALL_TOKEN";
+
+/// The Secret that it comes from.
+pub const SECRET: &str = "squall-run";
+
+/// It, as a container has it.
+#[must_use]
+pub fn token() -> Value {
+    json!({"name": TOKEN, "valueFrom": {"secretKeyRef": {"name": SECRET, "key": "token"}}})
 }
 
 /// What has to be there before the first pod is: to a sidecar that nothing was said to istiod tells every service of the cluster, and
@@ -137,7 +148,6 @@ mod tests {
             namespace: "squall-1".into(),
             image: "squall:1".into(),
             labels: BTreeMap::from([("squall.dev/run".into(), "1".into())]),
-            token: "secret".into(),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
 use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
 use serde_json::{Value, json};
 use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
-use squall_mesh_proxy::{confirm::pause, now};
+use squall_mesh_proxy::{confirm::pause, logs, now};
 use squall_model::{Damage, Down, Effect, FaultKind, Part, Plan, Stamp};
 use std::{
     cell::RefCell,
@@ -33,6 +33,9 @@ const AT_ONCE: usize = 8;
 /// overtake the rest.
 const HEARD: Duration = Duration::from_millis(60);
 
+/// How long a pod may take to be there: its image is loaded, its sidecar asks istiod.
+const UP: Duration = Duration::from_secs(60);
+
 /// How soon the API server is asked again that did not answer.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -48,11 +51,14 @@ pub trait Keep: Debug {
     /// the fault channel at this socket.
     fn hold(&self, manifest: Value, folder: &Path, faults: &Path) -> Launch;
 
-    /// How the process is started that stands for a workload in a pod.
+    /// How the process is started that stands for a workload in a pod. What it writes there is written here, too.
     fn process(&self, start: &WorkloadStart<'_>) -> Launch;
 
     /// Where the pod is whose files are in this folder; `None`: it is not there yet.
     fn address(&self, folder: &Path) -> Option<IpAddr>;
+
+    /// Has what files of this pod say be written here, too: each there, and here.
+    fn follow(&self, folder: &Path, files: &[(PathBuf, PathBuf)]);
 }
 
 /// An object that the cluster does not keep.
@@ -227,12 +233,22 @@ impl Home for Pods {
         self.keep.hold(manifest::pod(&self.pod, node, folder), folder, faults)
     }
 
+    fn boots_within(&self) -> Option<Duration> {
+        Some(UP)
+    }
+
     fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
         self.keep.process(start)
     }
 
     fn expect(&self, node: &str, _folder: &Path) {
         self.state.borrow_mut().nodes.insert(node.to_owned());
+    }
+
+    fn arrived(&self, folder: &Path) {
+        let names: [fn(&Path) -> PathBuf; 3] = [logs::outbound, logs::inbound, logs::ejections];
+        let files: Vec<_> = names.iter().map(|name| (name(&self.site.logs), name(folder))).collect();
+        self.keep.follow(folder, &files);
     }
 
     fn knows(&self, node: &str) -> bool {

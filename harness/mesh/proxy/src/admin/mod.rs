@@ -72,6 +72,15 @@ impl Admin {
         Ok(Admin { client, socket: socket.into() })
     }
 
+    /// How often it has rejected what its control plane sent, since it began.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn rejections(&self) -> Result<u64, AdminError> {
+        let stats: Stats = self.json("/stats?format=json&usedonly&filter=\\.update_rejected$").await?;
+        Ok(stats.stats.into_iter().filter_map(|stat| stat.value?.as_u64()).sum())
+    }
+
     /// Whether the proxy is live: it has fetched its first configuration, or has given up waiting for it (`/ready`).
     ///
     /// # Errors

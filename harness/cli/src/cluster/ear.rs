@@ -1,0 +1,187 @@
+//! How this side hears the runner: every event once, in order, whatever becomes of the connection.
+
+use super::{failure, job::Job, life, manifest};
+use crate::outcome::Failure;
+use squall_engine::Stopper;
+use squall_model::{Body, RunEvent};
+use squall_place::kubernetes::Cluster;
+use squall_report::read_events;
+use std::{sync::mpsc::Sender, time::Duration};
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// How long the API server may be away before the run is given up: the runner does not need it for everything, and goes on.
+const AWAY: Duration = Duration::from_secs(60);
+
+/// How long a connection may bring nothing, not even a sign of life, before it is taken for broken.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// How soon the runner's log is asked for again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// So many lines that are no events are kept: the last ones tell why a runner ended.
+const SAID: usize = 3;
+
+/// Hears what the runner says.
+pub struct Ear {
+    events: Sender<RunEvent>,
+    stopper: Stopper,
+    /// The number of the event that comes next: a connection that is begun anew brings all of them again.
+    next: u64,
+    finished: bool,
+    /// Events were missing before this one.
+    lost_before: Option<u64>,
+    said: Vec<String>,
+}
+
+impl Ear {
+    /// It passes every event on. Why a run was stopped is known here, and not where it was carried out.
+    pub fn new(events: Sender<RunEvent>, stopper: Stopper) -> Ear {
+        Ear { events, stopper, next: 0, finished: false, lost_before: None, said: Vec::new() }
+    }
+
+    /// Hears all of a run.
+    ///
+    /// # Errors
+    /// Where the runner ends before the run does, or cannot be heard for too long.
+    pub async fn listen(&mut self, cluster: &Cluster, job: &Job) -> Result<(), Failure> {
+        let mut heard = Instant::now();
+        let mut ended = None;
+        loop {
+            match cluster.lines_of(&job.namespace, manifest::RUNNER, manifest::RUNNER).await {
+                Ok(mut lines) => {
+                    while let Ok(Some(line)) = timeout(SILENCE, lines.next()).await {
+                        heard = Instant::now();
+                        self.hear(&line);
+                        if self.finished {
+                            return self.whole();
+                        }
+                    }
+                }
+                Err(error) if !error.is_passing() => return Err(failure(&error)),
+                Err(_) => {}
+            }
+            if let Some(why) = ended {
+                return Err(Failure::environment(why));
+            }
+            match cluster.end_of(&job.namespace, manifest::RUNNER, manifest::RUNNER).await {
+                // What it said last may not be here yet: once more.
+                Ok(Some(end)) => {
+                    let last = self.said.join("; ");
+                    ended = Some(format!("the runner ended with {} ({}): {last}", end.status, end.reason));
+                }
+                Ok(None) => heard = Instant::now(),
+                Err(error) if !error.is_passing() => return Err(failure(&error)),
+                Err(error) if heard.elapsed() > AWAY => return Err(failure(&error)),
+                Err(_) => {}
+            }
+            sleep_until(Instant::now() + AGAIN).await;
+        }
+    }
+
+    fn whole(&self) -> Result<(), Failure> {
+        match self.lost_before {
+            None => Ok(()),
+            Some(seq) => Err(Failure::environment(format!(
+                "what the runner said is not whole: events before number {seq} are missing, and the record with them"
+            ))),
+        }
+    }
+
+    fn hear(&mut self, line: &str) {
+        if line.is_empty() {
+            // A sign of life.
+            return;
+        }
+        let Some(mut event) = read_events(&format!("{line}\n")).ok().and_then(|mut events| events.pop()) else {
+            self.said.push(line.to_owned());
+            if self.said.len() > SAID {
+                self.said.remove(0);
+            }
+            return;
+        };
+        if event.seq < self.next {
+            return;
+        }
+        if event.seq > self.next {
+            self.lost_before = self.lost_before.or(Some(event.seq));
+        }
+        self.next = event.seq + 1;
+        if let (Body::Interrupted { why }, Some(ours)) = (&mut event.body, self.stopper.why()) {
+            ours.clone_into(why);
+        }
+        self.finished |= matches!(event.body, Body::RunFinished(_));
+        // A reader that is gone is no reason to stop.
+        let _ = self.events.send(event);
+    }
+}
+
+/// How often the runner shows that it can be heard.
+pub const BEAT: Duration = life::BEAT;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_model::{EVENT_VERSION, Stamp, Totals};
+    use squall_report::write_event;
+    use std::sync::mpsc::{Receiver, channel};
+
+    fn ear() -> (Ear, Receiver<RunEvent>, Stopper) {
+        let (events, reader) = channel();
+        let stopper = Stopper::default();
+        (Ear::new(events, stopper.clone()), reader, stopper)
+    }
+
+    fn line(seq: u64, body: Body) -> String {
+        let event = RunEvent { v: EVENT_VERSION, seq, at: Stamp(seq), of: None, body };
+        write_event(&event).unwrap().trim_end().to_owned()
+    }
+
+    fn numbers(reader: &Receiver<RunEvent>) -> Vec<u64> {
+        reader.try_iter().map(|event| event.seq).collect()
+    }
+
+    #[test]
+    fn what_is_said_again_is_heard_once() {
+        let (mut ear, reader, _) = ear();
+        for seq in [0, 1, 0, 1, 2] {
+            ear.hear(&line(seq, Body::Started));
+        }
+        ear.hear("");
+        assert_eq!(numbers(&reader), [0, 1, 2]);
+        assert!(ear.whole().is_ok() && !ear.finished);
+        ear.hear(&line(3, Body::RunFinished(Totals::default())));
+        assert!(ear.finished);
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        let (mut ear, reader, _) = ear();
+        ear.hear(&line(0, Body::Started));
+        ear.hear(&line(5, Body::Started));
+        ear.hear(&line(6, Body::Started));
+        assert_eq!(numbers(&reader), [0, 5, 6]);
+        assert!(ear.whole().unwrap_err().to_string().contains("before number 5"));
+    }
+
+    #[test]
+    fn the_last_words_are_kept() {
+        let (mut ear, reader, _) = ear();
+        ["one", "two", "three", "four"].iter().for_each(|words| ear.hear(words));
+        assert_eq!(ear.said, ["two", "three", "four"]);
+        assert!(numbers(&reader).is_empty());
+    }
+
+    #[test]
+    fn why_it_was_stopped_is_known_here() {
+        let (mut ear, reader, stopper) = ear();
+        let interrupted = || Body::Interrupted { why: "SIGTERM".into() };
+        ear.hear(&line(0, interrupted()));
+        stopper.stop("--timeout");
+        ear.hear(&line(1, interrupted()));
+        let why = |event: RunEvent| match event.body {
+            Body::Interrupted { why } => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(reader.try_iter().map(why).collect::<Vec<_>>(), ["SIGTERM", "--timeout"]);
+    }
+}
