@@ -5,6 +5,8 @@
 
 mod destinations;
 mod filters;
+#[cfg(test)]
+mod laws;
 mod objects;
 mod refuse;
 mod routes;

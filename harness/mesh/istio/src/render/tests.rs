@@ -10,7 +10,7 @@ use squall_model::{
 use std::time::Duration;
 
 /// `web` in the east calls `reviews`: v1 in the east, v2 in the west.
-fn town() -> Topology {
+pub(super) fn town() -> Topology {
     let mut web = Service::new("web".into());
     web.calls = vec!["reviews".into()];
     web.instances[0].place = Some(Place::zone("east"));
@@ -21,7 +21,7 @@ fn town() -> Topology {
     Topology { services: vec![web, reviews], ..Topology::default() }
 }
 
-fn seats(topology: &Topology) -> Bindings {
+pub(super) fn seats(topology: &Topology) -> Bindings {
     let seat = |(n, (id, service, _)): (u8, (InstanceId, &Service, &Instance))| {
         let folder = format!("/run/p{n}");
         let called = topology.callers(&service.name).next().is_some();
@@ -36,7 +36,7 @@ fn seats(topology: &Topology) -> Bindings {
     Bindings { seats: (0..).zip(topology.instances()).map(seat).collect(), tag: "r1".into(), ..Bindings::default() }
 }
 
-fn rendered(policies: &[PolicyKind], faults: &[FaultKind]) -> Result<Config, Refusal> {
+pub(super) fn rendered(policies: &[PolicyKind], faults: &[FaultKind]) -> Result<Config, Refusal> {
     let topology = town();
     let numbered = (0..).map(FaultId).zip(faults);
     let faults: Vec<Fault> =
@@ -53,21 +53,21 @@ fn to(service: &str) -> Calls {
 }
 
 /// What is said of one object.
-fn spec(config: &Config, kind: &str, name: &str) -> serde_json::Value {
+pub(super) fn spec(config: &Config, kind: &str, name: &str) -> serde_json::Value {
     let found = config.objects.iter().find(|object| object.kind == kind && object.name == name);
     found.unwrap_or_else(|| panic!("no {kind} {name}")).spec.clone()
 }
 
-fn retried(up_to: u32, on: &[RetryOn], elsewhere: bool) -> PolicyKind {
+pub(super) fn retried(up_to: u32, on: &[RetryOn], elsewhere: bool) -> PolicyKind {
     PolicyKind::Retries { of: to("reviews"), up_to, on: on.to_vec(), elsewhere }
 }
 
-fn limited(level: Level, ms: u64) -> PolicyKind {
+pub(super) fn limited(level: Level, ms: u64) -> PolicyKind {
     let of = Traffic { share: Fraction::ALL, level, of: to("reviews") };
     PolicyKind::Timeout { of, after: Duration::from_millis(ms) }
 }
 
-fn routed(legs: &[(u32, &str)]) -> PolicyKind {
+pub(super) fn routed(legs: &[(u32, &str)]) -> PolicyKind {
     let leg = |(percent, version): &(u32, &str)| Destination {
         share: Fraction::percent(*percent),
         target: Target { service: "reviews".into(), which: Which::Version((*version).into()), place: None },
@@ -75,7 +75,7 @@ fn routed(legs: &[(u32, &str)]) -> PolicyKind {
     PolicyKind::Route { of: to("reviews"), to: legs.iter().map(leg).collect() }
 }
 
-fn ejected(after: u32) -> PolicyKind {
+pub(super) fn ejected(after: u32) -> PolicyKind {
     let lasts = Duration::from_secs(30);
     PolicyKind::Ejection { of: "reviews".into(), lasts, after, at_most: Fraction::percent(50) }
 }
