@@ -3,15 +3,16 @@
 use crate::{
     Istio,
     home::Home,
-    render::{Config, cluster_of},
+    render::{Config, Proofs, cluster_of},
 };
-use futures_util::future::{join_all, try_join3};
+use futures_util::future::{join_all, try_join4};
+use serde_json::Value;
 use squall_mesh::{Bindings, Confirmed, Endpoint, MeshError, Seat};
 use squall_mesh_proxy::{
     confirm::{Ask, Seen, before, listener, pause},
     gather, now, outbound_socket,
 };
-use squall_model::{InstanceId, Stamp};
+use squall_model::{InstanceId, ServiceName, Stamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -21,6 +22,9 @@ use std::{
 /// How often proxies are asked whether a configuration has arrived: istiod takes a quarter of a second to look at its folder, and
 /// a proxy that is asked more often than this costs more than the moment is worth.
 pub(crate) const LOOK: Duration = Duration::from_millis(5);
+
+/// How often a proxy is asked for all of its routes and clusters: that is more than a probe.
+const SHOWN: Duration = Duration::from_millis(20);
 
 /// What istiod was given.
 #[derive(Debug, Default)]
@@ -81,14 +85,30 @@ impl<H: Home> Istio<H> {
     async fn holds(&self, instance: &InstanceId, seat: &Seat, config: &Config, by: Stamp) -> Result<Seen, MeshError> {
         let (outbound, inbound) = (Endpoint::Unix(outbound_socket(&seat.folder)), Endpoint::Tcp(seat.inbound));
         let ask = |wanted| Ask { path: "/version", wanted, every: LOOK };
-        let (out, inn, ()) = try_join3(
+        let (out, inn, (), ()) = try_join4(
             listener(instance, &outbound, ask(&config.version), by),
             listener(instance, &inbound, ask(&config.inbound), by),
             self.has_hosts(instance, seat, config, by),
+            self.shows(instance, seat, config, by),
         )
         .await?;
         // Listeners are made once: what tells is the routes, which come last.
         Ok(Seen { last_old: out.last_old, ..out.and(inn) })
+    }
+
+    /// Its routes and clusters are made of the objects that are wanted.
+    async fn shows(&self, instance: &InstanceId, seat: &Seat, config: &Config, by: Stamp) -> Result<(), MeshError> {
+        let Some(proofs) = config.proofs.get(&seat.node) else { return Ok(()) };
+        let admin = self.proxies.admin(instance, seat)?;
+        loop {
+            let said = async { Ok((admin.route_names().await?, admin.cluster_metadata("istio").await?)) };
+            let (routes, clusters) = before(by, instance, said).await?;
+            let Some(lacks) = unproved(proofs, &routes, &clusters) else { return Ok(()) };
+            if now() + 2 * SHOWN >= by {
+                return Err(MeshError::Lagging(vec![format!("{instance} {lacks}")]));
+            }
+            pause(SHOWN).await;
+        }
     }
 
     /// Its clusters are those of the configuration, warm, with its hosts: routes do not wait for the clusters that they lead to.
@@ -110,6 +130,36 @@ impl<H: Home> Istio<H> {
     }
 }
 
+/// The object that a cluster is made by, as Istio writes it into its metadata: `…/destination-rule/web.to.reviews.0a1b2c3d`.
+fn rule_of(metadata: &Value) -> Option<&str> {
+    metadata["config"].as_str()?.split_once("/destination-rule/").map(|(_, name)| name)
+}
+
+/// What a proxy does not show, whose virtual hosts have routes of these names and whose clusters say this of themselves.
+fn unproved(
+    proofs: &Proofs,
+    routes: &BTreeMap<String, BTreeSet<String>>,
+    clusters: &BTreeMap<String, Value>,
+) -> Option<String> {
+    let is_only = |names: &BTreeSet<String>, name: &str| names.len() == 1 && names.contains(name);
+    let route = proofs
+        .routes
+        .iter()
+        .find(|(host, name)| !routes.get(*host).is_some_and(|names| is_only(names, name)))
+        .map(|(host, _)| format!("does not have the routes of {host} yet"));
+    let rules = || {
+        let rules: BTreeSet<(&str, Option<&str>)> =
+            clusters.iter().filter_map(|(name, said)| Some((cluster_of(name)?.service, rule_of(said)))).collect();
+        let is_other = |service: &ServiceName, name: &str| {
+            let mut own = rules.iter().filter(|(of, _)| *of == service.as_str()).peekable();
+            own.peek().is_none() || own.any(|(_, rule)| *rule != Some(name))
+        };
+        let lacking = proofs.rules.iter().find(|(service, name)| is_other(service, name));
+        lacking.map(|(service, name)| format!("does not have {name}, the rule of \"{service}\", yet"))
+    };
+    route.or_else(rules)
+}
+
 /// What a proxy with these clusters does not have of a configuration.
 fn lacks(config: &Config, seat: &Seat, held: &BTreeMap<String, BTreeSet<SocketAddr>>) -> Option<String> {
     let clusters: BTreeMap<(&str, &str), &BTreeSet<SocketAddr>> =
@@ -123,4 +173,43 @@ fn lacks(config: &Config, seat: &Seat, held: &BTreeMap<String, BTreeSet<SocketAd
         .filter(|(subset, service)| !clusters.contains_key(&(subset.as_str(), service.as_str())))
         .map(|(subset, service)| format!("does not have {subset} of \"{service}\""));
     hosts.chain(subsets).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_proxy_shows_what_its_routes_and_clusters_are_made_of() {
+        let host = "reviews.squall-1.svc.cluster.local:10001";
+        let proofs = Proofs {
+            routes: BTreeMap::from([(host.to_owned(), "aa".to_owned())]),
+            rules: BTreeMap::from([("reviews".into(), "web.to.reviews.bb".to_owned())]),
+        };
+        let routes = |names: &[&str]| {
+            let names: BTreeSet<String> = names.iter().map(|&name| name.to_owned()).collect();
+            BTreeMap::from([(host.to_owned(), names), ("squall.probe".to_owned(), BTreeSet::new())])
+        };
+        let made = |rule: &str| {
+            let by = json!({"config": format!("/apis/networking.istio.io/v1/namespaces/n/destination-rule/{rule}")});
+            let cluster = |subset: &str| format!("outbound|10001|{subset}|reviews.squall-1.svc.cluster.local");
+            BTreeMap::from([
+                (cluster(""), by.clone()),
+                (cluster("version-v1"), by),
+                ("inbound|15808||".into(), json!({})),
+            ])
+        };
+        let lacks = |names: &[&str], clusters: &BTreeMap<String, Value>| unproved(&proofs, &routes(names), clusters);
+        let new = made("web.to.reviews.bb");
+        assert_eq!(lacks(&["aa"], &new), None);
+        for other in [&["old"][..], &["aa", "old"], &[]] {
+            assert!(lacks(other, &new).unwrap().contains("the routes of"), "{other:?}");
+        }
+        assert!(lacks(&["aa"], &made("web.to.reviews.old")).unwrap().contains("web.to.reviews.bb"));
+        assert!(lacks(&["aa"], &BTreeMap::new()).unwrap().contains("web.to.reviews.bb"));
+        let mut mixed = new;
+        mixed.insert("outbound|10001|version-v2|reviews.squall-1.svc.cluster.local".into(), json!({}));
+        assert!(lacks(&["aa"], &mixed).is_some(), "a cluster of nobody's rule");
+    }
 }

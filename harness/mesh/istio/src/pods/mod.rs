@@ -29,10 +29,6 @@ use std::{
 /// How many objects are told at once.
 const AT_ONCE: usize = 8;
 
-/// Until istiod has heard of an object: it hears of each kind by a watch of its own, and what says that all is in force must not
-/// overtake the rest.
-const HEARD: Duration = Duration::from_millis(60);
-
 /// How long a pod may take to be there: its image is loaded, its sidecar asks istiod.
 const UP: Duration = Duration::from_secs(60);
 
@@ -275,7 +271,6 @@ impl Home for Pods {
         self.apply_all(first, by).await?;
         self.label_all(config, by).await?;
         self.delete_all(gone, by).await?;
-        pause(HEARD).await;
         self.apply_all(last, by).await
     }
 

@@ -20,6 +20,7 @@ pub use site::Site;
 
 pub use objects::Object;
 use serde::Serialize;
+use serde_json::json;
 use squall_mesh::{Bindings, Desired, Refusal};
 use squall_mesh_proxy::render::{self as table, ProxyConfig, callee_of, version};
 use squall_model::{InstanceId, Plan, Service, ServiceName, Topology};
@@ -61,10 +62,21 @@ pub struct Config {
     pub hosts: BTreeMap<String, BTreeMap<ServiceName, BTreeSet<SocketAddr>>>,
     /// The subsets that its routes lead to, each with its service: clusters that it is to have as well.
     pub subsets: BTreeMap<String, BTreeSet<(String, ServiceName)>>,
+    /// What says of a proxy that its routes and clusters are made of these objects, and not of those before them.
+    pub proofs: BTreeMap<String, Proofs>,
     /// The proxy of each instance, by its node id.
     pub nodes: BTreeMap<InstanceId, String>,
     /// Where each instance is found.
     pub ways: BTreeMap<InstanceId, SocketAddr>,
+}
+
+/// By what a proxy shows which objects it has: objects reach istiod by a way of their own each, and none of them tells of another.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Proofs {
+    /// The name of the routes of each virtual host: that of the content of their VirtualService.
+    pub routes: BTreeMap<String, String>,
+    /// The name of the DestinationRule that the clusters of each service are made by, which ends in its content's.
+    pub rules: BTreeMap<ServiceName, String>,
 }
 
 impl Config {
@@ -217,8 +229,17 @@ pub fn render(want: &Desired<'_>, at: &Bindings, site: &Site) -> Result<Config, 
         nodes.insert(id, seat.node.clone());
     }
     let edges = edges(want.topology, at, &tables, site);
-    objects.extend(routes::virtual_services(&edges)?);
-    objects.extend(destinations::rules(&edges, want)?);
+    let mut services = routes::virtual_services(&edges)?;
+    let mut rules = destinations::rules(&edges, want)?;
+    let mut proofs = BTreeMap::new();
+    if site.pods {
+        let named = |object: &mut Object| (object.name.clone(), name_by_content(object));
+        let services = services.iter_mut().map(named).collect();
+        let rules = rules.iter_mut().map(named).collect();
+        proofs = proofs_of(&edges, at, &services, &rules);
+    }
+    objects.extend(services);
+    objects.extend(rules);
     objects.extend(edges.iter().filter_map(filters::of_calls));
     // Whoever comes and goes in the midst of a scenario changes no listener of the others.
     let inbound = version(&at.tag);
@@ -230,11 +251,49 @@ pub fn render(want: &Desired<'_>, at: &Bindings, site: &Site) -> Result<Config, 
         objects,
         hosts,
         subsets,
+        proofs,
         nodes,
         ways,
     };
     config.name();
     Ok(config)
+}
+
+/// Has what a proxy is told by an object say which content that has: the routes of a VirtualService by their name, the clusters of a
+/// DestinationRule by its name. Gives the name of the content.
+fn name_by_content(object: &mut Object) -> String {
+    let content = version(&object.spec);
+    if object.kind == "DestinationRule" {
+        object.name = format!("{}.{content}", object.name);
+    }
+    for route in object.spec["http"].as_array_mut().into_iter().flatten() {
+        route["name"] = json!(content);
+    }
+    content
+}
+
+/// What each proxy is to show, given the names of contents by the names of objects.
+fn proofs_of(
+    edges: &[Edge<'_>],
+    at: &Bindings,
+    services: &BTreeMap<String, String>,
+    rules: &BTreeMap<String, String>,
+) -> BTreeMap<String, Proofs> {
+    let mut all: BTreeMap<String, Proofs> = BTreeMap::new();
+    for edge in edges {
+        let (caller, to) = (edge.caller.name.as_str(), edge.to.as_str());
+        for seat in edge.caller.ids().filter_map(|id| at.seats.get(&id)) {
+            let proofs = all.entry(seat.node.clone()).or_default();
+            if let Some(content) = services.get(to) {
+                proofs.routes.insert(format!("{}:{}", edge.site.host_of(to), edge.site.port), content.clone());
+            }
+            let own = format!("{caller}.to.{to}");
+            if let Some(content) = rules.get(&own) {
+                proofs.rules.insert(edge.to.clone(), format!("{own}.{content}"));
+            }
+        }
+    }
+    all
 }
 
 /// Every caller's way to every service that it calls, where a proxy of the caller has a seat.

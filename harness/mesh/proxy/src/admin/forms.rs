@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 pub(super) struct Stats {
@@ -127,4 +128,46 @@ pub(super) struct HostHealth {
     pub(super) failed_active_health_check: bool,
     #[serde(default)]
     pub(super) pending_active_hc: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RouteHosts {
+    pub(super) route_config: VirtualHosts,
+}
+
+#[derive(Deserialize)]
+pub(super) struct VirtualHosts {
+    #[serde(default)]
+    pub(super) virtual_hosts: Vec<VirtualHost>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct VirtualHost {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) routes: Vec<MaybeNamed>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MaybeNamed {
+    #[serde(default)]
+    pub(super) name: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ClusterMetadata {
+    pub(super) cluster: ClusterWithMetadata,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ClusterWithMetadata {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) metadata: Metadata,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Metadata {
+    #[serde(default)]
+    pub(super) filter_metadata: BTreeMap<String, Value>,
 }

@@ -9,11 +9,12 @@ mod said;
 pub use said::{Active, Checked, Draining, Runtime, Server, Versions};
 
 use forms::{
-    Clusters, Dump, DynamicCluster, DynamicEndpoints, DynamicListener, DynamicRoutes, Listeners, ServerInfo, Socket,
-    Stats,
+    ClusterMetadata, Clusters, Dump, DynamicCluster, DynamicEndpoints, DynamicListener, DynamicRoutes, Listeners,
+    RouteHosts, ServerInfo, Socket, Stats,
 };
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -181,6 +182,27 @@ impl Admin {
     pub async fn routes(&self) -> Result<BTreeMap<String, String>, AdminError> {
         let routes: Vec<DynamicRoutes> = self.dump("dynamic_route_configs&mask=route_config.name,version_info").await?;
         Ok(routes.into_iter().map(|one| (one.route_config.name, one.version_info)).collect())
+    }
+
+    /// The names of the routes of each virtual host that came from the control plane.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn route_names(&self) -> Result<BTreeMap<String, BTreeSet<String>>, AdminError> {
+        let all: Vec<RouteHosts> = self.dump("dynamic_route_configs&mask=route_config.virtual_hosts").await?;
+        let hosts = all.into_iter().flat_map(|one| one.route_config.virtual_hosts);
+        Ok(hosts.map(|host| (host.name, host.routes.into_iter().map(|route| route.name).collect())).collect())
+    }
+
+    /// What each warm cluster says of itself under this name of filter metadata (`Cluster.metadata`).
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn cluster_metadata(&self, filter: &str) -> Result<BTreeMap<String, Value>, AdminError> {
+        let all: Vec<ClusterMetadata> = self.dump("dynamic_active_clusters&mask=cluster.name,cluster.metadata").await?;
+        let said =
+            |mut one: ClusterMetadata| Some((one.cluster.name, one.cluster.metadata.filter_metadata.remove(filter)?));
+        Ok(all.into_iter().filter_map(said).collect())
     }
 
     /// What active checks say of the hosts of each cluster; clusters without checks have healthy hosts.
