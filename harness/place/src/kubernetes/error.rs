@@ -91,6 +91,8 @@ impl ClusterError {
                 ClusterError::Webhook(words)
             }
             403 => ClusterError::Forbidden(words),
+            // An object that is not as its kind is: no hiccup, whatever its status.
+            500 if message.contains("typed patch object") => ClusterError::Refused { what: what.to_owned(), words },
             429 | 500..=599 => ClusterError::Unreachable(words),
             _ => ClusterError::Refused { what: what.to_owned(), words },
         }
@@ -121,6 +123,8 @@ mod tests {
         assert!(matches!(of(403, ending), ClusterError::Terminating(_)));
         let webhook = "admission webhook \"no.example\" denied the request: not today";
         assert!(matches!(of(400, webhook), ClusterError::Webhook(_)));
+        let untyped = "failed to create typed patch object (n/a; v1): .spec.http: field not declared in schema";
+        assert!(matches!(of(500, untyped), ClusterError::Refused { .. }));
         assert!(of(503, "etcdserver: leader changed").is_passing());
         assert!(matches!(of(422, "is invalid"), ClusterError::Refused { .. }));
     }

@@ -61,6 +61,26 @@ proptest! {
         prop_assert_eq!(&outlier["consecutive5xxErrors"], after);
     }
 
+    /// What is named by its content is as it was otherwise: an API server takes no field that its kind does not have.
+    #[test]
+    fn a_rule_in_pods_says_what_it_says_elsewhere(after in 1..1_000u32) {
+        let topology = town();
+        let policies = [ejected(after)];
+        let want = Desired { topology: &topology, policies: policies.iter().collect(), faults: &[] };
+        let at = seats(&topology);
+        let rule = |site: &Site| {
+            let config = render(&want, &at, site).unwrap();
+            let rule = config.objects.iter().find(|object| object.kind == "DestinationRule").unwrap().clone();
+            let shown = config.proofs.get("p0").is_some_and(|proofs| proofs.rules.values().any(|name| *name == rule.name));
+            assert_eq!(shown, site.pods, "the caller has to show it");
+            (rule.name, rule.spec["trafficPolicy"].clone(), rule.spec.as_object().unwrap().keys().cloned().collect::<Vec<_>>())
+        };
+        let (alone, policy, fields) = rule(&Site::alone());
+        let (in_pods, its_policy, its_fields) = rule(&Site::pods("squall-1", "/run/squall".into()));
+        prop_assert!(in_pods.starts_with(&format!("{alone}.")), "{}", in_pods);
+        prop_assert_eq!((policy, fields), (its_policy, its_fields));
+    }
+
     /// In pods a proxy goes from one run to the next, so no cluster of the one may be taken for one of the other.
     #[test]
     fn runs_next_to_each_other_have_clusters_of_their_own_in_pods(run in 0..40_000u32) {

@@ -20,7 +20,7 @@ pub use site::Site;
 
 pub use objects::Object;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use squall_mesh::{Bindings, Desired, Refusal};
 use squall_mesh_proxy::render::{self as table, ProxyConfig, callee_of, version};
 use squall_model::{InstanceId, Plan, Service, ServiceName, Topology};
@@ -266,7 +266,7 @@ fn name_by_content(object: &mut Object) -> String {
     if object.kind == "DestinationRule" {
         object.name = format!("{}.{content}", object.name);
     }
-    for route in object.spec["http"].as_array_mut().into_iter().flatten() {
+    for route in object.spec.get_mut("http").and_then(Value::as_array_mut).into_iter().flatten() {
         route["name"] = json!(content);
     }
     content
