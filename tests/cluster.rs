@@ -170,6 +170,22 @@ fn whoever_starts_a_run_may_die_at_any_moment() {
 }
 
 #[test]
+fn ctrl_c_before_anything_runs_says_so_and_leaves_nothing() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    let squall = Squall::new();
+    let child = start(&squall, "features");
+    let by = Instant::now() + Duration::from_secs(30);
+    while namespaces().is_empty() {
+        assert!(Instant::now() < by, "no namespace was ever made");
+        before_the_next_look();
+    }
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
+    let output: Ran = child.wait_with_output().unwrap().into();
+    output.expect(3).says(&["SIGINT"]);
+    assert_eq!(namespaces(), Vec::<String>::new());
+}
+
+#[test]
 fn ctrl_c_ends_a_run_in_order() {
     let Some(_turn) = cluster_to_be_had() else { return };
     let squall = Squall::new();

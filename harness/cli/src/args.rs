@@ -52,13 +52,13 @@ pub enum Command {
     Schema,
     /// Brings up a cluster of kind's with Istio on it, by the tools on the PATH.
     Up(UpArgs),
-    /// Removes the cluster that `up` brought up.
+    /// Deletes the cluster of kind's of this name, whoever made it.
     Down(DownArgs),
     /// Reads a recorded run again.
     Report(ReportArgs),
-    /// Removes whatever any earlier run left, and says what it found.
+    /// Removes whatever earlier runs left, here or with `--on kubernetes` on a cluster, and says what it found.
     Recover(PlaceArgs),
-    /// What this machine can and cannot do, and what to do about it.
+    /// What this machine, or with `--on kubernetes` a cluster, can and cannot do, and what to do about it.
     Doctor(DoctorArgs),
     /// What stands beside a proxy in a pod. Not for people.
     #[command(hide = true)]
@@ -100,11 +100,12 @@ pub struct Paths {
     /// Only scenarios with these tags: `@smoke and not @slow`.
     #[arg(long, short, value_name = "EXPR")]
     pub tags: Option<String>,
-    /// The meshes: with several, one after the other, and a table of them. `istio` is a real istiod without Kubernetes, and configures
-    /// the same Envoys.
+    /// The meshes: with several, one after the other, and a table of them. `istio` is a real istiod, on this machine without
+    /// Kubernetes.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "envoy", value_name = "MESHES")]
     pub mesh: Vec<MeshKind>,
-    /// Where the mesh is: on this machine, or in a cluster, with Istio only. With both, one after the other.
+    /// Where the mesh is: on this machine, or on a cluster (with `--mesh istio`; all pods on one machine, as kind's are). With both, one
+    /// after the other.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "local", value_name = "PLACES")]
     pub on: Vec<PlaceKind>,
     /// The seed of schedules, ids and draws of ours (never of the proxies' own draws); random unless given.
@@ -117,7 +118,7 @@ pub struct Paths {
 pub enum MeshKind {
     /// A control plane of our own.
     Envoy,
-    /// Istio's own istiod, without Kubernetes.
+    /// Istio: on this machine an istiod without Kubernetes, on a cluster the one that is there.
     Istio,
 }
 
@@ -174,18 +175,24 @@ fn ground(mesh: MeshKind, place: PlaceKind) -> Option<GroundKind> {
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 pub struct UpArgs {
-    /// A cluster of kind's: the only one that there is.
+    /// Has to be said: so far a cluster can only be one of kind's.
     #[arg(long, required = true)]
     pub kind: bool,
     /// The mesh on it.
     #[arg(long, value_enum, default_value = "istio", value_name = "MESH")]
-    pub mesh: MeshKind,
+    pub mesh: ClusterMesh,
     /// Its name.
     #[arg(long, default_value = "squall")]
     pub name: String,
     /// The image of this program that is brought to its nodes; else `squall:VERSION`.
     #[arg(long, value_name = "IMAGE", env = "SQUALL_IMAGE")]
     pub image: Option<String>,
+}
+
+/// The meshes that `up` can bring to a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClusterMesh {
+    Istio,
 }
 
 /// Arguments of `down`.

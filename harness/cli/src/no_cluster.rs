@@ -20,7 +20,7 @@ pub type Finding = (Option<bool>, &'static str, String, Option<String>);
 
 fn without() -> Failure {
     Failure::usage("this squall was built without clusters")
-        .help("build it with them: `cargo build --release --features kubernetes`")
+        .help("build it with them: `cargo run --features kubernetes -- …`, or `cargo build --features kubernetes` for target/debug/squall")
 }
 
 pub fn ground(_: &RunArgs, _: &Settings) -> Result<Ground, Failure> {

@@ -79,7 +79,8 @@ enum Mesh {
 fn grounds(args: &RunArgs, settings: &Settings, out: Out) -> Result<Vec<Ground>, Failure> {
     let kinds = args.paths.grounds();
     if kinds.is_empty() {
-        return Err(Failure::usage("there is no mesh of our own on a cluster").help("`--mesh istio --on kubernetes`"));
+        return Err(Failure::usage("`--mesh envoy`, which is the default, does not run on a cluster")
+            .help("`--mesh istio --on kubernetes`"));
     }
     let several = kinds.len() > 1;
     let is_local = kinds.iter().any(|kind| *kind != GroundKind::IstioOnKubernetes);

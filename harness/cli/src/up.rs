@@ -1,7 +1,7 @@
 //! `up` and `down`: a cluster of kind's with a mesh on it, by the tools that are on the PATH and nothing else.
 
 use crate::{
-    args::{DownArgs, MeshKind, UpArgs},
+    args::{ClusterMesh, DownArgs, UpArgs},
     outcome::{Exit, Failure},
     term::Out,
 };
@@ -33,9 +33,7 @@ impl Step {
 
 /// Brings a cluster up; what is there already is left as it is.
 pub fn up(args: &UpArgs, out: Out) -> Result<Exit, Failure> {
-    if args.mesh != MeshKind::Istio {
-        return Err(Failure::usage("there is no mesh of our own on a cluster").help("`--mesh istio`"));
-    }
+    let ClusterMesh::Istio = args.mesh;
     let image = args.image.clone().unwrap_or_else(|| format!("squall:{}", env!("CARGO_PKG_VERSION")));
     missing(&["kind", "istioctl", "docker"])?;
     let exists = said("kind", &["get", "clusters"])?.lines().any(|line| line.trim() == args.name);
@@ -51,11 +49,12 @@ pub fn up(args: &UpArgs, out: Out) -> Result<Exit, Failure> {
     }
     if !has_image {
         out.note(&format!(
-            "docker has no image {image}: kind-config/image builds one, and `squall up --kind` brings it to the nodes"
+            "docker has no image {image}: `kind-config/image/build target/image && docker build -t {image} target/image`, and `up --kind` again"
         ));
     }
     let kubernetes = format!("kind-{}", args.name);
-    out.print(&format!("up: squall run --mesh istio --on kubernetes --context {kubernetes}\n"));
+    let named = args.image.as_ref().map_or(String::new(), |image| format!(" --image {image}"));
+    out.print(&format!("up: squall run --mesh istio --on kubernetes --context {kubernetes}{named}\n"));
     Ok(Exit::Holds)
 }
 

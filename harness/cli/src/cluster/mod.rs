@@ -31,6 +31,9 @@ pub use seat::{pod, process};
 use crate::outcome::Failure;
 use squall_place::kubernetes::ClusterError;
 
+/// What the plans of a run are called in an error.
+const JOB: &str = "ConfigMap squall-runner";
+
 /// What a cluster refuses, as a failure of the environment, with what to do about it.
 fn failure(error: &ClusterError) -> Failure {
     let help = match error {
@@ -45,6 +48,13 @@ fn failure(error: &ClusterError) -> Failure {
         ClusterError::NoSuchKind { .. } => Some("install Istio: kind-config/README.md says how"),
         ClusterError::Quota(_) => {
             Some("a run needs a pod for each instance of its largest scenario, and one for itself")
+        }
+        ClusterError::Webhook(_) => Some("a policy of the cluster has to let pods with the label squall.dev/run be"),
+        ClusterError::Pod { why, .. } if why.contains("Image") => Some(
+            "the nodes have no such image: `kind load docker-image --name CLUSTER IMAGE`, or name one that they can pull by --image",
+        ),
+        ClusterError::Refused { what, .. } if what == JOB => {
+            Some("the plans of a run have to fit into 1 MiB, some 200 scenarios: run fewer at once, by PATH or --tags")
         }
         _ => None,
     };

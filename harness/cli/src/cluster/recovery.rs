@@ -14,6 +14,9 @@ use tokio::time::{Instant, sleep_until};
 /// How long a namespace may take to be gone.
 const GONE: Duration = Duration::from_secs(90);
 
+/// How long signs of life are looked for.
+const SIGNS: Duration = Duration::from_secs(3 * life::BEAT.as_secs());
+
 /// How often signs of life are looked for.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -29,6 +32,7 @@ pub fn leftovers(context: Option<&str>, out: Out) -> Result<Exit, Failure> {
         }
         let mut unremoved = None;
         for name in all {
+            out.note(&format!("{name} on {}: looking {} s for signs of life", cluster.server(), SIGNS.as_secs()));
             match remove_if_dead(&cluster, &name).await {
                 Ok(true) => out.print(&format!("removed namespace {name}, with all that a run had left in it\n")),
                 Ok(false) => out.print(&format!("{name}: its run is alive, and is left alone\n")),
@@ -63,7 +67,7 @@ async fn is_alive(cluster: &Cluster, namespace: &str) -> Result<bool, ClusterErr
         let lease = cluster.get(&lease).await?;
         Ok::<_, ClusterError>(lease.and_then(|lease| lease["spec"]["holderIdentity"].as_str().map(str::to_owned)))
     };
-    let (first, by) = (sign().await?, Instant::now() + 3 * life::BEAT);
+    let (first, by) = (sign().await?, Instant::now() + SIGNS);
     while Instant::now() < by {
         sleep_until(Instant::now() + LOOK).await;
         if sign().await? != first {

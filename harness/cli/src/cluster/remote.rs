@@ -111,7 +111,13 @@ pub async fn run_on(
         }
         Err(error) => return Err(failure(&error)),
     }
-    let heard = attend(cluster, job, events, &stopper).await;
+    out.note(&format!(
+        "namespace {} on {}; its runner has {} s to be there",
+        job.namespace,
+        cluster.server(),
+        UP.as_secs()
+    ));
+    let heard = attend(cluster, job, events, &stopper, out).await;
     out.note(&format!("removing namespace {} and all that is in it", job.namespace));
     match (heard, cluster.remove_namespace(&job.namespace, GONE).await) {
         (heard, Ok(())) => heard,
@@ -127,7 +133,13 @@ pub async fn run_on(
 }
 
 /// Makes the runner and hears it, and gives signs of life meanwhile; ends early where the run is to stop.
-async fn attend(cluster: &Cluster, job: &Job, events: Sender<RunEvent>, stopper: &Stopper) -> Result<(), Failure> {
+async fn attend(
+    cluster: &Cluster,
+    job: &Job,
+    events: Sender<RunEvent>,
+    stopper: &Stopper,
+    out: Out,
+) -> Result<(), Failure> {
     let mut ear = Ear::new(events, stopper.clone());
     let running = async {
         make(cluster, job).await.map_err(|e| failure(&e))?;
@@ -135,7 +147,7 @@ async fn attend(cluster: &Cluster, job: &Job, events: Sender<RunEvent>, stopper:
     };
     tokio::select! {
         heard = running => heard,
-        () = leave(cluster, job, stopper) => Err(Failure::environment(format!("the runner did not end within {LEAVE:?}"))),
+        why = leave(cluster, job, stopper, out) => Err(why),
         never = life::give(cluster, job) => match never {},
     }
 }
@@ -151,15 +163,18 @@ async fn make(cluster: &Cluster, job: &Job) -> Result<(), ClusterError> {
     cluster.runs(&job.namespace, manifest::RUNNER, UP).await
 }
 
-/// Has the runner end in order when the run is to stop, and gives it time for that. One that is not there yet has nothing to end.
-async fn leave(cluster: &Cluster, job: &Job, stopper: &Stopper) {
+/// Has the runner end in order when the run is to stop, and gives it time for that; says why it is waited for no longer.
+async fn leave(cluster: &Cluster, job: &Job, stopper: &Stopper, out: Out) -> Failure {
     stopper.stopped().await;
     let by = Instant::now() + LEAVE;
     if !cluster.has_begun(&job.namespace, manifest::RUNNER).await {
-        return;
+        let why = stopper.why().unwrap_or_default();
+        return Failure::environment(format!("interrupted by {why} before the runner began: nothing ran"));
     }
+    out.note(&format!("ending the run, up to {} s; a second signal leaves that to the runner", LEAVE.as_secs()));
     let _ = cluster.end_pod(&job.namespace, manifest::RUNNER, LEAVE).await;
     sleep_until(by).await;
+    Failure::environment(format!("the runner did not end within {LEAVE:?}"))
 }
 
 /// Names what a run makes.

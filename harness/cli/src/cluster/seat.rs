@@ -71,7 +71,9 @@ async fn hold_it(cluster: &Cluster, config: &PodConfig, out: Out) -> Result<Exit
         (text(&config.manifest["metadata"]["namespace"]), text(&config.manifest["metadata"]["name"]));
     let made = cluster.get(&config.manifest).await.map_err(|e| short(&e))?.unwrap_or_default();
     if !has_sidecar(&made) {
-        return Err(Failure::environment(format!("{name} got no sidecar: Istio's injection is off in {namespace}")));
+        return Err(Failure::environment(format!(
+            "{name} got no sidecar: Istio's injection is off in {namespace}; a revision is named by `[kubernetes] revision` in squall.toml"
+        )));
     }
     let up = cluster.address_of(&namespace, &name, UP);
     let ip = tokio::select! {
