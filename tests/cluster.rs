@@ -22,7 +22,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use support::{MACHINE, Ran, Squall, before_the_next_look, root};
+use support::{Ran, Squall, before_the_next_look, came, root, rows_of_meshes};
 
 /// Runs on one cluster take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -90,15 +90,13 @@ fn wait_for(child: &mut Child, what: &str) {
 
 /// What docs/meshes.md says of each scenario that does not hold there.
 fn told() -> BTreeMap<String, String> {
-    let text = std::fs::read_to_string(root().join("docs/meshes.md")).unwrap();
     let mut all = BTreeMap::new();
-    for line in text.lines() {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+    for cells in rows_of_meshes() {
         // What is so on Istio anywhere, and then what is so in pods.
         if let [scenario, came, _] | [scenario, _, came, _] = cells.as_slice()
             && let Some(word) = ["violated", "unsupported", "inconclusive"].iter().find(|word| came.contains(*word))
         {
-            all.insert((*scenario).to_owned(), (*word).to_owned());
+            all.insert(scenario.clone(), (*word).to_owned());
         }
     }
     all
@@ -114,16 +112,7 @@ fn every_feature_comes_out_in_pods_as_docs_meshes_says() {
     eprintln!("{}{}", ran.out, ran.err);
     let totals: Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
     let count = |name: &str| totals[name].as_u64().unwrap();
-    let mut by_the_machine = 0;
-    let mut others: BTreeMap<String, String> = BTreeMap::new();
-    for one in totals["not_green"].as_array().unwrap() {
-        let (scenario, came) = (one["scenario"].as_str().unwrap(), one["came"].as_str().unwrap());
-        if came.contains(MACHINE) || came.contains("undecided") {
-            by_the_machine += 1;
-        } else {
-            others.insert(scenario.to_owned(), came.split(':').next().unwrap_or(came).to_owned());
-        }
-    }
+    let (by_the_machine, others) = came(&totals);
     assert!(by_the_machine <= 3, "{by_the_machine} runs were made inconclusive by the machine");
     let differs: Vec<_> = others.iter().filter(|(scenario, came)| told.get(*scenario) != Some(came)).collect();
     assert!(differs.is_empty(), "docs/meshes.md says otherwise of {differs:?}");

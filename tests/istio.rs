@@ -14,7 +14,7 @@ use std::{
     io::Write as _,
     time::{Duration, Instant},
 };
-use support::{MACHINE, Squall, envoy_to_be_had, root};
+use support::{Squall, came, envoy_to_be_had, rows_of_meshes};
 
 /// Whether there is an istiod. If not, the test is skipped, loudly.
 fn istiod_to_be_had() -> bool {
@@ -28,15 +28,11 @@ fn istiod_to_be_had() -> bool {
 
 /// What docs/meshes.md says of each scenario that does not hold on Istio: its title, and what comes of it.
 fn told() -> BTreeMap<String, String> {
-    let text = std::fs::read_to_string(root().join("docs/meshes.md")).unwrap();
-    let rows = text.lines().filter_map(|line| {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        match cells.as_slice() {
-            [scenario, came @ ("now and then violated" | "unsupported"), _] => {
-                Some(((*scenario).to_owned(), (*came).trim_start_matches("now and then ").to_owned()))
-            }
-            _ => None,
+    let rows = rows_of_meshes().into_iter().filter_map(|cells| match cells.as_slice() {
+        [scenario, came, _] if ["now and then violated", "unsupported"].contains(&came.as_str()) => {
+            Some((scenario.clone(), came.trim_start_matches("now and then ").to_owned()))
         }
+        _ => None,
     });
     rows.collect()
 }
@@ -55,16 +51,7 @@ fn every_feature_comes_out_on_istio_as_docs_meshes_says() {
     eprintln!("{}", ran.out);
     let totals: serde_json::Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
     let count = |name: &str| totals[name].as_u64().unwrap();
-    let mut by_the_machine = 0;
-    let mut others: BTreeMap<String, String> = BTreeMap::new();
-    for one in totals["not_green"].as_array().unwrap() {
-        let (scenario, came) = (one["scenario"].as_str().unwrap(), one["came"].as_str().unwrap());
-        if came.contains(MACHINE) || came.contains("undecided") {
-            by_the_machine += 1;
-        } else {
-            others.insert(scenario.to_owned(), came.split(':').next().unwrap_or(came).to_owned());
-        }
-    }
+    let (by_the_machine, others) = came(&totals);
     // A machine that stalls makes a run inconclusive, which is no red and no green.
     assert!(by_the_machine <= 3, "{by_the_machine} runs were made inconclusive by the machine");
     let differs: Vec<_> = others.iter().filter(|(scenario, came)| told.get(*scenario) != Some(came)).collect();

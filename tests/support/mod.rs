@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::print_stderr, reason = "each test uses its part, and says what it saw")]
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -138,6 +139,28 @@ impl Squall {
             before_the_next_look();
         }
     }
+}
+
+/// What a summary says of the scenarios that are not green: how many the machine kept from being judged, and what came of the others.
+pub fn came(totals: &serde_json::Value) -> (u64, BTreeMap<String, String>) {
+    let mut by_the_machine = 0;
+    let mut others = BTreeMap::new();
+    for one in totals["not_green"].as_array().unwrap() {
+        let (scenario, came) = (one["scenario"].as_str().unwrap(), one["came"].as_str().unwrap());
+        if came.contains(MACHINE) || came.contains("undecided") {
+            by_the_machine += 1;
+        } else {
+            others.insert(scenario.to_owned(), came.split(':').next().unwrap_or(came).to_owned());
+        }
+    }
+    (by_the_machine, others)
+}
+
+/// The rows of the tables of docs/meshes.md, cell by cell.
+pub fn rows_of_meshes() -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join("docs/meshes.md")).unwrap();
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    text.lines().map(cells).collect()
 }
 
 /// Waits for the next look at what has no way to say that it changed: files of another process, and `/proc`.

@@ -19,13 +19,13 @@ use std::{
 };
 
 /// One line of the examination.
-struct Line {
+pub struct Line {
     /// Whether it is as it should be; `None`: it works, and could be better.
-    good: Option<bool>,
-    what: &'static str,
-    says: String,
+    pub good: Option<bool>,
+    pub what: &'static str,
+    pub says: String,
     /// What to do about it.
-    advice: Option<String>,
+    pub advice: Option<String>,
 }
 
 /// Looks around and says what it found; exit 3 where a run cannot work.
@@ -34,7 +34,7 @@ pub fn doctor(args: &DoctorArgs, out: Out) -> Result<Exit, Failure> {
     let facts = survey(&exe);
     let mut lines = match args.place.on {
         PlaceKind::Local => vec![envoy_line(args, &facts), istio_line()],
-        PlaceKind::Kubernetes => cluster_lines(args)?,
+        PlaceKind::Kubernetes => cluster::examined(args.place.context.as_deref(), &Settings::read(Path::new("."))?)?,
     };
     if args.place.on == PlaceKind::Local {
         lines.extend(place_lines(&facts));
@@ -54,12 +54,6 @@ pub fn doctor(args: &DoctorArgs, out: Out) -> Result<Exit, Failure> {
     out.print(&text);
     let sick = lines.iter().any(|line| line.good == Some(false));
     Ok(if sick { Exit::Environment } else { Exit::Holds })
-}
-
-fn cluster_lines(args: &DoctorArgs) -> Result<Vec<Line>, Failure> {
-    let settings = Settings::read(Path::new("."))?;
-    let found = cluster::examined(args.place.context.as_deref(), &settings)?;
-    Ok(found.into_iter().map(|(good, what, says, advice)| Line { good, what, says, advice }).collect())
 }
 
 fn envoy_line(args: &DoctorArgs, facts: &Survey) -> Line {

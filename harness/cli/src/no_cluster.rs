@@ -2,6 +2,7 @@
 
 use crate::{
     args::{ConfigArgs, RunArgs},
+    doctor::Line,
     outcome::{Exit, Failure},
     run::Work,
     settings::Settings,
@@ -14,9 +15,6 @@ use std::sync::mpsc::Sender;
 /// A cluster to run on: there is none.
 #[derive(Debug, Clone)]
 pub enum Ground {}
-
-/// One finding of `doctor`.
-pub type Finding = (Option<bool>, &'static str, String, Option<String>);
 
 fn without() -> Failure {
     Failure::usage("this squall was built without clusters")
@@ -35,7 +33,7 @@ pub fn leftovers(_: Option<&str>, _: Out) -> Result<Exit, Failure> {
     Err(without())
 }
 
-pub fn examined(_: Option<&str>, _: &Settings) -> Result<Vec<Finding>, Failure> {
+pub fn examined(_: Option<&str>, _: &Settings) -> Result<Vec<Line>, Failure> {
     Err(without())
 }
 

@@ -12,6 +12,7 @@ use crate::{
     stop::Signals,
     term::Out,
 };
+use serde::{Deserialize, Serialize};
 use squall_engine::{Engine, Events, Stopper, deadline};
 use squall_mesh_envoy::Envoy;
 use squall_mesh_proxy::bootstrap::Release;
@@ -188,6 +189,7 @@ fn once(args: &RunArgs, settings: &Settings, selected: &Selected, ground: &Groun
 }
 
 /// What the engine is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Work {
     pub plans: Vec<Plan>,
     pub controls: bool,
@@ -228,11 +230,7 @@ async fn drive(
     timeout: Option<Duration>,
 ) -> Result<(), Failure> {
     let fail = |what: &str, why: String| Failure::environment(format!("failed to {what}: {why}"));
-    let signals = Signals::listen().map_err(|e| fail("listen for signals", e.to_string()))?;
-    let exe = std::env::current_exe().map_err(|e| fail("find this program", e.to_string()))?;
-    let folder = RunFolder::create().map_err(|e| fail("make a folder for the run", e.to_string()))?;
-    let keeper = Keeper::start(&exe, folder).await.map_err(|e| fail("start", e.to_string()))?;
-    let load = LoadThread::start().map_err(|e| fail("start the load thread", e.to_string()))?;
+    let Begun { signals, exe, keeper, load } = Begun::begin().await?;
     let watching = signals.stop(stopper.clone(), timeout);
     let tools = Tools { work: &work, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper };
     let version = &envoy.version;
@@ -255,6 +253,28 @@ async fn drive(
     let ended = keeper.shutdown(deadline::SHUTDOWN.at_most).await;
     drop(addresses);
     ran.and(ended.map_err(|e| fail("end every process", e.to_string())))
+}
+
+/// What every run of the engine is begun with, wherever it is.
+pub struct Begun {
+    pub signals: Signals,
+    /// This program.
+    pub exe: PathBuf,
+    pub keeper: Keeper,
+    pub load: LoadThread,
+}
+
+impl Begun {
+    /// Listens for signals before anything is started.
+    pub async fn begin() -> Result<Begun, Failure> {
+        let fail = |what: &str, why: String| Failure::environment(format!("failed to {what}: {why}"));
+        let signals = Signals::listen().map_err(|e| fail("listen for signals", e.to_string()))?;
+        let exe = std::env::current_exe().map_err(|e| fail("find this program", e.to_string()))?;
+        let folder = RunFolder::create().map_err(|e| fail("make a folder for the run", e.to_string()))?;
+        let keeper = Keeper::start(&exe, folder).await.map_err(|e| fail("start", e.to_string()))?;
+        let load = LoadThread::start().map_err(|e| fail("start the load thread", e.to_string()))?;
+        Ok(Begun { signals, exe, keeper, load })
+    }
 }
 
 /// What the engine works with, whatever the mesh.

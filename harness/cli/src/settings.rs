@@ -38,6 +38,20 @@ pub struct Kubernetes {
     pub revision: Option<String>,
 }
 
+impl Kubernetes {
+    /// The context that was named, or the project's; `None`: the current one.
+    #[cfg(feature = "kubernetes")]
+    pub fn context<'s>(&'s self, named: Option<&'s str>) -> Option<&'s str> {
+        named.or(self.context.as_deref())
+    }
+
+    /// The image of our own pods: the one that was named, or the project's, or that of this version.
+    pub fn image(&self, named: Option<&str>) -> String {
+        let named = named.or(self.image.as_deref());
+        named.map_or_else(|| format!("squall:{}", env!("CARGO_PKG_VERSION")), str::to_owned)
+    }
+}
+
 impl Settings {
     /// Reads the file of this folder; all defaults where there is none.
     ///

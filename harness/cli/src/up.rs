@@ -3,6 +3,7 @@
 use crate::{
     args::{ClusterMesh, DownArgs, UpArgs},
     outcome::{Exit, Failure},
+    settings::Kubernetes,
     term::Out,
 };
 use std::{
@@ -34,7 +35,7 @@ impl Step {
 /// Brings a cluster up; what is there already is left as it is.
 pub fn up(args: &UpArgs, out: Out) -> Result<Exit, Failure> {
     let ClusterMesh::Istio = args.mesh;
-    let image = args.image.clone().unwrap_or_else(|| format!("squall:{}", env!("CARGO_PKG_VERSION")));
+    let image = Kubernetes::default().image(args.image.as_deref());
     missing(&["kind", "istioctl", "docker"])?;
     let exists = said("kind", &["get", "clusters"])?.lines().any(|line| line.trim() == args.name);
     let has_image = Command::new("docker")

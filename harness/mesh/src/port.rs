@@ -40,7 +40,7 @@ pub trait Mesh {
     /// How to start a proxy of this node id in this folder. Pure.
     fn launch(&self, node: &str, folder: &Path) -> Launch;
 
-    /// How to start a workload behind a proxy. Pure.
+    /// How to start a workload behind a proxy.
     fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
         start.here()
     }

@@ -24,7 +24,7 @@ mod words;
 pub use ending::closing;
 pub use junit::junit;
 pub use matrix::{Column, matrix};
-pub use record::{RecordError, read_events, write_event};
+pub use record::{RecordError, read_event, read_events, write_event};
 pub use story::{ControlStory, FAIL_FAST, ScenarioStory, Stories};
 pub use style::{Colour, Style};
 pub use summary::summary;

@@ -41,6 +41,14 @@ pub fn read_events(text: &str) -> Result<Vec<RunEvent>, RecordError> {
     whole.lines().enumerate().map(|(n, line)| read_line(n + 1, line)).collect()
 }
 
+/// Reads one event, as [`write_event`] writes it.
+///
+/// # Errors
+/// As [`read_events`].
+pub fn read_event(line: &str) -> Result<RunEvent, RecordError> {
+    read_line(1, line)
+}
+
 fn read_line(number: usize, line: &str) -> Result<RunEvent, RecordError> {
     #[derive(serde::Deserialize)]
     struct Head {

@@ -1,12 +1,14 @@
 //! `doctor` for a cluster: what it is, what is installed, and what we may do on it.
 
-use super::manifest::rules;
-use crate::{outcome::Failure, settings::Settings};
+use super::manifest::{definition, rules};
+use crate::{
+    doctor::Line,
+    outcome::Failure,
+    settings::{Kubernetes, Settings},
+};
 use serde_json::{Value, json};
-use squall_place::kubernetes::Cluster;
-
-/// One finding: good, bad, or neither; what it is about; what it says; what to do about it.
-pub type Finding = (Option<bool>, &'static str, String, Option<String>);
+use squall_place::kubernetes::{Cluster, ClusterError};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a run needs beside what its own runner may do: the one who starts it makes a namespace, and what is in it.
 fn own_rules() -> Value {
@@ -20,164 +22,140 @@ fn own_rules() -> Value {
     ])
 }
 
-/// Looks at the cluster.
-pub fn examined(context: Option<&str>, settings: &Settings) -> Result<Vec<Finding>, Failure> {
-    let context = context.or(settings.kubernetes.context.as_deref());
-    let image = super::remote::image(std::env::var("SQUALL_IMAGE").ok().as_deref(), settings);
-    super::seat::block_on(lines(context, &image, settings.kubernetes.revision.as_deref()))
-}
+/// One permission of some rules: a group, a resource of it, a verb.
+type Permission = (String, String, String);
 
-/// Everything that can be said without touching anything.
-async fn lines(context: Option<&str>, image: &str, revision: Option<&str>) -> Vec<Finding> {
-    let cluster = match Cluster::connect(context).await {
-        Ok(cluster) => cluster,
-        Err(error) => return vec![(Some(false), "Cluster", error.to_string(), advice(&super::failure(&error)))],
+/// Every permission of some rules of a role, one by one.
+fn permissions_of(rules: &Value) -> BTreeSet<Permission> {
+    let words = |rule: &Value, field: &str| -> Vec<String> {
+        let list = rule[field].as_array().into_iter().flatten();
+        list.filter_map(|word| word.as_str().map(str::to_owned)).collect()
     };
-    let mut all = Vec::new();
-    match cluster.version().await {
-        Ok(version) => {
-            all.push((Some(true), "Cluster", format!("Kubernetes {} at {}", version.server, cluster.server()), None));
-        }
-        Err(error) => {
-            return vec![(
-                Some(false),
-                "Cluster",
-                format!("{}: {error}", cluster.server()),
-                advice(&super::failure(&error)),
-            )];
+    let mut all = BTreeSet::new();
+    for rule in rules.as_array().into_iter().flatten() {
+        for group in words(rule, "apiGroups") {
+            for resource in words(rule, "resources") {
+                all.extend(words(rule, "verbs").into_iter().map(|verb| (group.clone(), resource.clone(), verb)));
+            }
         }
     }
-    all.push(istio(&cluster).await);
-    all.push(injection(&cluster, revision).await);
-    all.extend(permissions(&cluster).await);
-    all.push((
-        None,
-        "Image",
-        format!("{image}: whether nodes have it, or can pull it, is seen when a pod needs it"),
-        None,
-    ));
     all
 }
 
-fn advice(failure: &Failure) -> Option<String> {
-    let help = failure.helps().join("\n");
-    (!help.is_empty()).then_some(help)
+/// Looks at the cluster.
+pub fn examined(context: Option<&str>, settings: &Settings) -> Result<Vec<Line>, Failure> {
+    super::seat::block_on(lines(settings.kubernetes.context(context), &settings.kubernetes))
 }
 
-async fn istio(cluster: &Cluster) -> Finding {
-    let lacks =
-        |says: String| (Some(false), "Istio", says, Some("install Istio: kind-config/README.md says how".to_owned()));
+/// Everything that can be said without touching anything.
+async fn lines(context: Option<&str>, settings: &Kubernetes) -> Vec<Line> {
+    let (cluster, version) = match reached(context).await {
+        Ok(reached) => reached,
+        Err(line) => return vec![line],
+    };
+    let image = settings.image(std::env::var("SQUALL_IMAGE").ok().as_deref());
+    let seen = format!("{image}: whether nodes have it, or can pull it, is seen when a pod needs it");
+    vec![
+        line(Some(true), "Cluster", format!("Kubernetes {version} at {}", cluster.server())),
+        istio(&cluster).await,
+        injection(&cluster, settings.revision.as_deref()).await,
+        permissions(&cluster).await,
+        line(None, "Image", seen),
+    ]
+}
+
+/// A cluster that answers, and its version; or what is in the way.
+async fn reached(context: Option<&str>) -> Result<(Cluster, String), Line> {
+    let lost = |says: String, error: &ClusterError| {
+        let help = super::failure(error).helps().join("\n");
+        Line { advice: (!help.is_empty()).then_some(help), ..line(Some(false), "Cluster", says) }
+    };
+    let cluster = Cluster::connect(context).await.map_err(|error| lost(error.to_string(), &error))?;
+    match cluster.version().await {
+        Ok(version) => Ok((cluster, version)),
+        Err(error) => Err(lost(format!("{}: {error}", cluster.server()), &error)),
+    }
+}
+
+fn line(good: Option<bool>, what: &'static str, says: impl Into<String>) -> Line {
+    Line { good, what, says: says.into(), advice: None }
+}
+
+async fn istio(cluster: &Cluster) -> Line {
+    let lacks = |says: String| {
+        let advice = Some("install Istio: kind-config/README.md says how".to_owned());
+        Line { advice, ..line(Some(false), "Istio", says) }
+    };
     let mut missing = Vec::new();
     for name in ["virtualservices", "destinationrules", "serviceentries", "workloadentries", "sidecars", "envoyfilters"]
     {
-        let kind = json!({
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": format!("{name}.networking.istio.io")},
-        });
-        match cluster.get(&kind).await {
+        match cluster.get(&definition(&format!("{name}.networking.istio.io"))).await {
             Ok(Some(_)) => {}
             Ok(None) => missing.push(name),
-            Err(error) => return (None, "Istio", format!("its definitions cannot be looked at: {error}"), None),
+            Err(error) => return line(None, "Istio", format!("its definitions cannot be looked at: {error}")),
         }
     }
     if !missing.is_empty() {
         return lacks(format!("these definitions are missing: {}", missing.join(", ")));
     }
     match cluster.image_of("istio-system", "app=istiod").await {
-        Some(image) => (Some(true), "Istio", format!("istiod runs, {image}"), None),
+        Some(image) => line(Some(true), "Istio", format!("istiod runs, {image}")),
         None => lacks("its definitions are there, and no istiod runs in istio-system".into()),
     }
 }
 
-async fn injection(cluster: &Cluster, revision: Option<&str>) -> Finding {
-    let webhook = |name: &str| {
-        json!({
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "MutatingWebhookConfiguration",
-            "metadata": {"name": name},
-        })
-    };
+async fn injection(cluster: &Cluster, revision: Option<&str>) -> Line {
     let (name, label) = match revision {
         Some(revision) => (format!("istio-sidecar-injector-{revision}"), format!("istio.io/rev={revision}")),
         None => ("istio-sidecar-injector".to_owned(), "istio-injection=enabled".to_owned()),
     };
-    match cluster.get(&webhook(&name)).await {
-        Ok(Some(_)) => (Some(true), "Injection", format!("namespaces labelled {label} get sidecars"), None),
-        Ok(None) if revision.is_some() => (Some(false), "Injection", format!("there is no {name}"), None),
+    let webhook = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": name},
+    });
+    let line = |good, says: String| line(good, "Injection", says);
+    match cluster.get(&webhook).await {
+        Ok(Some(_)) => line(Some(true), format!("namespaces labelled {label} get sidecars")),
+        Ok(None) if revision.is_some() => line(Some(false), format!("there is no {name}")),
         Ok(None) => {
             let advice = "where Istio has a revision, name it: `[kubernetes] revision = \"…\"` in squall.toml";
-            (None, "Injection", "there is no injector without a revision".into(), Some(advice.into()))
+            Line { advice: Some(advice.into()), ..line(None, "there is no injector without a revision".into()) }
         }
-        Err(error) => (None, "Injection", format!("cannot be looked at: {error}"), None),
+        Err(error) => line(None, format!("cannot be looked at: {error}")),
     }
 }
 
-/// Each permission that a run needs; those that are missing as a rule to be added.
-async fn permissions(cluster: &Cluster) -> Vec<Finding> {
-    let (mut missing, mut number, mut unsaid) = (Vec::new(), 0, 0);
-    let all = [own_rules(), rules()];
-    for rule in all.iter().filter_map(Value::as_array).flatten() {
-        let words = |field: &str| {
-            let list = rule[field].as_array().cloned().unwrap_or_default();
-            list.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect::<Vec<String>>()
-        };
-        for (group, resource) in
-            words("apiGroups").iter().flat_map(|g| words("resources").into_iter().map(move |r| (g.clone(), r)))
-        {
-            let mut lacks = Vec::new();
-            for verb in words("verbs") {
-                number += 1;
-                match cluster.may(&verb, &group, &resource, None).await {
-                    Some(true) => {}
-                    Some(false) => lacks.push(verb),
-                    None => unsaid += 1,
-                }
-            }
-            if !lacks.is_empty() {
-                missing.push(json!({"apiGroups": [group], "resources": [resource], "verbs": lacks}));
-            }
+/// Each permission that a run needs; those that are missing as rules to be added.
+async fn permissions(cluster: &Cluster) -> Line {
+    let mut needed = permissions_of(&own_rules());
+    needed.extend(permissions_of(&rules()));
+    let (mut missing, mut unsaid) = (BTreeMap::<(&str, &str), Vec<&str>>::new(), 0);
+    for (group, resource, verb) in &needed {
+        match cluster.may(verb, group, resource).await {
+            Some(true) => {}
+            Some(false) => missing.entry((group, resource)).or_default().push(verb),
+            None => unsaid += 1,
         }
     }
-    let finding = match (missing.is_empty(), unsaid) {
-        (true, 0) => (Some(true), "Permissions", format!("all {number} that a run needs"), None),
-        (true, _) => (None, "Permissions", format!("the cluster does not say of {unsaid} of {number}"), None),
+    let number = needed.len();
+    let line = |good, says: String| line(good, "Permissions", says);
+    match (missing.is_empty(), unsaid) {
+        (true, 0) => line(Some(true), format!("all {number} that a run needs")),
+        (true, _) => line(None, format!("the cluster does not say of {unsaid} of {number}")),
         (false, _) => {
-            let yaml = serde_yaml::to_string(&missing).unwrap_or_default();
-            (
-                Some(false),
-                "Permissions",
-                format!("{} rules are missing", missing.len()),
-                Some(format!("add to a ClusterRole of yours:\n{}", yaml.trim_end())),
-            )
+            let rule = |((group, resource), verbs): (&(&str, &str), &Vec<&str>)| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+            let yaml = serde_yaml::to_string(&missing.iter().map(rule).collect::<Vec<_>>()).unwrap_or_default();
+            let advice = Some(format!("add to a ClusterRole of yours:\n{}", yaml.trim_end()));
+            Line { advice, ..line(Some(false), format!("{} rules are missing", missing.len())) }
         }
-    };
-    vec![finding]
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde::Deserialize;
-    use std::collections::BTreeSet;
-
-    type Permissions = BTreeSet<(String, String, String)>;
-
-    fn permissions(rules: &Value) -> Permissions {
-        let words = |rule: &Value, field: &str| {
-            let list = rule[field].as_array().cloned().unwrap_or_default();
-            list.into_iter().map(|word| word.as_str().unwrap().to_owned()).collect::<Vec<_>>()
-        };
-        let mut all = Permissions::new();
-        for rule in rules.as_array().unwrap() {
-            for group in words(rule, "apiGroups") {
-                for resource in words(rule, "resources") {
-                    all.extend(words(rule, "verbs").into_iter().map(|verb| (group.clone(), resource.clone(), verb)));
-                }
-            }
-        }
-        all
-    }
 
     #[test]
     fn the_role_in_kind_config_is_what_a_run_needs() {
@@ -185,14 +163,16 @@ mod tests {
         let text = std::fs::read_to_string(root).unwrap();
         let objects = serde_yaml::Deserializer::from_str(&text).map(|one| Value::deserialize(one).unwrap());
         let role = objects.into_iter().find(|object| object["kind"] == "ClusterRole").unwrap();
-        let mut needed = permissions(&own_rules());
-        needed.extend(permissions(&rules()));
+        let mut needed = permissions_of(&own_rules());
+        needed.extend(permissions_of(&rules()));
         // What is only looked at, to say beforehand what is missing.
-        let looks: Permissions = ["customresourcedefinitions", "mutatingwebhookconfigurations"]
+        let looks: BTreeSet<Permission> = ["customresourcedefinitions", "mutatingwebhookconfigurations"]
             .iter()
-            .flat_map(|kind| permissions(&role["rules"]).into_iter().filter(move |(_, resource, _)| resource == kind))
+            .flat_map(|kind| {
+                permissions_of(&role["rules"]).into_iter().filter(move |(_, resource, _)| resource == kind)
+            })
             .collect();
         needed.extend(looks);
-        assert_eq!(permissions(&role["rules"]), needed);
+        assert_eq!(permissions_of(&role["rules"]), needed);
     }
 }

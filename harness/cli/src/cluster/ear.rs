@@ -1,11 +1,11 @@
 //! How this side hears the runner: every event once, in order, whatever becomes of the connection.
 
-use super::{failure, job::Job, life, manifest};
+use super::{failure, job::Job, manifest};
 use crate::outcome::Failure;
 use squall_engine::Stopper;
 use squall_model::{Body, RunEvent};
 use squall_place::kubernetes::Cluster;
-use squall_report::read_events;
+use squall_report::read_event;
 use std::{sync::mpsc::Sender, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -92,7 +92,7 @@ impl Ear {
             // A sign of life.
             return;
         }
-        let Some(mut event) = read_events(&format!("{line}\n")).ok().and_then(|mut events| events.pop()) else {
+        let Ok(mut event) = read_event(line) else {
             self.said.push(line.to_owned());
             if self.said.len() > SAID {
                 self.said.remove(0);
@@ -114,9 +114,6 @@ impl Ear {
         let _ = self.events.send(event);
     }
 }
-
-/// How often the runner shows that it can be heard.
-pub const BEAT: Duration = life::BEAT;
 
 #[cfg(test)]
 mod tests {

@@ -1,19 +1,15 @@
 //! What the runner in the cluster is given.
 
+use crate::run::Work;
 use serde::{Deserialize, Serialize};
 use squall_mesh_istio::manifest::Settings;
-use squall_model::Plan;
+use squall_place::pod::HOME;
 use std::{collections::BTreeMap, time::Duration};
 
 /// Everything that it has to know, as one file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    pub plans: Vec<Plan>,
-    pub controls: bool,
-    pub seed: u64,
-    /// The run's name.
-    pub run: String,
-    pub early_stop: bool,
+    pub work: Work,
     /// What the mesh is, in its own words.
     pub mesh_version: String,
     /// Where everything of the run is.
@@ -29,6 +25,11 @@ pub struct Job {
 impl Job {
     /// What all pods of the mesh have in common.
     pub fn pods(&self) -> Settings {
-        Settings { namespace: self.namespace.clone(), image: self.image.clone(), labels: self.labels.clone() }
+        Settings {
+            home: HOME.into(),
+            namespace: self.namespace.clone(),
+            image: self.image.clone(),
+            labels: self.labels.clone(),
+        }
     }
 }

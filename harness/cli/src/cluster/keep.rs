@@ -46,9 +46,6 @@ impl Keep for ApiServer {
             sockets: vec![start.control.to_owned()],
             log: start.log.to_owned(),
         };
-        if let Some(seat) = Seat::read(start.proxy) {
-            self.mirrors.follow(&seat, start.ledger.to_owned(), start.ledger.to_owned());
-        }
         own(&self.exe, "pod-process", start.config.with_file_name("hold.json"), &process)
     }
 

@@ -1,7 +1,7 @@
 //! How the runner in a cluster notices that the one who started it is gone: by the signs of life that no longer change.
 
 use super::{job::Job, manifest};
-use squall_place::kubernetes::Cluster;
+use squall_place::kubernetes::{Cluster, ClusterError};
 use std::{convert::Infallible, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
@@ -26,9 +26,14 @@ pub async fn stands_still(cluster: &Cluster, job: &Job) {
     let (mut last, mut silent) = (None, Duration::ZERO);
     while silent < job.lease {
         sleep_until(Instant::now() + BEAT).await;
-        let Ok(Some(lease)) = cluster.get(&manifest::sign(job, 0)).await else { continue };
-        let sign = lease["spec"]["holderIdentity"].as_str().map(str::to_owned);
-        silent = if sign == last { silent + BEAT } else { Duration::ZERO };
-        last = sign;
+        let Ok(Some(sign)) = sign(cluster, &job.namespace).await else { continue };
+        silent = if last.as_ref() == Some(&sign) { silent + BEAT } else { Duration::ZERO };
+        last = Some(sign);
     }
+}
+
+/// The last sign in this namespace; `None`: there was none.
+pub async fn sign(cluster: &Cluster, namespace: &str) -> Result<Option<String>, ClusterError> {
+    let lease = cluster.get(&manifest::lease(namespace)).await?;
+    Ok(lease.and_then(|lease| lease["spec"]["holderIdentity"].as_str().map(str::to_owned)))
 }

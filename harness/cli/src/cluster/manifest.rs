@@ -4,12 +4,16 @@
 
 use super::job::Job;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long a namespace of ours may take to be gone.
+pub const GONE: Duration = Duration::from_secs(90);
 
 /// What the runner, its account and its role are called.
 pub const RUNNER: &str = "squall-runner";
 
 /// The sign of life of the one who started the run.
-pub const LEASE: &str = "squall-starter";
+const LEASE: &str = "squall-starter";
 
 /// The file with the job, in the runner's pod.
 pub const JOB: &str = "/etc/squall/job.json";
@@ -81,16 +85,32 @@ pub fn before_runner(job: &Job, token: &str) -> serde_json::Result<Vec<Value>> {
     Ok(all)
 }
 
-/// A sign of life, each with another number.
-pub fn sign(job: &Job, number: u64) -> Value {
+/// The object with the signs of life of whoever started the run in this namespace.
+pub fn lease(namespace: &str) -> Value {
     json!({
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": LEASE, "namespace": job.namespace, "labels": job.labels},
-        "spec": {
-            "holderIdentity": format!("{} sign {number}", job.run),
-            "leaseDurationSeconds": job.lease.as_secs(),
-        },
+        "metadata": {"name": LEASE, "namespace": namespace},
+    })
+}
+
+/// A sign of life, each with another number.
+pub fn sign(job: &Job, number: u64) -> Value {
+    let mut lease = lease(&job.namespace);
+    lease["metadata"]["labels"] = json!(job.labels);
+    lease["spec"] = json!({
+        "holderIdentity": format!("{} sign {number}", job.work.run),
+        "leaseDurationSeconds": job.lease.as_secs(),
+    });
+    lease
+}
+
+/// The definition of a kind of objects: `virtualservices.networking.istio.io`.
+pub fn definition(name: &str) -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": name},
     })
 }
 

@@ -1,18 +1,14 @@
 //! `recover` on a cluster: what runs left whose starter is gone.
 
-use super::{failure, life, manifest};
+use super::{failure, life, manifest::GONE};
 use crate::{
     outcome::{Exit, Failure},
     settings::Settings,
     term::Out,
 };
-use serde_json::json;
 use squall_place::kubernetes::{Cluster, ClusterError, RUN};
 use std::{path::Path, time::Duration};
 use tokio::time::{Instant, sleep_until};
-
-/// How long a namespace may take to be gone.
-const GONE: Duration = Duration::from_secs(90);
 
 /// How long signs of life are looked for.
 const SIGNS: Duration = Duration::from_secs(3 * life::BEAT.as_secs());
@@ -23,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Removes the namespaces of runs that nobody waits for any more, and says what it found.
 pub fn leftovers(context: Option<&str>, out: Out) -> Result<Exit, Failure> {
     let settings = Settings::read(Path::new("."))?;
-    let context = context.or(settings.kubernetes.context.as_deref());
+    let context = settings.kubernetes.context(context);
     super::seat::block_on(async {
         let cluster = Cluster::connect(context).await.map_err(|e| failure(&e))?;
         let all = cluster.namespaces(RUN).await.map_err(|e| failure(&e))?;
@@ -58,19 +54,10 @@ async fn remove_if_dead(cluster: &Cluster, name: &str) -> Result<bool, ClusterEr
 
 /// Whether the one who started a run gives signs of life: they change within the time of a few. What cannot be looked at is not judged.
 async fn is_alive(cluster: &Cluster, namespace: &str) -> Result<bool, ClusterError> {
-    let lease = json!({
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": {"name": manifest::LEASE, "namespace": namespace},
-    });
-    let sign = || async {
-        let lease = cluster.get(&lease).await?;
-        Ok::<_, ClusterError>(lease.and_then(|lease| lease["spec"]["holderIdentity"].as_str().map(str::to_owned)))
-    };
-    let (first, by) = (sign().await?, Instant::now() + SIGNS);
+    let (first, by) = (life::sign(cluster, namespace).await?, Instant::now() + SIGNS);
     while Instant::now() < by {
         sleep_until(Instant::now() + LOOK).await;
-        if sign().await? != first {
+        if life::sign(cluster, namespace).await? != first {
             return Ok(true);
         }
     }

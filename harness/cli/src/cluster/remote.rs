@@ -2,7 +2,6 @@
 
 use super::{ear::Ear, failure, job::Job, life, manifest};
 use crate::{args::RunArgs, outcome::Failure, run::Work, settings::Settings, term::Out};
-use serde_json::json;
 use squall_engine::Stopper;
 use squall_model::RunEvent;
 use squall_place::kubernetes::{Cluster, ClusterError, RUN};
@@ -14,9 +13,6 @@ const UP: Duration = Duration::from_secs(60);
 
 /// How long the runner may take to end in order.
 const LEAVE: Duration = Duration::from_secs(30);
-
-/// How long a namespace may take to be gone.
-const GONE: Duration = Duration::from_secs(90);
 
 /// A cluster to run on.
 #[derive(Debug, Clone)]
@@ -33,20 +29,16 @@ pub struct Ground {
 /// Looks whether a run can be made on the cluster at all: nothing is touched.
 pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
     super::seat::block_on(async {
-        let context = args.context.as_deref().or(settings.kubernetes.context.as_deref());
+        let context = settings.kubernetes.context(args.context.as_deref());
         let cluster = Cluster::connect(context).await.map_err(|e| failure(&e))?;
         let version = cluster.version().await.map_err(|e| failure(&e))?;
-        let kind = json!({
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": "virtualservices.networking.istio.io"},
-        });
+        let kind = manifest::definition("virtualservices.networking.istio.io");
         // Who may not look is told when it is needed.
         if matches!(cluster.get(&kind).await, Ok(None)) {
             let (kind, api) = ("VirtualService".into(), "networking.istio.io/v1".into());
             return Err(failure(&ClusterError::NoSuchKind { kind, api }));
         }
-        if cluster.may("create", "", "namespaces", None).await == Some(false) {
+        if cluster.may("create", "", "namespaces").await == Some(false) {
             return Err(failure(&ClusterError::Forbidden(
                 "a run makes a namespace of its own (create namespaces)".into(),
             )));
@@ -59,28 +51,18 @@ pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
             None => ("istio-injection".to_owned(), "enabled".to_owned()),
         };
         Ok(Ground {
-            mesh_version: format!("istio {tag} · kubernetes {}", version.server),
-            image: image(args.image.as_deref(), settings),
+            mesh_version: format!("istio {tag} · kubernetes {version}"),
+            image: settings.kubernetes.image(args.image.as_deref()),
             context: context.map(str::to_owned),
             injection,
         })
     })?
 }
 
-/// The image of our own pods.
-pub(super) fn image(named: Option<&str>, settings: &Settings) -> String {
-    let named = named.map(str::to_owned).or_else(|| settings.kubernetes.image.clone());
-    named.unwrap_or_else(|| format!("squall:{}", env!("CARGO_PKG_VERSION")))
-}
-
 /// What the runner there is given.
 fn job(ground: &Ground, work: &Work) -> Job {
     Job {
-        plans: work.plans.clone(),
-        controls: work.controls,
-        seed: work.seed,
-        run: work.run.clone(),
-        early_stop: work.early_stop,
+        work: work.clone(),
         mesh_version: ground.mesh_version.clone(),
         namespace: format!("squall-{}", work.run),
         image: ground.image.clone(),
@@ -119,7 +101,7 @@ pub async fn run_on(
     ));
     let heard = attend(cluster, job, events, &stopper, out).await;
     out.note(&format!("removing namespace {} and all that is in it", job.namespace));
-    match (heard, cluster.remove_namespace(&job.namespace, GONE).await) {
+    match (heard, cluster.remove_namespace(&job.namespace, manifest::GONE).await) {
         (heard, Ok(())) => heard,
         (heard, Err(error)) => {
             let left = format!("namespace {} is left: {error}", job.namespace);

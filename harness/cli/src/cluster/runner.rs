@@ -1,7 +1,7 @@
 //! The runner in a cluster: the same engine, beside the pods that it breaks.
 
 use super::{
-    ear, failure,
+    failure,
     job::Job,
     keep::ApiServer,
     life, manifest,
@@ -10,17 +10,15 @@ use super::{
 use crate::{
     args::ConfigArgs,
     outcome::{Exit, Failure},
-    run::{Tools, Work},
+    run::{Begun, Tools, Work},
     stop::Signals,
 };
 use squall_engine::{Events, Stopper, deadline};
 use squall_mesh_istio::{Istio, Pods, Runner, manifest::TOKEN};
-use squall_place::{Keeper, RunFolder, kubernetes::Cluster, pod::Mirrors};
+use squall_place::{kubernetes::Cluster, pod::Mirrors};
 use squall_report::write_event;
-use squall_traffic::LoadThread;
 use std::{
     io::Write,
-    path::PathBuf,
     rc::Rc,
     sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
@@ -43,7 +41,7 @@ pub fn runner(args: &ConfigArgs) -> Result<Exit, Failure> {
 fn write(events: &Receiver<squall_model::RunEvent>) {
     let mut out = std::io::stdout().lock();
     loop {
-        let line = match events.recv_timeout(ear::BEAT) {
+        let line = match events.recv_timeout(life::BEAT) {
             Ok(event) => write_event(&event).unwrap_or_default(),
             Err(RecvTimeoutError::Timeout) => "\n".to_owned(),
             Err(RecvTimeoutError::Disconnected) => return,
@@ -55,12 +53,8 @@ fn write(events: &Receiver<squall_model::RunEvent>) {
 
 async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let fail = |what: &str, why: String| Failure::environment(format!("failed to {what}: {why}"));
-    let signals = Signals::listen().map_err(|e| fail("listen for signals", e.to_string()))?;
+    let Begun { signals, exe, keeper, load } = Begun::begin().await?;
     let cluster = Cluster::connect(None).await.map_err(|e| failure(&e))?;
-    let exe = std::env::current_exe().map_err(|e| fail("find this program", e.to_string()))?;
-    let folder = RunFolder::create().map_err(|e| fail("make a folder for the run", e.to_string()))?;
-    let keeper = Keeper::start(&exe, folder).await.map_err(|e| fail("start", e.to_string()))?;
-    let load = LoadThread::start().map_err(|e| fail("start the load thread", e.to_string()))?;
     let stopper = Stopper::default();
     let address = std::env::var(manifest::ADDRESS).ok().and_then(|address| address.parse().ok());
     let address = address.ok_or_else(|| Failure::usage("a runner is started by a run, not by hand"))?;
@@ -72,14 +66,8 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
         keeper.folder().path(),
     )
     .map_err(|e| fail("start the fault channel", e.to_string()))?;
-    let work = Work {
-        plans: job.plans.clone(),
-        controls: job.controls,
-        seed: job.seed,
-        run: job.run.clone(),
-        early_stop: job.early_stop,
-        folder: PathBuf::from("/tmp"),
-    };
+    // What is recorded here goes with the pod.
+    let work = Work { folder: "/tmp".into(), ..job.work.clone() };
     let tools =
         Tools { work: &work, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper: stopper.clone() };
     let orphaned = async {

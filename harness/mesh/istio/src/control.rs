@@ -9,6 +9,7 @@ use futures_util::future::{join_all, try_join4};
 use serde_json::Value;
 use squall_mesh::{Bindings, Confirmed, Endpoint, MeshError, Seat};
 use squall_mesh_proxy::{
+    admin::AdminError,
     confirm::{Ask, Seen, before, listener, pause},
     gather, now, outbound_socket,
 };
@@ -100,34 +101,41 @@ impl<H: Home> Istio<H> {
     async fn shows(&self, instance: &InstanceId, seat: &Seat, config: &Config, by: Stamp) -> Result<(), MeshError> {
         let Some(proofs) = config.proofs.get(&seat.node) else { return Ok(()) };
         let admin = self.proxies.admin(instance, seat)?;
-        loop {
-            let said = async { Ok((admin.route_names().await?, admin.cluster_metadata("istio").await?)) };
-            let (routes, clusters) = before(by, instance, said).await?;
-            let Some(lacks) = unproved(proofs, &routes, &clusters) else { return Ok(()) };
-            if now() + 2 * SHOWN >= by {
-                return Err(MeshError::Lagging(vec![format!("{instance} {lacks}")]));
-            }
-            pause(SHOWN).await;
-        }
+        let lacks = async || {
+            let (routes, clusters) = (admin.route_names().await?, admin.cluster_metadata("istio").await?);
+            Ok(unproved(proofs, &routes, &clusters))
+        };
+        until_it_lacks_nothing(instance, lacks, SHOWN, by).await
     }
 
     /// Its clusters are those of the configuration, warm, with its hosts: routes do not wait for the clusters that they lead to.
     async fn has_hosts(&self, instance: &InstanceId, seat: &Seat, config: &Config, by: Stamp) -> Result<(), MeshError> {
         let admin = self.proxies.admin(instance, seat)?;
-        loop {
-            let (held, warming) =
-                before(by, instance, async { Ok((admin.hosts().await?, admin.warming().await?)) }).await?;
-            let lacks = match warming.first() {
+        let lacks = async || {
+            let (held, warming) = (admin.hosts().await?, admin.warming().await?);
+            Ok(match warming.first() {
                 Some(cluster) => Some(format!("is warming {cluster}")),
                 None => lacks(config, seat, &held),
-            };
-            let Some(lacks) = lacks else { return Ok(()) };
-            if now() + 2 * LOOK >= by {
-                return Err(MeshError::Lagging(vec![format!("{instance} {lacks}")]));
-            }
-            pause(LOOK).await;
-        }
+            })
+        };
+        until_it_lacks_nothing(instance, lacks, LOOK, by).await
     }
+}
+
+/// Asks a proxy what it lacks, so often, until that is nothing.
+async fn until_it_lacks_nothing(
+    instance: &InstanceId,
+    lacks: impl AsyncFn() -> Result<Option<String>, AdminError>,
+    every: Duration,
+    by: Stamp,
+) -> Result<(), MeshError> {
+    while let Some(lacks) = before(by, instance, lacks()).await? {
+        if now() + 2 * every >= by {
+            return Err(MeshError::Lagging(vec![format!("{instance} {lacks}")]));
+        }
+        pause(every).await;
+    }
+    Ok(())
 }
 
 /// The object that a cluster is made by, as Istio writes it into its metadata: `…/destination-rule/web.to.reviews.0a1b2c3d`.

@@ -30,7 +30,7 @@ pub trait Home {
         None
     }
 
-    /// How a workload is started. Pure.
+    /// How a workload is started.
     fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
         start.here()
     }
@@ -64,11 +64,11 @@ pub trait Home {
         let _ = at;
     }
 
-    /// Gives istiod a configuration, for these proxies among others. What it said of the one before is nobody's business any more.
+    /// Gives istiod a configuration. What it said of the one before is nobody's business any more.
     ///
     /// # Errors
     /// Where it cannot be given.
-    async fn give(&self, config: &Config, at: &Bindings, by: Stamp) -> Result<(), MeshError>;
+    async fn give(&self, config: &Config, by: Stamp) -> Result<(), MeshError>;
 
     /// What is wrong with what istiod was given last, by its own word.
     fn complaint(&self) -> Option<MeshError>;

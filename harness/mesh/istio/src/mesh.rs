@@ -134,7 +134,7 @@ impl<H: Home> Mesh for Istio<H> {
         }
         let differs = self.state.borrow().given.as_ref() != Some(&new);
         if differs {
-            self.home.give(&new, at, by).await?;
+            self.home.give(&new, by).await?;
         }
         let mut state = self.state.borrow_mut();
         state.given = Some(new);

@@ -32,13 +32,6 @@ impl std::fmt::Debug for Cluster {
     }
 }
 
-/// What a cluster says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
-    /// `v1.34.10`.
-    pub server: String,
-}
-
 impl Cluster {
     /// The cluster of this context of the user's kubeconfig; without one the current context, or the cluster that we are in.
     ///
@@ -65,16 +58,15 @@ impl Cluster {
         &self.server
     }
 
-    /// What it says of itself.
+    /// The version of its API server: `v1.34.10`.
     ///
     /// # Errors
     /// Where it does not answer.
-    pub async fn version(&self) -> Result<Version, ClusterError> {
-        let version = in_time("ask for the version", self.client.apiserver_version()).await?;
-        Ok(Version { server: version.git_version })
+    pub async fn version(&self) -> Result<String, ClusterError> {
+        Ok(in_time("ask for the version", self.client.apiserver_version()).await?.git_version)
     }
 
-    /// Has the cluster keep an object as it is here. `what` is its whole text: kind, name, namespace.
+    /// Has the cluster keep an object as it is here.
     ///
     /// # Errors
     /// Where it does not.
@@ -164,14 +156,14 @@ impl Cluster {
     }
 
     /// Whether we may do this to a resource, or to a part of one (`pods/log`); `None`: the cluster does not say.
-    pub async fn may(&self, verb: &str, group: &str, resource: &str, namespace: Option<&str>) -> Option<bool> {
+    pub async fn may(&self, verb: &str, group: &str, resource: &str) -> Option<bool> {
         let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
         let asked = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
             "metadata": {},
             "spec": {"resourceAttributes": {
-                "verb": verb, "group": group, "resource": resource, "subresource": subresource, "namespace": namespace,
+                "verb": verb, "group": group, "resource": resource, "subresource": subresource,
             }},
         });
         let kind =

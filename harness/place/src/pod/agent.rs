@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
     net::{TcpListener, TcpStream, UnixStream},
     sync::{Notify, watch},
     task::JoinHandle,
@@ -175,25 +175,27 @@ impl Agent {
     }
 
     async fn reach(&self, to: &To, stream: &mut TcpStream) -> io::Result<()> {
-        let port = |port: u16| TcpStream::connect((Ipv4Addr::LOCALHOST, port));
         match to {
-            To::Unix(path) => match UnixStream::connect(path).await {
-                Ok(far) => {
-                    self.yes(stream).await?;
-                    relay::carry(stream, far).await;
-                    Ok(())
-                }
-                Err(why) => self.no(stream, &why).await,
-            },
-            To::Port(number) => match port(*number).await {
-                Ok(far) => {
-                    far.set_nodelay(true)?;
-                    self.yes(stream).await?;
-                    relay::carry(stream, far).await;
-                    Ok(())
-                }
-                Err(why) => self.no(stream, &why).await,
-            },
+            To::Unix(path) => self.carry(UnixStream::connect(path).await, stream).await,
+            To::Port(port) => {
+                let connected = TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await;
+                let undelayed = connected.and_then(|far| far.set_nodelay(true).map(|()| far));
+                self.carry(undelayed, stream).await
+            }
+        }
+    }
+
+    async fn carry<S>(&self, far: io::Result<S>, stream: &mut TcpStream) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        match far {
+            Ok(far) => {
+                self.yes(stream).await?;
+                relay::carry(stream, far).await;
+                Ok(())
+            }
+            Err(why) => self.no(stream, &why).await,
         }
     }
 
@@ -450,6 +452,10 @@ mod tests {
                 let own = |pid: Pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c.ends_with(b"314159\0"));
                 processes().into_iter().filter(|(pid, _)| own(*pid)).count()
             };
+            // A process that executes has its arguments a moment later.
+            while sleeps() == 0 {
+                look_again(LOOK).await;
+            }
             assert_eq!(sleeps(), 1);
             drop(long);
             while sleeps() > 0 {

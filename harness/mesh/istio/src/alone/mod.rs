@@ -157,7 +157,7 @@ impl Home for Alone {
         Some(self.network.proxy(node))
     }
 
-    async fn give(&self, config: &Config, _at: &Bindings, _by: Stamp) -> Result<(), MeshError> {
+    async fn give(&self, config: &Config, _by: Stamp) -> Result<(), MeshError> {
         self.read_log();
         let mut log = self.log.borrow_mut();
         log.pushed_before = log.pushes;

@@ -6,12 +6,15 @@
 
 use crate::render::{INSTANCE, nothing_by_default, plain_text};
 use serde_json::{Value, json};
-use squall_mesh_proxy::bootstrap::NODE;
+use squall_mesh_proxy::{
+    bootstrap::{NODE, fault_cluster, fault_layer},
+    logs,
+};
 use squall_model::InstanceId;
-use std::{collections::BTreeMap, path::Path};
-
-/// The folder that the proxy and the agent of every pod share.
-pub const HOME: &str = "/run/squall";
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// What the bootstrap's additions are called.
 const BOOTSTRAP: &str = "squall-bootstrap";
@@ -22,6 +25,8 @@ const PROXY_USER: u32 = 1337;
 /// What all pods of a run have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The folder that the proxy and the agent of every pod share.
+    pub home: PathBuf,
     /// Where they are.
     pub namespace: String,
     /// Our own image.
@@ -44,7 +49,7 @@ pub(super) fn labels_of_nobody(node: &str) -> BTreeMap<&'static str, String> {
 /// under the same path.
 pub(super) fn pod(settings: &Settings, node: &str, folder: &Path) -> Value {
     let run = folder.parent().unwrap_or(folder);
-    let shared = json!([{"name": "squall", "mountPath": HOME}, {"name": "squall", "mountPath": run}]);
+    let shared = json!([{"name": "squall", "mountPath": settings.home}, {"name": "squall", "mountPath": run}]);
     let mut labels: BTreeMap<String, String> = settings.labels.clone();
     labels.extend(labels_of_nobody(node).into_iter().map(|(key, value)| (key.to_owned(), value)));
     labels.insert(NODE.into(), node.into());
@@ -124,10 +129,10 @@ pub fn before_pods(settings: &Settings) -> Vec<Value> {
 fn bootstrap(settings: &Settings) -> Value {
     let additions = json!({
         "stats_flush_on_admin": true,
-        "cluster_manager": {"outlier_detection": {"event_log_path": format!("{HOME}/ejections.log")}},
-        "layered_runtime": {"layers": [squall_mesh_proxy::bootstrap::fault_layer()]},
+        "cluster_manager": {"outlier_detection": {"event_log_path": logs::ejections(&settings.home)}},
+        "layered_runtime": {"layers": [fault_layer()]},
         "static_resources": {
-            "clusters": [squall_mesh_proxy::bootstrap::fault_cluster(&Path::new(HOME).join("faults.sock"))],
+            "clusters": [fault_cluster(&settings.home.join("faults.sock"))],
         },
     });
     json!({
@@ -145,6 +150,7 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
+            home: "/run/squall".into(),
             namespace: "squall-1".into(),
             image: "squall:1".into(),
             labels: BTreeMap::from([("squall.dev/run".into(), "1".into())]),

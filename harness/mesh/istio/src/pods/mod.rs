@@ -47,7 +47,7 @@ pub trait Keep: Debug {
     /// the fault channel at this socket.
     fn hold(&self, manifest: Value, folder: &Path, faults: &Path) -> Launch;
 
-    /// How the process is started that stands for a workload in a pod. What it writes there is written here, too.
+    /// How the process is started that stands for a workload in a pod.
     fn process(&self, start: &WorkloadStart<'_>) -> Launch;
 
     /// Where the pod is whose files are in this folder; `None`: it is not there yet.
@@ -142,7 +142,7 @@ impl Pods {
     /// In this namespace, whose pods are like this.
     #[must_use]
     pub fn new(keep: Rc<dyn Keep>, pod: manifest::Settings, runner: Runner) -> Pods {
-        let site = Site::pods(&pod.namespace, PathBuf::from(manifest::HOME));
+        let site = Site::pods(&pod.namespace, pod.home.clone());
         Pods { site, keep, pod, runner, state: RefCell::default() }
     }
 
@@ -154,7 +154,7 @@ impl Pods {
             self.state.borrow_mut().kept.insert((object.kind, object.name.clone()), object);
             Ok(())
         });
-        first_failure(stream::iter(telling).buffer_unordered(AT_ONCE).collect().await)
+        at_once(telling).await
     }
 
     async fn delete_all(&self, objects: Vec<Object>, by: Stamp) -> Result<(), MeshError> {
@@ -164,7 +164,7 @@ impl Pods {
             self.state.borrow_mut().kept.remove(&(object.kind, object.name));
             Ok(())
         });
-        first_failure(stream::iter(telling).buffer_unordered(AT_ONCE).collect().await)
+        at_once(telling).await
     }
 
     /// Tells each pod who it is; those that are nobody in this configuration are told that, too.
@@ -179,7 +179,7 @@ impl Pods {
             self.state.borrow_mut().labelled.insert(node, labels);
             Ok(())
         });
-        first_failure(stream::iter(telling).buffer_unordered(AT_ONCE).collect().await)
+        at_once(telling).await
     }
 
     /// Asks an API server that is away for a moment again.
@@ -198,7 +198,9 @@ impl Pods {
     }
 }
 
-fn first_failure(all: Vec<Result<(), MeshError>>) -> Result<(), MeshError> {
+/// All of it to its end, some at a time; the first failure, if there is one.
+async fn at_once(telling: impl Iterator<Item = impl Future<Output = Result<(), MeshError>>>) -> Result<(), MeshError> {
+    let all: Vec<_> = stream::iter(telling).buffer_unordered(AT_ONCE).collect().await;
     all.into_iter().collect()
 }
 
@@ -234,6 +236,7 @@ impl Home for Pods {
     }
 
     fn workload(&self, start: &WorkloadStart<'_>) -> Launch {
+        self.keep.follow(start.proxy, &[(start.ledger.to_owned(), start.ledger.to_owned())]);
         self.keep.process(start)
     }
 
@@ -265,7 +268,7 @@ impl Home for Pods {
 
     /// What is new or other, then who the pods are, then what is not wanted any more goes, and at last what says that all of it is in
     /// force.
-    async fn give(&self, config: &Config, _at: &Bindings, by: Stamp) -> Result<(), MeshError> {
+    async fn give(&self, config: &Config, by: Stamp) -> Result<(), MeshError> {
         self.state.borrow_mut().turn_to(config);
         let Difference { first, gone, last } = self.state.borrow().difference(config);
         self.apply_all(first, by).await?;
@@ -414,8 +417,12 @@ mod tests {
     }
 
     fn pods(told: &Rc<Told>) -> Pods {
-        let pod =
-            manifest::Settings { namespace: "squall-1".into(), image: "squall:1".into(), labels: BTreeMap::new() };
+        let pod = manifest::Settings {
+            home: "/run/squall".into(),
+            namespace: "squall-1".into(),
+            image: "squall:1".into(),
+            labels: BTreeMap::new(),
+        };
         let runner = Runner { address: [127, 0, 0, 1].into(), can_be_silent: true };
         Pods::new(Rc::clone(told) as Rc<dyn Keep>, pod, runner)
     }
@@ -448,19 +455,19 @@ mod tests {
             let told = Rc::new(Told::default());
             let pods = pods(&told);
             let by = now() + Duration::from_secs(60);
-            let (two, at) = config(2, "r1", &pods);
-            pods.give(&two, &at, by).await.unwrap();
+            let (two, _) = config(2, "r1", &pods);
+            pods.give(&two, by).await.unwrap();
             let first = told.since();
             let probes = first.iter().position(|one| one.ends_with("-probes")).unwrap();
             assert!(first[probes..].iter().all(|one| one.ends_with("-probes")), "{first:?}");
             for pod in ["p0", "p1", "p2"] {
                 assert!(first[..probes].contains(&format!("apply Pod {pod}")), "{first:?}");
             }
-            pods.give(&two, &at, by).await.unwrap();
+            pods.give(&two, by).await.unwrap();
             assert_eq!(told.since(), Vec::<String>::new(), "the same again");
             // One instance less: what is its own goes, and its pod is told that it is nobody.
-            let (one, at) = config(1, "r1", &pods);
-            pods.give(&one, &at, by).await.unwrap();
+            let (one, _) = config(1, "r1", &pods);
+            pods.give(&one, by).await.unwrap();
             let then = told.since();
             for gone in ["delete WorkloadEntry reviews-2", "delete Sidecar reviews-2", "apply Pod p2"] {
                 assert!(then.contains(&gone.to_owned()), "{gone}: {then:?}");
@@ -474,13 +481,13 @@ mod tests {
         test(async {
             let told = Rc::new(Told::default());
             let pods = pods(&told);
-            let (config, at) = config(1, "r1", &pods);
+            let (config, _) = config(1, "r1", &pods);
             *told.away.borrow_mut() = 3;
-            pods.give(&config, &at, now() + Duration::from_secs(60)).await.unwrap();
+            pods.give(&config, now() + Duration::from_secs(60)).await.unwrap();
             assert!(told.since().len() > 5);
             *told.away.borrow_mut() = usize::MAX;
-            let (other, at) = self::config(2, "r2", &pods);
-            let late = pods.give(&other, &at, now()).await.unwrap_err();
+            let (other, _) = self::config(2, "r2", &pods);
+            let late = pods.give(&other, now()).await.unwrap_err();
             assert!(late.to_string().contains("away"), "{late}");
         });
     }
@@ -493,12 +500,12 @@ mod tests {
             let by = now() + Duration::from_secs(60);
             let (first, at) = config(1, "r1", &pods);
             let seat = at.seats.values().next().unwrap();
-            pods.give(&first, &at, by).await.unwrap();
+            pods.give(&first, by).await.unwrap();
             assert!(!pods.listens(seat));
             pods.proved(&at);
             assert!(pods.listens(seat));
             let (next, at) = config(1, "r2", &pods);
-            pods.give(&next, &at, by).await.unwrap();
+            pods.give(&next, by).await.unwrap();
             assert!(!pods.listens(at.seats.values().next().unwrap()));
             pods.forget("p0");
             assert!(!pods.knows("p0"));
