@@ -12,7 +12,7 @@ use std::{
     fs,
     time::{Duration, Instant},
 };
-use support::{Squall, envoy_to_be_had};
+use support::{Squall, envoy_to_be_had, root};
 
 /// A scenario around one line.
 fn scenario(given: &str, when: &str, then: &str) -> String {
@@ -131,4 +131,27 @@ fn a_fault_that_touches_nothing_proves_nothing() {
                 Scenario: S\n    Given calls to \"reviews\" time out after 1 s\n    When 30% of the tries reaching \"ratings\" are aborted with status 503\n    And \"web\" makes 20 calls to \"reviews\"\n    Then every call succeeds\n";
     let path = squall.feature("nothing.feature", text);
     squall.run(&["run", &path]).expect(5).says(&["inconclusive", "touched nothing", "nothing.feature:9"]);
+}
+
+/// On a cluster a project's limits hold; on this machine everything that breaks is ours.
+#[test]
+fn what_goes_beyond_a_limit_is_refused_with_both_lines_before_anything_is_touched() {
+    let squall = Squall::new();
+    squall.feature("squall.toml", "controls = true\n\n[kubernetes.limits]\nshare = \"25%\"\nrate = 200\nusers = 5\n");
+    let retry = root().join("features/retry/retry.feature").display().to_string();
+    let own = squall.feature(
+        "users.feature",
+        "Feature: F\n  @control(none: \"it is not run\")\n  Scenario: S\n    Given a service \"web\" that calls \"reviews\"\n    And a service \"reviews\"\n    \
+         When 6 users of \"web\" call \"reviews\" for 2 s, thinking 100 ms\n    Then at most 9 calls fail\n",
+    );
+    let with =
+        |args: &[&str]| support::Ran::from(squall.command(args).current_dir(squall.home.path()).output().unwrap());
+    let on = ["--mesh", "istio", "--on", "kubernetes"];
+    let smoke = format!("{retry}:11");
+    for command in ["lint", "plan", "run"] {
+        let ran = with(&[&[command], on.as_slice(), &[&smoke]].concat());
+        ran.expect(2).says(&["retry.feature:13", "squall.toml:4", "retry.feature:14", "squall.toml:5"]);
+    }
+    with(&[&["lint"], on.as_slice(), &[&own]].concat()).expect(2).says(&["users.feature:6", "squall.toml:6"]);
+    with(&["lint", &smoke, &own]).expect(0);
 }

@@ -72,6 +72,9 @@ pub enum Command {
     /// The engine of a run in a cluster. Not for people.
     #[command(hide = true)]
     Runner(ConfigArgs),
+    /// What stands on a cluster and removes what is left of runs of which nobody is left (kind-config/reaper.yaml). Not for people.
+    #[command(hide = true)]
+    Reaper,
     /// The parent of all processes of a run. Not for people.
     #[command(hide = true)]
     Keeper(Rest),

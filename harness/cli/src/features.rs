@@ -1,7 +1,7 @@
 //! Feature files and experiments: found, read, compiled, selected; mistakes shown all at once before anything starts.
 
 use crate::{
-    args::Paths,
+    args::{Paths, PlaceKind},
     date,
     diagnose::Sources,
     mesh,
@@ -40,6 +40,7 @@ pub fn select(paths: &Paths, settings: &Settings, out: Out) -> Result<Selected, 
         None => None,
     };
     let seed = paths.seed.unwrap_or_else(rand::random);
+    let on_cluster = paths.on.contains(&PlaceKind::Kubernetes);
     let sources = RefCell::new(Sources::default());
     let (mut plans, mut diagnostics) = (Vec::new(), Vec::new());
     for (file, lines) in files(&paths.paths)? {
@@ -62,6 +63,10 @@ pub fn select(paths: &Paths, settings: &Settings, out: Out) -> Result<Selected, 
             Ok(compiled) => {
                 diagnostics.extend(compiled.warnings);
                 diagnostics.extend(compiled.plans.iter().flat_map(mesh::lint));
+                if on_cluster {
+                    let limits = &settings.kubernetes.limits;
+                    diagnostics.extend(compiled.plans.iter().flat_map(|plan| limits.beyond(plan)));
+                }
                 plans.extend(compiled.plans);
             }
             Err(mistakes) => diagnostics.extend(mistakes),
@@ -142,7 +147,9 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     }
     let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
     entries.sort();
-    for entry in entries {
+    // Hidden folders are nobody's features: where a ConfigMap is mounted they have each of its files once more.
+    let is_hidden = |entry: &Path| entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    for entry in entries.into_iter().filter(|entry| !is_hidden(entry)) {
         let is_feature = entry.extension().is_some_and(|e| e == "feature");
         if entry.is_dir() || is_feature || is_yaml(&entry) && is_experiment(&std::fs::read_to_string(&entry)?) {
             collect(&entry, found)?;

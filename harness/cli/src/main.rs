@@ -14,6 +14,7 @@ mod doctor;
 mod envoy;
 mod features;
 mod istio;
+mod limits;
 mod load;
 mod mesh;
 mod outcome;
@@ -76,6 +77,7 @@ fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
         Command::Pod(args) => cluster::pod(&args, out),
         Command::PodProcess(args) => cluster::process(&args),
         Command::Runner(args) => cluster::runner(&args),
+        Command::Reaper => cluster::reaper(out),
         Command::Keeper(_) => Err(Failure::usage("the keeper is started by a run, not by hand")),
         Command::Link(args) => squall_link::link_main(&squall_link::LinkArgs { config: args.config })
             .map(|()| Exit::Holds)

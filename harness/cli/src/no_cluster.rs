@@ -33,6 +33,10 @@ pub fn leftovers(_: Option<&str>, _: Out) -> Result<Exit, Failure> {
     Err(without())
 }
 
+pub fn reaper(_: Out) -> Result<Exit, Failure> {
+    Err(without())
+}
+
 pub fn examined(_: Option<&str>, _: &Settings) -> Result<Vec<Line>, Failure> {
     Err(without())
 }

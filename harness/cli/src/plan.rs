@@ -18,7 +18,8 @@ use std::{fmt::Write, path::Path, time::Duration};
 
 /// Prints the plans.
 pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
-    let selected = features::select(&args.paths, &Settings::read(Path::new("."))?, out)?;
+    let settings = Settings::read(Path::new("."))?;
+    let selected = features::select(&args.paths, &settings, out)?;
     out.print_error(&selected.sources.render(&selected.warnings, out.error_style.colour));
     if args.json {
         let json = serde_json::to_string_pretty(&selected.plans).map_err(|e| Failure::environment(e.to_string()))?;
@@ -37,6 +38,11 @@ pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
     let mut text: String = selected.plans.iter().map(|plan| describe(plan, &args.paths.grounds(), out.style)).collect();
     if let [_, _, ..] = selected.plans.as_slice() {
         text.push_str(&together(&selected.plans, &args.paths.grounds()));
+    }
+    if args.paths.grounds().contains(&GroundKind::IstioOnKubernetes) {
+        settings.kubernetes.limits.told().iter().for_each(|limit| {
+            let _ = writeln!(text, "within {limit}");
+        });
     }
     out.print(&text);
     Ok(Exit::Holds)

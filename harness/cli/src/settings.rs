@@ -1,6 +1,9 @@
 //! `squall.toml`: defaults of a project. Flags win over the environment, the environment over the file.
 
-use crate::outcome::Failure;
+use crate::{
+    limits::{Limits, Written},
+    outcome::Failure,
+};
 use serde::Deserialize;
 use squall_model::ErrorRates;
 use std::path::{Path, PathBuf};
@@ -34,8 +37,15 @@ pub struct Kubernetes {
     pub context: Option<String>,
     /// The image of this program.
     pub image: Option<String>,
+    #[serde(default, rename = "limits")]
+    written: Written,
+    /// What runs may do there.
+    #[serde(skip)]
+    pub limits: Limits,
     /// The revision of Istio whose injector is used.
     pub revision: Option<String>,
+    /// Where pods find istiod: name and port for TLS.
+    pub istiod: Option<String>,
 }
 
 impl Kubernetes {
@@ -43,6 +53,16 @@ impl Kubernetes {
     #[cfg(feature = "kubernetes")]
     pub fn context<'s>(&'s self, named: Option<&'s str>) -> Option<&'s str> {
         named.or(self.context.as_deref())
+    }
+
+    /// Where pods find istiod: what the project says, or the service that every installation has, by its revision.
+    #[cfg(feature = "kubernetes")]
+    pub fn istiod(&self) -> String {
+        let of_revision = || match self.revision.as_deref() {
+            Some(revision) if revision != "default" => format!("istiod-{revision}.istio-system.svc:15012"),
+            _ => "istiod.istio-system.svc:15012".to_owned(),
+        };
+        self.istiod.clone().unwrap_or_else(of_revision)
     }
 
     /// The image of our own pods: the one that was named, or the project's, or that of this version.
@@ -65,7 +85,7 @@ impl Settings {
             Err(e) => return Err(Failure::usage(format!("failed to read {FILE}: {e}"))),
         };
         // toml's own message has line, column, the line itself and a caret.
-        let settings: Settings = toml::from_str(&text).map_err(|e| Failure::usage(format!("in {FILE}: {e}")))?;
+        let mut settings: Settings = toml::from_str(&text).map_err(|e| Failure::usage(format!("in {FILE}: {e}")))?;
         let rate = |name: &str, value: f64| match ErrorRates::is_rate(value) {
             true => Ok(()),
             false => Err(Failure::usage(format!(
@@ -74,6 +94,7 @@ impl Settings {
         };
         rate("alpha", settings.verdict.alpha)?;
         rate("beta", settings.verdict.beta)?;
+        settings.kubernetes.limits = std::mem::take(&mut settings.kubernetes.written).in_text(&text);
         Ok(settings)
     }
 }

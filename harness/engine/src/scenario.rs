@@ -14,7 +14,7 @@ use crate::{
     world::World,
 };
 use squall_evidence::{Evidence, Health, LifeEnd, Observed, Planned, StageTimes, join};
-use squall_mesh::{Mesh, MeshError};
+use squall_mesh::{Mesh, MeshError, PolicyInForce};
 use squall_model::{
     Body, CallRecord, ClientEnd, CounterRecord, Finding, Finished, InstanceId, Plan, Protocol, RunOf, Stamp, Variation,
     Verdict,
@@ -157,12 +157,12 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let fit = played.is_ok() && world.is_healthy();
         world.leave(fit).await;
         self.done("recycle");
-        let (observed, logs) = played.map_err(|error| after(died, error))?;
-        Ok(self.judge(observed, &logs))
+        let (observed, said) = played.map_err(|error| after(died, error))?;
+        Ok(self.judge(observed, &said))
     }
 
     /// Everything between an empty mesh and a clean one.
-    async fn play(&mut self, world: &mut World<'e, M>) -> Result<(Observed, Logs), EngineError> {
+    async fn play(&mut self, world: &mut World<'e, M>) -> Result<(Observed, Said), EngineError> {
         let mesh = self.engine.mesh;
         world.prepare_reserve().await?;
         world.configure().await?;
@@ -214,7 +214,12 @@ impl<'e, M: Mesh> Performance<'e, M> {
         observed.health.slept = clock::suspended() > asleep;
         observed.health.loop_lag = self.load_lag(begin).max(lag);
         observed.health.queued = queue.worst().as_nanos() as u64;
-        Ok((observed, Logs::of(mesh, world.seats())))
+        let mut said = Said::of(mesh, world.seats());
+        if plan.variation == Variation::Main {
+            // A report may quote it; no verdict hangs on it.
+            said.policies = mesh.policies(&world.within_reach()).await.unwrap_or_default();
+        }
+        Ok((observed, said))
     }
 
     /// Sends a few calls over each edge of the traffic, so that pools are open when anything is counted.
@@ -323,13 +328,16 @@ impl<'e, M: Mesh> Performance<'e, M> {
     }
 
     /// Joins, judges, and tells of every claim and fault.
-    fn judge(&mut self, observed: Observed, logs: &Logs) -> Outcome {
+    fn judge(&mut self, observed: Observed, said: &Said) -> Outcome {
         let evidence: Evidence = join(self.plan, observed);
         let machine = evidence.observed().troubles().iter().find(|t| t.is_of_the_machine()).map(ToString::to_string);
         let findings = squall_verdict::judge(self.plan, &evidence, &self.settings);
         let verdict = squall_verdict::scenario(&findings);
         let doses = squall_evidence::doses(self.plan, &evidence);
-        crate::tell::judgement(self.engine.events, self.of, self.plan, &evidence, &findings, &doses, logs);
+        crate::tell::judgement(self.engine.events, self.of, self.plan, &evidence, &findings, &doses, said);
+        if verdict != Verdict::Holds {
+            crate::tell::in_force(self.engine.events, self.of, &said.policies, &evidence.observed().counters);
+        }
         if verdict != Verdict::Holds {
             crate::tell::keep_evidence(self.engine.record, self.of, &evidence);
         }
@@ -345,22 +353,24 @@ impl<'e, M: Mesh> Performance<'e, M> {
     }
 }
 
-/// Where the proxies of a run wrote: for the lines that a report quotes.
+/// What the proxies of a run wrote, and said: for what a report quotes.
 #[derive(Debug, Default)]
-pub(crate) struct Logs {
+pub(crate) struct Said {
     pub(crate) access: Vec<std::path::PathBuf>,
     pub(crate) own: Vec<(InstanceId, std::path::PathBuf)>,
+    /// Of a main run's callers, at its end.
+    pub(crate) policies: BTreeMap<InstanceId, Vec<PolicyInForce>>,
 }
 
-impl Logs {
-    fn of<'p, M: Mesh>(mesh: &M, seats: impl Iterator<Item = (&'p InstanceId, &'p Placed)>) -> Logs {
-        let mut logs = Logs::default();
+impl Said {
+    fn of<'p, M: Mesh>(mesh: &M, seats: impl Iterator<Item = (&'p InstanceId, &'p Placed)>) -> Said {
+        let mut said = Said::default();
         for (id, placed) in seats {
             let paths = mesh.logs(placed.folder());
-            logs.access.extend([paths.outbound, paths.inbound]);
-            logs.own.push((id.clone(), paths.own));
+            said.access.extend([paths.outbound, paths.inbound]);
+            said.own.push((id.clone(), paths.own));
         }
-        logs
+        said
     }
 }
 

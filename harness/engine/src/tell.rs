@@ -1,9 +1,13 @@
 //! Tells of a judgement: claims with what bears on them, faults with their counts, evidence kept where it is needed.
 
-use crate::{events::Events, scenario::Logs};
+use crate::{events::Events, scenario::Said};
 use squall_evidence::{Evidence, absences};
-use squall_model::{Body, DoseCount, Exemplar, Finding, Judged, Plan, RunOf, Verdict};
+use squall_mesh::PolicyInForce;
+use squall_model::{
+    Body, CounterRecord, DoseCount, Exemplar, Finding, InForce, InstanceId, Judged, Plan, RunOf, Verdict,
+};
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
     path::Path,
@@ -23,7 +27,7 @@ pub(crate) fn judgement(
     evidence: &Evidence,
     findings: &[Finding],
     doses: &[DoseCount],
-    logs: &Logs,
+    said: &Said,
 ) {
     for count in doses {
         let (Some(fault), Some(origin)) = (plan.fault(count.fault), plan.origins.faults.get(&count.fault)) else {
@@ -43,10 +47,42 @@ pub(crate) fn judgement(
         events.emit(Some(of), Body::Absence(absence));
     }
     let violated = findings.iter().any(|finding| finding.verdict == Verdict::Violated);
-    let lines = if violated { Lines::read(logs) } else { Lines::default() };
+    let lines = if violated { Lines::read(said) } else { Lines::default() };
     for finding in findings {
         events.emit(Some(of), Body::Judged(judged(plan, evidence, finding, &lines)));
     }
+}
+
+/// What callers' proxies have in force for the hosts that they called, those together that say the same.
+pub(crate) fn in_force(
+    events: &Events,
+    of: &RunOf,
+    policies: &BTreeMap<InstanceId, Vec<PolicyInForce>>,
+    counters: &[CounterRecord],
+) {
+    for one in together(policies, counters) {
+        events.emit(Some(of), Body::InForce(one));
+    }
+}
+
+/// By host, then by what is said, each with those who say it. Nobody calls the hosts that are left out.
+fn together(policies: &BTreeMap<InstanceId, Vec<PolicyInForce>>, counters: &[CounterRecord]) -> Vec<InForce> {
+    let called = |by: &InstanceId, host: &str| {
+        let prefix = format!("cluster.out.{host}.upstream_");
+        counters.iter().any(|one| one.proxy == *by && one.rises.keys().any(|name| name.starts_with(&prefix)))
+    };
+    let mut all: BTreeMap<&PolicyInForce, Vec<InstanceId>> = BTreeMap::new();
+    for (by, policy) in policies.iter().flat_map(|(by, said)| said.iter().map(move |policy| (by, policy))) {
+        if called(by, &policy.host) {
+            all.entry(policy).or_default().push(by.clone());
+        }
+    }
+    let told = |(policy, by): (&PolicyInForce, Vec<InstanceId>)| InForce {
+        by,
+        host: policy.host.clone(),
+        says: policy.says.clone(),
+    };
+    all.into_iter().map(told).collect()
 }
 
 fn judged(plan: &Plan, evidence: &Evidence, finding: &Finding, lines: &Lines) -> Judged {
@@ -74,12 +110,12 @@ struct Lines {
 }
 
 impl Lines {
-    fn read(logs: &Logs) -> Lines {
+    fn read(said: &Said) -> Lines {
         let is_warning = |line: &String| line.contains("[warning]") || line.contains("[error]");
         let last = |path: &Path| read(path).into_iter().rfind(is_warning);
         Lines {
-            access: logs.access.iter().flat_map(|path| read(path)).collect(),
-            warnings: logs.own.iter().filter_map(|(id, path)| Some(format!("{id}: {}", last(path)?))).collect(),
+            access: said.access.iter().flat_map(|path| read(path)).collect(),
+            warnings: said.own.iter().filter_map(|(id, path)| Some(format!("{id}: {}", last(path)?))).collect(),
         }
     }
 
@@ -117,5 +153,27 @@ pub(crate) fn keep_evidence(record: &Path, of: &RunOf, evidence: &Evidence) {
         .and_then(|text| fs::write(folder.join(&name), text));
     if let Err(error) = written {
         tracing::warn!("the evidence {name} was not kept: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_that_say_the_same_are_told_of_together_and_hosts_that_nobody_called_not_at_all() {
+        let id = |number| InstanceId { service: "web".into(), number };
+        let policy = |host: &str, says: &str| PolicyInForce { host: host.into(), says: says.into() };
+        let said = |retries: &str| vec![policy("reviews", retries), policy("ratings", "no retries")];
+        let policies =
+            BTreeMap::from([(id(1), said("1 retry")), (id(2), said("1 retry")), (id(3), said("no retries"))]);
+        let rose = |number, name: &str| CounterRecord { proxy: id(number), rises: [(name.to_owned(), 1)].into() };
+        let reviews = "cluster.out.reviews.upstream_rq_total";
+        // What is like a name is none, and what control planes count is no call.
+        let others = [rose(1, "cluster.out.ratings2.upstream_rq_total"), rose(2, "cluster.out.ratings.update_success")];
+        let counters: Vec<_> = (1..=3).map(|n| rose(n, reviews)).chain(others).collect();
+        let told = together(&policies, &counters);
+        let told: Vec<_> = told.iter().map(|one| (one.by.len(), one.host.as_str(), one.says.as_str())).collect();
+        assert_eq!(told, [(2, "reviews", "1 retry"), (1, "reviews", "no retries")]);
     }
 }

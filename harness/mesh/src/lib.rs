@@ -11,5 +11,5 @@ mod seat;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use port::{Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, WallOffset};
+pub use port::{Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, PolicyInForce, Refusal, WallOffset};
 pub use seat::{Bindings, Desired, Endpoint, Launch, Seat, WorkloadStart};

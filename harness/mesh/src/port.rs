@@ -2,7 +2,9 @@
 
 use crate::{Bindings, Desired, Launch, Seat, WorkloadStart};
 use serde::Serialize;
-use squall_model::{AccessRecord, Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp, StateRecord, TryRecord};
+use squall_model::{
+    AccessRecord, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, Side, Stamp, StateRecord, TryRecord,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -91,6 +93,16 @@ pub trait Mesh {
     /// Where a proxy does not answer.
     async fn counters(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, BTreeMap<String, u64>>, MeshError>;
 
+    /// The policy that each proxy has in force for the calls that it forwards, by its own word: what a report sets beside what was
+    /// written. Empty where it has no way to say.
+    ///
+    /// # Errors
+    /// Where a proxy does not answer.
+    async fn policies(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
+        let _ = at;
+        Ok(BTreeMap::new())
+    }
+
     /// Sends a marker request through every proxy, both sides: once its lines have arrived, all earlier ones have.
     ///
     /// # Errors
@@ -158,6 +170,24 @@ pub trait Mesh {
         Ok(())
     }
 
+    /// Has processes of these instances stand still. False: whoever placed them does it, since a signal reaches them.
+    ///
+    /// # Errors
+    /// Where they do not by then.
+    async fn pause(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
+        let _ = (part, at, by);
+        Ok(false)
+    }
+
+    /// Has them go on; those that do not stand still, or are gone, are no error. False as with [`pause`](Mesh::pause).
+    ///
+    /// # Errors
+    /// Where they do not by then.
+    async fn resume(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
+        let _ = (part, at, by);
+        Ok(false)
+    }
+
     /// For how long a line of a log may be in its proxy's memory alone: whoever kills the proxy loses it.
     fn unwritten(&self) -> Duration {
         Duration::ZERO
@@ -185,6 +215,15 @@ pub trait Mesh {
 
     /// Forgets a proxy: it was thrown away.
     fn forget(&self, seat: &Seat);
+}
+
+/// What a proxy does with the calls to a host, or with some of them: one route, with what it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PolicyInForce {
+    /// The host that is called, by the first label of its name.
+    pub host: String,
+    /// In words: `timeout 1.5 s; 2 retries on 5xx; …`.
+    pub says: String,
 }
 
 /// What a mesh cannot do, with the reason.

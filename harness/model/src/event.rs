@@ -76,6 +76,8 @@ pub enum Body {
     },
     /// A caller's proxy took an instance out, and perhaps let it in again.
     Absence(Absence),
+    /// What proxies have in force at the end of a main run that does not hold, by their own word.
+    InForce(InForce),
     /// A lease ran out under us.
     Lapsed {
         /// Whose.
@@ -237,6 +239,17 @@ pub struct Absence {
     /// From its beginning to that of the last of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_late: Option<u64>,
+}
+
+/// What proxies do with the calls to a host, or with some of them: the policy in force, which may be other than the written one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    /// The proxies that say this of themselves, in order.
+    pub by: Vec<InstanceId>,
+    /// The host that is called.
+    pub host: String,
+    /// In words: `timeout 1.5 s; 2 retries on 5xx; no breaker; no ejection`.
+    pub says: String,
 }
 
 /// One claim, judged.

@@ -44,8 +44,8 @@ pub use course::{Astray, Break, Course, Leg, TlsFault};
 pub use discord::{Discord, Foreign, Lost, Restart, Source, Witness};
 pub use dose::{Dose, DoseCount, DoseLeak, DosePart, Meant, Spared};
 pub use event::{
-    Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, Judged, Progress, Queued,
-    RunEvent, RunOf, RunStarted,
+    Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, InForce, Judged, Progress,
+    Queued, RunEvent, RunOf, RunStarted,
 };
 pub use explanation::{
     Attribute, Explanation, Mechanism, Moment, Onset, PercentileOf, Reading, Since, Split, Tally, Times,

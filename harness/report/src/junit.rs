@@ -1,6 +1,6 @@
 //! JUnit XML: a suite a feature, a case a scenario. What is not green is a failure, an error or a skip, never a pass.
 
-use crate::{absence, block, control, story::Stories, style::Style};
+use crate::{absence, block, control, in_force, story::Stories, style::Style};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use squall_model::{ControlResult, Dose, Verdict};
 use std::time::Duration;
@@ -52,7 +52,8 @@ fn status(story: &crate::ScenarioStory, stopped_by: Option<&str>) -> TestCaseSta
             .map(|j| block::claim(j, &[], true, Style::PLAIN))
             .chain(otherwise.map(|(what, origin, count)| block::dose(what, origin, count, Style::PLAIN)))
             .chain(story.accidents.iter().map(|a| format!("{a}\n")))
-            .chain([absence::lines(&story.absences, Style::PLAIN), control::block(story, Style::PLAIN)])
+            .chain([absence::lines(&story.absences, Style::PLAIN), in_force::lines(&story.in_force, Style::PLAIN)])
+            .chain([control::block(story, Style::PLAIN)])
             .collect();
         status.set_description(blocks);
         status

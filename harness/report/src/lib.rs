@@ -10,6 +10,7 @@ mod dose;
 mod ending;
 mod explain;
 mod help;
+mod in_force;
 mod junit;
 mod matrix;
 mod proof;

@@ -1,8 +1,8 @@
 //! Events collected scenario by scenario: what every reader but the raw record works from.
 
 use squall_model::{
-    Absence, Body, Controlled, CueEffect, DoseCount, Finished, Judged, Origin, PlanKey, Quarantine, Queued, RunEvent,
-    RunStarted, Totals, Variation, Verdict,
+    Absence, Body, Controlled, CueEffect, DoseCount, Finished, InForce, Judged, Origin, PlanKey, Quarantine, Queued,
+    RunEvent, RunStarted, Totals, Variation, Verdict,
 };
 use std::collections::BTreeMap;
 
@@ -36,6 +36,8 @@ pub struct ScenarioStory {
     pub cues: Vec<CueEffect>,
     /// Ejections and failed checks of the main run, in order of time.
     pub absences: Vec<Absence>,
+    /// The policy that proxies had in force at the end of a main run that did not hold.
+    pub in_force: Vec<InForce>,
     /// Processes of the main run that died unasked, and leases that lapsed, in words.
     pub accidents: Vec<String>,
     /// The main run, once it is over.
@@ -152,6 +154,7 @@ impl ScenarioStory {
             doses: Vec::new(),
             cues: Vec::new(),
             absences: Vec::new(),
+            in_force: Vec::new(),
             accidents: Vec::new(),
             finished: None,
             rerun: None,
@@ -166,6 +169,7 @@ impl ScenarioStory {
             Body::Dosed { text, origin, count, .. } => self.doses.push((text.clone(), origin.clone(), count.clone())),
             Body::CueEffect(cue) => self.cues.push(cue.clone()),
             Body::Absence(absence) => self.absences.push(absence.clone()),
+            Body::InForce(policy) => self.in_force.push(policy.clone()),
             Body::ProxyDied { instance, what, how, log } => {
                 let who = if what == "link" { "the link".to_owned() } else { format!("the {what} of {instance}") };
                 self.accidents.push(format!("{who} died: it {how}"));

@@ -3,6 +3,7 @@
 use crate::{
     absence, block, control,
     ending::closing,
+    in_force,
     story::{ScenarioStory, Stories},
     style::{Colour, Style},
     words::{count, seconds},
@@ -194,6 +195,7 @@ fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
     for (n, judged) in shown.iter().enumerate() {
         text.push_str(&block::claim(judged, &shown[..n], verbose, style));
     }
+    text.push_str(&in_force::lines(&story.in_force, style));
     text + &control::block(story, style)
 }
 

@@ -1,6 +1,6 @@
 //! What the runner in the cluster is given.
 
-use crate::run::Work;
+use crate::{limits::Limits, run::Work};
 use serde::{Deserialize, Serialize};
 use squall_mesh_istio::manifest::Settings;
 use squall_place::pod::HOME;
@@ -16,6 +16,10 @@ pub struct Job {
     pub namespace: String,
     /// The image of every pod of ours.
     pub image: String,
+    /// By which name pods know istiod, and its port for TLS.
+    pub istiod: String,
+    /// What the run may do.
+    pub limits: Limits,
     /// The labels of everything that the run makes.
     pub labels: BTreeMap<String, String>,
     /// For how long the one who started the run may be silent.
@@ -29,6 +33,7 @@ impl Job {
             home: HOME.into(),
             namespace: self.namespace.clone(),
             image: self.image.clone(),
+            istiod: self.istiod.clone(),
             labels: self.labels.clone(),
         }
     }

@@ -4,10 +4,11 @@ use super::seat::{PodConfig, own};
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use squall_mesh::{Launch, WorkloadStart};
-use squall_mesh_istio::{Keep, Unkept};
+use squall_mesh_istio::{Frozen, Keep, Unkept};
+use squall_model::Part;
 use squall_place::{
     kubernetes::{Cluster, ClusterError},
-    pod::{Mirrors, ProcessInPod, Seat},
+    pod::{Freeze, Mirrors, ProcessInPod, Seat, Still, freeze},
 };
 use std::{
     net::IpAddr,
@@ -57,6 +58,26 @@ impl Keep for ApiServer {
         if let Some(seat) = Seat::read(folder) {
             files.iter().for_each(|(theirs, ours)| self.mirrors.follow(&seat, theirs.clone(), ours.clone()));
         }
+    }
+
+    fn freeze(&self, folder: &Path, part: Part) -> LocalBoxFuture<'_, Result<Box<dyn Frozen>, String>> {
+        let seat = Seat::read(folder);
+        Box::pin(async move {
+            let seat = seat.ok_or("its pod is not there")?;
+            let what = Freeze { proxy: part.has_proxy(), workload: part.has_workload() };
+            let still = freeze(&seat, what).await.map_err(|why| why.to_string())?;
+            Ok(Box::new(InPod(still)) as Box<dyn Frozen>)
+        })
+    }
+}
+
+/// Processes in a pod that stand still.
+#[derive(Debug)]
+struct InPod(Still);
+
+impl Frozen for InPod {
+    fn go_on(self: Box<Self>) -> LocalBoxFuture<'static, Result<(), String>> {
+        Box::pin(async move { self.0.go_on().await.map_err(|why| why.to_string()) })
     }
 }
 

@@ -5,7 +5,8 @@
 //! which come here over the log of its pod and are recorded as those of any run.
 //!
 //! - [`run_on`]: this side: a namespace for the run, the runner in it, its events, and the end of all of it.
-//! - [`ear`]: how its events are heard; [`recovery`]: what is done about runs whose starter is gone.
+//! - [`ear`]: how its events are heard; [`recovery`]: what is done about runs whose starter is gone;
+//!   [`reaper()`]: what does it by itself.
 //! - [`runner()`]: that side.
 //! - [`seat`]: the processes that stand for pods and for workloads in them, on that side.
 //! - [`life`]: how that side notices that this side is gone.
@@ -17,12 +18,14 @@ mod job;
 mod keep;
 mod life;
 mod manifest;
+mod reaper;
 mod recovery;
 mod remote;
 mod runner;
 mod seat;
 
 pub use doctor::examined;
+pub use reaper::reaper;
 pub use recovery::leftovers;
 pub use remote::{Ground, ground, run_on};
 pub use runner::runner;

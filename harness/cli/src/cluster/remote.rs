@@ -1,10 +1,17 @@
 //! This side of a run on a cluster: what it makes there, what it hears, and how it ends all of it.
 
 use super::{ear::Ear, failure, job::Job, life, manifest};
-use crate::{args::RunArgs, outcome::Failure, run::Work, settings::Settings, term::Out};
+use crate::{
+    args::RunArgs,
+    limits::{Limits, sounds_like_production},
+    outcome::Failure,
+    run::Work,
+    settings::Settings,
+    term::Out,
+};
 use squall_engine::Stopper;
 use squall_model::RunEvent;
-use squall_place::kubernetes::{Cluster, ClusterError, RUN};
+use squall_place::kubernetes::{Cluster, ClusterError, RUN, current_context};
 use std::{collections::BTreeMap, sync::mpsc::Sender, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
@@ -20,6 +27,9 @@ pub struct Ground {
     /// The context of the kubeconfig.
     context: Option<String>,
     pub image: String,
+    /// Where pods find istiod.
+    istiod: String,
+    limits: Limits,
     /// What istiod is, in its own words.
     pub mesh_version: String,
     /// The label of a namespace whose pods get sidecars.
@@ -30,6 +40,7 @@ pub struct Ground {
 pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
     super::seat::block_on(async {
         let context = settings.kubernetes.context(args.context.as_deref());
+        permitted(args, settings)?;
         let cluster = Cluster::connect(context).await.map_err(|e| failure(&e))?;
         let version = cluster.version().await.map_err(|e| failure(&e))?;
         let kind = manifest::definition("virtualservices.networking.istio.io");
@@ -53,10 +64,24 @@ pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
         Ok(Ground {
             mesh_version: format!("istio {tag} · kubernetes {version}"),
             image: settings.kubernetes.image(args.image.as_deref()),
+            istiod: settings.kubernetes.istiod(),
+            limits: settings.kubernetes.limits.clone(),
             context: context.map(str::to_owned),
             injection,
         })
     })?
+}
+
+/// Whether this project lets a run be made on this cluster, and now; one that sounds like production has to be spelled out.
+fn permitted(args: &RunArgs, settings: &Settings) -> Result<(), Failure> {
+    let kubernetes = &settings.kubernetes;
+    let context = kubernetes.context(args.context.as_deref()).map(str::to_owned).or_else(current_context);
+    let context = context.unwrap_or_else(|| "in-cluster".to_owned());
+    if sounds_like_production(&context) && args.context.as_deref() != Some(context.as_str()) {
+        return Err(Failure::usage(format!("the context `{context}` sounds like production"))
+            .help(format!("if that is what is meant, spell it out: `--context {context}`")));
+    }
+    kubernetes.limits.refuse(&context, &jiff::Zoned::now()).map_or(Ok(()), |why| Err(Failure::usage(why)))
 }
 
 /// What the runner there is given.
@@ -66,6 +91,8 @@ fn job(ground: &Ground, work: &Work) -> Job {
         mesh_version: ground.mesh_version.clone(),
         namespace: format!("squall-{}", work.run),
         image: ground.image.clone(),
+        istiod: ground.istiod.clone(),
+        limits: ground.limits.clone(),
         labels: labels(&work.run),
         lease: life::LEASE,
     }

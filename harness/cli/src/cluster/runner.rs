@@ -14,7 +14,7 @@ use crate::{
     stop::Signals,
 };
 use squall_engine::{Events, Stopper, deadline};
-use squall_mesh_istio::{Istio, Pods, Runner, manifest::TOKEN};
+use squall_mesh_istio::{Istio, Pods, Runner, Way, manifest::TOKEN};
 use squall_place::{kubernetes::Cluster, pod::Mirrors};
 use squall_report::write_event;
 use std::{
@@ -30,6 +30,11 @@ const GONE: Duration = Duration::from_secs(600);
 /// Runs a job, and says every event on a line of its own.
 pub fn runner(args: &ConfigArgs) -> Result<Exit, Failure> {
     let job: Job = read(&args.config)?;
+    // What was refused where it was written has no way around that.
+    let beyond = job.work.plans.iter().flat_map(|plan| job.limits.beyond(plan)).map(|beyond| beyond.message).next();
+    if let Some(why) = beyond.or_else(|| job.limits.refuse_hour(&jiff::Zoned::now())) {
+        return Err(Failure::usage(why));
+    }
     let (events, reader) = Events::channel();
     let writing = std::thread::spawn(move || write(&reader));
     let ran = block_on(drive(&job, events))?;
@@ -61,11 +66,10 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let token = std::env::var(TOKEN).map_err(|_| Failure::usage("a runner is started by a run, not by hand"))?;
     let mirrors = Mirrors::start().map_err(|e| fail("start a thread", e.to_string()))?;
     let keep = Rc::new(ApiServer { cluster: cluster.clone(), exe: exe.clone(), token, mirrors });
-    let mesh = Istio::start(
-        Pods::new(keep, job.pods(), Runner { address, can_be_silent: squall_link::can_be_silent() }),
-        keeper.folder().path(),
-    )
-    .map_err(|e| fail("start the fault channel", e.to_string()))?;
+    let way = Way::open(address, job.istiod.clone()).await.map_err(|e| fail("open a way to istiod", e.to_string()))?;
+    let runner = Runner { address, can_be_silent: squall_link::can_be_silent() };
+    let mesh = Istio::start(Pods::new(keep, job.pods(), runner, way), keeper.folder().path())
+        .map_err(|e| fail("start the fault channel", e.to_string()))?;
     // What is recorded here goes with the pod.
     let work = Work { folder: "/tmp".into(), ..job.work.clone() };
     let tools =

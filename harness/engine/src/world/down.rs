@@ -10,7 +10,7 @@ use crate::{
     pool::{Life, Placed},
 };
 use futures_util::future::{join_all, try_join_all};
-use squall_mesh::Mesh;
+use squall_mesh::{Bindings, Mesh};
 use squall_model::{Down, Effect, InstanceId, Part};
 use squall_place::{PlaceError, ProcessHandle, Signal};
 use std::net::SocketAddr;
@@ -41,8 +41,11 @@ impl<M: Mesh> World<'_, M> {
             Down::Killed => drop(join_all(processes.iter().map(|process| self.pool.kill(process))).await),
             Down::Stopped => drop(join_all(processes.iter().map(|process| self.pool.stop(process))).await),
             Down::Paused => {
-                let by = deadline::PAUSE.instant();
-                try_join_all(processes.iter().map(|process| self.pool.keeper.pause(process, by))).await?;
+                let seats = self.seats_of(&whom);
+                if !self.pool.mesh.pause(part, &seats, deadline::PAUSE.from_now()).await? {
+                    let by = deadline::PAUSE.instant();
+                    try_join_all(processes.iter().map(|process| self.pool.keeper.pause(process, by))).await?;
+                }
             }
         }
         for id in whom {
@@ -86,8 +89,10 @@ impl<M: Mesh> World<'_, M> {
     /// Whatever still stands still goes on: its logs are to be read, and it is to end in order.
     pub(super) async fn wake_everybody(&mut self) -> Result<(), EngineError> {
         let whom: Vec<InstanceId> = self.spent.iter().cloned().collect();
+        // Nobody is disturbed by being told to go on who does.
+        let _ = self.pool.mesh.resume(Part::Instance, &self.seats_of(&whom), deadline::PAUSE.from_now()).await;
         let asleep = self.processes(Part::Instance, &whom);
-        // Who does not stand still is not disturbed by being told to go on; who is dead cannot be told.
+        // Who is dead cannot be told.
         for process in asleep {
             let _ = self.pool.keeper.signal(process.id, Signal::Resume).await;
         }
@@ -101,7 +106,8 @@ impl<M: Mesh> World<'_, M> {
     /// Paused processes go on: they answer, and have what they missed.
     async fn wake(&mut self, part: Part, whom: Vec<InstanceId>) -> Result<Effect, EngineError> {
         let asked = clock::now();
-        for process in self.processes(part, &whom) {
+        let elsewhere = self.pool.mesh.resume(part, &self.seats_of(&whom), deadline::PAUSE.from_now()).await?;
+        for process in self.processes(part, &whom).into_iter().filter(|_| !elsewhere) {
             match self.pool.keeper.signal(process.id, Signal::Resume).await {
                 // Who died meanwhile does not wake.
                 Ok(()) | Err(PlaceError::Exited { .. }) => {}
@@ -186,6 +192,13 @@ impl<M: Mesh> World<'_, M> {
         let by = deadline::STOP.from_now();
         // One that does not drain is ended all the same.
         join_all(seats.map(|(id, seat)| self.pool.mesh.drain(id, seat, by))).await;
+    }
+
+    /// Where these instances sit.
+    fn seats_of(&self, whom: &[InstanceId]) -> Bindings {
+        let mut at = self.all();
+        at.seats.retain(|id, _| whom.contains(id));
+        at
     }
 
     /// The processes of these instances that are meant.

@@ -6,8 +6,8 @@ use crate::{
     xds::{AdsServer, XdsEvent},
 };
 use squall_mesh::{
-    Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, Seat,
-    WallOffset,
+    Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, PolicyInForce,
+    Refusal, Seat, WallOffset,
 };
 use squall_mesh_proxy::{
     Leases, Proof, Proxies,
@@ -128,6 +128,10 @@ impl Mesh for Envoy {
 
     async fn counters(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, BTreeMap<String, u64>>, MeshError> {
         self.proxies.counters(at).await
+    }
+
+    async fn policies(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
+        self.proxies.policies(at).await
     }
 
     async fn mark(&self, marker: &str, at: &Bindings, by: Stamp) -> Result<(), MeshError> {

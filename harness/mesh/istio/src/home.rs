@@ -3,7 +3,7 @@
 use crate::render::{Config, Site};
 use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
 use squall_mesh_proxy::outbound_socket;
-use squall_model::{Effect, Plan, Stamp};
+use squall_model::{Effect, Part, Plan, Stamp};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
@@ -111,6 +111,24 @@ pub trait Home {
     /// # Errors
     /// Where that cannot be brought about.
     async fn rejoin(&self, at: &Bindings) -> Result<(), MeshError>;
+
+    /// Has processes of these instances stand still; false where a signal of this machine reaches them.
+    ///
+    /// # Errors
+    /// Where they do not by then.
+    async fn pause(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
+        let _ = (part, at, by);
+        Ok(false)
+    }
+
+    /// Has them go on.
+    ///
+    /// # Errors
+    /// Where they do not by then.
+    async fn resume(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
+        let _ = (part, at, by);
+        Ok(false)
+    }
 
     /// For how long a line of a log may be in its proxy's memory alone.
     fn unwritten(&self) -> Duration;

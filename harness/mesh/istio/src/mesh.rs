@@ -7,8 +7,8 @@ use crate::{
     render::{self, Config},
 };
 use squall_mesh::{
-    Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, Refusal, Seat,
-    WallOffset, WorkloadStart,
+    Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, PolicyInForce,
+    Refusal, Seat, WallOffset, WorkloadStart,
 };
 use squall_mesh_proxy::{
     Leases, Proof, Proxies, ServeError,
@@ -16,7 +16,7 @@ use squall_mesh_proxy::{
     confirm::{before, pause},
     logs, now, outbound_socket, render as table,
 };
-use squall_model::{Diagnostic, Effect, FaultId, InstanceId, Plan, Side, Stamp};
+use squall_model::{Diagnostic, Effect, FaultId, InstanceId, Part, Plan, Side, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -158,6 +158,10 @@ impl<H: Home> Mesh for Istio<H> {
         Ok(all.into_iter().map(|(instance, counters)| (instance, renamed(counters))).collect())
     }
 
+    async fn policies(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
+        self.proxies.policies(at).await
+    }
+
     async fn mark(&self, marker: &str, at: &Bindings, by: Stamp) -> Result<(), MeshError> {
         self.proxies.mark(marker, at, by).await
     }
@@ -213,6 +217,14 @@ impl<H: Home> Mesh for Istio<H> {
 
     async fn drain(&self, instance: &InstanceId, seat: &Seat, by: Stamp) -> Result<(), MeshError> {
         self.proxies.drain(instance, seat, by).await
+    }
+
+    async fn pause(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
+        self.home.pause(part, at, by).await
+    }
+
+    async fn resume(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
+        self.home.resume(part, at, by).await
     }
 
     fn unwritten(&self) -> Duration {

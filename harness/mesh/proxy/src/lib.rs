@@ -17,6 +17,7 @@ mod drain;
 pub mod host;
 mod leases;
 pub mod logs;
+mod policy;
 mod probe;
 mod proxies;
 pub mod render;

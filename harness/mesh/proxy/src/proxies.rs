@@ -8,7 +8,7 @@ use crate::{
     drain, outbound_socket, probe,
 };
 use futures_util::future::try_join_all;
-use squall_mesh::{Bindings, Endpoint, MeshError, Seat};
+use squall_mesh::{Bindings, Endpoint, MeshError, PolicyInForce, Seat};
 use squall_model::{InstanceId, Stamp};
 use std::{cell::RefCell, collections::BTreeMap, fmt::Display, time::Duration};
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
@@ -56,6 +56,19 @@ impl Proxies {
             let admin = self.admin(instance, seat)?;
             let stats = before(by, instance, admin.stats()).await?;
             Ok::<_, MeshError>((instance.clone(), stats))
+        });
+        Ok(try_join_all(all).await?.into_iter().collect())
+    }
+
+    /// The policy that every proxy has in force for the calls that it forwards, by its own dump.
+    ///
+    /// # Errors
+    /// Where one does not answer.
+    pub async fn policies(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
+        let by = now() + COUNTERS;
+        let all = at.seats.iter().map(|(instance, seat)| async move {
+            let admin = self.admin(instance, seat)?;
+            Ok::<_, MeshError>((instance.clone(), before(by, instance, admin.policies()).await?))
         });
         Ok(try_join_all(all).await?.into_iter().collect())
     }

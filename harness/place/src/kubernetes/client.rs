@@ -12,6 +12,12 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The current context of the user's kubeconfig; `None`: there is none, as in a pod.
+#[must_use]
+pub fn current_context() -> Option<String> {
+    kube::config::Kubeconfig::read().ok()?.current_context
+}
+
 /// Who we are to the API server.
 const FIELD_MANAGER: &str = "squall";
 

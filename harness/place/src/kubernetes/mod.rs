@@ -7,7 +7,7 @@ mod client;
 mod error;
 mod pods;
 
-pub use client::Cluster;
+pub use client::{Cluster, current_context};
 pub use error::ClusterError;
 pub use pods::{Ended, Lines};
 

@@ -2,13 +2,15 @@
 
 use super::{
     AGENT_PORT, HOME, LEASE, LOOK, files, look_again, relay,
-    wire::{ASK_TO_END, Answer, Ask, Hello, To, boot, read_line, write_line},
+    wire::{ASK_TO_END, ASK_TO_GO_ON, Answer, Ask, Freeze, Hello, To, boot, read_line, write_line},
 };
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use std::{
+    cell::RefCell,
+    collections::BTreeSet,
     fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -30,8 +32,11 @@ const UNHELD: Duration = Duration::from_secs(60);
 /// How long what was written may take to be read to its end.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// The proxy's own program.
+const ENVOY: &str = "envoy";
+
 /// Programs of the proxy's container: they are seen here since the pod's processes are.
-const PROXY: [&str; 2] = ["envoy", "pilot-agent"];
+const PROXY: [&str; 2] = [ENVOY, "pilot-agent"];
 
 /// What an agent is started with.
 #[derive(Debug)]
@@ -48,6 +53,8 @@ struct Agent {
     /// What it shares with the proxy.
     home: PathBuf,
     boot: String,
+    /// The processes that it started.
+    children: RefCell<BTreeSet<i32>>,
     /// Somebody holds the pod.
     held: Notify,
     /// Nobody does any more.
@@ -79,7 +86,7 @@ pub fn agent_main(args: AgentArgs) -> io::Result<()> {
 /// Serves until the holder is gone, and then ends what there is.
 async fn serve(args: AgentArgs, listener: TcpListener, home: PathBuf, kill_proxy: fn()) -> io::Result<()> {
     let (held, over, end) = (Notify::new(), Notify::new(), watch::Sender::new(End::NotYet));
-    let agent = Rc::new(Agent { args, home, boot: boot()?, held, over, end });
+    let agent = Rc::new(Agent { args, home, boot: boot()?, children: RefCell::default(), held, over, end });
     let accepting = async {
         loop {
             match listener.accept().await {
@@ -139,6 +146,7 @@ impl Agent {
                 self.yes(stream).await
             }
             Ask::Run { files, args, log } => self.run(&files, &args, &log, stream).await,
+            Ask::Freeze(what) => self.freeze(what, stream).await,
         }
     }
 
@@ -199,6 +207,36 @@ impl Agent {
         }
     }
 
+    /// Processes that stand still as long as the connection gives signs of life; it ends when they go on.
+    async fn freeze(&self, what: Freeze, stream: &mut TcpStream) -> io::Result<()> {
+        let whom = self.whom(what);
+        if whom.is_empty() {
+            return self.no(stream, &io::Error::other("nothing of that runs in the pod")).await;
+        }
+        let still = match Still::stand(whom) {
+            Ok(still) => still,
+            Err(why) => return self.no(stream, &why.into()).await,
+        };
+        while !still.all_do()? {
+            files::still_wanted(stream)?;
+            look_again(LOOK).await;
+        }
+        self.yes(stream).await?;
+        while let Ok(Ok(sign)) = timeout(LEASE, stream.read_u8()).await {
+            if sign == ASK_TO_GO_ON {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn whom(&self, what: Freeze) -> Vec<Pid> {
+        let workloads = self.children.borrow().iter().copied().map(Pid::from_raw).collect::<Vec<_>>();
+        let proxies = processes().into_iter().filter(|(_, name)| name == ENVOY).map(|(pid, _)| pid);
+        let proxies = proxies.filter(|_| what.proxy);
+        workloads.into_iter().filter(|_| what.workload).chain(proxies).collect()
+    }
+
     /// A process that ends when the connection does; the connection ends when it does.
     async fn run(
         &self,
@@ -220,6 +258,7 @@ impl Agent {
             Ok(child) => child,
             Err(why) => return self.no(stream, &why).await,
         };
+        let _known = child.id().map(|pid| Known::new(&self.children, pid.cast_signed()));
         self.yes(stream).await?;
         let mut end = self.end.subscribe();
         loop {
@@ -231,6 +270,55 @@ impl Agent {
                     _ => return child.kill().await,
                 },
             }
+        }
+    }
+}
+
+/// A process that is known for as long as it runs.
+struct Known<'a> {
+    all: &'a RefCell<BTreeSet<i32>>,
+    pid: i32,
+}
+
+impl<'a> Known<'a> {
+    fn new(all: &'a RefCell<BTreeSet<i32>>, pid: i32) -> Known<'a> {
+        all.borrow_mut().insert(pid);
+        Known { all, pid }
+    }
+}
+
+impl Drop for Known<'_> {
+    fn drop(&mut self) {
+        self.all.borrow_mut().remove(&self.pid);
+    }
+}
+
+/// Processes that stand still. Dropped, they go on.
+struct Still(Vec<Pid>);
+
+impl Still {
+    fn stand(whom: Vec<Pid>) -> nix::Result<Still> {
+        let still = Still(whom);
+        still.0.iter().try_for_each(|pid| kill(*pid, Signal::SIGSTOP))?;
+        Ok(still)
+    }
+
+    /// Whether every thread of theirs does.
+    fn all_do(&self) -> io::Result<bool> {
+        for pid in &self.0 {
+            if !crate::os::stands_still(pid.as_raw().cast_unsigned())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            // One that died meanwhile does not go on.
+            let _ = kill(*pid, Signal::SIGCONT);
         }
     }
 }
@@ -287,7 +375,7 @@ fn processes() -> Vec<(Pid, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire;
+    use super::super::{Seat, freeze, wire};
     use super::*;
     use tempfile::TempDir;
     use tokio::{
@@ -315,6 +403,10 @@ mod tests {
 
         fn agent(&self, token: &str) -> wire::Agent {
             wire::Agent { at: self.at, token: token.into() }
+        }
+
+        fn seat(&self) -> Seat {
+            Seat { ip: self.at.ip(), agent: self.at, token: "ours".into() }
         }
 
         async fn hold(&self) -> TcpStream {
@@ -461,6 +553,62 @@ mod tests {
             while sleeps() > 0 {
                 look_again(LOOK).await;
             }
+        });
+    }
+
+    /// A process in the pod, and whether it stands still.
+    async fn sleeper(pod: &Pod, seconds: &str) -> (TcpStream, impl Fn() -> bool) {
+        let log = pod.home.path().join("log");
+        let life =
+            pod.agent("ours").ask(Ask::Run { files: Vec::new(), args: vec![seconds.into()], log }).await.unwrap();
+        let mark = format!("{seconds}\0").into_bytes();
+        let own = move |pid: &Pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c.ends_with(&mark));
+        let find = move || processes().into_iter().map(|(pid, _)| pid).find(|pid| own(pid));
+        while find().is_none() {
+            look_again(LOOK).await;
+        }
+        let pid = find().unwrap().as_raw().cast_unsigned();
+        (life, move || crate::os::stands_still(pid).unwrap())
+    }
+
+    const WORKLOAD: Freeze = Freeze { proxy: false, workload: true };
+
+    #[test]
+    fn what_stands_still_goes_on_when_it_is_told_to() {
+        test(async {
+            let pod = Pod::start().await;
+            assert!(pod.agent("ours").ask(Ask::Freeze(WORKLOAD)).await.is_err(), "there is nobody");
+            let (_life, is_still) = sleeper(&pod, "271828").await;
+            let seat = pod.seat();
+            // Longer than a lease: there are signs of life.
+            let still = freeze(&seat, WORKLOAD).await.unwrap();
+            let by = tokio::time::Instant::now() + LEASE + LEASE / 4;
+            while tokio::time::Instant::now() < by {
+                assert!(is_still());
+                look_again(LEASE / 6).await;
+            }
+            still.go_on().await.unwrap();
+            assert!(!is_still());
+        });
+    }
+
+    #[test]
+    fn what_stands_still_goes_on_by_itself_when_nobody_gives_signs() {
+        test(async {
+            let pod = Pod::start().await;
+            let (_life, is_still) = sleeper(&pod, "161803").await;
+            // Dropped at once, silent while open: the one is seen at once, the other is a lease that runs out.
+            drop(freeze(&pod.seat(), WORKLOAD).await.unwrap());
+            while is_still() {
+                look_again(LOOK).await;
+            }
+            let _silent = pod.agent("ours").ask(Ask::Freeze(WORKLOAD)).await.unwrap();
+            assert!(is_still());
+            let by = tokio::time::Instant::now() + 5 * LEASE;
+            while is_still() && tokio::time::Instant::now() < by {
+                look_again(LOOK).await;
+            }
+            assert!(!is_still());
         });
     }
 

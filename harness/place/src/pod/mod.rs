@@ -8,6 +8,7 @@
 //! - [`wire`]: how the two speak: one line that asks, one that answers, then bytes.
 //! - [`agent_main`]: in the pod.
 //! - [`hold`]: the process that stands for a pod; [`hold_process`]: one that stands for a workload in it.
+//! - [`freeze`]: has processes in a pod stand still, and wakes them when it is dropped.
 //! - [`Seat`]: what the holder writes down for others: where the pod is.
 
 mod agent;
@@ -16,12 +17,15 @@ mod holder;
 mod mirrors;
 mod process;
 mod relay;
+mod still;
 mod wire;
 
 pub use agent::{AgentArgs, agent_main};
 pub use holder::{Seat, hold};
 pub use mirrors::Mirrors;
 pub use process::{ProcessInPod, hold_process};
+pub use still::{Still, freeze};
+pub use wire::Freeze;
 
 use std::time::Duration;
 

@@ -19,6 +19,9 @@ const LONGEST: usize = 1 << 20;
 /// Said on the connection of a process: it is to end in order. The end of the connection kills it.
 pub(super) const ASK_TO_END: u8 = b'T';
 
+/// Said on the connection of what stands still: it is to go on.
+pub(super) const ASK_TO_GO_ON: u8 = b'C';
+
 /// What a connection begins with.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Hello {
@@ -42,6 +45,17 @@ pub(super) enum Ask {
     Await(PathBuf),
     /// A process of the agent's own program, whose life hangs on this connection: files to write first, then its arguments.
     Run { files: Vec<(PathBuf, String)>, args: Vec<String>, log: PathBuf },
+    /// Has processes stand still for as long as this connection gives signs of life: who forgets them wakes them.
+    Freeze(Freeze),
+}
+
+/// Which processes of a pod stand still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// The proxy; not what starts and configures it.
+    pub proxy: bool,
+    /// The workload beside it.
+    pub workload: bool,
 }
 
 /// A socket in the pod.

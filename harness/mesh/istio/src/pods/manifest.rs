@@ -13,6 +13,7 @@ use squall_mesh_proxy::{
 use squall_model::InstanceId;
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub namespace: String,
     /// Our own image.
     pub image: String,
+    /// By which name istiod is known, and its port for TLS: `istiod.istio-system.svc:15012`.
+    pub istiod: String,
     /// Labels of everything that the run makes.
     pub labels: BTreeMap<String, String>,
 }
@@ -46,16 +49,19 @@ pub(super) fn labels_of_nobody(node: &str) -> BTreeMap<&'static str, String> {
 }
 
 /// One pod: a sidecar, and beside it our agent, which starts workloads. `folder` is the proxy's on the runner's side; the pod has one
-/// under the same path.
-pub(super) fn pod(settings: &Settings, node: &str, folder: &Path) -> Value {
+/// under the same path. `way`: where it finds istiod.
+pub(super) fn pod(settings: &Settings, node: &str, folder: &Path, way: SocketAddr) -> Value {
     let run = folder.parent().unwrap_or(folder);
     let shared = json!([{"name": "squall", "mountPath": settings.home}, {"name": "squall", "mountPath": run}]);
     let mut labels: BTreeMap<String, String> = settings.labels.clone();
     labels.extend(labels_of_nobody(node).into_iter().map(|(key, value)| (key.to_owned(), value)));
     labels.insert(NODE.into(), node.into());
     labels.insert("sidecar.istio.io/inject".into(), "true".into());
+    let name = settings.istiod.rsplit_once(':').map_or(settings.istiod.as_str(), |(name, _)| name);
     let proxy = json!({
         "concurrency": 1,
+        "discoveryAddress": way.to_string(),
+        "proxyMetadata": {"ISTIOD_SAN": name},
         "drainDuration": "1s",
         "terminationDrainDuration": "1s",
         "fileFlushInterval": "0.010s",
@@ -153,13 +159,19 @@ mod tests {
             home: "/run/squall".into(),
             namespace: "squall-1".into(),
             image: "squall:1".into(),
+            istiod: "istiod.istio-system.svc:15012".into(),
             labels: BTreeMap::from([("squall.dev/run".into(), "1".into())]),
         }
     }
 
     #[test]
     fn a_pod() {
-        assert_yaml_snapshot!(pod(&settings(), "p3", Path::new("/tmp/squall-0/abc/4-p3")));
+        assert_yaml_snapshot!(pod(
+            &settings(),
+            "p3",
+            Path::new("/tmp/squall-0/abc/4-p3"),
+            SocketAddr::from(([10, 0, 0, 9], 4444))
+        ));
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! mesh, and not Kubernetes, which would take its endpoint away.
 
 pub mod manifest;
+mod way;
+
+pub use way::Way;
 
 use crate::{
     INBOUND,
@@ -14,8 +17,8 @@ use crate::{
 use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
 use serde_json::{Value, json};
 use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
-use squall_mesh_proxy::{confirm::pause, logs, now};
-use squall_model::{Damage, Down, Effect, FaultKind, Part, Plan, Stamp};
+use squall_mesh_proxy::{confirm::pause, instant, logs, now, silent};
+use squall_model::{Damage, Down, Effect, FaultKind, InstanceId, Part, Plan, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -31,6 +34,9 @@ const AT_ONCE: usize = 8;
 
 /// How long a pod may take to be there: its image is loaded, its sidecar asks istiod.
 const UP: Duration = Duration::from_secs(60);
+
+/// How long proxies may take to follow before they connect anew: seven times as long as 99 of 100 changes take.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How soon the API server is asked again that did not answer.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -55,6 +61,15 @@ pub trait Keep: Debug {
 
     /// Has what files of this pod say be written here, too: each there, and here.
     fn follow(&self, folder: &Path, files: &[(PathBuf, PathBuf)]);
+
+    /// Has processes of this pod stand still, under a lease: they do, or the reason why not. They go on when what comes back is dropped.
+    fn freeze(&self, folder: &Path, part: Part) -> LocalBoxFuture<'_, Result<Box<dyn Frozen>, String>>;
+}
+
+/// Processes that stand still.
+pub trait Frozen: Debug {
+    /// Has them go on: they do when this ends.
+    fn go_on(self: Box<Self>) -> LocalBoxFuture<'static, Result<(), String>>;
 }
 
 /// An object that the cluster does not keep.
@@ -82,6 +97,7 @@ pub struct Pods {
     keep: Rc<dyn Keep>,
     pod: manifest::Settings,
     runner: Runner,
+    way: Way,
     /// Never borrowed over an await.
     state: RefCell<State>,
 }
@@ -97,6 +113,8 @@ struct State {
     /// The nodes that have their listeners of it.
     listening: BTreeSet<String>,
     nodes: BTreeSet<String>,
+    /// What stands still, by node.
+    frozen: Vec<(String, Part, Box<dyn Frozen>)>,
 }
 
 /// What has to be told for a configuration.
@@ -110,6 +128,22 @@ struct Difference {
 }
 
 impl State {
+    /// What stands still of this part of these instances.
+    fn take_frozen(&mut self, part: Part, at: &Bindings) -> Vec<(InstanceId, Box<dyn Frozen>)> {
+        let whose = |node: &String| at.seats.iter().find(|(_, seat)| seat.node == *node).map(|(id, _)| id.clone());
+        let is_of = |frozen: Part| part == Part::Instance || part == frozen;
+        let all = std::mem::take(&mut self.frozen);
+        let (mut taken, mut left) = (Vec::new(), Vec::new());
+        for (node, of, frozen) in all {
+            match whose(&node).filter(|_| is_of(of)) {
+                Some(instance) => taken.push((instance, frozen)),
+                None => left.push((node, of, frozen)),
+            }
+        }
+        self.frozen = left;
+        taken
+    }
+
     /// A new scenario begins with nobody listening.
     fn turn_to(&mut self, config: &Config) {
         if self.inbound != config.inbound {
@@ -139,11 +173,11 @@ impl State {
 }
 
 impl Pods {
-    /// In this namespace, whose pods are like this.
+    /// In this namespace, whose pods are like this, and find istiod by this way.
     #[must_use]
-    pub fn new(keep: Rc<dyn Keep>, pod: manifest::Settings, runner: Runner) -> Pods {
+    pub fn new(keep: Rc<dyn Keep>, pod: manifest::Settings, runner: Runner, way: Way) -> Pods {
         let site = Site::pods(&pod.namespace, pod.home.clone());
-        Pods { site, keep, pod, runner, state: RefCell::default() }
+        Pods { site, keep, pod, runner, way, state: RefCell::default() }
     }
 
     /// Objects that are told in any order, and at once.
@@ -204,6 +238,11 @@ async fn at_once(telling: impl Iterator<Item = impl Future<Output = Result<(), M
     all.into_iter().collect()
 }
 
+/// What the agent of a pod does, by the deadline.
+async fn done_by<T>(by: Stamp, instance: &InstanceId, doing: impl Future<Output = T>) -> Result<T, MeshError> {
+    tokio::time::timeout_at(instant(by), doing).await.map_err(|_| silent(instance, &"no answer by the deadline"))
+}
+
 /// What says that all the rest is in force comes last.
 fn is_last(object: &Object) -> bool {
     object.kind == "EnvoyFilter" && object.name.ends_with("-probes")
@@ -228,7 +267,8 @@ impl Home for Pods {
     }
 
     fn launch(&self, node: &str, folder: &Path, faults: &Path) -> Launch {
-        self.keep.hold(manifest::pod(&self.pod, node, folder), folder, faults)
+        let way = SocketAddr::new(self.runner.address, self.way.port());
+        self.keep.hold(manifest::pod(&self.pod, node, folder, way), folder, faults)
     }
 
     fn boots_within(&self) -> Option<Duration> {
@@ -286,9 +326,18 @@ impl Home for Pods {
         std::future::pending().await
     }
 
-    /// Pods are in the mesh from their beginning.
-    async fn admit(&self, _at: &Bindings) -> MeshError {
-        std::future::pending().await
+    /// Pods are in the mesh from their beginning. One that does not follow, since istiod sent it what was meant for who it was before, and
+    /// nothing after that, connects anew: then it is told everything.
+    async fn admit(&self, at: &Bindings) -> MeshError {
+        loop {
+            pause(PATIENCE).await;
+            let nodes = at.seats.values().filter(|seat| !self.way.is_cut(&seat.node));
+            let all: Vec<_> = nodes.filter_map(|seat| Some((&seat.node, self.keep.address(&seat.folder)?))).collect();
+            all.iter().for_each(|(node, ip)| self.way.cut(node, *ip));
+            // Long enough for each connection to see it.
+            pause(AGAIN).await;
+            all.iter().for_each(|(node, _)| self.way.mend(node));
+        }
     }
 
     fn events(&self) -> Vec<MeshEvent> {
@@ -296,27 +345,57 @@ impl Home for Pods {
     }
 
     fn is_stopped(&self) -> bool {
-        false
+        self.way.is_cut_for_all()
     }
 
+    /// The way of every proxy of ours is cut. It lives on for everybody else, and learns what is asked of it meanwhile.
     async fn stop(&self) -> Result<Effect, MeshError> {
-        Err(Refusal(CONTROL_PLANE.into()).into())
+        let asked = now();
+        self.way.cut_all(true);
+        Ok(Effect::at(asked, now()))
     }
 
     async fn start(&self) -> Result<(), MeshError> {
-        Err(Refusal(CONTROL_PLANE.into()).into())
+        self.way.cut_all(false);
+        Ok(())
     }
 
-    fn is_severed(&self, _node: &str) -> bool {
-        false
+    fn is_severed(&self, node: &str) -> bool {
+        self.way.is_cut(node)
     }
 
-    async fn sever(&self, _at: &Bindings) -> Result<Effect, MeshError> {
-        Err(Refusal(CONTROL_PLANE.into()).into())
+    async fn sever(&self, at: &Bindings) -> Result<Effect, MeshError> {
+        let asked = now();
+        for (instance, seat) in &at.seats {
+            let ip = self.keep.address(&seat.folder).ok_or_else(|| silent(instance, &"its pod is not there"))?;
+            self.way.cut(&seat.node, ip);
+        }
+        Ok(Effect::at(asked, now()))
     }
 
-    async fn rejoin(&self, _at: &Bindings) -> Result<(), MeshError> {
-        Err(Refusal(CONTROL_PLANE.into()).into())
+    async fn rejoin(&self, at: &Bindings) -> Result<(), MeshError> {
+        at.seats.values().for_each(|seat| self.way.mend(&seat.node));
+        Ok(())
+    }
+
+    /// The agent beside them does it, and wakes them by itself when it hears nothing of us.
+    async fn pause(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
+        let freezing = at.seats.iter().map(|(instance, seat)| async move {
+            let frozen = done_by(by, instance, self.keep.freeze(&seat.folder, part)).await?;
+            let frozen = frozen.map_err(|why| silent(instance, &why))?;
+            self.state.borrow_mut().frozen.push((seat.node.clone(), part, frozen));
+            Ok(())
+        });
+        at_once(freezing).await.map(|()| true)
+    }
+
+    async fn resume(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
+        let frozen = self.state.borrow_mut().take_frozen(part, at);
+        let waking = frozen.into_iter().map(|(instance, frozen)| async move {
+            // Who has ended meanwhile does not wake, and is no error.
+            done_by(by, &instance, frozen.go_on()).await.map(drop)
+        });
+        at_once(waking).await.map(|()| true)
     }
 
     /// The logs of a sidecar are written every ten milliseconds, by a thread that has to get a core.
@@ -329,11 +408,10 @@ impl Home for Pods {
         state.nodes.remove(node);
         state.labelled.remove(node);
         state.listening.remove(node);
+        state.frozen.retain(|(frozen, _, _)| frozen != node);
+        self.way.mend(node);
     }
 }
-
-const CONTROL_PLANE: &str = "on a cluster the control plane is everybody's, and a NetworkPolicy does not take it from the proxies of a run: \
-                             on a connection that is open answers go on arriving";
 
 /// Whether nobody answers who connects.
 fn is_silent(fault: &FaultKind) -> bool {
@@ -350,11 +428,7 @@ pub fn refused(plan: &Plan) -> Vec<Refusal> {
 /// What this version does not do to pods.
 fn unsupported(fault: &FaultKind) -> Option<&'static str> {
     match fault {
-        FaultKind::ControlPlaneKilled => Some(CONTROL_PLANE),
-        fault if fault.site_cut_off().is_some() => Some(CONTROL_PLANE),
-        FaultKind::Down { how: Down::Paused, .. } => {
-            Some("nobody in a pod can pause a process for sure and wake it again: this version does not try")
-        }
+        FaultKind::Down { how: Down::Paused, .. } => None,
         FaultKind::Down { part: Part::Proxy, .. } | FaultKind::Restarted { part: Part::Proxy, .. } => Some(
             "a sidecar that dies is started again by Kubernetes at once: only an instance can be killed, its whole pod",
         ),
@@ -368,10 +442,32 @@ mod tests {
     use squall_mesh::Desired;
     use squall_model::{Instance, InstanceId, Service, Topology};
 
+    /// Says when it goes on; it does, too, where nobody tells it to.
+    #[derive(Debug)]
+    struct Ice {
+        what: String,
+        told: Rc<RefCell<Vec<String>>>,
+    }
+
+    impl Frozen for Ice {
+        fn go_on(self: Box<Self>) -> LocalBoxFuture<'static, Result<(), String>> {
+            Box::pin(async move {
+                drop(self);
+                Ok(())
+            })
+        }
+    }
+
+    impl Drop for Ice {
+        fn drop(&mut self) {
+            self.told.borrow_mut().push(format!("wake {}", self.what));
+        }
+    }
+
     /// A cluster that remembers what it was told, in order, and is away as often as it is to be.
     #[derive(Debug, Default)]
     struct Told {
-        all: RefCell<Vec<String>>,
+        all: Rc<RefCell<Vec<String>>>,
         away: RefCell<usize>,
     }
 
@@ -410,21 +506,32 @@ mod tests {
         }
 
         fn address(&self, _: &Path) -> Option<IpAddr> {
-            None
+            Some([127, 0, 0, 1].into())
         }
 
         fn follow(&self, _: &Path, _: &[(PathBuf, PathBuf)]) {}
+
+        fn freeze(&self, folder: &Path, part: Part) -> LocalBoxFuture<'_, Result<Box<dyn Frozen>, String>> {
+            let what = format!("{part:?} of {}", folder.display());
+            let told = Rc::clone(&self.all);
+            Box::pin(async move {
+                told.borrow_mut().push(format!("freeze {what}"));
+                Ok(Box::new(Ice { what, told }) as Box<dyn Frozen>)
+            })
+        }
     }
 
-    fn pods(told: &Rc<Told>) -> Pods {
+    async fn pods(told: &Rc<Told>) -> Pods {
         let pod = manifest::Settings {
             home: "/run/squall".into(),
             namespace: "squall-1".into(),
             image: "squall:1".into(),
+            istiod: "istiod.istio-system.svc:15012".into(),
             labels: BTreeMap::new(),
         };
         let runner = Runner { address: [127, 0, 0, 1].into(), can_be_silent: true };
-        Pods::new(Rc::clone(told) as Rc<dyn Keep>, pod, runner)
+        let way = Way::open(runner.address, pod.istiod.clone()).await.unwrap();
+        Pods::new(Rc::clone(told) as Rc<dyn Keep>, pod, runner, way)
     }
 
     /// `web` calls `reviews`, which has so many instances.
@@ -453,7 +560,7 @@ mod tests {
     fn only_what_differs_is_told_and_what_proves_it_comes_last() {
         test(async {
             let told = Rc::new(Told::default());
-            let pods = pods(&told);
+            let pods = pods(&told).await;
             let by = now() + Duration::from_secs(60);
             let (two, _) = config(2, "r1", &pods);
             pods.give(&two, by).await.unwrap();
@@ -480,7 +587,7 @@ mod tests {
     fn an_api_server_that_is_away_for_a_moment_is_asked_again() {
         test(async {
             let told = Rc::new(Told::default());
-            let pods = pods(&told);
+            let pods = pods(&told).await;
             let (config, _) = config(1, "r1", &pods);
             *told.away.borrow_mut() = 3;
             pods.give(&config, now() + Duration::from_secs(60)).await.unwrap();
@@ -496,7 +603,7 @@ mod tests {
     fn in_a_new_scenario_nobody_listens_yet() {
         test(async {
             let told = Rc::new(Told::default());
-            let pods = pods(&told);
+            let pods = pods(&told).await;
             let by = now() + Duration::from_secs(60);
             let (first, at) = config(1, "r1", &pods);
             let seat = at.seats.values().next().unwrap();
@@ -510,5 +617,64 @@ mod tests {
             pods.forget("p0");
             assert!(!pods.knows("p0"));
         });
+    }
+
+    fn seated(number: u32) -> Bindings {
+        let node = format!("p{number}");
+        let (folder, inbound) = (PathBuf::from(format!("/tmp/{node}")), SocketAddr::from(([127, 0, 0, 1], 1)));
+        let seat = Seat { node, folder, inbound, workload: None };
+        let id = InstanceId { service: "reviews".into(), number };
+        Bindings { seats: [(id, seat)].into(), ..Bindings::default() }
+    }
+
+    fn soon() -> Stamp {
+        now() + Duration::from_secs(20)
+    }
+
+    #[tokio::test]
+    async fn what_stands_still_goes_on_by_part_and_instance_and_with_its_pod() {
+        let told = Rc::new(Told::default());
+        let pods = pods(&told).await;
+        assert!(pods.pause(Part::Proxy, &seated(1), soon()).await.unwrap());
+        assert!(pods.pause(Part::Workload, &seated(1), soon()).await.unwrap());
+        assert!(pods.pause(Part::Proxy, &seated(2), soon()).await.unwrap());
+        assert_eq!(told.since(), ["freeze Proxy of /tmp/p1", "freeze Workload of /tmp/p1", "freeze Proxy of /tmp/p2"]);
+        assert!(pods.resume(Part::Workload, &seated(1), soon()).await.unwrap());
+        assert_eq!(told.since(), ["wake Workload of /tmp/p1"]);
+        // Whatever stands still of it.
+        assert!(pods.resume(Part::Instance, &seated(1), soon()).await.unwrap());
+        assert_eq!(told.since(), ["wake Proxy of /tmp/p1"]);
+        pods.forget("p2");
+        assert_eq!(told.since(), ["wake Proxy of /tmp/p2"]);
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_follow_connects_anew() {
+        use tokio::{
+            io::AsyncReadExt,
+            net::{TcpListener, TcpStream},
+        };
+        let istiod = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let settings = || manifest::Settings {
+            home: "/run/squall".into(),
+            namespace: "squall-1".into(),
+            image: "squall:1".into(),
+            istiod: istiod.local_addr().unwrap().to_string(),
+            labels: BTreeMap::new(),
+        };
+        let ours: IpAddr = [127, 0, 0, 1].into();
+        let way = Way::open(ours, settings().istiod).await.unwrap();
+        let runner = Runner { address: ours, can_be_silent: true };
+        let pods = Pods::new(Rc::new(Told::default()) as Rc<dyn Keep>, settings(), runner, way);
+        let at = seated(1);
+        let mut proxy = TcpStream::connect((ours, pods.way.port())).await.unwrap();
+        let (_first, _) = istiod.accept().await.unwrap();
+        let mut byte = [0];
+        let ended =
+            async { tokio::time::timeout(5 * PATIENCE, proxy.read(&mut byte)).await.expect("an end").unwrap_or(0) };
+        tokio::select! {
+            ended = ended => assert_eq!(ended, 0),
+            unable = pods.admit(&at) => panic!("{unable}"),
+        }
     }
 }

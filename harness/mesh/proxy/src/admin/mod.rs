@@ -8,6 +8,7 @@ mod said;
 
 pub use said::{Active, Checked, Draining, Runtime, Server, Versions};
 
+use crate::policy::{self, ClusterDump, RoutesDump};
 use forms::{
     ClusterMetadata, Clusters, Dump, DynamicCluster, DynamicEndpoints, DynamicListener, DynamicRoutes, Listeners,
     RouteHosts, ServerInfo, Socket, Stats,
@@ -15,6 +16,7 @@ use forms::{
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use squall_mesh::PolicyInForce;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -203,6 +205,19 @@ impl Admin {
         let said =
             |mut one: ClusterMetadata| Some((one.cluster.name, one.cluster.metadata.filter_metadata.remove(filter)?));
         Ok(all.into_iter().filter_map(said).collect())
+    }
+
+    /// The policy in force for calls that leave: host by host, route by route.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn policies(&self) -> Result<Vec<PolicyInForce>, AdminError> {
+        let routes: Vec<RoutesDump> = self.dump("dynamic_route_configs&mask=route_config.virtual_hosts").await?;
+        let fields =
+            ["name", "lb_policy", "circuit_breakers", "outlier_detection", "common_lb_config", "health_checks"];
+        let mask = fields.map(|field| format!("cluster.{field}")).join(",");
+        let clusters: Vec<ClusterDump> = self.dump(&format!("dynamic_active_clusters&mask={mask}")).await?;
+        Ok(policy::in_force(&routes, &clusters))
     }
 
     /// What active checks say of the hosts of each cluster; clusters without checks have healthy hosts.

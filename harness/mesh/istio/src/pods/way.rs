@@ -1,0 +1,184 @@
+//! The pods' way to istiod: a port of the runner's, to which what configures each proxy connects, and which can be cut for all of them or
+//! for some.
+//!
+//! Bytes are carried as they are; TLS is between the pods and istiod (`ISTIOD_SAN` says by which name it is known). To a proxy whose way is cut
+//! the control plane is gone. It lives on, and nobody else notices.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{IpAddr, SocketAddr},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+/// The ways of all pods. Dropped, all are cut.
+#[derive(Debug)]
+pub struct Way {
+    port: u16,
+    cuts: watch::Sender<Cuts>,
+    carrying: JoinHandle<()>,
+}
+
+/// Whose way is cut.
+#[derive(Debug, Default)]
+struct Cuts {
+    everybody: bool,
+    /// Nodes, with the addresses of their pods.
+    some: BTreeMap<String, IpAddr>,
+}
+
+impl Cuts {
+    fn has(&self, who: IpAddr) -> bool {
+        self.everybody || self.some.values().any(|ip| *ip == who)
+    }
+}
+
+impl Way {
+    /// Opens it, on a free port.
+    ///
+    /// - `ours`: the address at which pods find us.
+    /// - `istiod`: its name and port.
+    ///
+    /// # Errors
+    /// Where no port is to be had.
+    pub async fn open(ours: IpAddr, istiod: String) -> io::Result<Way> {
+        let listener = TcpListener::bind((ours, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let cuts = watch::Sender::new(Cuts::default());
+        let carrying = tokio::spawn(carry(listener, istiod, cuts.subscribe()));
+        Ok(Way { port, cuts, carrying })
+    }
+
+    /// Where pods find it.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn cut_all(&self, cut: bool) {
+        self.cuts.send_modify(|cuts| cuts.everybody = cut);
+    }
+
+    pub(super) fn is_cut_for_all(&self) -> bool {
+        self.cuts.borrow().everybody
+    }
+
+    pub(super) fn cut(&self, node: &str, ip: IpAddr) {
+        self.cuts.send_modify(|cuts| {
+            cuts.some.insert(node.to_owned(), ip);
+        });
+    }
+
+    pub(super) fn mend(&self, node: &str) {
+        self.cuts.send_modify(|cuts| {
+            cuts.some.remove(node);
+        });
+    }
+
+    pub(super) fn is_cut(&self, node: &str) -> bool {
+        self.cuts.borrow().some.contains_key(node)
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        self.carrying.abort();
+    }
+}
+
+/// Carries every connection to its end, or until its way is cut. Who comes while it is cut is sent away.
+async fn carry(listener: TcpListener, istiod: String, cuts: watch::Receiver<Cuts>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((pod, from)) = listener.accept().await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        while connections.try_join_next().is_some() {}
+        connections.spawn(one(pod, from, istiod.clone(), cuts.clone()));
+    }
+}
+
+async fn one(mut pod: TcpStream, from: SocketAddr, istiod: String, mut cuts: watch::Receiver<Cuts>) {
+    let carried = async {
+        let Ok(mut server) = TcpStream::connect(&istiod).await else { return };
+        let _ = (pod.set_nodelay(true), server.set_nodelay(true));
+        let _ = tokio::io::copy_bidirectional(&mut pod, &mut server).await;
+    };
+    tokio::select! {
+        biased;
+        _ = cuts.wait_for(|cuts| cuts.has(from.ip())) => {}
+        () = carried => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{net::Ipv4Addr, time::Duration};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpSocket,
+        time::timeout,
+    };
+
+    const OURS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const LONG: Duration = Duration::from_secs(20);
+
+    async fn echo() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut read, mut write) = stream.split();
+                    drop(tokio::io::copy(&mut read, &mut write).await);
+                });
+            }
+        });
+        at.to_string()
+    }
+
+    /// The connection of a pod of this address, if it is answered.
+    async fn answered(way: &Way, pod: [u8; 4]) -> Option<TcpStream> {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((pod, 0))).unwrap();
+        let mut stream = socket.connect(SocketAddr::from((OURS, way.port()))).await.ok()?;
+        stream.write_all(b"x").await.ok()?;
+        let mut byte = [0];
+        timeout(LONG, stream.read_exact(&mut byte)).await.expect("in time").ok()?;
+        Some(stream)
+    }
+
+    const ONE: [u8; 4] = [127, 0, 0, 2];
+    const OTHER: [u8; 4] = [127, 0, 0, 3];
+
+    #[tokio::test]
+    async fn the_way_of_one_is_cut_and_that_of_others_stays() {
+        let way = Way::open(OURS, echo().await).await.unwrap();
+        let mut first = answered(&way, ONE).await.expect("a way");
+        way.cut("p0", ONE.into());
+        let mut byte = [0];
+        let end = timeout(LONG, first.read(&mut byte)).await.expect("an end, in time");
+        assert_eq!(end.unwrap_or(0), 0, "what was open is cut");
+        assert!(answered(&way, ONE).await.is_none());
+        assert!(answered(&way, OTHER).await.is_some());
+        way.mend("p0");
+        assert!(answered(&way, ONE).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn who_is_severed_stays_so_when_the_control_plane_is_back() {
+        let way = Way::open(OURS, echo().await).await.unwrap();
+        way.cut_all(true);
+        assert!(answered(&way, ONE).await.is_none() && answered(&way, OTHER).await.is_none());
+        way.cut("p0", ONE.into());
+        way.cut_all(false);
+        assert!(answered(&way, ONE).await.is_none());
+        assert!(answered(&way, OTHER).await.is_some());
+    }
+}
