@@ -11,6 +11,9 @@ pub const BEAT: Duration = Duration::from_secs(3);
 /// How long the one who started a run may be silent.
 pub const LEASE: Duration = Duration::from_secs(15);
 
+/// How long they may stand still before somebody else removes the run: a runner that notices the same ends in order, and is let go first.
+pub const SILENT: Duration = Duration::from_secs(LEASE.as_secs() + 4 * BEAT.as_secs());
+
 /// Gives signs of life. An API server that is away has nobody lose anything: the other side cannot look either.
 pub async fn give(cluster: &Cluster, job: &Job) -> Infallible {
     let mut number = 0;

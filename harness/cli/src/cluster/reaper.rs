@@ -13,9 +13,6 @@ use squall_place::kubernetes::{Cluster, RUN};
 use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
-/// How long signs of life may stand still: a runner that notices the same is let go first, since it ends in order.
-const SILENT: Duration = Duration::from_secs(life::LEASE.as_secs() + 2 * life::BEAT.as_secs());
-
 /// Watches over all runs of a cluster, until it is told to end.
 pub fn reaper(out: Out) -> Result<Exit, Failure> {
     super::seat::block_on(async {
@@ -39,11 +36,11 @@ async fn watch(cluster: &Cluster, out: Out) -> Infallible {
         runs.keep(&names);
         for name in names {
             let Ok(sign) = life::sign(cluster, &name).await else { continue };
-            if runs.silence(&name, sign) < SILENT {
+            if runs.silence(&name, sign) < life::SILENT {
                 continue;
             }
             out.note(&match cluster.remove_namespace(&name, GONE).await {
-                Ok(()) => format!("removed {name}: nobody gave a sign of life for {} s", SILENT.as_secs()),
+                Ok(()) => format!("removed {name}: nobody gave a sign of life for {} s", life::SILENT.as_secs()),
                 Err(error) => format!("{name} is left: {error}"),
             });
         }

@@ -10,9 +10,6 @@ use squall_place::kubernetes::{Cluster, ClusterError, RUN};
 use std::{path::Path, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
-/// How long signs of life are looked for.
-const SIGNS: Duration = Duration::from_secs(3 * life::BEAT.as_secs());
-
 /// How often signs of life are looked for.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -28,7 +25,11 @@ pub fn leftovers(context: Option<&str>, out: Out) -> Result<Exit, Failure> {
         }
         let mut unremoved = None;
         for name in all {
-            out.note(&format!("{name} on {}: looking {} s for signs of life", cluster.server(), SIGNS.as_secs()));
+            out.note(&format!(
+                "{name} on {}: looking {} s for signs of life",
+                cluster.server(),
+                life::SILENT.as_secs()
+            ));
             match remove_if_dead(&cluster, &name).await {
                 Ok(true) => out.print(&format!("removed namespace {name}, with all that a run had left in it\n")),
                 Ok(false) => out.print(&format!("{name}: its run is alive, and is left alone\n")),
@@ -52,9 +53,9 @@ async fn remove_if_dead(cluster: &Cluster, name: &str) -> Result<bool, ClusterEr
     cluster.remove_namespace(name, GONE).await.map(|()| true)
 }
 
-/// Whether the one who started a run gives signs of life: they change within the time of a few. What cannot be looked at is not judged.
+/// Whether the one who started a run gives signs of life: they change in time. What cannot be looked at is not judged.
 async fn is_alive(cluster: &Cluster, namespace: &str) -> Result<bool, ClusterError> {
-    let (first, by) = (life::sign(cluster, namespace).await?, Instant::now() + SIGNS);
+    let (first, by) = (life::sign(cluster, namespace).await?, Instant::now() + life::SILENT);
     while Instant::now() < by {
         sleep_until(Instant::now() + LOOK).await;
         if life::sign(cluster, namespace).await? != first {

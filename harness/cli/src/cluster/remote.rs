@@ -39,9 +39,10 @@ pub struct Ground {
 /// Looks whether a run can be made on the cluster at all: nothing is touched.
 pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
     super::seat::block_on(async {
-        let context = settings.kubernetes.context(args.context.as_deref());
-        permitted(args, settings)?;
-        let cluster = Cluster::connect(context).await.map_err(|e| failure(&e))?;
+        // Found once: what is current may be another by the time a run connects.
+        let context = settings.kubernetes.context(args.context.as_deref()).map(str::to_owned).or_else(current_context);
+        permitted(context.as_deref(), args, settings)?;
+        let cluster = Cluster::connect(context.as_deref()).await.map_err(|e| failure(&e))?;
         let version = cluster.version().await.map_err(|e| failure(&e))?;
         let kind = manifest::definition("virtualservices.networking.istio.io");
         // Who may not look is told when it is needed.
@@ -66,22 +67,20 @@ pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
             image: settings.kubernetes.image(args.image.as_deref()),
             istiod: settings.kubernetes.istiod(),
             limits: settings.kubernetes.limits.clone(),
-            context: context.map(str::to_owned),
+            context,
             injection,
         })
     })?
 }
 
 /// Whether this project lets a run be made on this cluster, and now; one that sounds like production has to be spelled out.
-fn permitted(args: &RunArgs, settings: &Settings) -> Result<(), Failure> {
-    let kubernetes = &settings.kubernetes;
-    let context = kubernetes.context(args.context.as_deref()).map(str::to_owned).or_else(current_context);
-    let context = context.unwrap_or_else(|| "in-cluster".to_owned());
-    if sounds_like_production(&context) && args.context.as_deref() != Some(context.as_str()) {
+fn permitted(context: Option<&str>, args: &RunArgs, settings: &Settings) -> Result<(), Failure> {
+    let context = context.unwrap_or("in-cluster");
+    if sounds_like_production(context) && args.context.as_deref() != Some(context) {
         return Err(Failure::usage(format!("the context `{context}` sounds like production"))
             .help(format!("if that is what is meant, spell it out: `--context {context}`")));
     }
-    kubernetes.limits.refuse(&context, &jiff::Zoned::now()).map_or(Ok(()), |why| Err(Failure::usage(why)))
+    settings.kubernetes.limits.refuse(context, &jiff::Zoned::now()).map_or(Ok(()), |why| Err(Failure::usage(why)))
 }
 
 /// What the runner there is given.

@@ -29,11 +29,17 @@ struct Cuts {
     everybody: bool,
     /// Nodes, with the addresses of their pods.
     some: BTreeMap<String, IpAddr>,
+    /// How often the connections of each pod were ended, and new ones let in.
+    anew: BTreeMap<IpAddr, u64>,
 }
 
 impl Cuts {
     fn has(&self, who: IpAddr) -> bool {
         self.everybody || self.some.values().any(|ip| *ip == who)
+    }
+
+    fn times_anew(&self, who: IpAddr) -> u64 {
+        self.anew.get(&who).copied().unwrap_or(0)
     }
 }
 
@@ -73,6 +79,11 @@ impl Way {
         });
     }
 
+    /// Ends what is open of a pod. It may connect again at once: nothing is cut that would have to be mended.
+    pub(super) fn begin_anew(&self, ip: IpAddr) {
+        self.cuts.send_modify(|cuts| *cuts.anew.entry(ip).or_default() += 1);
+    }
+
     pub(super) fn mend(&self, node: &str) {
         self.cuts.send_modify(|cuts| {
             cuts.some.remove(node);
@@ -109,9 +120,10 @@ async fn one(mut pod: TcpStream, from: SocketAddr, istiod: String, mut cuts: wat
         let _ = (pod.set_nodelay(true), server.set_nodelay(true));
         let _ = tokio::io::copy_bidirectional(&mut pod, &mut server).await;
     };
+    let begun = cuts.borrow().times_anew(from.ip());
     tokio::select! {
         biased;
-        _ = cuts.wait_for(|cuts| cuts.has(from.ip())) => {}
+        _ = cuts.wait_for(|cuts| cuts.has(from.ip()) || cuts.times_anew(from.ip()) != begun) => {}
         () = carried => {}
     }
 }
@@ -169,6 +181,20 @@ mod tests {
         assert!(answered(&way, OTHER).await.is_some());
         way.mend("p0");
         assert!(answered(&way, ONE).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_begins_anew_is_ended_once_and_let_in_again() {
+        let way = Way::open(OURS, echo().await).await.unwrap();
+        let (mut first, mut other) = (answered(&way, ONE).await.unwrap(), answered(&way, OTHER).await.unwrap());
+        way.begin_anew(ONE.into());
+        let mut byte = [0];
+        assert_eq!(timeout(LONG, first.read(&mut byte)).await.expect("an end").unwrap_or(0), 0);
+        let mut again = answered(&way, ONE).await.expect("let in again");
+        for stream in [&mut again, &mut other] {
+            stream.write_all(b"y").await.unwrap();
+            timeout(LONG, stream.read_exact(&mut byte)).await.expect("in time").expect("still open");
+        }
     }
 
     #[tokio::test]
