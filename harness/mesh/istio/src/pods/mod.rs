@@ -327,13 +327,15 @@ impl Home for Pods {
     }
 
     /// Pods are in the mesh from their beginning. One that does not follow, since istiod sent it what was meant for who it was before, and
-    /// nothing after that, connects anew: then it is told everything.
+    /// nothing after that, connects anew: then it is told everything. Not those that have connected since then: whoever is sent away waits longer
+    /// before it comes again.
     async fn admit(&self, at: &Bindings) -> MeshError {
+        let begun = now();
         loop {
             pause(PATIENCE).await;
             // Whoever waits here may stop at any moment: nothing is left to be undone. Who follows already hears the same once more.
             let pods = at.seats.values().filter_map(|seat| self.keep.address(&seat.folder));
-            pods.for_each(|ip| self.way.begin_anew(ip));
+            pods.for_each(|ip| self.way.begin_anew(ip, begun));
         }
     }
 

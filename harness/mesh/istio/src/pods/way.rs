@@ -4,6 +4,8 @@
 //! Bytes are carried as they are; TLS is between the pods and istiod (`ISTIOD_SAN` says by which name it is known). To a proxy whose way is cut
 //! the control plane is gone. It lives on, and nobody else notices.
 
+use squall_mesh_proxy::now;
+use squall_model::Stamp;
 use std::{
     collections::BTreeMap,
     io,
@@ -29,8 +31,8 @@ struct Cuts {
     everybody: bool,
     /// Nodes, with the addresses of their pods.
     some: BTreeMap<String, IpAddr>,
-    /// How often the connections of each pod were ended, and new ones let in.
-    anew: BTreeMap<IpAddr, u64>,
+    /// What pods have opened before this moment ends.
+    anew: BTreeMap<IpAddr, Stamp>,
 }
 
 impl Cuts {
@@ -38,8 +40,8 @@ impl Cuts {
         self.everybody || self.some.values().any(|ip| *ip == who)
     }
 
-    fn times_anew(&self, who: IpAddr) -> u64 {
-        self.anew.get(&who).copied().unwrap_or(0)
+    fn is_outdated(&self, who: IpAddr, opened: Stamp) -> bool {
+        self.anew.get(&who).is_some_and(|before| opened < *before)
     }
 }
 
@@ -79,9 +81,12 @@ impl Way {
         });
     }
 
-    /// Ends what is open of a pod. It may connect again at once: nothing is cut that would have to be mended.
-    pub(super) fn begin_anew(&self, ip: IpAddr) {
-        self.cuts.send_modify(|cuts| *cuts.anew.entry(ip).or_default() += 1);
+    /// Ends what a pod has opened before this moment. It may connect again at once: nothing is cut that would have to be mended, and what
+    /// is newer has been told everything.
+    pub(super) fn begin_anew(&self, ip: IpAddr, before: Stamp) {
+        self.cuts.send_modify(|cuts| {
+            cuts.anew.insert(ip, before);
+        });
     }
 
     pub(super) fn mend(&self, node: &str) {
@@ -120,10 +125,10 @@ async fn one(mut pod: TcpStream, from: SocketAddr, istiod: String, mut cuts: wat
         let _ = (pod.set_nodelay(true), server.set_nodelay(true));
         let _ = tokio::io::copy_bidirectional(&mut pod, &mut server).await;
     };
-    let begun = cuts.borrow().times_anew(from.ip());
+    let opened = now();
     tokio::select! {
         biased;
-        _ = cuts.wait_for(|cuts| cuts.has(from.ip()) || cuts.times_anew(from.ip()) != begun) => {}
+        _ = cuts.wait_for(|cuts| cuts.has(from.ip()) || cuts.is_outdated(from.ip(), opened)) => {}
         () = carried => {}
     }
 }
@@ -187,10 +192,13 @@ mod tests {
     async fn what_begins_anew_is_ended_once_and_let_in_again() {
         let way = Way::open(OURS, echo().await).await.unwrap();
         let (mut first, mut other) = (answered(&way, ONE).await.unwrap(), answered(&way, OTHER).await.unwrap());
-        way.begin_anew(ONE.into());
+        let moment = now();
+        way.begin_anew(ONE.into(), moment);
         let mut byte = [0];
         assert_eq!(timeout(LONG, first.read(&mut byte)).await.expect("an end").unwrap_or(0), 0);
         let mut again = answered(&way, ONE).await.expect("let in again");
+        // Once more by the same moment, which it is newer than.
+        way.begin_anew(ONE.into(), moment);
         for stream in [&mut again, &mut other] {
             stream.write_all(b"y").await.unwrap();
             timeout(LONG, stream.read_exact(&mut byte)).await.expect("in time").expect("still open");
