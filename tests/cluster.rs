@@ -360,9 +360,7 @@ fn pods_that_get_no_sidecar_and_pods_that_are_refused_are_named() {
 fn the_role_in_kind_config_is_enough() {
     let Some(_turn) = cluster_to_be_had() else { return };
     let objects = objects("kind-config/rbac.yaml");
-    for object in &objects {
-        ask(async |cluster| cluster.apply(object).await.unwrap());
-    }
+    make(&objects);
     // As the account that the role is bound to, by whoever owns the cluster.
     let path =
         std::env::var("KUBECONFIG").unwrap_or_else(|_| format!("{}/.kube/config", std::env::var("HOME").unwrap()));
@@ -385,9 +383,7 @@ fn the_role_in_kind_config_is_enough() {
 fn the_reaper_removes_a_run_of_which_nobody_is_left() {
     let Some(_turn) = cluster_to_be_had() else { return };
     let objects = objects("kind-config/reaper.yaml");
-    for object in &objects {
-        ask(async |cluster| cluster.apply(object).await.unwrap());
-    }
+    make(&objects);
     let reaper = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
     let by = Instant::now() + Duration::from_secs(60);
     while ask(async |cluster| cluster.get(reaper).await.unwrap().unwrap())["status"]["availableReplicas"] != json!(1) {
@@ -448,9 +444,8 @@ fn the_nightly_job_runs_once_records_it_and_ends_by_the_verdict() {
     if made {
         ask(async |cluster| cluster.apply(&volume).await.unwrap());
     }
-    for object in role.iter().chain(&nightly) {
-        ask(async |cluster| cluster.apply(object).await.unwrap());
-    }
+    make(&role);
+    make(&nightly);
     let cron = nightly.iter().find(|object| object["kind"] == "CronJob").unwrap();
     // What holds, and what does not: the job succeeds, and fails.
     for (name, text, came) in [("squall-green", text, "succeeded"), ("squall-red", &weakened, "failed")] {
@@ -481,6 +476,13 @@ fn the_nightly_job_runs_once_records_it_and_ends_by_the_verdict() {
         assert!(on_node(&["sh", "-c", &format!("test $(ls {RUNS}/*/events.jsonl | wc -l) = 2")]), "both are recorded");
         ask(async |cluster| cluster.delete(&volume).await.unwrap());
         on_node(&["rm", "-r", RUNS]);
+    }
+}
+
+/// Has the cluster keep them.
+fn make(objects: &[Value]) {
+    for object in objects {
+        ask(async |cluster| cluster.apply(object).await.unwrap());
     }
 }
 

@@ -71,22 +71,29 @@ impl TryFrom<String> for Length {
     }
 }
 
+impl From<Length> for Duration {
+    fn from(length: Length) -> Duration {
+        length.0
+    }
+}
+
 impl Written {
     /// With the lines of the text that they were read from.
     pub fn in_text(self, text: &str) -> Limits {
-        fn at<T, U>(name: &str, value: Spanned<T>, text: &str, to: impl FnOnce(T) -> U) -> Limit<U> {
+        fn at<T, U: From<T>>(name: &str, value: Option<Spanned<T>>, text: &str) -> Option<Limit<U>> {
+            let value = value?;
             let span = value.span();
             let written = text.get(span.clone()).unwrap_or_default();
             let line = text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
-            Limit { value: to(value.into_inner()), line, text: format!("{name} = {written}") }
+            Some(Limit { value: value.into_inner().into(), line, text: format!("{name} = {written}") })
         }
         Limits {
-            contexts: self.contexts.map(|value| at("contexts", value, text, |all| all)),
-            share: self.share.map(|value| at("share", value, text, |share| share)),
-            rate: self.rate.map(|value| at("rate", value, text, |rate| rate)),
-            users: self.users.map(|value| at("users", value, text, |users| users)),
-            duration: self.duration.map(|value| at("duration", value, text, |length| length.0)),
-            hours: self.hours.map(|value| at("hours", value, text, |hours| hours)),
+            contexts: at("contexts", self.contexts, text),
+            share: at("share", self.share, text),
+            rate: at("rate", self.rate, text),
+            users: at("users", self.users, text),
+            duration: at("duration", self.duration, text),
+            hours: at("hours", self.hours, text),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     world::World,
 };
 use squall_evidence::{Evidence, Health, LifeEnd, Observed, Planned, StageTimes, join};
-use squall_mesh::{Mesh, MeshError, PolicyInForce};
+use squall_mesh::{Bindings, Mesh, MeshError, PolicyInForce};
 use squall_model::{
     Body, CallRecord, ClientEnd, CounterRecord, Finding, Finished, InstanceId, Plan, Protocol, RunOf, Stamp, Variation,
     Verdict,
@@ -217,7 +217,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let mut said = Said::of(mesh, world.seats());
         if plan.variation == Variation::Main {
             // A report may quote it; no verdict hangs on it.
-            said.policies = mesh.policies(&world.within_reach()).await.unwrap_or_default();
+            said.policies = mesh.policies(&self.callers(world)).await.unwrap_or_default();
         }
         Ok((observed, said))
     }
@@ -343,6 +343,13 @@ impl<'e, M: Mesh> Performance<'e, M> {
         }
         self.done("judge");
         Outcome { verdict, findings, machine }
+    }
+
+    /// Who can be asked, of those that call anybody.
+    fn callers(&self, world: &World<'_, M>) -> Bindings {
+        let mut at = world.within_reach();
+        at.seats.retain(|id, _| self.plan.topology.service(&id.service).is_some_and(|s| !s.calls.is_empty()));
+        at
     }
 
     fn done(&mut self, name: &str) {

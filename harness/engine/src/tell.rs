@@ -175,5 +175,8 @@ mod tests {
         let told = together(&policies, &counters);
         let told: Vec<_> = told.iter().map(|one| (one.by.len(), one.host.as_str(), one.says.as_str())).collect();
         assert_eq!(told, [(2, "reviews", "1 retry"), (1, "reviews", "no retries")]);
+        // Another's calls are not its own.
+        let told = together(&policies, &[rose(1, reviews)]);
+        assert_eq!(told.iter().map(|one| one.by.clone()).collect::<Vec<_>>(), [[id(1)]]);
     }
 }

@@ -1,14 +1,12 @@
 //! What callers' proxies made of instances: who ejected whom, and whether it was called no more.
 
 use crate::{
-    style::{Colour, Style},
+    list,
+    style::Style,
     words::{count, ordinal, time},
 };
 use squall_model::{Absence, Condition};
 use std::fmt::Write;
-
-/// So many are shown.
-const MOST: usize = 8;
 
 /// Tries that come later than this after an ejection do not come of Envoy's `common_lb_config.update_merge_window`
 /// (config/cluster/v3/cluster.proto): 1 s by default, and the delay of a timer. Nanoseconds.
@@ -16,14 +14,7 @@ const MERGED_BY: u64 = 1_100_000_000;
 
 /// A line for each of the first few; nothing where there is none.
 pub(crate) fn lines(absences: &[Absence], style: Style) -> String {
-    let mut text = String::new();
-    for absence in absences.iter().take(MOST) {
-        let _ = writeln!(text, "    {} {}", style.paint(Colour::Faint, "·"), line(absence));
-    }
-    if absences.len() > MOST {
-        let _ = writeln!(text, "    {}", style.paint(Colour::Faint, format!("… and {} more", absences.len() - MOST)));
-    }
-    text
+    list::lines(absences, line, style)
 }
 
 fn line(absence: &Absence) -> String {

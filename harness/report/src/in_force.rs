@@ -1,26 +1,16 @@
 //! The policy that callers' proxies had in force, which may be other than the written one: defaults that nobody wrote, fields that a
 //! control plane fills in or drops.
 
-use crate::style::{Colour, Style};
+use crate::{list, style::Style};
 use squall_model::InForce;
 use std::fmt::Write;
-
-/// So many are shown.
-const MOST: usize = 8;
 
 /// So many proxies are named that say the same.
 const NAMED: usize = 3;
 
 /// A line for each of the first few; nothing where there is none.
 pub(crate) fn lines(policies: &[InForce], style: Style) -> String {
-    let mut text = String::new();
-    for policy in policies.iter().take(MOST) {
-        let _ = writeln!(text, "    {} {}", style.paint(Colour::Faint, "·"), line(policy));
-    }
-    if policies.len() > MOST {
-        let _ = writeln!(text, "    {}", style.paint(Colour::Faint, format!("… and {} more", policies.len() - MOST)));
-    }
-    text
+    list::lines(policies, line, style)
 }
 
 fn line(policy: &InForce) -> String {

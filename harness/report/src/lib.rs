@@ -12,6 +12,7 @@ mod explain;
 mod help;
 mod in_force;
 mod junit;
+mod list;
 mod matrix;
 mod proof;
 mod record;

@@ -26,12 +26,28 @@ pub async fn give(cluster: &Cluster, job: &Job) -> Infallible {
 
 /// Returns when the signs have stood still for too long; only time in which the API server answers counts.
 pub async fn stands_still(cluster: &Cluster, job: &Job) {
-    let (mut last, mut silent) = (None, Duration::ZERO);
-    while silent < job.lease {
+    let mut starter = Silence::default();
+    while starter.so_far < job.lease {
         sleep_until(Instant::now() + BEAT).await;
         let Ok(Some(sign)) = sign(cluster, &job.namespace).await else { continue };
-        silent = if last.as_ref() == Some(&sign) { silent + BEAT } else { Duration::ZERO };
-        last = Some(sign);
+        starter.look(Some(sign));
+    }
+}
+
+/// For how long somebody has given no other sign, as far as it was looked: once a beat.
+#[derive(Debug, Default)]
+pub struct Silence {
+    /// `None`: nobody has looked yet.
+    last: Option<Option<String>>,
+    pub so_far: Duration,
+}
+
+impl Silence {
+    /// The sign is this now; `None`: there is none.
+    pub fn look(&mut self, sign: Option<String>) {
+        let same = self.last.as_ref() == Some(&sign);
+        self.so_far = if same { self.so_far + BEAT } else { Duration::ZERO };
+        self.last = Some(sign);
     }
 }
 

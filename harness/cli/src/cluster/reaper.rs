@@ -47,9 +47,9 @@ async fn watch(cluster: &Cluster, out: Out) -> Infallible {
     }
 }
 
-/// The last sign of each run, and for how long it has been the same.
+/// The silence of each run, by its namespace.
 #[derive(Debug, Default)]
-struct Runs(BTreeMap<String, (Option<String>, Duration)>);
+struct Runs(BTreeMap<String, life::Silence>);
 
 impl Runs {
     /// Forgets those that are gone.
@@ -59,12 +59,9 @@ impl Runs {
 
     /// For how long a run has been silent, now that its sign is this.
     fn silence(&mut self, name: &str, sign: Option<String>) -> Duration {
-        let entry = self.0.entry(name.to_owned());
-        let known = entry.and_modify(|(last, silent)| match *last == sign {
-            true => *silent += life::BEAT,
-            false => (*last, *silent) = (sign.clone(), Duration::ZERO),
-        });
-        known.or_insert((sign, Duration::ZERO)).1
+        let run = self.0.entry(name.to_owned()).or_default();
+        run.look(sign);
+        run.so_far
     }
 }
 

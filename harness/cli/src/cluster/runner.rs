@@ -30,7 +30,7 @@ const GONE: Duration = Duration::from_secs(600);
 /// Runs a job, and says every event on a line of its own.
 pub fn runner(args: &ConfigArgs) -> Result<Exit, Failure> {
     let job: Job = read(&args.config)?;
-    // What was refused where it was written has no way around that.
+    // Once more: what counts is what is run, and when.
     let beyond = job.work.plans.iter().flat_map(|plan| job.limits.beyond(plan)).map(|beyond| beyond.message).next();
     if let Some(why) = beyond.or_else(|| job.limits.refuse_hour(&jiff::Zoned::now())) {
         return Err(Failure::usage(why));

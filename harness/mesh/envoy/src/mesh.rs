@@ -131,7 +131,7 @@ impl Mesh for Envoy {
     }
 
     async fn policies(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
-        self.proxies.policies(at).await
+        self.proxies.policies(at, squall_mesh_proxy::render::callee_of).await
     }
 
     async fn mark(&self, marker: &str, at: &Bindings, by: Stamp) -> Result<(), MeshError> {

@@ -52,4 +52,12 @@ mod tests {
         ];
         assert_eq!(all, expected.map(|(name, value)| (name.to_owned(), value)).into());
     }
+
+    #[test]
+    fn a_cluster_leads_to_a_service_or_to_a_subset_of_it() {
+        let leads_to = crate::render::leads_to;
+        assert_eq!(leads_to("outbound|80||reviews.squall.svc.cluster.local"), Some("reviews"));
+        assert_eq!(leads_to("outbound|80|version-v2|reviews.squall.svc.cluster.local"), Some("version-v2"));
+        assert_eq!(leads_to("inbound|8080||"), None);
+    }
 }

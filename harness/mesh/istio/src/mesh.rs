@@ -159,7 +159,7 @@ impl<H: Home> Mesh for Istio<H> {
     }
 
     async fn policies(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
-        self.proxies.policies(at).await
+        self.proxies.policies(at, render::leads_to).await
     }
 
     async fn mark(&self, marker: &str, at: &Bindings, by: Stamp) -> Result<(), MeshError> {

@@ -26,6 +26,7 @@ pub mod stream;
 pub use clock::{instant, now};
 pub use host::ServeError;
 pub use leases::{Leases, Proof};
+pub use policy::LeadsTo;
 pub use proxies::{Counted, Proxies, gather, heard, silent};
 
 use std::path::{Path, PathBuf};

@@ -10,27 +10,29 @@ mod routes;
 
 pub(crate) use forms::{ClusterDump, RoutesDump};
 
-use crate::render as table;
 use squall_mesh::PolicyInForce;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
+/// What a cluster's name says: the service, or the part of it, that it leads to. `None` for what leads to a proxy's own workload.
+pub type LeadsTo = fn(&str) -> Option<&str>;
+
 /// What a proxy does with the calls to each host that it forwards for, a sentence for each route.
-pub(crate) fn in_force(routes: &[RoutesDump], clusters: &[ClusterDump]) -> Vec<PolicyInForce> {
+pub(crate) fn in_force(routes: &[RoutesDump], clusters: &[ClusterDump], leads_to: LeadsTo) -> Vec<PolicyInForce> {
     let clusters: BTreeMap<String, String> =
         clusters.iter().map(|one| (one.cluster.name.clone(), clusters::says(&one.cluster))).collect();
     let mut all = Vec::new();
     for host in routes.iter().flat_map(|one| &one.route_config.virtual_hosts) {
         for route in &host.routes {
-            let Some(forward) = route.route.as_ref().filter(|to| to.legs().any(|leg| callee(&leg.name).is_some()))
+            let Some(forward) = route.route.as_ref().filter(|to| to.legs().any(|leg| leads_to(&leg.name).is_some()))
             else {
                 continue;
             };
             let behind: BTreeSet<&str> =
                 forward.legs().filter_map(|leg| clusters.get(&leg.name)).map(String::as_str).collect();
-            let mut says = routes::says(route, forward, host.retry_policy.as_ref());
+            let mut says = routes::says(route, forward, host.retry_policy.as_ref(), leads_to);
             says.extend(behind.into_iter().map(str::to_owned));
             all.push(PolicyInForce { host: first_label(&host.name).to_owned(), says: says.join("; ") });
         }
@@ -41,15 +43,6 @@ pub(crate) fn in_force(routes: &[RoutesDump], clusters: &[ClusterDump]) -> Vec<P
 /// `reviews` of `reviews.shop.svc.cluster.local:80`.
 fn first_label(host: &str) -> &str {
     host.split(['.', ':']).next().unwrap_or(host)
-}
-
-/// The service, or the subset of it, that a cluster leads to: `reviews`, `v1`. `None` for what leads to a proxy's own workload.
-fn callee(cluster: &str) -> Option<&str> {
-    match cluster.split('|').collect::<Vec<_>>().as_slice() {
-        ["outbound", _, "", host] => Some(first_label(host)),
-        ["outbound", _, subset, _] => Some(subset),
-        _ => table::callee_of(cluster),
-    }
 }
 
 /// A duration as proto JSON has it: `0.250s`.

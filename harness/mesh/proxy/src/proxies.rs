@@ -5,7 +5,9 @@ use crate::{
     bootstrap::Bootstrap,
     clock::now,
     confirm::before,
-    drain, outbound_socket, probe,
+    drain, outbound_socket,
+    policy::LeadsTo,
+    probe,
 };
 use futures_util::future::try_join_all;
 use squall_mesh::{Bindings, Endpoint, MeshError, PolicyInForce, Seat};
@@ -64,11 +66,15 @@ impl Proxies {
     ///
     /// # Errors
     /// Where one does not answer.
-    pub async fn policies(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
+    pub async fn policies(
+        &self,
+        at: &Bindings,
+        leads_to: LeadsTo,
+    ) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
         let by = now() + COUNTERS;
         let all = at.seats.iter().map(|(instance, seat)| async move {
             let admin = self.admin(instance, seat)?;
-            Ok::<_, MeshError>((instance.clone(), before(by, instance, admin.policies()).await?))
+            Ok::<_, MeshError>((instance.clone(), before(by, instance, admin.policies(leads_to)).await?))
         });
         Ok(try_join_all(all).await?.into_iter().collect())
     }

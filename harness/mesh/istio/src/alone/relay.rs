@@ -2,6 +2,7 @@
 //!
 //! Bytes are carried as they are. To a proxy whose way is cut the control plane is gone; to istiod the proxy is.
 
+use crate::carry::carry;
 use squall_mesh_proxy::outbound_socket;
 use std::{
     cell::{Cell, RefCell},
@@ -11,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use tokio::{
-    net::{TcpStream, UnixListener},
+    net::UnixListener,
     task::{JoinHandle, JoinSet},
 };
 
@@ -139,47 +140,30 @@ impl Relays {
         let Some(way) = ways.get_mut(node).filter(|way| way.admitted && way.carrier.is_none()) else { return Ok(()) };
         let at = socket(&way.folder);
         let listener = UnixListener::bind(&at)?;
-        way.carrier = Some(Carrier(tokio::spawn(carry(listener, self.istiod))));
+        way.carrier = Some(Carrier(tokio::spawn(carry_all(listener, self.istiod))));
         Ok(())
     }
 }
 
 /// Carries every connection until it is aborted, which ends them all.
-async fn carry(listener: UnixListener, istiod: SocketAddr) {
+async fn carry_all(listener: UnixListener, istiod: SocketAddr) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((mut proxy, _)) = listener.accept().await else { return };
+        let Ok((proxy, _)) = listener.accept().await else { return };
         while connections.try_join_next().is_some() {}
-        connections.spawn(async move {
-            let Ok(mut server) = TcpStream::connect(istiod).await else { return };
-            drop(server.set_nodelay(true));
-            drop(tokio::io::copy_bidirectional(&mut proxy, &mut server).await);
-        });
+        connections.spawn(carry(proxy, istiod));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::carry::echo;
     use std::time::Duration;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::{TcpListener, UnixStream},
+        net::UnixStream,
     };
-
-    async fn echo() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let (mut read, mut write) = stream.split();
-                    drop(tokio::io::copy(&mut read, &mut write).await);
-                });
-            }
-        });
-        at
-    }
 
     async fn answers(folder: &Path) -> Option<UnixStream> {
         let mut stream = UnixStream::connect(socket(folder)).await.ok()?;

@@ -4,7 +4,8 @@
 //! Bytes are carried as they are; TLS is between the pods and istiod (`ISTIOD_SAN` says by which name it is known). To a proxy whose way is cut
 //! the control plane is gone. It lives on, and nobody else notices.
 
-use squall_mesh_proxy::now;
+use crate::{carry::carry, control::LOOK};
+use squall_mesh_proxy::{confirm::pause, now};
 use squall_model::Stamp;
 use std::{
     collections::BTreeMap,
@@ -57,7 +58,7 @@ impl Way {
         let listener = TcpListener::bind((ours, 0)).await?;
         let port = listener.local_addr()?.port();
         let cuts = watch::Sender::new(Cuts::default());
-        let carrying = tokio::spawn(carry(listener, istiod, cuts.subscribe()));
+        let carrying = tokio::spawn(carry_all(listener, istiod, cuts.subscribe()));
         Ok(Way { port, cuts, carrying })
     }
 
@@ -107,11 +108,12 @@ impl Drop for Way {
 }
 
 /// Carries every connection to its end, or until its way is cut. Who comes while it is cut is sent away.
-async fn carry(listener: TcpListener, istiod: String, cuts: watch::Receiver<Cuts>) {
+async fn carry_all(listener: TcpListener, istiod: String, cuts: watch::Receiver<Cuts>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((pod, from)) = listener.accept().await else {
-            tokio::task::yield_now().await;
+            // One connection less, or for a moment no room for more.
+            pause(LOOK).await;
             continue;
         };
         while connections.try_join_next().is_some() {}
@@ -119,23 +121,20 @@ async fn carry(listener: TcpListener, istiod: String, cuts: watch::Receiver<Cuts
     }
 }
 
-async fn one(mut pod: TcpStream, from: SocketAddr, istiod: String, mut cuts: watch::Receiver<Cuts>) {
-    let carried = async {
-        let Ok(mut server) = TcpStream::connect(&istiod).await else { return };
-        let _ = (pod.set_nodelay(true), server.set_nodelay(true));
-        let _ = tokio::io::copy_bidirectional(&mut pod, &mut server).await;
-    };
+async fn one(pod: TcpStream, from: SocketAddr, istiod: String, mut cuts: watch::Receiver<Cuts>) {
+    let _ = pod.set_nodelay(true);
     let opened = now();
     tokio::select! {
         biased;
         _ = cuts.wait_for(|cuts| cuts.has(from.ip()) || cuts.is_outdated(from.ip(), opened)) => {}
-        () = carried => {}
+        () = carry(pod, istiod) => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::carry::echo;
     use std::{net::Ipv4Addr, time::Duration};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -145,20 +144,6 @@ mod tests {
 
     const OURS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const LONG: Duration = Duration::from_secs(20);
-
-    async fn echo() -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let (mut read, mut write) = stream.split();
-                    drop(tokio::io::copy(&mut read, &mut write).await);
-                });
-            }
-        });
-        at.to_string()
-    }
 
     /// The connection of a pod of this address, if it is answered.
     async fn answered(way: &Way, pod: [u8; 4]) -> Option<TcpStream> {
@@ -176,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_way_of_one_is_cut_and_that_of_others_stays() {
-        let way = Way::open(OURS, echo().await).await.unwrap();
+        let way = Way::open(OURS, echo().await.to_string()).await.unwrap();
         let mut first = answered(&way, ONE).await.expect("a way");
         way.cut("p0", ONE.into());
         let mut byte = [0];
@@ -190,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_begins_anew_is_ended_once_and_let_in_again() {
-        let way = Way::open(OURS, echo().await).await.unwrap();
+        let way = Way::open(OURS, echo().await.to_string()).await.unwrap();
         let (mut first, mut other) = (answered(&way, ONE).await.unwrap(), answered(&way, OTHER).await.unwrap());
         let moment = now();
         way.begin_anew(ONE.into(), moment);
@@ -207,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_severed_stays_so_when_the_control_plane_is_back() {
-        let way = Way::open(OURS, echo().await).await.unwrap();
+        let way = Way::open(OURS, echo().await.to_string()).await.unwrap();
         way.cut_all(true);
         assert!(answered(&way, ONE).await.is_none() && answered(&way, OTHER).await.is_none());
         way.cut("p0", ONE.into());

@@ -172,6 +172,11 @@ pub(crate) fn cluster_of(text: &str) -> Option<Cluster<'_>> {
     Some(Cluster { subset, service, rest })
 }
 
+/// The service that a cluster leads to, or the subset of it.
+pub(crate) fn leads_to(cluster: &str) -> Option<&str> {
+    cluster_of(cluster).map(|Cluster { subset, service, .. }| if subset.is_empty() { service } else { subset })
+}
+
 /// What Istio is told at the begin of a plan, for people to read: at addresses of nobody, without what is ours alone.
 ///
 /// # Errors

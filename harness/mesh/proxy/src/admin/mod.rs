@@ -8,7 +8,7 @@ mod said;
 
 pub use said::{Active, Checked, Draining, Runtime, Server, Versions};
 
-use crate::policy::{self, ClusterDump, RoutesDump};
+use crate::policy::{self, ClusterDump, LeadsTo, RoutesDump};
 use forms::{
     ClusterMetadata, Clusters, Dump, DynamicCluster, DynamicEndpoints, DynamicListener, DynamicRoutes, Listeners,
     RouteHosts, ServerInfo, Socket, Stats,
@@ -211,13 +211,13 @@ impl Admin {
     ///
     /// # Errors
     /// Where it does not answer.
-    pub async fn policies(&self) -> Result<Vec<PolicyInForce>, AdminError> {
+    pub async fn policies(&self, leads_to: LeadsTo) -> Result<Vec<PolicyInForce>, AdminError> {
         let routes: Vec<RoutesDump> = self.dump("dynamic_route_configs&mask=route_config.virtual_hosts").await?;
         let fields =
             ["name", "lb_policy", "circuit_breakers", "outlier_detection", "common_lb_config", "health_checks"];
         let mask = fields.map(|field| format!("cluster.{field}")).join(",");
         let clusters: Vec<ClusterDump> = self.dump(&format!("dynamic_active_clusters&mask={mask}")).await?;
-        Ok(policy::in_force(&routes, &clusters))
+        Ok(policy::in_force(&routes, &clusters, leads_to))
     }
 
     /// What active checks say of the hosts of each cluster; clusters without checks have healthy hosts.

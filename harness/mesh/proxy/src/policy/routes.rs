@@ -1,14 +1,14 @@
 //! A route in words: which calls, how long, how often, where.
 
 use super::{
-    callee,
+    LeadsTo,
     forms::{Forward, Header, Leg, Match, Retries, Route},
     shown,
 };
 use serde_json::Value;
 
 /// Of a route to a cluster (config.route.v3.RouteAction), clause by clause. `otherwise`: the retries of its virtual host.
-pub(super) fn says(route: &Route, forward: &Forward, otherwise: Option<&Retries>) -> Vec<String> {
+pub(super) fn says(route: &Route, forward: &Forward, otherwise: Option<&Retries>, leads_to: LeadsTo) -> Vec<String> {
     let mut all = Vec::new();
     all.extend(which(&route.when));
     all.push(timeout(forward));
@@ -16,7 +16,7 @@ pub(super) fn says(route: &Route, forward: &Forward, otherwise: Option<&Retries>
         forward.idle_timeout.as_deref().filter(|text| *text != "0s").map(|t| format!("idle timeout {}", shown(t))),
     );
     all.push(forward.retry_policy.as_ref().or(otherwise).map_or_else(|| "no retries".into(), retries));
-    all.extend(legs(forward));
+    all.extend(legs(forward, leads_to));
     all.extend(forward.hash_policy.iter().map(sticks));
     all
 }
@@ -77,20 +77,21 @@ fn retries(policy: &Retries) -> String {
 }
 
 /// `90% v1, 10% v2`; `None`: all go to the same.
-fn legs(forward: &Forward) -> Option<String> {
+fn legs(forward: &Forward, leads_to: LeadsTo) -> Option<String> {
     let legs: Vec<Leg> = forward.legs().collect();
     let sum: u64 = legs.iter().map(|leg| leg.weight).sum();
     let several = legs.len() > 1 || legs.iter().any(|leg| leg.metadata_match.is_some());
-    let share = |leg: &Leg| format!("{} {}", percent(leg.weight as f64 * 100.0 / sum.max(1) as f64), place(leg));
+    let share =
+        |leg: &Leg| format!("{} {}", percent(leg.weight as f64 * 100.0 / sum.max(1) as f64), place(leg, leads_to));
     several.then(|| legs.iter().map(share).collect::<Vec<_>>().join(", "))
 }
 
 /// The subset of hosts, or the cluster.
-fn place(leg: &Leg) -> String {
+fn place(leg: &Leg, leads_to: LeadsTo) -> String {
     let labels = leg.metadata_match.iter().flat_map(|m| m.filter_metadata.get("envoy.lb")).flatten();
     let labels: Vec<String> = labels.map(|(key, value)| format!("{key} {}", value.as_str().unwrap_or("?"))).collect();
     match labels.is_empty() {
-        true => callee(&leg.name).unwrap_or(&leg.name).to_owned(),
+        true => leads_to(&leg.name).unwrap_or(&leg.name).to_owned(),
         false => labels.join(" "),
     }
 }

@@ -1,11 +1,20 @@
 use super::*;
 use serde_json::json;
 
+/// By the names of two meshes.
+fn leads_to(cluster: &str) -> Option<&str> {
+    match cluster.split('|').collect::<Vec<_>>().as_slice() {
+        ["outbound", _, "", host] => Some(first_label(host)),
+        ["outbound", _, subset, _] => Some(subset),
+        _ => crate::render::callee_of(cluster),
+    }
+}
+
 fn read(routes: &serde_json::Value, clusters: serde_json::Value) -> String {
     let routes: Vec<RoutesDump> =
         serde_json::from_value(json!([{ "route_config": { "virtual_hosts": routes } }])).unwrap();
     let clusters: Vec<ClusterDump> = serde_json::from_value(clusters).unwrap();
-    let all = in_force(&routes, &clusters);
+    let all = in_force(&routes, &clusters, leads_to);
     all.into_iter().map(|one| format!("{}: {}", one.host, one.says)).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,0 +1,239 @@
+use super::*;
+use squall_mesh::Desired;
+use squall_model::{Instance, InstanceId, Service, Topology};
+
+/// Says when it goes on; it does, too, where nobody tells it to.
+#[derive(Debug)]
+struct Ice {
+    what: String,
+    told: Rc<RefCell<Vec<String>>>,
+}
+
+impl Frozen for Ice {
+    fn go_on(self: Box<Self>) -> LocalBoxFuture<'static, Result<(), String>> {
+        Box::pin(async move {
+            drop(self);
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Ice {
+    fn drop(&mut self) {
+        self.told.borrow_mut().push(format!("wake {}", self.what));
+    }
+}
+
+/// A cluster that remembers what it was told, in order, and is away as often as it is to be.
+#[derive(Debug, Default)]
+struct Told {
+    all: Rc<RefCell<Vec<String>>>,
+    away: RefCell<usize>,
+}
+
+impl Told {
+    fn answer(&self, word: &str, object: &Value) -> Result<(), Unkept> {
+        let mut away = self.away.borrow_mut();
+        if *away > 0 {
+            *away -= 1;
+            return Err(Unkept { why: "away".into(), passing: true });
+        }
+        let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+        self.all.borrow_mut().push(format!("{word} {kind} {name}"));
+        Ok(())
+    }
+
+    fn since(&self) -> Vec<String> {
+        std::mem::take(&mut self.all.borrow_mut())
+    }
+}
+
+impl Keep for Told {
+    fn apply(&self, object: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
+        Box::pin(async move { self.answer("apply", &object) })
+    }
+
+    fn delete(&self, object: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
+        Box::pin(async move { self.answer("delete", &object) })
+    }
+
+    fn hold(&self, _: Value, _: &Path, _: &Path) -> Launch {
+        unreachable!("nothing is started here")
+    }
+
+    fn process(&self, start: &WorkloadStart<'_>) -> Launch {
+        start.here()
+    }
+
+    fn address(&self, _: &Path) -> Option<IpAddr> {
+        Some([127, 0, 0, 1].into())
+    }
+
+    fn follow(&self, _: &Path, _: &[(PathBuf, PathBuf)]) {}
+
+    fn freeze(&self, folder: &Path, part: Part) -> LocalBoxFuture<'_, Result<Box<dyn Frozen>, String>> {
+        let what = format!("{part:?} of {}", folder.display());
+        let told = Rc::clone(&self.all);
+        Box::pin(async move {
+            told.borrow_mut().push(format!("freeze {what}"));
+            Ok(Box::new(Ice { what, told }) as Box<dyn Frozen>)
+        })
+    }
+}
+
+async fn pods(told: &Rc<Told>) -> Pods {
+    let pod = manifest::Settings {
+        home: "/run/squall".into(),
+        namespace: "squall-1".into(),
+        image: "squall:1".into(),
+        istiod: "istiod.istio-system.svc:15012".into(),
+        labels: BTreeMap::new(),
+    };
+    let runner = Runner { address: [127, 0, 0, 1].into(), can_be_silent: true };
+    let way = Way::open(runner.address, pod.istiod.clone()).await.unwrap();
+    Pods::new(Rc::clone(told) as Rc<dyn Keep>, pod, runner, way)
+}
+
+/// `web` calls `reviews`, which has so many instances.
+fn config(instances: usize, tag: &str, pods: &Pods) -> (Config, Bindings) {
+    let mut web = Service::new("web".into());
+    web.calls = vec!["reviews".into()];
+    let mut reviews = Service::new("reviews".into());
+    reviews.instances = vec![Instance::default(); instances];
+    let topology = Topology { services: vec![web, reviews], ..Topology::default() };
+    let seat = |(n, id): (u8, InstanceId)| {
+        let folder: PathBuf = format!("/run/p{n}").into();
+        (id, Seat { node: format!("p{n}"), folder, inbound: ([10, 0, 0, n], INBOUND).into(), workload: None })
+    };
+    let seats = (0..).zip(topology.instances().map(|(id, ..)| id)).map(seat).collect();
+    let at = Bindings { seats, tag: tag.into(), ..Bindings::default() };
+    at.seats.values().for_each(|seat| pods.expect(&seat.node, &seat.folder));
+    let want = Desired { topology: &topology, policies: Vec::new(), faults: &[] };
+    (crate::render::render(&want, &at, pods.site()).unwrap(), at)
+}
+
+fn test(body: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(body);
+}
+
+#[test]
+fn only_what_differs_is_told_and_what_proves_it_comes_last() {
+    test(async {
+        let told = Rc::new(Told::default());
+        let pods = pods(&told).await;
+        let by = now() + Duration::from_secs(60);
+        let (two, _) = config(2, "r1", &pods);
+        pods.give(&two, by).await.unwrap();
+        let first = told.since();
+        let probes = first.iter().position(|one| one.ends_with("-probes")).unwrap();
+        assert!(first[probes..].iter().all(|one| one.ends_with("-probes")), "{first:?}");
+        for pod in ["p0", "p1", "p2"] {
+            assert!(first[..probes].contains(&format!("apply Pod {pod}")), "{first:?}");
+        }
+        pods.give(&two, by).await.unwrap();
+        assert_eq!(told.since(), Vec::<String>::new(), "the same again");
+        // One instance less: what is its own goes, and its pod is told that it is nobody.
+        let (one, _) = config(1, "r1", &pods);
+        pods.give(&one, by).await.unwrap();
+        let then = told.since();
+        for gone in ["delete WorkloadEntry reviews-2", "delete Sidecar reviews-2", "apply Pod p2"] {
+            assert!(then.contains(&gone.to_owned()), "{gone}: {then:?}");
+        }
+        assert_eq!(then.last().unwrap(), "apply EnvoyFilter outbound-probes");
+    });
+}
+
+#[test]
+fn an_api_server_that_is_away_for_a_moment_is_asked_again() {
+    test(async {
+        let told = Rc::new(Told::default());
+        let pods = pods(&told).await;
+        let (config, _) = config(1, "r1", &pods);
+        *told.away.borrow_mut() = 3;
+        pods.give(&config, now() + Duration::from_secs(60)).await.unwrap();
+        assert!(told.since().len() > 5);
+        *told.away.borrow_mut() = usize::MAX;
+        let (other, _) = self::config(2, "r2", &pods);
+        let late = pods.give(&other, now()).await.unwrap_err();
+        assert!(late.to_string().contains("away"), "{late}");
+    });
+}
+
+#[test]
+fn in_a_new_scenario_nobody_listens_yet() {
+    test(async {
+        let told = Rc::new(Told::default());
+        let pods = pods(&told).await;
+        let by = now() + Duration::from_secs(60);
+        let (first, at) = config(1, "r1", &pods);
+        let seat = at.seats.values().next().unwrap();
+        pods.give(&first, by).await.unwrap();
+        assert!(!pods.listens(seat));
+        pods.proved(&at);
+        assert!(pods.listens(seat));
+        let (next, at) = config(1, "r2", &pods);
+        pods.give(&next, by).await.unwrap();
+        assert!(!pods.listens(at.seats.values().next().unwrap()));
+        pods.forget("p0");
+        assert!(!pods.knows("p0"));
+    });
+}
+
+fn seated(number: u32) -> Bindings {
+    let node = format!("p{number}");
+    let (folder, inbound) = (PathBuf::from(format!("/tmp/{node}")), SocketAddr::from(([127, 0, 0, 1], 1)));
+    let seat = Seat { node, folder, inbound, workload: None };
+    let id = InstanceId { service: "reviews".into(), number };
+    Bindings { seats: [(id, seat)].into(), ..Bindings::default() }
+}
+
+fn soon() -> Stamp {
+    now() + Duration::from_secs(20)
+}
+
+#[tokio::test]
+async fn what_stands_still_goes_on_by_part_and_instance_and_with_its_pod() {
+    let told = Rc::new(Told::default());
+    let pods = pods(&told).await;
+    assert!(pods.pause(Part::Proxy, &seated(1), soon()).await.unwrap());
+    assert!(pods.pause(Part::Workload, &seated(1), soon()).await.unwrap());
+    assert!(pods.pause(Part::Proxy, &seated(2), soon()).await.unwrap());
+    assert_eq!(told.since(), ["freeze Proxy of /tmp/p1", "freeze Workload of /tmp/p1", "freeze Proxy of /tmp/p2"]);
+    assert!(pods.resume(Part::Workload, &seated(1), soon()).await.unwrap());
+    assert_eq!(told.since(), ["wake Workload of /tmp/p1"]);
+    // Whatever stands still of it.
+    assert!(pods.resume(Part::Instance, &seated(1), soon()).await.unwrap());
+    assert_eq!(told.since(), ["wake Proxy of /tmp/p1"]);
+    pods.forget("p2");
+    assert_eq!(told.since(), ["wake Proxy of /tmp/p2"]);
+}
+
+#[tokio::test]
+async fn one_that_does_not_follow_connects_anew() {
+    use tokio::{
+        io::AsyncReadExt,
+        net::{TcpListener, TcpStream},
+    };
+    let istiod = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = || manifest::Settings {
+        home: "/run/squall".into(),
+        namespace: "squall-1".into(),
+        image: "squall:1".into(),
+        istiod: istiod.local_addr().unwrap().to_string(),
+        labels: BTreeMap::new(),
+    };
+    let ours: IpAddr = [127, 0, 0, 1].into();
+    let way = Way::open(ours, settings().istiod).await.unwrap();
+    let runner = Runner { address: ours, can_be_silent: true };
+    let pods = Pods::new(Rc::new(Told::default()) as Rc<dyn Keep>, settings(), runner, way);
+    let at = seated(1);
+    let mut proxy = TcpStream::connect((ours, pods.way.port())).await.unwrap();
+    let (_first, _) = istiod.accept().await.unwrap();
+    let mut byte = [0];
+    let ended = async { tokio::time::timeout(5 * PATIENCE, proxy.read(&mut byte)).await.expect("an end").unwrap_or(0) };
+    tokio::select! {
+        ended = ended => assert_eq!(ended, 0),
+        unable = pods.admit(&at) => panic!("{unable}"),
+    }
+    assert!(!pods.is_severed("p1"));
+}
