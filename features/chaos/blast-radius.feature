@@ -23,7 +23,7 @@ Feature: Blast radius
   # Control: no fault, and nobody fails.
   Scenario: A fault for a header is felt by whoever sends it
     When 50% of the tries reaching "reviews" with header "x-canary: yes" are aborted with status 503
-    And "web" makes 200 calls per second to "reviews" with header "x-canary: yes" for 1 second
-    And meanwhile "web" makes 200 calls per second to "reviews" on path "/home" for 1 second
+    And "web" makes 200 calls per second to "reviews" with header "x-canary: yes" for 2 seconds
+    And meanwhile "web" makes 200 calls per second to "reviews" on path "/home" for 2 seconds
     Then between 25% and 75% of the calls to "reviews" with header "x-canary: yes" fail
     And every call to "reviews" on path "/home" succeeds

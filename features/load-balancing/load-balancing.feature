@@ -26,7 +26,7 @@ Feature: Load balancing
   Scenario: Random is even in the long run
     Given calls to "reviews" are balanced by "random"
     And in the control run 80% of the calls to "reviews" go to instance 1 of "reviews" and 20% to instance 2 of "reviews"
-    When "web" makes 400 calls per second to "reviews" for 3 seconds
+    When "web" makes 600 calls per second to "reviews" for 4 seconds
     Then instance 1 of "reviews" receives between 25% and 42% of the tries
     And instance 3 of "reviews" receives between 25% and 42% of the tries
 
