@@ -8,6 +8,7 @@
 
 mod support;
 
+use serde::Deserialize as _;
 use std::{
     fs,
     time::{Duration, Instant},
@@ -154,4 +155,72 @@ fn what_goes_beyond_a_limit_is_refused_with_both_lines_before_anything_is_touche
     }
     with(&[&["lint"], on.as_slice(), &[&own]].concat()).expect(2).says(&["users.feature:6", "squall.toml:6"]);
     with(&["lint", &smoke, &own]).expect(0);
+}
+
+/// Calls whose number or length the answers decide are refused by name, with what to write instead, and faults that overlap together.
+#[test]
+fn what_a_limit_cannot_see_is_beyond_it() {
+    let squall = Squall::new();
+    squall.feature("squall.toml", "[kubernetes.limits]\nshare = \"50%\"\nrate = 40\nduration = \"1 min\"\n");
+    let own = squall.feature(
+        "own.feature",
+        "Feature: F\n  @control(none: \"it is not run\")\n  Scenario: S\n    Given a service \"web\" that calls \"reviews\"\n    And a service \"reviews\"\n    \
+         When 30% of the calls to \"reviews\" are aborted with status 503\n    And 30% of the tries reaching \"reviews\" are delayed by 50 ms\n    \
+         And \"web\" makes 50 calls to \"reviews\"\n    Then at most 9 calls fail\n",
+    );
+    let args = ["lint", "--mesh", "istio", "--on", "kubernetes", &own];
+    let ran = support::Ran::from(squall.command(&args).current_dir(squall.home.path()).output().unwrap());
+    ran.expect(2).says(&["own.feature:7", "together with line 6 it touches 60%", "squall.toml:2"]);
+    ran.says(&[
+        "own.feature:8",
+        "up to 50 calls",
+        "squall.toml:3",
+        "up to the answers",
+        "squall.toml:4",
+        "say a rate and a time",
+    ]);
+}
+
+/// Limits are those of the working folder: whose they are is told, and that there are none.
+#[test]
+fn whose_limits_hold_is_told_in_one_line() {
+    let squall = Squall::new();
+    let smoke = format!("{}:11", root().join("features/retry/retry.feature").display());
+    let with = |args: &[&str]| {
+        let all = [&["plan", "--mesh", "istio"], args, &[&smoke]].concat();
+        support::Ran::from(squall.command(&all).current_dir(squall.home.path()).output().unwrap())
+    };
+    let on = ["--on", "kubernetes"];
+    with(&on).expect(0).says(&["within no limits: there is no squall.toml in "]);
+    squall.feature("squall.toml", "controls = true\n");
+    with(&on).expect(0).says(&["within no limits: ", "/squall.toml sets none"]);
+    squall.feature("squall.toml", "[kubernetes.limits]\nrate = 400\n");
+    with(&on).expect(0).says(&["within the limits of ", "within `rate = 400` (squall.toml:2)"]);
+    // On this machine none hold; and what machines read says nothing of them.
+    assert!(!with(&[]).out.contains("within"));
+    let json = with(&["--on", "kubernetes", "--json"]);
+    json.expect(0);
+    serde_json::from_str::<serde_json::Value>(&json.out).unwrap();
+}
+
+/// kind-config/nightly.yaml says which features it runs, and by which settings.
+#[test]
+fn the_nightly_recipe_runs_its_own_example() {
+    let text = fs::read_to_string(root().join("kind-config/nightly.yaml")).unwrap();
+    let objects = serde_yaml::Deserializer::from_str(&text).map(|one| serde_json::Value::deserialize(one).unwrap());
+    let settings = objects.into_iter().find_map(|object| Some(object["data"]["squall.toml"].as_str()?.to_owned()));
+    let squall = Squall::new();
+    squall.feature("squall.toml", &settings.unwrap());
+    let retry = root().join("features/retry").display().to_string();
+    let args = ["lint", "--mesh", "istio", "--on", "kubernetes", &retry];
+    support::Ran::from(squall.command(&args).current_dir(squall.home.path()).output().unwrap()).expect(0);
+}
+
+/// Somebody else's application is on a cluster, and not here.
+#[test]
+fn an_application_is_not_joined_on_this_machine() {
+    let squall = Squall::new();
+    let shop = root().join("fixtures/shop/shop.feature").display().to_string();
+    squall.run(&["lint", &shop]).expect(0).says(&["3 scenarios, no mistake", "`--mesh istio --on kubernetes`"]);
+    squall.run(&["plan", &shop]).expect(0).says(&["1 proxies: web x1", "the scenario is unsupported"]);
 }

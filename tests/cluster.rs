@@ -356,20 +356,24 @@ fn pods_that_get_no_sidecar_and_pods_that_are_refused_are_named() {
     assert_eq!(namespaces(), Vec::<String>::new());
 }
 
-#[test]
-fn the_role_in_kind_config_is_enough() {
-    let Some(_turn) = cluster_to_be_had() else { return };
-    let objects = objects("kind-config/rbac.yaml");
-    make(&objects);
-    // As the account that the role is bound to, by whoever owns the cluster.
+/// A kubeconfig by which whoever owns the cluster acts as the account that the role of kind-config is bound to.
+fn as_the_starter(squall: &Squall) -> String {
     let path =
         std::env::var("KUBECONFIG").unwrap_or_else(|_| format!("{}/.kube/config", std::env::var("HOME").unwrap()));
     let mut config: Value = serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     for user in config["users"].as_array_mut().unwrap() {
         user["user"]["as"] = json!("system:serviceaccount:squall-system:squall-starter");
     }
+    squall.feature("kubeconfig", &serde_yaml::to_string(&config).unwrap())
+}
+
+#[test]
+fn the_role_in_kind_config_is_enough() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    let objects = objects("kind-config/rbac.yaml");
+    make(&objects);
     let squall = Squall::new();
-    let own = squall.feature("kubeconfig", &serde_yaml::to_string(&config).unwrap());
+    let own = as_the_starter(&squall);
     let with = |args: &[&str]| Ran::from(squall.command(args).env("KUBECONFIG", &own).output().unwrap());
     with(&["doctor", "--on", "kubernetes"]).expect(0).says(&["that a run needs"]);
     with(&["run", "--mesh", "istio", "--on", "kubernetes", "features/retry/retry.feature:21"])
@@ -380,9 +384,55 @@ fn the_role_in_kind_config_is_enough() {
 }
 
 #[test]
-fn the_reaper_removes_a_run_of_which_nobody_is_left() {
+fn whoever_lacks_any_rule_of_the_role_is_told_it_and_nothing_is_made() {
     let Some(_turn) = cluster_to_be_had() else { return };
-    let objects = objects("kind-config/reaper.yaml");
+    let objects = objects("kind-config/rbac.yaml");
+    make(&objects);
+    let squall = Squall::new();
+    let own = as_the_starter(&squall);
+    let with = |args: &[&str]| Ran::from(squall.command(args).env("KUBECONFIG", &own).output().unwrap());
+    let role = objects.iter().find(|object| object["kind"] == "ClusterRole").unwrap();
+    let rules = role["rules"].as_array().unwrap();
+    let mut told = Vec::new();
+    for rule in rules {
+        // What is only looked at, to say beforehand what is missing, is nothing that a run needs.
+        if rule["verbs"] == json!(["get"]) && rule["apiGroups"] != json!([""]) {
+            continue;
+        }
+        let mut weaker = role.clone();
+        weaker["rules"].as_array_mut().unwrap().retain(|other| other != rule);
+        ask(async |cluster| cluster.apply(&weaker).await.unwrap());
+        let resource = rule["resources"][0].as_str().unwrap();
+        // A role that was changed is seen a moment later.
+        let by = Instant::now() + Duration::from_secs(10);
+        let ran = loop {
+            let ran = with(&["run", "--mesh", "istio", "--on", "kubernetes", "features/retry/retry.feature:21"]);
+            if ran.status == Some(3) || Instant::now() > by {
+                break ran;
+            }
+        };
+        ran.expect(3).says(&["a run needs to", resource]);
+        with(&["doctor", "--on", "kubernetes"]).expect(3).says(&["rules are missing", resource]);
+        assert_eq!(namespaces(), Vec::<String>::new());
+        told.push(resource);
+    }
+    eprintln!("{} rules, each missed by name: {}", told.len(), told.join(", "));
+    remove(&objects);
+}
+
+/// How long a run has to be silent before the reaper removes it: `life::SILENT` of harness/cli/src/cluster/life.rs.
+const SILENT: Duration = Duration::from_secs(27);
+
+/// How often signs of life are given and looked for: `life::BEAT`, there.
+const BEAT: Duration = Duration::from_secs(3);
+
+#[test]
+fn the_reaper_removes_a_run_of_which_nobody_is_left_and_no_other() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    let mut objects = objects("kind-config/reaper.yaml");
+    // The other net would be as good: here the reaper has to be the one.
+    let cron = objects.iter_mut().find(|object| object["kind"] == "CronJob").unwrap();
+    cron["spec"]["suspend"] = json!(true);
     make(&objects);
     let reaper = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
     let by = Instant::now() + Duration::from_secs(60);
@@ -391,21 +441,70 @@ fn the_reaper_removes_a_run_of_which_nobody_is_left() {
         before_the_next_look();
     }
     let squall = Squall::new();
-    // A run that lives is left alone for longer than a dead one would be.
-    let lives = run(&squall, &["--no-early-stop", "--allow-unsupported", "features/timeout", "features/bulkhead"]);
-    assert_ne!(lives.status, Some(3), "{}", lives.all());
     let mut child = start(&squall, "features");
     wait_for(&mut child, "✓");
     let namespace = namespaces().pop().unwrap();
-    let runner =
-        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "squall-runner", "namespace": namespace}});
+    let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+    let is_ending = || match ask(async |cluster| cluster.get(&object).await.unwrap()) {
+        Some(namespace) => !namespace["metadata"]["deletionTimestamp"].is_null(),
+        None => true,
+    };
+    // It goes on, and so must whoever reads it.
+    let mut rest = child.stdout.take().unwrap();
+    std::thread::spawn(move || std::io::copy(&mut rest, &mut std::io::sink()));
+    // A run that lives is left alone for longer than a dead one is.
+    let by = Instant::now() + SILENT + 4 * BEAT;
+    while Instant::now() < by {
+        wait(BEAT);
+        assert!(!is_ending(), "a run that lives is removed");
+        assert!(child.try_wait().unwrap().is_none(), "the run is over before it outlasts the reaper's patience");
+    }
+    // Both at once. The runner has a second, and not the time in which it would notice by itself, and clear up.
     child.kill().unwrap();
-    ask(async |cluster| cluster.delete(&runner).await.unwrap());
-    child.wait().unwrap();
     let killed = Instant::now();
+    ask(async |cluster| cluster.end_pod(&namespace, "squall-runner", Duration::from_secs(1)).await.unwrap());
+    child.wait().unwrap();
+    let by = killed + SILENT + Duration::from_secs(30);
+    while !is_ending() {
+        assert!(Instant::now() < by, "{namespace} is left, and nobody removes it");
+        wait(Duration::from_millis(500));
+    }
+    let silent = killed.elapsed();
+    // The last sign may have been a beat old by then, and some. Nobody else waits for so long.
+    assert!(
+        silent >= SILENT - 2 * BEAT,
+        "{namespace} was removed after {silent:?}, by somebody with less patience than the reaper"
+    );
     assert_eq!(namespaces_after(ORPHANED), Vec::<String>::new());
-    eprintln!("starter and runner killed: nothing left {:?} later", killed.elapsed());
+    assert_eq!(removed_by_the_reaper(), [namespace]);
+    eprintln!("starter and runner killed: the reaper came {silent:?} later");
     remove(&objects);
+}
+
+fn wait(time: Duration) {
+    let by = Instant::now() + time;
+    while Instant::now() < by {
+        before_the_next_look();
+    }
+}
+
+/// The namespaces that the reaper says it has removed.
+fn removed_by_the_reaper() -> Vec<String> {
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "squall-system"}});
+    let is_reaper = |pod: &Value| pod["metadata"]["labels"]["app"] == "squall-reaper";
+    let said = ask(async |cluster| {
+        let pod = cluster.list(&pod).await.unwrap().into_iter().find(is_reaper).unwrap();
+        let mut lines =
+            cluster.lines_of("squall-system", pod["metadata"]["name"].as_str().unwrap(), "reaper").await.unwrap();
+        let mut said = Vec::new();
+        // It goes on: what it has said is here when nothing more comes.
+        while let Ok(Some(line)) = tokio::time::timeout(Duration::from_secs(3), lines.next()).await {
+            said.push(line);
+        }
+        said
+    });
+    let removed = |line: &String| Some(line.split_once("removed ")?.1.split_once(':')?.0.to_owned());
+    said.iter().filter_map(removed).collect()
 }
 
 /// Where the test's own volume is, on the node.
@@ -420,14 +519,24 @@ fn the_nightly_job_runs_once_records_it_and_ends_by_the_verdict() {
     let (text, _) = text.split_once("  Scenario: A retry goes to another instance").unwrap();
     let weakened = text.replace("up to 2 times", "up to 1 time");
     assert_ne!(text, weakened);
+    // A squall.toml by which people run comes along, and is not what holds there: it names a kubeconfig's context, and no minute of the day.
+    let of_people = "[kubernetes]\ncontext = \"kind-squall\"\n[kubernetes.limits]\ncontexts = [\"kind-*\"]\nhours = \"08:00-08:00\"\n";
     let features = |text: &str| {
         json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": "squall-features", "namespace": "squall-system"},
-            "data": {"retry.feature": text},
+            "data": {"retry.feature": text, "squall.toml": of_people},
         })
     };
+    let settings = nightly.iter().find(|object| object["kind"] == "ConfigMap").unwrap();
+    // The recipe's own limits, and tighter ones: 300 calls per second are too many, and where the context is not listed nothing may be run.
+    let limits = |lines: &str| {
+        let mut settings = settings.clone();
+        settings["data"]["squall.toml"] = json!(format!("[kubernetes.limits]\n{lines}\n"));
+        settings
+    };
+    let (slow, elsewhere) = (limits("contexts = [\"in-*\"]\nrate = 299"), limits("contexts = [\"kind-*\"]"));
     // A cluster that makes no volumes by itself gets one.
     let volume = json!({
         "apiVersion": "v1",
@@ -447,9 +556,15 @@ fn the_nightly_job_runs_once_records_it_and_ends_by_the_verdict() {
     make(&role);
     make(&nightly);
     let cron = nightly.iter().find(|object| object["kind"] == "CronJob").unwrap();
-    // What holds, and what does not: the job succeeds, and fails.
-    for (name, text, came) in [("squall-green", text, "succeeded"), ("squall-red", &weakened, "failed")] {
+    // What holds, and what does not: the job succeeds, and fails; what is beyond a limit is not run.
+    for (name, text, settings, exit) in [
+        ("squall-green", text, settings, 0),
+        ("squall-red", &weakened, settings, 1),
+        ("squall-slow", text, &slow, 2),
+        ("squall-elsewhere", text, &elsewhere, 2),
+    ] {
         ask(async |cluster| cluster.apply(&features(text)).await.unwrap());
+        ask(async |cluster| cluster.apply(settings).await.unwrap());
         let job = json!({
             "apiVersion": "batch/v1",
             "kind": "Job",
@@ -466,14 +581,23 @@ fn the_nightly_job_runs_once_records_it_and_ends_by_the_verdict() {
             assert!(Instant::now() < by, "the job does not end: {status}");
             before_the_next_look();
         };
+        let came = if exit == 0 { "succeeded" } else { "failed" };
         assert_eq!(status[came], json!(1), "{name}: {status}");
+        let pods = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "squall-system"}});
+        let pods = ask(async |cluster| cluster.list(&pods).await.unwrap());
+        let pod = pods.iter().find(|pod| pod["metadata"]["labels"]["job-name"] == name).unwrap();
+        let ended = &pod["status"]["containerStatuses"][0]["state"]["terminated"];
+        assert_eq!(ended["exitCode"], json!(exit), "{name}: {ended}");
         ask(async |cluster| cluster.delete(&job).await.unwrap());
     }
     assert_eq!(namespaces_after(ORPHANED), Vec::<String>::new());
     remove(&nightly);
     remove(&role);
     if made {
-        assert!(on_node(&["sh", "-c", &format!("test $(ls {RUNS}/*/events.jsonl | wc -l) = 2")]), "both are recorded");
+        assert!(
+            on_node(&["sh", "-c", &format!("test $(ls {RUNS}/*/events.jsonl | wc -l) = 2")]),
+            "what ran is recorded"
+        );
         ask(async |cluster| cluster.delete(&volume).await.unwrap());
         on_node(&["rm", "-r", RUNS]);
     }
@@ -501,6 +625,99 @@ fn remove(objects: &[Value]) {
 fn objects(path: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(root().join(path)).unwrap();
     serde_yaml::Deserializer::from_str(&text).map(|one| Value::deserialize(one).unwrap()).collect()
+}
+
+/// What of somebody else's is in a namespace, as far as a run could have changed it: objects as they are, and of pods who they are
+/// and how often they began anew.
+fn theirs(namespace: &str) -> BTreeMap<String, Value> {
+    const KINDS: [(&str, &str); 10] = [
+        ("v1", "Service"),
+        ("v1", "ConfigMap"),
+        ("v1", "Secret"),
+        ("apps/v1", "Deployment"),
+        ("networking.istio.io/v1", "VirtualService"),
+        ("networking.istio.io/v1", "DestinationRule"),
+        ("networking.istio.io/v1", "Sidecar"),
+        ("networking.istio.io/v1alpha3", "EnvoyFilter"),
+        ("security.istio.io/v1", "PeerAuthentication"),
+        ("v1", "Pod"),
+    ];
+    let mut all = BTreeMap::new();
+    for (api, kind) in KINDS {
+        let like = json!({"apiVersion": api, "kind": kind, "metadata": {"namespace": namespace}});
+        for object in ask(async |cluster| cluster.list(&like).await.unwrap()) {
+            let name = format!("{kind} {}", object["metadata"]["name"].as_str().unwrap());
+            let began = |status: &Value| status["restartCount"].clone();
+            let as_it_is = match kind {
+                "Pod" => {
+                    let statuses = object["status"]["containerStatuses"].as_array().into_iter().flatten();
+                    json!([object["metadata"]["uid"], statuses.map(began).collect::<Vec<_>>()])
+                }
+                _ => object,
+            };
+            all.insert(name, as_it_is);
+        }
+    }
+    all
+}
+
+/// Waits until all deployments of a namespace have all of their pods.
+fn wait_for_deployments(namespace: &str) {
+    let by = Instant::now() + Duration::from_secs(120);
+    let like = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": namespace}});
+    let is_there = |one: &Value| one["status"]["readyReplicas"] == one["spec"]["replicas"];
+    loop {
+        let all = ask(async |cluster| cluster.list(&like).await.unwrap());
+        if all.iter().all(is_there) {
+            return;
+        }
+        assert!(Instant::now() < by, "the application is not there: {all:?}");
+        before_the_next_look();
+    }
+}
+
+#[test]
+fn an_application_of_somebody_elses_is_joined_broken_judged_and_untouched() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    let deployed = objects("fixtures/shop/shop.yaml");
+    make(&deployed);
+    wait_for_deployments("shop");
+    let before = theirs("shop");
+    let squall = Squall::new();
+    let held = run(&squall, &["--controls", "fixtures/shop"]);
+    eprintln!("{}", held.out);
+    // One number changed: nobody answers as fast as that.
+    let feature = std::fs::read_to_string(root().join("fixtures/shop/shop.feature")).unwrap();
+    let other = squall.home.path().join("other.feature");
+    std::fs::write(&other, feature.replace("within 400 ms", "within 1 ms")).unwrap();
+    let line = 1 + feature.lines().position(|line| line.contains("within 400 ms")).unwrap();
+    let red = run(&squall, &[&format!("{}:{line}", other.display())]);
+    let planned = squall.run(&["plan", "--mesh", "istio", "--on", "kubernetes", "fixtures/shop"]);
+    let after = theirs("shop");
+    // Whoever starts runs sees it only where a role lets him.
+    let (role, looks) = (objects("kind-config/rbac.yaml"), objects("kind-config/application.yaml"));
+    make(&role);
+    let own = as_the_starter(&squall);
+    let plan = ["plan", "--mesh", "istio", "--on", "kubernetes", "fixtures/shop"];
+    let with = || Ran::from(squall.command(&plan).env("KUBECONFIG", &own).output().unwrap());
+    let unseen = with();
+    make(&looks);
+    let by = Instant::now() + Duration::from_secs(10);
+    let seen = loop {
+        let ran = with();
+        if ran.status == Some(0) || Instant::now() > by {
+            break ran;
+        }
+    };
+    remove(&role);
+    remove(&deployed);
+    unseen.expect(3).says(&["kind-config/application.yaml"]);
+    seen.expect(0).says(&["joins    front x1, reviews x3 in namespace shop"]);
+    held.expect(0).says(&["3 scenarios: 3 hold", "3 controls: 3 red"]);
+    red.expect(1).says(&[&format!("other.feature:{line}"), "violated"]);
+    planned.expect(0).says(&["joins    front x1, reviews x3 in namespace shop"]);
+    assert_eq!(after, before);
+    assert_eq!(namespaces(), Vec::<String>::new());
 }
 
 #[test]

@@ -42,8 +42,9 @@ pub enum Command {
     Plan(PlanArgs),
     /// Calls to any server, without a mesh: open loop, exact percentiles, thresholds.
     Load(Box<LoadArgs>),
+    /// Sends its share of a load run, and is told what that is. Not for people.
     #[command(hide = true)]
-    LoadAgent,
+    LoadAgent(LoadAgentArgs),
     /// Reads the calls of a load run again, as CSV.
     Calls(CallsArgs),
     /// The vocabulary, with examples.
@@ -350,6 +351,14 @@ pub struct DoctorArgs {
     /// What is looked at.
     #[command(flatten)]
     pub place: PlaceArgs,
+}
+
+/// Arguments of an agent of a load run.
+#[derive(Debug, Args)]
+pub struct LoadAgentArgs {
+    /// Where its pod has what it is told; else its input says it.
+    #[arg(long, value_name = "FOLDER")]
+    pub task: Option<PathBuf>,
 }
 
 /// Arguments of a process of a run.

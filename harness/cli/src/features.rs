@@ -2,15 +2,17 @@
 
 use crate::{
     args::{Paths, PlaceKind},
-    date,
+    cluster, date,
     diagnose::Sources,
     mesh,
     outcome::{Exit, Failure},
     settings::Settings,
     term::Out,
 };
-use squall_gherkin::{Defaults, Selection, Source, TagExpression, compile, experiment_from_yaml, is_experiment};
-use squall_model::{Diagnostic, Plan, Severity};
+use squall_gherkin::{
+    Application, Defaults, Selection, Source, TagExpression, compile, experiment_from_yaml, is_experiment,
+};
+use squall_model::{Diagnostic, Plan, Service, Severity};
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -30,11 +32,11 @@ pub struct Selected {
     pub seed: u64,
 }
 
-/// Reads, compiles and selects.
+/// Reads, compiles and selects; `context` is where applications are deployed that scenarios speak of, if it was named.
 ///
 /// # Errors
-/// Exit 2 with every mistake; exit 4 where nothing is left to run.
-pub fn select(paths: &Paths, settings: &Settings, out: Out) -> Result<Selected, Failure> {
+/// Exit 2 with every mistake; exit 3 where an application cannot be looked at; exit 4 where nothing is left to run.
+pub fn select(paths: &Paths, settings: &Settings, context: Option<&str>, out: Out) -> Result<Selected, Failure> {
     let tags = match &paths.tags {
         Some(text) => Some(text.parse::<TagExpression>().map_err(|e| Failure::usage(format!("--tags: {e}")))?),
         None => None,
@@ -42,6 +44,7 @@ pub fn select(paths: &Paths, settings: &Settings, out: Out) -> Result<Selected, 
     let seed = paths.seed.unwrap_or_else(rand::random);
     let on_cluster = paths.on.contains(&PlaceKind::Kubernetes);
     let sources = RefCell::new(Sources::default());
+    let applications = Applications::new(on_cluster.then(|| context.or(settings.kubernetes.context.as_deref())));
     let (mut plans, mut diagnostics) = (Vec::new(), Vec::new());
     for (file, lines) in files(&paths.paths)? {
         let name = file.display().to_string();
@@ -52,8 +55,15 @@ pub fn select(paths: &Paths, settings: &Settings, out: Out) -> Result<Selected, 
             return Err(Failure::usage(format!("{name} has {last} lines, and no line {line}")));
         }
         let mesh = |mesh: &str| read_mesh(mesh, &mut sources.borrow_mut());
-        let env =
-            Defaults { seed, rates: settings.verdict, today: Some(date::today()), mesh: &mesh, ..Defaults::default() };
+        let application = |namespace: &str| applications.in_namespace(namespace);
+        let env = Defaults {
+            seed,
+            rates: settings.verdict,
+            today: Some(date::today()),
+            mesh: &mesh,
+            application: &application,
+            ..Defaults::default()
+        };
         let meant = Selection { tags: tags.clone(), lines };
         let compiled = match is_yaml(&file) {
             true => experiment_from_yaml(&Source::new(name, text), &env, &meant),
@@ -72,6 +82,7 @@ pub fn select(paths: &Paths, settings: &Settings, out: Out) -> Result<Selected, 
             Err(mistakes) => diagnostics.extend(mistakes),
         }
     }
+    applications.failure()?;
     let sources = sources.into_inner();
     if diagnostics.iter().any(|d| d.severity == Severity::Error) {
         return Err(Failure::mistakes(sources.render(&diagnostics, out.error_style.colour)));
@@ -84,7 +95,7 @@ pub fn select(paths: &Paths, settings: &Settings, out: Out) -> Result<Selected, 
 
 /// `lint`: says what is wrong, or that nothing is.
 pub fn lint(paths: &Paths, out: Out) -> Result<Exit, Failure> {
-    let selected = select(paths, &Settings::read(Path::new("."))?, out)?;
+    let selected = select(paths, &Settings::read(Path::new("."))?, None, out)?;
     let grounds = paths.grounds();
     let unsupported = selected.plans.iter().flat_map(|plan| mesh::unsupported(plan, &grounds));
     let told: Vec<Diagnostic> = selected.warnings.iter().cloned().chain(unsupported).collect();
@@ -156,6 +167,32 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is deployed, each namespace looked at once, where a cluster is meant at all.
+struct Applications<'a> {
+    /// The context of it, if one is named; `None`: no cluster is meant.
+    context: Option<Option<&'a str>>,
+    seen: RefCell<BTreeMap<String, Result<Vec<Service>, Failure>>>,
+}
+
+impl<'a> Applications<'a> {
+    fn new(context: Option<Option<&'a str>>) -> Applications<'a> {
+        Applications { context, seen: RefCell::default() }
+    }
+
+    /// What is deployed there. What cannot be looked at is unseen, and a [failure](Applications::failure).
+    fn in_namespace(&self, namespace: &str) -> Application {
+        let Some(context) = self.context else { return Application::Unseen };
+        let mut seen = self.seen.borrow_mut();
+        let looked = seen.entry(namespace.to_owned()).or_insert_with(|| cluster::application(context, namespace));
+        looked.as_ref().map_or(Application::Unseen, |services| Application::Seen(services.clone()))
+    }
+
+    /// Why one could not be looked at.
+    fn failure(self) -> Result<(), Failure> {
+        self.seen.into_inner().into_values().find_map(Result::err).map_or(Ok(()), Err)
+    }
 }
 
 /// `the mesh "shop"` is `scenarios/shop.yaml`.

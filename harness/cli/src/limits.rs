@@ -6,6 +6,9 @@
 #[cfg(feature = "kubernetes")]
 mod ground;
 mod hours;
+mod share;
+mod theirs;
+mod traffic;
 
 #[cfg(feature = "kubernetes")]
 pub use ground::sounds_like_production;
@@ -13,11 +16,8 @@ pub use hours::Hours;
 
 use crate::settings::FILE;
 use serde::{Deserialize, Serialize};
-use squall_model::{
-    Diagnostic, Fault, FaultKind, Fraction, Level, Members, Origin, Plan, Severity, Shape, Topology, TrafficLine,
-    Variation, controls, duration, parse_duration, vary,
-};
-use std::{fmt, time::Duration};
+use squall_model::{Diagnostic, Fraction, Origin, Plan, Severity, Variation, controls, parse_duration, vary};
+use std::{fmt, path::Path, time::Duration};
 use toml::Spanned;
 
 /// The limits of a project; none where nothing is said.
@@ -25,9 +25,9 @@ use toml::Spanned;
 pub struct Limits {
     /// Contexts of kubeconfigs that may be run on: names, or beginnings of names with `*` behind them.
     contexts: Option<Limit<Vec<String>>>,
-    /// The largest share of calls, tries or instances of a service that a fault may touch.
+    /// The largest share of a service's calls, tries and instances that may be broken at a time.
     share: Option<Limit<Fraction>>,
-    /// Calls per second of one traffic line.
+    /// Calls per second of one traffic line, also of one whose answers decide how fast it is.
     rate: Option<Limit<u32>>,
     /// Callers of one traffic line who wait for their answers.
     users: Option<Limit<u32>>,
@@ -35,6 +35,10 @@ pub struct Limits {
     duration: Option<Limit<Duration>>,
     /// When runs may begin, in UTC.
     hours: Option<Limit<Hours>>,
+    /// Namespaces of applications that may be joined.
+    applications: Option<Limit<Vec<String>>>,
+    /// Methods by which applications may be called, beside those that change nothing.
+    methods: Option<Limit<Vec<String>>>,
 }
 
 /// A limit, and the line of squall.toml that says it.
@@ -56,6 +60,8 @@ pub struct Written {
     users: Option<Spanned<u32>>,
     duration: Option<Spanned<Length>>,
     hours: Option<Spanned<Hours>>,
+    applications: Option<Spanned<Vec<String>>>,
+    methods: Option<Spanned<Vec<String>>>,
 }
 
 /// A length of time as people write it.
@@ -94,6 +100,8 @@ impl Written {
             users: at("users", self.users, text),
             duration: at("duration", self.duration, text),
             hours: at("hours", self.hours, text),
+            applications: at("applications", self.applications, text),
+            methods: at("methods", self.methods, text),
         }
     }
 }
@@ -112,40 +120,17 @@ impl Limits {
             let varied = controls(plan).into_iter().filter(|v| matches!(v, Variation::Replaced | Variation::Outage));
             let runs = std::iter::once(plan.clone()).chain(varied.map(|variation| vary(plan, variation)));
             for run in runs {
-                let found = run.faults.iter().filter_map(|fault| beyond_share(&run, fault, limit));
                 // What a control run breaks as well was said of the scenario.
-                let new: Vec<_> = found.filter(|one| !all.contains(one)).collect();
+                let new: Vec<_> = share::beyond(&run, limit).into_iter().filter(|one| !all.contains(one)).collect();
                 all.extend(new);
             }
         }
-        all.extend(plan.lines().filter_map(|line| self.beyond_line(plan, line)));
-        if let Some(limit) = &self.duration {
-            let stages = plan.timeline.stages.iter();
-            let longest =
-                stages.map(|stage| stage.lines.iter().filter_map(|line| line.shape.length()).max().unwrap_or_default());
-            let all_of_it: Duration = longest.sum();
-            if all_of_it > limit.value {
-                let what = format!("its traffic takes {}", duration(all_of_it));
-                all.push(diagnostic(&what, limit, &plan.origins.scenario, "this scenario"));
-            }
-        }
+        all.extend(self.beyond_traffic(plan));
+        all.extend(self.beyond_theirs(plan));
         all
     }
 
-    fn beyond_line(&self, plan: &Plan, line: &TrafficLine) -> Option<Diagnostic> {
-        let origin = plan.origins.lines.get(&line.number).unwrap_or(&plan.origins.scenario);
-        match (traffic(&line.shape), &self.rate, &self.users) {
-            (Pace::Rate(rate), Some(limit), _) if rate > f64::from(limit.value) => {
-                Some(diagnostic(&format!("{rate} calls are sent per second"), limit, origin, "this traffic"))
-            }
-            (Pace::Users(users), _, Some(limit)) if users > limit.value => {
-                Some(diagnostic(&format!("{users} users call"), limit, origin, "this traffic"))
-            }
-            _ => None,
-        }
-    }
-
-    /// Each of them, as it was written.
+    /// Whose they are, and each of them as it was written.
     pub fn told(&self) -> Vec<String> {
         let all = [
             self.contexts.as_ref().map(ToString::to_string),
@@ -154,81 +139,38 @@ impl Limits {
             self.users.as_ref().map(ToString::to_string),
             self.duration.as_ref().map(ToString::to_string),
             self.hours.as_ref().map(ToString::to_string),
+            self.applications.as_ref().map(ToString::to_string),
+            self.methods.as_ref().map(ToString::to_string),
         ];
-        all.into_iter().flatten().collect()
+        std::iter::once(self.whose()).chain(all.into_iter().flatten()).collect()
     }
-}
 
-fn beyond_share(plan: &Plan, fault: &Fault, limit: &Limit<Fraction>) -> Option<Diagnostic> {
-    let share = share(&plan.topology, &fault.does)?;
-    if share <= limit.value {
-        return None;
+    /// Whose they are, in one line that goes on from `within`: settings are those of the working folder.
+    pub fn whose(&self) -> String {
+        self.whose_in(&std::env::current_dir().unwrap_or_default())
     }
-    let origin = plan.origins.faults.get(&fault.id).unwrap_or(&plan.origins.scenario);
-    let what = match &fault.does {
-        FaultKind::Touch { on, .. } => format!("it touches {share} of the {}", level(on.level)),
-        FaultKind::Down { .. } | FaultKind::Restarted { .. } | FaultKind::Answers { .. } => {
-            format!("it touches {share} of the instances of a service")
+
+    fn whose_in(&self, folder: &Path) -> String {
+        let file = folder.join(FILE);
+        match *self == Limits::default() {
+            false => format!("the limits of {}", file.display()),
+            true if file.is_file() => format!("no limits: {} sets none", file.display()),
+            true => format!("no limits: there is no {FILE} in {}", folder.display()),
         }
-        _ => "how large a part it touches cannot be counted".into(),
-    };
-    Some(diagnostic(&what, limit, origin, "this fault"))
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Calls => "calls",
-        Level::Tries => "tries",
     }
 }
 
-/// How large a part of what is there a fault touches; `None`: it breaks nothing.
-fn share(topology: &Topology, does: &FaultKind) -> Option<Fraction> {
-    does.is_harm().then(|| match does {
-        FaultKind::Touch { on, .. } => on.share,
-        FaultKind::Down { of, .. } | FaultKind::Restarted { of, .. } => of_instances(topology, of),
-        FaultKind::Answers { of, .. } => of_instances(topology, &Members::Of(of.clone())),
-        _ => Fraction::ALL,
-    })
-}
+/// What to do about whatever is beyond a limit.
+const ELSEWHERE: &str = "run it on this machine, or where more is allowed; limits are the project's to change";
 
-/// The largest share of the instances of any one service.
-fn of_instances(topology: &Topology, of: &Members) -> Fraction {
-    let meant = of.instances(topology);
-    let of_service = |service: &squall_model::Service| {
-        let hit = meant.iter().filter(|id| id.service == service.name).count() as u64;
-        let all = service.instances.len().max(1) as u64;
-        // Rounded up: two of three are more than 66%.
-        Fraction::from_ppm((hit * 1_000_000).div_ceil(all) as u32).unwrap_or(Fraction::ALL)
-    };
-    topology.services.iter().map(of_service).max().unwrap_or(Fraction::ALL)
-}
-
-/// How traffic goes on.
-enum Pace {
-    /// So many calls per second, at the most.
-    Rate(f64),
-    /// So many callers, each of whom waits.
-    Users(u32),
-}
-
-fn traffic(shape: &Shape) -> Pace {
-    match shape {
-        Shape::Open { rate, .. } | Shape::Decide { rate, .. } => Pace::Rate(rate.hertz()),
-        Shape::Ramp { from, to, .. } => Pace::Rate(f64::from(*from.max(to))),
-        Shape::Serial { .. } => Pace::Users(1),
-        Shape::Closed { users, .. } => Pace::Users(*users),
-    }
-}
-
-fn diagnostic<T>(what: &str, limit: &Limit<T>, origin: &Origin, label: &str) -> Diagnostic {
+fn diagnostic(what: &str, limit: &dyn fmt::Display, origin: &Origin, label: &str) -> Diagnostic {
     Diagnostic {
         code: "beyond-limit".into(),
         severity: Severity::Error,
         message: format!("{what}, and on a cluster that is beyond {limit}"),
         origin: origin.clone(),
         label: label.into(),
-        hint: Some("run it on this machine, or where more is allowed; limits are the project's to change".into()),
+        hint: Some(ELSEWHERE.into()),
     }
 }
 

@@ -26,9 +26,11 @@ pub fn unsupported(plan: &Plan, on: &[GroundKind]) -> Vec<Diagnostic> {
 }
 
 fn refusals(plan: &Plan, on: GroundKind) -> Vec<Refusal> {
+    // What nobody has looked at is told as what the plan needs.
+    let nowhere = || squall_mesh_proxy::render::of_nowhere(plan).filter(|_| plan.needs.is_empty());
     match on {
-        GroundKind::Envoy => squall_mesh_proxy::render::refusals(plan),
-        GroundKind::Istio => squall_mesh_istio::render::refusals(plan),
+        GroundKind::Envoy => squall_mesh_proxy::render::refusals(plan).into_iter().chain(nowhere()).collect(),
+        GroundKind::Istio => squall_mesh_istio::render::refusals(plan).into_iter().chain(nowhere()).collect(),
         GroundKind::IstioOnKubernetes => {
             let mut all = squall_mesh_istio::render::refusals(plan);
             all.extend(squall_mesh_istio::refused_in_pods(plan));

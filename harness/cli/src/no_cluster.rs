@@ -9,7 +9,7 @@ use crate::{
     term::Out,
 };
 use squall_engine::Stopper;
-use squall_model::RunEvent;
+use squall_model::{RunEvent, Service};
 use std::sync::mpsc::Sender;
 
 /// A cluster to run on: there is none.
@@ -22,6 +22,10 @@ fn without() -> Failure {
 }
 
 pub fn ground(_: &RunArgs, _: &Settings) -> Result<Ground, Failure> {
+    Err(without())
+}
+
+pub fn application(_: Option<&str>, _: &str) -> Result<Vec<Service>, Failure> {
     Err(without())
 }
 

@@ -14,12 +14,12 @@ use squall_model::{
     Unit, Variation, controls, duration,
 };
 use squall_report::{Colour, Style, count};
-use std::{fmt::Write, path::Path, time::Duration};
+use std::{collections::BTreeSet, fmt::Write, path::Path, time::Duration};
 
 /// Prints the plans.
 pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
     let settings = Settings::read(Path::new("."))?;
-    let selected = features::select(&args.paths, &settings, out)?;
+    let selected = features::select(&args.paths, &settings, None, out)?;
     out.print_error(&selected.sources.render(&selected.warnings, out.error_style.colour));
     if args.json {
         let json = serde_json::to_string_pretty(&selected.plans).map_err(|e| Failure::environment(e.to_string()))?;
@@ -80,9 +80,17 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
     let mut text = String::new();
     let (title, at) = (&plan.title.scenario, &plan.origins.scenario);
     let _ = writeln!(text, "{}  {}", style.paint(Colour::Bold, title), style.paint(Colour::Blue, at));
-    let services: Vec<String> =
-        plan.topology.services.iter().map(|s| format!("{} x{}", s.name, s.instances.len())).collect();
-    let _ = writeln!(text, "  starts   {} proxies: {}", plan.proxies(), services.join(", "));
+    let services = |theirs: bool| -> Vec<String> {
+        let those = plan.topology.services.iter().filter(|s| s.deployed.is_some() == theirs);
+        those.map(|s| format!("{} x{}", s.name, s.instances.len())).collect()
+    };
+    let _ = writeln!(text, "  starts   {} proxies: {}", plan.proxies(), services(false).join(", "));
+    let namespaces: BTreeSet<&str> =
+        plan.topology.services.iter().filter_map(|s| Some(s.deployed.as_ref()?.namespace.as_str())).collect();
+    if !namespaces.is_empty() && plan.needs.is_empty() {
+        let (who, whose) = (services(true).join(", "), namespaces.into_iter().collect::<Vec<_>>().join(", "));
+        let _ = writeln!(text, "  joins    {who} in namespace {whose}: called, and not touched");
+    }
     let cannot = mesh::unsupported(plan, on);
     for why in &cannot {
         let _ = writeln!(text, "  cannot   {} ({}): the scenario is unsupported", why.message, why.origin);

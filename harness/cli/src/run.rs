@@ -31,7 +31,7 @@ use std::{
 /// Runs the selected scenarios: once, or on several releases of the mesh.
 pub fn run(args: &RunArgs, out: Out) -> Result<Exit, Failure> {
     let settings = Settings::read(Path::new("."))?;
-    let selected = features::select(&args.paths, &settings, out)?;
+    let selected = features::select(&args.paths, &settings, args.context.as_deref(), out)?;
     if !selected.warnings.is_empty() {
         out.print_error(&selected.sources.render(&selected.warnings, out.error_style.colour));
     }

@@ -44,8 +44,49 @@ pub struct Kubernetes {
     pub limits: Limits,
     /// The revision of Istio whose injector is used.
     pub revision: Option<String>,
-    /// Where pods find istiod: name and port for TLS.
-    pub istiod: Option<String>,
+    /// Where pods find istiod.
+    pub istiod: Option<Istiod>,
+}
+
+/// Where istiod is found in a cluster, and by which name it is known: a host, and its port for TLS.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Istiod(String);
+
+impl Istiod {
+    /// Istiod's own, where no other is written.
+    const PORT: u16 = 15012;
+}
+
+impl TryFrom<String> for Istiod {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Istiod, String> {
+        let no = |what: &str| {
+            format!(
+                "`{text}` is no address of istiod: {what}; write a host and its port for TLS, like `istiod.istio-system.svc:15012`"
+            )
+        };
+        if text.contains("://") {
+            return Err(no("it is spoken to without a scheme"));
+        }
+        let (host, port) = text.split_once(':').map_or((text.as_str(), None), |(host, port)| (host, Some(port)));
+        if !host.split('.').all(is_label) {
+            return Err(no(&format!("`{host}` is no name of a host")));
+        }
+        let is_port = |port: &str| !port.starts_with('+') && port.parse().is_ok_and(|port: u16| port > 0);
+        match port {
+            None => Ok(Istiod(format!("{text}:{}", Istiod::PORT))),
+            Some(port) if is_port(port) => Ok(Istiod(text)),
+            Some(_) => Err(no("a port is a number from 1 to 65535")),
+        }
+    }
+}
+
+/// A part of the name of a host, between its dots (RFC 1123).
+fn is_label(text: &str) -> bool {
+    let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (1..64).contains(&text.len()) && text.bytes().all(is_inside) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 impl Kubernetes {
@@ -59,10 +100,10 @@ impl Kubernetes {
     #[cfg(feature = "kubernetes")]
     pub fn istiod(&self) -> String {
         let of_revision = || match self.revision.as_deref() {
-            Some(revision) if revision != "default" => format!("istiod-{revision}.istio-system.svc:15012"),
-            _ => "istiod.istio-system.svc:15012".to_owned(),
+            Some(revision) if revision != "default" => format!("istiod-{revision}.istio-system.svc:{}", Istiod::PORT),
+            _ => format!("istiod.istio-system.svc:{}", Istiod::PORT),
         };
-        self.istiod.clone().unwrap_or_else(of_revision)
+        self.istiod.clone().map_or_else(of_revision, |Istiod(written)| written)
     }
 
     /// The image of our own pods: the one that was named, or the project's, or that of this version.
@@ -122,5 +163,50 @@ mod tests {
         let message = read("controls = true\ncontrolz = 2\n").unwrap_err().to_string();
         assert!(message.contains("line 2") && message.contains("controlz"), "{message}");
         assert!(read("[verdict]\nalpha = 7.0\n").is_err());
+    }
+
+    fn istiod(written: &str) -> Result<Option<Istiod>, Failure> {
+        read(&format!("controls = true\n[kubernetes]\nistiod = \"{written}\"\n")).map(|all| all.kubernetes.istiod)
+    }
+
+    #[test]
+    fn istiod_is_a_host_and_a_port() {
+        for (written, meant) in [
+            ("istiod-canary.istio-system.svc:15012", "istiod-canary.istio-system.svc:15012"),
+            ("istiod.istio-system.svc", "istiod.istio-system.svc:15012"),
+            ("10.96.0.7:443", "10.96.0.7:443"),
+        ] {
+            assert_eq!(istiod(written).unwrap(), Some(Istiod(meant.into())), "{written}");
+        }
+        for (written, why) in [
+            ("", "`` is no name of a host"),
+            ("   ", "no name of a host"),
+            ("istiod.svc :15012", "no name of a host"),
+            (" istiod.svc:15012", "no name of a host"),
+            ("istiod..svc:15012", "no name of a host"),
+            (":15012", "no name of a host"),
+            ("istiod.svc/debug", "no name of a host"),
+            ("http://istiod.svc:15012", "without a scheme"),
+            ("istiod.svc:", "from 1 to 65535"),
+            ("istiod.svc:https", "from 1 to 65535"),
+            ("istiod.svc:+15012", "from 1 to 65535"),
+            ("istiod.svc:0", "from 1 to 65535"),
+            ("istiod.svc:65536", "from 1 to 65535"),
+            ("istiod.svc:15012:15012", "from 1 to 65535"),
+            ("istiod.svc:15012 ", "from 1 to 65535"),
+        ] {
+            let message = istiod(written).expect_err(written).to_string();
+            assert!(message.contains("line 3") && message.contains(why), "{written}: {message}");
+            assert!(message.contains(FILE) && message.contains("istiod.istio-system.svc:15012"), "{message}");
+        }
+    }
+
+    #[cfg(feature = "kubernetes")]
+    #[test]
+    fn istiod_is_the_one_that_is_written_or_that_of_the_revision() {
+        let of = |lines: &str| read(&format!("[kubernetes]\n{lines}\n")).unwrap().kubernetes.istiod();
+        assert_eq!(of(""), "istiod.istio-system.svc:15012");
+        assert_eq!(of("revision = \"canary\""), "istiod-canary.istio-system.svc:15012");
+        assert_eq!(of("revision = \"canary\"\nistiod = \"istiod.mesh.svc\""), "istiod.mesh.svc:15012");
     }
 }

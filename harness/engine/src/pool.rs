@@ -123,10 +123,11 @@ impl Placed {
     }
 }
 
-/// What every instance of a topology needs.
+/// What every instance of a topology needs that is to be placed.
 pub(crate) fn wants(topology: &Topology) -> Vec<Want> {
     topology
         .instances()
+        .filter(|(_, service, _)| service.deployed.is_none())
         .map(|(instance, service, _)| Want {
             role: Role::of(topology, service, instance),
             called: topology.callers(&service.name).next().is_some(),

@@ -14,7 +14,7 @@ use crate::{
     world::World,
 };
 use squall_evidence::{Evidence, Health, LifeEnd, Observed, Planned, StageTimes, join};
-use squall_mesh::{Bindings, Mesh, MeshError, PolicyInForce};
+use squall_mesh::{Bindings, Mesh, MeshError, PoliciesInForce};
 use squall_model::{
     Body, CallRecord, ClientEnd, CounterRecord, Finding, Finished, InstanceId, Plan, Protocol, RunOf, Stamp, Variation,
     Verdict,
@@ -217,7 +217,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let mut said = Said::of(mesh, world.seats());
         if plan.variation == Variation::Main {
             // A report may quote it; no verdict hangs on it.
-            said.policies = mesh.policies(&self.callers(world)).await.unwrap_or_default();
+            said.policies = mesh.policies(&self.callers(world)).await;
         }
         Ok((observed, said))
     }
@@ -366,7 +366,7 @@ pub(crate) struct Said {
     pub(crate) access: Vec<std::path::PathBuf>,
     pub(crate) own: Vec<(InstanceId, std::path::PathBuf)>,
     /// Of a main run's callers, at its end.
-    pub(crate) policies: BTreeMap<InstanceId, Vec<PolicyInForce>>,
+    pub(crate) policies: PoliciesInForce,
 }
 
 impl Said {

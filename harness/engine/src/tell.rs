@@ -2,12 +2,12 @@
 
 use crate::{events::Events, scenario::Said};
 use squall_evidence::{Evidence, absences};
-use squall_mesh::PolicyInForce;
+use squall_mesh::{MeshError, PoliciesInForce, PolicyInForce};
 use squall_model::{
-    Body, CounterRecord, DoseCount, Exemplar, Finding, InForce, InstanceId, Judged, Plan, RunOf, Verdict,
+    Body, CounterRecord, DoseCount, Exemplar, Finding, InForce, InstanceId, Judged, Plan, RunOf, Unsaid, Verdict,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader},
     path::Path,
@@ -53,36 +53,48 @@ pub(crate) fn judgement(
     }
 }
 
-/// What callers' proxies have in force for the hosts that they called, those together that say the same.
-pub(crate) fn in_force(
-    events: &Events,
-    of: &RunOf,
-    policies: &BTreeMap<InstanceId, Vec<PolicyInForce>>,
-    counters: &[CounterRecord],
-) {
+/// What callers' proxies have in force for the hosts that they called, those together that say the same, and who did not say.
+pub(crate) fn in_force(events: &Events, of: &RunOf, policies: &PoliciesInForce, counters: &[CounterRecord]) {
     for one in together(policies, counters) {
         events.emit(Some(of), Body::InForce(one));
+    }
+    for one in unsaid(policies) {
+        events.emit(Some(of), Body::Unsaid(one));
     }
 }
 
 /// By host, then by what is said, each with those who say it. Nobody calls the hosts that are left out.
-fn together(policies: &BTreeMap<InstanceId, Vec<PolicyInForce>>, counters: &[CounterRecord]) -> Vec<InForce> {
+fn together(policies: &PoliciesInForce, counters: &[CounterRecord]) -> Vec<InForce> {
     let called = |by: &InstanceId, host: &str| {
         let prefix = format!("cluster.out.{host}.upstream_");
         counters.iter().any(|one| one.proxy == *by && one.rises.keys().any(|name| name.starts_with(&prefix)))
     };
-    let mut all: BTreeMap<&PolicyInForce, Vec<InstanceId>> = BTreeMap::new();
-    for (by, policy) in policies.iter().flat_map(|(by, said)| said.iter().map(move |policy| (by, policy))) {
+    // A proxy says the same twice of two routes that differ in nothing that is told: it is one that says so.
+    let mut all: BTreeMap<&PolicyInForce, BTreeSet<InstanceId>> = BTreeMap::new();
+    for (by, policy) in policies.iter().flat_map(|(by, said)| said.iter().flatten().map(move |policy| (by, policy))) {
         if called(by, &policy.host) {
-            all.entry(policy).or_default().push(by.clone());
+            all.entry(policy).or_default().insert(by.clone());
         }
     }
-    let told = |(policy, by): (&PolicyInForce, Vec<InstanceId>)| InForce {
+    let told = |(policy, by): (&PolicyInForce, BTreeSet<InstanceId>)| InForce {
         by,
         host: policy.host.clone(),
         says: policy.says.clone(),
     };
     all.into_iter().map(told).collect()
+}
+
+/// Those that did not say, each with its reason.
+fn unsaid(policies: &PoliciesInForce) -> Vec<Unsaid> {
+    let silent = policies.iter().filter_map(|(by, said)| Some((by, said.as_ref().err()?)));
+    let why = |error: &MeshError| match error {
+        // The other words say who.
+        MeshError::Silent { why, .. } => why.clone(),
+        other => other.to_string(),
+    };
+    // An error may bring along a whole answer.
+    let in_a_line = |why: String| shortened(why.lines().next().unwrap_or_default());
+    silent.map(|(by, error)| Unsaid { by: by.clone(), why: in_a_line(why(error)) }).collect()
 }
 
 fn judged(plan: &Plan, evidence: &Evidence, finding: &Finding, lines: &Lines) -> Judged {
@@ -165,8 +177,8 @@ mod tests {
         let id = |number| InstanceId { service: "web".into(), number };
         let policy = |host: &str, says: &str| PolicyInForce { host: host.into(), says: says.into() };
         let said = |retries: &str| vec![policy("reviews", retries), policy("ratings", "no retries")];
-        let policies =
-            BTreeMap::from([(id(1), said("1 retry")), (id(2), said("1 retry")), (id(3), said("no retries"))]);
+        let policies = [(1, "1 retry"), (2, "1 retry"), (3, "no retries")];
+        let policies = policies.map(|(number, retries)| (id(number), Ok(said(retries)))).into();
         let rose = |number, name: &str| CounterRecord { proxy: id(number), rises: [(name.to_owned(), 1)].into() };
         let reviews = "cluster.out.reviews.upstream_rq_total";
         // What is like a name is none, and what control planes count is no call.
@@ -177,6 +189,37 @@ mod tests {
         assert_eq!(told, [(2, "reviews", "1 retry"), (1, "reviews", "no retries")]);
         // Another's calls are not its own.
         let told = together(&policies, &[rose(1, reviews)]);
-        assert_eq!(told.iter().map(|one| one.by.clone()).collect::<Vec<_>>(), [[id(1)]]);
+        assert_eq!(told.iter().map(|one| one.by.clone()).collect::<Vec<_>>(), [BTreeSet::from([id(1)])]);
+    }
+
+    #[test]
+    fn one_that_says_the_same_twice_is_named_once() {
+        let id = InstanceId { service: "web".into(), number: 1 };
+        let policy = PolicyInForce { host: "reviews".into(), says: "1 retry".into() };
+        let policies = [(id.clone(), Ok(vec![policy.clone(), policy]))].into();
+        let rises = [("cluster.out.reviews.upstream_rq_total".to_owned(), 1)].into();
+        let told = together(&policies, &[CounterRecord { proxy: id.clone(), rises }]);
+        assert_eq!(told.iter().map(|one| one.by.iter().collect()).collect::<Vec<Vec<_>>>(), [[&id]]);
+    }
+
+    #[test]
+    fn one_that_does_not_say_is_told_of_and_keeps_nobody_elses_word_back() {
+        let id = |number| InstanceId { service: "web".into(), number };
+        let policy = PolicyInForce { host: "reviews".into(), says: "1 retry".into() };
+        let silent =
+            MeshError::Silent { instance: id(2).to_string(), why: "no answer by the deadline\nand more".into() };
+        let lagging = MeshError::Lagging(vec!["web-3 is not there yet".into()]);
+        let policies = [(id(1), Ok(vec![policy])), (id(2), Err(silent)), (id(3), Err(lagging))].into();
+        let rises = |number| CounterRecord {
+            proxy: id(number),
+            rises: [("cluster.out.reviews.upstream_rq_total".to_owned(), 1)].into(),
+        };
+        let told = together(&policies, &[rises(1), rises(2)]);
+        assert_eq!(told.iter().map(|one| one.by.clone()).collect::<Vec<_>>(), [BTreeSet::from([id(1)])]);
+        let unsaid: Vec<String> = unsaid(&policies).iter().map(|one| format!("{}: {}", one.by, one.why)).collect();
+        assert_eq!(
+            unsaid,
+            ["web-2: no answer by the deadline", "web-3: not in force by the deadline: web-3 is not there yet"]
+        );
     }
 }

@@ -29,6 +29,8 @@ pub enum LawId {
     TriesLogged,
     /// Each try that was answered has a line at the callee's proxy.
     TryArrived,
+    /// Each try that somebody else's service answered went to an instance that it had when the run began.
+    HostKnown,
     /// Each line at a callee's proxy has a try that was sent.
     LineTried,
     /// Each line at a callee's proxy that passes on its workload's answer has a line in the ledger.
@@ -122,6 +124,9 @@ impl fmt::Display for Balance {
             LawId::RecordCalled => ("records with an id of ours", "of a call of ours"),
             LawId::TriesLogged => ("tries by the lines of callers' proxies", "in their upstream logs"),
             LawId::TryArrived => ("answered tries", "with a line at the callee's proxy"),
+            LawId::HostKnown => {
+                ("tries answered by services of others", "by an instance that they had when the run began")
+            }
             LawId::LineTried => ("lines at callees' proxies", "of a try that was sent"),
             LawId::LineServed => ("answers passed on by callees' proxies", "in a ledger"),
             LawId::ServedLogged => ("lines of ledgers", "with a line at the callee's proxy"),
@@ -160,6 +165,7 @@ pub fn balances(plan: &Plan, evidence: &Evidence) -> Vec<Balance> {
     all.extend(
         [LawId::TriesLogged, LawId::TryArrived, LawId::LineTried, LawId::LineServed, LawId::ServedLogged].map(tally),
     );
+    all.push(hosts_known(evidence));
     for (law, (found, unowned)) in [
         (LawId::FaultOwned, dose::unowned(plan, evidence)),
         (LawId::DamageOwned, dose::unowned_damages(plan, evidence)),
@@ -219,6 +225,14 @@ impl Tally {
     fn balance(self, law: LawId) -> Balance {
         Balance::new(law, None, self.all, self.matched, Slack { fewer: self.excused, more: 0 })
     }
+}
+
+/// Of the tries that somebody else's services answered: those that went to an instance that is known.
+fn hosts_known(evidence: &Evidence) -> Balance {
+    let tries = || evidence.stories.iter().flat_map(|story| evidence.tries(story));
+    let answered = || tries().filter(|t| t.one_sided && t.status() != 0);
+    let known = answered().filter(|t| t.instance().is_some()).count() as u64;
+    Balance::new(LawId::HostKnown, None, answered().count() as u64, known, Slack::default())
 }
 
 fn records_called(evidence: &Evidence) -> Balance {

@@ -29,7 +29,7 @@ pub fn join(plan: &Plan, observed: Observed) -> Evidence {
     let mut tries = Vec::with_capacity(observed.tries.len());
     for (story, number) in stories.iter_mut().zip(0..) {
         let first = tries.len();
-        merge(&observed, &sides, number, protocol(&plan.topology, &story.edge.to), &mut tries);
+        merge(&observed, &sides, number, blank(&plan.topology, &story.edge.to), &mut tries);
         story.tries = first as u32..tries.len() as u32;
         story.access = story.access.or(sides.lines[number as usize]);
         finish(&observed, story, &tries[first..]);
@@ -81,6 +81,16 @@ fn client_stories(plan: &Plan, observed: &Observed, strays: &mut Strays) -> Vec<
 /// What a service speaks.
 fn protocol(topology: &Topology, service: &ServiceName) -> Protocol {
     topology.service(service).map(|s| s.protocol).unwrap_or_default()
+}
+
+/// What is known of a try to a service before any record of it.
+fn blank(topology: &Topology, to: &ServiceName) -> TryStory {
+    let service = topology.service(to);
+    TryStory {
+        protocol: service.map(|s| s.protocol).unwrap_or_default(),
+        one_sided: service.is_some_and(|s| s.deployed.is_some()),
+        ..TryStory::default()
+    }
 }
 
 /// How an onward call ended for the workload that made it, as far as the line of its proxy knows.
@@ -158,9 +168,8 @@ fn first_line(observed: &Observed, lines: &[u32]) -> Option<u32> {
 ///
 /// Records of one try carry the same number and name the same instance. Should a number occur twice, the earlier records
 /// go together, then the later ones.
-fn merge(observed: &Observed, sides: &Sides, story: u32, protocol: Protocol, tries: &mut Vec<TryStory>) {
+fn merge(observed: &Observed, sides: &Sides, story: u32, blank: TryStory, tries: &mut Vec<TryStory>) {
     let first = tries.len();
-    let blank = TryStory { protocol, ..TryStory::default() };
     for sent in sides.sent.of(story) {
         let attempt = observed.tries[*sent as usize].attempt;
         tries.push(TryStory { attempt, sent: Some(*sent), ..blank });
@@ -258,7 +267,7 @@ pub(crate) fn tries_due(line: Option<&AccessRecord>) -> usize {
 
 /// Every record of this try that is due is there: an answered try has a line, a line that passes on an answer a ledger line.
 fn is_whole(t: &TryView<'_>) -> bool {
-    let arrived = t.status() == 0 || t.arrived.is_some();
+    let arrived = t.one_sided || t.status() == 0 || t.arrived.is_some();
     let served = !t.arrived.is_some_and(crate::balance::is_from_workload) || t.served.is_some();
     arrived && served && t.sent.is_some()
 }

@@ -95,6 +95,8 @@ pub struct TryStory {
     pub attempt: u32,
     /// What the callee speaks.
     pub protocol: Protocol,
+    /// Nobody at the callee's tells us: it was deployed by somebody else.
+    pub(crate) one_sided: bool,
     pub(crate) sent: Option<u32>,
     pub(crate) arrived: Option<u32>,
     pub(crate) served: Option<u32>,
@@ -107,6 +109,8 @@ pub struct TryView<'a> {
     pub attempt: u32,
     /// What the callee speaks.
     pub protocol: Protocol,
+    /// Nobody at the callee's tells us: all that is known is what its sender saw.
+    pub one_sided: bool,
     /// As its sender saw it: the upstream log of the caller's proxy.
     pub sent: Option<&'a TryRecord>,
     /// As the callee's proxy saw it.
@@ -349,6 +353,7 @@ pub(crate) fn view<'a>(observed: &'a Observed, t: &TryStory) -> TryView<'a> {
     TryView {
         attempt: t.attempt,
         protocol: t.protocol,
+        one_sided: t.one_sided,
         sent: t.sent.and_then(|i| observed.tries.get(i as usize)),
         arrived: t.arrived.and_then(|i| observed.access.get(i as usize)),
         served: t.served.and_then(|i| observed.ledger.get(i as usize)).map(|(id, line)| (id, line)),

@@ -27,7 +27,7 @@ pub use select::{Selection, TagExpression, TagExpressionError};
 pub use sentences::{
     ClauseDoc, FoundLine, FoundStep, Kind, SentenceDoc, find_steps, near_steps, steps, vocabulary_markdown,
 };
-pub use source::{Defaults, Source};
+pub use source::{Application, Defaults, Source};
 pub use yaml::{experiment_from_yaml, is_experiment, schema, topology_from_yaml};
 
 use compile::Sink;

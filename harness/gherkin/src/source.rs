@@ -1,7 +1,7 @@
 //! A source file, and places in it.
 
 use jiff::civil::Date;
-use squall_model::{Diagnostic, ErrorRates, Origin, Rate, Severity};
+use squall_model::{Diagnostic, ErrorRates, Origin, Rate, Service, Severity};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,10 +37,21 @@ pub struct Defaults<'a> {
     pub decide_cap: Duration,
     /// The text of `scenarios/<name>.yaml`, for `the mesh {text}`; `None` where there is no such file.
     pub mesh: &'a dyn Fn(&str) -> Option<String>,
+    /// What is deployed in a namespace, for `the application in namespace {text}`.
+    pub application: &'a dyn Fn(&str) -> Application,
+}
+
+/// What is known of an application that somebody else deployed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Application {
+    /// Nobody has looked: whoever is not declared is taken for a service of it, and the scenario cannot be run.
+    Unseen,
+    /// Its services, with their instances.
+    Seen(Vec<Service>),
 }
 
 impl Default for Defaults<'_> {
-    /// Seed 1, the usual error rates, no day, 800 calls per second for 30 s at the longest, no mesh files.
+    /// Seed 1, the usual error rates, no day, 800 calls per second for 30 s at the longest, no mesh files, applications unseen.
     fn default() -> Self {
         Defaults {
             seed: 1,
@@ -49,6 +60,7 @@ impl Default for Defaults<'_> {
             decide_rate: Rate::per_second(800),
             decide_cap: Duration::from_secs(30),
             mesh: &|_| None,
+            application: &|_| Application::Unseen,
         }
     }
 }

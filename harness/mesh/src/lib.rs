@@ -11,5 +11,7 @@ mod seat;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use port::{Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, PolicyInForce, Refusal, WallOffset};
+pub use port::{
+    Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, PoliciesInForce, PolicyInForce, Refusal, WallOffset,
+};
 pub use seat::{Bindings, Desired, Endpoint, Launch, Seat, WorkloadStart};

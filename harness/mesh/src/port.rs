@@ -93,14 +93,11 @@ pub trait Mesh {
     /// Where a proxy does not answer.
     async fn counters(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, BTreeMap<String, u64>>, MeshError>;
 
-    /// The policy that each proxy has in force for the calls that it forwards, by its own word: what a report sets beside what was
-    /// written. Empty where it has no way to say.
-    ///
-    /// # Errors
-    /// Where a proxy does not answer.
-    async fn policies(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
+    /// The policy that each proxy has in force for the calls that it forwards: what a report sets beside what was written. Empty where
+    /// proxies have no way to say.
+    async fn policies(&self, at: &Bindings) -> PoliciesInForce {
         let _ = at;
-        Ok(BTreeMap::new())
+        PoliciesInForce::new()
     }
 
     /// Sends a marker request through every proxy, both sides: once its lines have arrived, all earlier ones have.
@@ -226,6 +223,9 @@ pub struct PolicyInForce {
     pub says: String,
 }
 
+/// What each proxy says of itself, or why it did not: one that is silent keeps nobody else's word back.
+pub type PoliciesInForce = BTreeMap<InstanceId, Result<Vec<PolicyInForce>, MeshError>>;
+
 /// What a mesh cannot do, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
@@ -298,6 +298,18 @@ pub enum MeshEvent {
         node: String,
         /// When it was noticed.
         at: Stamp,
+    },
+    /// Processes of this node that stood still went on under us, or one of them ended: not all of the pause lasted. Not to be taken for
+    /// faults that are dropped, as a proxy that stands still has to drop them.
+    Woke {
+        /// Whose.
+        node: String,
+        /// What was to stand still.
+        part: Part,
+        /// Since when, as far as is known.
+        at: Stamp,
+        /// After how long, and why.
+        why: String,
     },
     /// A proxy rejected a configuration.
     Rejected {

@@ -36,8 +36,9 @@ pub struct Bindings {
     /// Wires that a link carries: where the caller's proxy connects instead of to the callee's own address. The callee is the
     /// same instance under either.
     pub wires: BTreeMap<Wire, SocketAddr>,
-    /// Addresses that instances had before they came back under another: a line of a log may still speak of them.
-    pub former: BTreeMap<SocketAddr, InstanceId>,
+    /// Other addresses of instances: those that they had before they came back under another, of which a line of a log may still speak,
+    /// and those of instances that somebody else deployed, which have no seat.
+    pub others: BTreeMap<SocketAddr, InstanceId>,
     /// Names the run of the scenario. It is part of every cluster (as metadata), so that each run's clusters are new:
     /// a pooled proxy takes no ejected host, open breaker or connection over from the scenario before.
     pub tag: String,
@@ -52,12 +53,12 @@ impl Bindings {
         self.wires.get(&wire).copied().or_else(|| self.seats.get(to).map(|seat| seat.inbound))
     }
 
-    /// Whose address this is: the callee's own, that of a wire to it, or one that it had before.
+    /// Whose address this is: the callee's own, that of a wire to it, or another of its own.
     #[must_use]
     pub fn at(&self, address: SocketAddr) -> Option<&InstanceId> {
         let own = self.seats.iter().find(|(_, seat)| seat.inbound == address).map(|(id, _)| id);
         let by_wire = || self.wires.iter().find(|(_, at)| **at == address).map(|(wire, _)| &wire.to);
-        own.or_else(by_wire).or_else(|| self.former.get(&address))
+        own.or_else(by_wire).or_else(|| self.others.get(&address))
     }
 }
 

@@ -36,6 +36,13 @@ pub enum Discord {
     FaultLeaked(Vec<DoseLeak>),
     /// The barrier was not passed: records may still be on their way.
     Unfinished,
+    /// Somebody changed the application while it was tested: it answered by instances that it did not have when the run began.
+    ApplicationChanged {
+        /// So many tries were answered by those.
+        tries: u64,
+        /// Of so many that it answered.
+        of: u64,
+    },
     /// What no cause above explains: the law that is broken, with both its numbers. Also what was recorded before causes were.
     #[serde(untagged)]
     Unexplained(String),
@@ -129,6 +136,7 @@ impl Discord {
             Discord::FaultPartial(_) => "fault partial",
             Discord::FaultLeaked(_) => "fault leaked",
             Discord::Unfinished => "unfinished record",
+            Discord::ApplicationChanged { .. } => "the application changed",
             Discord::Unexplained(_) => "the books do not balance",
         }
     }
@@ -173,6 +181,10 @@ impl fmt::Display for Discord {
                 listed(f, leaks, |leak| format!("it touched {} on {} at {}", leak.touched, leak.edge, leak.at))
             }
             Discord::Unfinished => f.write_str("the barrier was not passed, records may still be on their way"),
+            Discord::ApplicationChanged { tries, of } => write!(
+                f,
+                "{tries} of {of} tries were answered by instances that were not there when the run began: somebody rolled it out meanwhile?"
+            ),
             Discord::Unexplained(text) => f.write_str(text),
         }
     }

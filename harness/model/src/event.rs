@@ -5,7 +5,7 @@ use crate::{
     Title, Totals, Variation, Verdict,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// Version of the event's serialised form. Additive within a version: readers keep kinds that they do not know.
 pub const EVENT_VERSION: u16 = 1;
@@ -78,6 +78,8 @@ pub enum Body {
     Absence(Absence),
     /// What proxies have in force at the end of a main run that does not hold, by their own word.
     InForce(InForce),
+    /// A proxy that was asked for that, and did not say.
+    Unsaid(Unsaid),
     /// A lease ran out under us.
     Lapsed {
         /// Whose.
@@ -124,6 +126,13 @@ pub enum Body {
 pub enum Holder {
     /// The link, of the damaged wires. Written `link`.
     Link,
+    /// The agent in the pod of an instance, of a pause of its processes.
+    Agent {
+        /// Whose.
+        instance: InstanceId,
+        /// After how long they went on, and why.
+        why: String,
+    },
     /// The proxy of an instance, of the faults on calls and tries. Written as the instance, as it was before links were told apart.
     #[serde(untagged)]
     Proxy(InstanceId),
@@ -134,6 +143,7 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Holder::Link => f.write_str("the lease of the damaged wires"),
+            Holder::Agent { instance, why } => write!(f, "the lease of the pause of {instance} ({why})"),
             Holder::Proxy(instance) => write!(f, "the lease of the faults at {instance}"),
         }
     }
@@ -244,12 +254,21 @@ pub struct Absence {
 /// What proxies do with the calls to a host, or with some of them: the policy in force, which may be other than the written one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InForce {
-    /// The proxies that say this of themselves, in order.
-    pub by: Vec<InstanceId>,
+    /// The proxies that say this of themselves.
+    pub by: BTreeSet<InstanceId>,
     /// The host that is called.
     pub host: String,
     /// In words: `timeout 1.5 s; 2 retries on 5xx; no breaker; no ejection`.
     pub says: String,
+}
+
+/// A proxy of which is not known what it has in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsaid {
+    /// Whose.
+    pub by: InstanceId,
+    /// Why it did not say.
+    pub why: String,
 }
 
 /// One claim, judged.
@@ -317,10 +336,17 @@ mod tests {
     fn whoever_holds_a_lease_is_read_as_before() {
         let web = Holder::Proxy(InstanceId { service: "web".into(), number: 1 });
         let link = Holder::Proxy(InstanceId { service: "link".into(), number: 1 });
+        let paused =
+            Holder::Agent { instance: InstanceId { service: "web".into(), number: 1 }, why: "after 1 s".into() };
         for (holder, text, told) in [
             (web, r#"{"lapsed":{"instance":{"service":"web","number":1}}}"#, "the lease of the faults at web-1"),
             (link, r#"{"lapsed":{"instance":{"service":"link","number":1}}}"#, "the lease of the faults at link-1"),
             (Holder::Link, r#"{"lapsed":{"instance":"link"}}"#, "the lease of the damaged wires"),
+            (
+                paused,
+                r#"{"lapsed":{"instance":{"agent":{"instance":{"service":"web","number":1},"why":"after 1 s"}}}}"#,
+                "the lease of the pause of web-1 (after 1 s)",
+            ),
         ] {
             assert_eq!(holder.to_string(), told);
             let body = Body::Lapsed { holder };

@@ -45,7 +45,7 @@ pub use discord::{Discord, Foreign, Lost, Restart, Source, Witness};
 pub use dose::{Dose, DoseCount, DoseLeak, DosePart, Meant, Spared};
 pub use event::{
     Absence, Body, ControlResult, Controlled, CueEffect, EVENT_VERSION, Finished, Holder, InForce, Judged, Progress,
-    Queued, RunEvent, RunOf, RunStarted,
+    Queued, RunEvent, RunOf, RunStarted, Unsaid,
 };
 pub use explanation::{
     Attribute, Explanation, Mechanism, Moment, Onset, PercentileOf, Reading, Since, Split, Tally, Times,
@@ -70,7 +70,7 @@ pub use selector::{Calls, Filter, Level, Target, Traffic, Which};
 pub use stamp::Stamp;
 pub use terms::{ErrorRates, Quarantine, Terms};
 pub use timeline::{Act, Arrivals, Blocks, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
-pub use topology::{Instance, Protocol, Service, Topology};
+pub use topology::{Deployed, Instance, Protocol, Service, Topology};
 pub use totals::Totals;
 pub use vary::{controls, vary};
 pub use verdict::{Compared, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};

@@ -204,9 +204,9 @@ impl Plan {
         self.claims.iter().find(|c| c.id == id)
     }
 
-    /// Proxies that it needs: one an instance.
+    /// Proxies that it needs: one an instance that it places.
     #[must_use]
     pub fn proxies(&self) -> usize {
-        self.topology.services.iter().map(|s| s.instances.len()).sum()
+        self.topology.services.iter().filter(|s| s.deployed.is_none()).map(|s| s.instances.len()).sum()
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{Calls, Capacity, Edge, InstanceId, Latency, Place, ServiceName, VersionName};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// The services of a scenario, in the order in which they were declared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -30,6 +31,20 @@ pub struct Service {
     pub latency: Latency,
     /// How many tries each instance works on at a time; `None`: any number.
     pub capacity: Option<Capacity>,
+    /// Where it is deployed, if it is a service of an application that somebody else deployed: nothing of it is ours, and only who
+    /// calls it is seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<Deployed>,
+}
+
+/// A service of Kubernetes that was there before the run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployed {
+    /// Its namespace.
+    pub namespace: String,
+    /// The port by which it is called.
+    pub port: u16,
 }
 
 /// One instance of a service: a workload and its proxy.
@@ -41,6 +56,9 @@ pub struct Instance {
     /// Where it is, where the scenario names places.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// The address of one that was deployed before the run; all others get theirs when they are placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<SocketAddr>,
 }
 
 /// What a service speaks.
@@ -92,6 +110,20 @@ impl Topology {
         self.instance(id)?.place.as_ref()
     }
 
+    /// The same, without what somebody else deployed: what a run places.
+    #[must_use]
+    pub fn placed(&self) -> Topology {
+        let mut ours = self.clone();
+        ours.services.retain(|service| service.deployed.is_none());
+        ours
+    }
+
+    /// Whether a service of this name was deployed by somebody else.
+    #[must_use]
+    pub fn is_deployed(&self, name: &ServiceName) -> bool {
+        self.service(name).is_some_and(|service| service.deployed.is_some())
+    }
+
     /// Every instance, service by service.
     pub fn instances(&self) -> impl Iterator<Item = (InstanceId, &Service, &Instance)> + '_ {
         self.services.iter().flat_map(|s| s.ids().zip(&s.instances).map(move |(id, instance)| (id, s, instance)))
@@ -109,6 +141,7 @@ impl Service {
             protocol: Protocol::Http,
             latency: Latency::Fixed(std::time::Duration::ZERO),
             capacity: None,
+            deployed: None,
         }
     }
 

@@ -52,7 +52,10 @@ fn status(story: &crate::ScenarioStory, stopped_by: Option<&str>) -> TestCaseSta
             .map(|j| block::claim(j, &[], true, Style::PLAIN))
             .chain(otherwise.map(|(what, origin, count)| block::dose(what, origin, count, Style::PLAIN)))
             .chain(story.accidents.iter().map(|a| format!("{a}\n")))
-            .chain([absence::lines(&story.absences, Style::PLAIN), in_force::lines(&story.in_force, Style::PLAIN)])
+            .chain([
+                absence::lines(&story.absences, Style::PLAIN),
+                in_force::lines(&story.in_force, &story.unsaid, Style::PLAIN),
+            ])
             .chain([control::block(story, Style::PLAIN)])
             .collect();
         status.set_description(blocks);

@@ -2,7 +2,7 @@
 
 use squall_model::{
     Absence, Body, Controlled, CueEffect, DoseCount, Finished, InForce, Judged, Origin, PlanKey, Quarantine, Queued,
-    RunEvent, RunStarted, Totals, Variation, Verdict,
+    RunEvent, RunStarted, Totals, Unsaid, Variation, Verdict,
 };
 use std::collections::BTreeMap;
 
@@ -38,6 +38,8 @@ pub struct ScenarioStory {
     pub absences: Vec<Absence>,
     /// The policy that proxies had in force at the end of a main run that did not hold.
     pub in_force: Vec<InForce>,
+    /// Those that were asked for it, and did not say.
+    pub unsaid: Vec<Unsaid>,
     /// Processes of the main run that died unasked, and leases that lapsed, in words.
     pub accidents: Vec<String>,
     /// The main run, once it is over.
@@ -155,6 +157,7 @@ impl ScenarioStory {
             cues: Vec::new(),
             absences: Vec::new(),
             in_force: Vec::new(),
+            unsaid: Vec::new(),
             accidents: Vec::new(),
             finished: None,
             rerun: None,
@@ -170,6 +173,7 @@ impl ScenarioStory {
             Body::CueEffect(cue) => self.cues.push(cue.clone()),
             Body::Absence(absence) => self.absences.push(absence.clone()),
             Body::InForce(policy) => self.in_force.push(policy.clone()),
+            Body::Unsaid(proxy) => self.unsaid.push(proxy.clone()),
             Body::ProxyDied { instance, what, how, log } => {
                 let who = if what == "link" { "the link".to_owned() } else { format!("the {what} of {instance}") };
                 self.accidents.push(format!("{who} died: it {how}"));

@@ -195,7 +195,7 @@ fn scenario(story: &ScenarioStory, style: Style, verbose: bool) -> String {
     for (n, judged) in shown.iter().enumerate() {
         text.push_str(&block::claim(judged, &shown[..n], verbose, style));
     }
-    text.push_str(&in_force::lines(&story.in_force, style));
+    text.push_str(&in_force::lines(&story.in_force, &story.unsaid, style));
     text + &control::block(story, style)
 }
 

@@ -76,7 +76,8 @@ fn exemplar_try(story: &CallStory, t: &TryView<'_>) -> ExemplarTry {
         status: t.status(),
         grpc: t.grpc(),
         flags: t.flags(),
-        served: t.served.is_some(),
+        // Where nobody tells what the workload saw, nothing is said of it.
+        served: t.served.is_some() || t.one_sided,
     }
 }
 

@@ -3,9 +3,11 @@
 use super::manifest::{definition, rules};
 use crate::{
     doctor::Line,
+    limits::Limits,
     outcome::Failure,
     settings::{Kubernetes, Settings},
 };
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use squall_place::kubernetes::{Cluster, ClusterError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +17,9 @@ fn own_rules() -> Value {
     json!([
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["create", "get", "list", "delete"]},
         {"apiGroups": [""], "resources": ["serviceaccounts", "configmaps", "secrets"], "verbs": ["create", "patch"]},
-        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "get", "list", "watch", "delete"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "get", "list", "watch", "patch", "delete"]},
         {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]},
         {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["create", "patch"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "patch"]},
     ])
@@ -61,6 +64,8 @@ async fn lines(context: Option<&str>, settings: &Kubernetes) -> Vec<Line> {
         injection(&cluster, settings.revision.as_deref()).await,
         permissions(&cluster).await,
         line(None, "Image", seen),
+        // None is no mistake.
+        line((settings.limits != Limits::default()).then_some(true), "Limits", settings.limits.whose()),
     ]
 }
 
@@ -126,28 +131,77 @@ async fn injection(cluster: &Cluster, revision: Option<&str>) -> Line {
     }
 }
 
-/// Each permission that a run needs; those that are missing as rules to be added.
-async fn permissions(cluster: &Cluster) -> Line {
-    let mut needed = permissions_of(&own_rules());
-    needed.extend(permissions_of(&rules()));
-    let (mut missing, mut unsaid) = (BTreeMap::<(&str, &str), Vec<&str>>::new(), 0);
-    for (group, resource, verb) in &needed {
-        match cluster.may(verb, group, resource).await {
-            Some(true) => {}
-            Some(false) => missing.entry((group, resource)).or_default().push(verb),
-            None => unsaid += 1,
+/// How many permissions are asked for at once.
+const AT_ONCE: usize = 8;
+
+/// What of a run's permissions an account has.
+pub(super) struct Lacking {
+    /// How many a run needs.
+    needed: usize,
+    /// Those that it does not have: verbs by group and resource.
+    missing: BTreeMap<(String, String), Vec<String>>,
+    /// Of how many the cluster does not say.
+    unsaid: usize,
+}
+
+impl Lacking {
+    /// Asks for each permission that a run needs.
+    pub(super) async fn ask(cluster: &Cluster) -> Lacking {
+        Lacking::of(cluster, &[own_rules(), rules()]).await
+    }
+
+    /// Asks for each permission of these rules.
+    pub(super) async fn of(cluster: &Cluster, rules: &[Value]) -> Lacking {
+        let needed: BTreeSet<Permission> = rules.iter().flat_map(permissions_of).collect();
+        let mut lacking = Lacking { needed: needed.len(), missing: BTreeMap::new(), unsaid: 0 };
+        let asked = needed.into_iter().map(|permission| async move {
+            let (group, resource, verb) = &permission;
+            (cluster.may(verb, group, resource).await, permission)
+        });
+        let mut answers: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+        answers.sort();
+        for (may, (group, resource, verb)) in answers {
+            match may {
+                Some(true) => {}
+                Some(false) => lacking.missing.entry((group, resource)).or_default().push(verb),
+                None => lacking.unsaid += 1,
+            }
+        }
+        lacking
+    }
+
+    /// Why a run cannot be, where any is missing.
+    pub(super) fn refuse(&self) -> Result<(), Failure> {
+        match self.missing.is_empty() {
+            true => Ok(()),
+            false => Err(super::failure(&ClusterError::Forbidden(format!("a run needs to {}", self.words())))),
         }
     }
-    let number = needed.len();
+
+    /// In words: `delete namespaces; create, patch leases`.
+    fn words(&self) -> String {
+        let said = self.missing.iter().map(|((_, resource), verbs)| format!("{} {resource}", verbs.join(", ")));
+        said.collect::<Vec<_>>().join("; ")
+    }
+
+    /// As rules of a role.
+    fn yaml(&self) -> String {
+        let rule = |((group, resource), verbs): (&(String, String), &Vec<String>)| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+        serde_yaml::to_string(&self.missing.iter().map(rule).collect::<Vec<_>>()).unwrap_or_default()
+    }
+}
+
+/// Each permission that a run needs; those that are missing as rules to be added.
+async fn permissions(cluster: &Cluster) -> Line {
+    let lacking = Lacking::ask(cluster).await;
+    let number = lacking.needed;
     let line = |good, says: String| line(good, "Permissions", says);
-    match (missing.is_empty(), unsaid) {
-        (true, 0) => line(Some(true), format!("all {number} that a run needs")),
-        (true, _) => line(None, format!("the cluster does not say of {unsaid} of {number}")),
-        (false, _) => {
-            let rule = |((group, resource), verbs): (&(&str, &str), &Vec<&str>)| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
-            let yaml = serde_yaml::to_string(&missing.iter().map(rule).collect::<Vec<_>>()).unwrap_or_default();
-            let advice = Some(format!("add to a ClusterRole of yours:\n{}", yaml.trim_end()));
-            Line { advice, ..line(Some(false), format!("{} rules are missing", missing.len())) }
+    match (lacking.missing.len(), lacking.unsaid) {
+        (0, 0) => line(Some(true), format!("all {number} that a run needs")),
+        (0, unsaid) => line(None, format!("the cluster does not say of {unsaid} of {number}")),
+        (missing, _) => {
+            let advice = Some(format!("add to a ClusterRole of yours:\n{}", lacking.yaml().trim_end()));
+            Line { advice, ..line(Some(false), format!("{missing} rules are missing")) }
         }
     }
 }

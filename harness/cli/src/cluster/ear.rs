@@ -1,10 +1,10 @@
-//! How this side hears the runner: every event once, in order, whatever becomes of the connection.
+//! How this side hears who is there: the runner, every event once, in order, whatever becomes of the connection.
 
 use super::{failure, job::Job, manifest};
 use crate::outcome::Failure;
 use squall_engine::Stopper;
 use squall_model::{Body, RunEvent};
-use squall_place::kubernetes::Cluster;
+use squall_place::kubernetes::{Cluster, ClusterError, Ended};
 use squall_report::read_event;
 use std::{sync::mpsc::Sender, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -20,6 +20,52 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// So many lines that are no events are kept: the last ones tell why a runner ended.
 const SAID: usize = 3;
+
+/// Why there is no more to be heard of a container.
+pub(super) enum Unheard {
+    /// It has ended.
+    Ended(Ended),
+    /// The cluster does not say, or has not for too long.
+    Cluster(ClusterError),
+}
+
+/// Hears a container of a pod line by line until `is_all`. A connection that is begun anew brings all lines again.
+///
+/// # Errors
+/// Where it ends before that, or cannot be heard for too long.
+pub(super) async fn follow(
+    cluster: &Cluster,
+    (namespace, pod, container): (&str, &str, &str),
+    mut is_all: impl FnMut(&str) -> bool,
+) -> Result<(), Unheard> {
+    let mut heard = Instant::now();
+    let mut ended = None;
+    loop {
+        match cluster.lines_of(namespace, pod, container).await {
+            Ok(mut lines) => {
+                while let Ok(Some(line)) = timeout(SILENCE, lines.next()).await {
+                    heard = Instant::now();
+                    if is_all(&line) {
+                        return Ok(());
+                    }
+                }
+            }
+            Err(error) if !error.is_passing() => return Err(Unheard::Cluster(error)),
+            Err(_) => {}
+        }
+        if let Some(end) = ended {
+            return Err(Unheard::Ended(end));
+        }
+        match cluster.end_of(namespace, pod, container).await {
+            // What it said last may not be here yet: once more.
+            Ok(Some(end)) => ended = Some(end),
+            Ok(None) => heard = Instant::now(),
+            Err(error) if error.is_passing() && heard.elapsed() <= AWAY => {}
+            Err(error) => return Err(Unheard::Cluster(error)),
+        }
+        sleep_until(Instant::now() + AGAIN).await;
+    }
+}
 
 /// Hears what the runner says.
 pub struct Ear {
@@ -44,37 +90,18 @@ impl Ear {
     /// # Errors
     /// Where the runner ends before the run does, or cannot be heard for too long.
     pub async fn listen(&mut self, cluster: &Cluster, job: &Job) -> Result<(), Failure> {
-        let mut heard = Instant::now();
-        let mut ended = None;
-        loop {
-            match cluster.lines_of(&job.namespace, manifest::RUNNER, manifest::RUNNER).await {
-                Ok(mut lines) => {
-                    while let Ok(Some(line)) = timeout(SILENCE, lines.next()).await {
-                        heard = Instant::now();
-                        self.hear(&line);
-                        if self.finished {
-                            return self.whole();
-                        }
-                    }
-                }
-                Err(error) if !error.is_passing() => return Err(failure(&error)),
-                Err(_) => {}
+        let runner = (job.namespace.as_str(), manifest::RUNNER, manifest::RUNNER);
+        let heard = follow(cluster, runner, |line| {
+            self.hear(line);
+            self.finished
+        });
+        match heard.await {
+            Ok(()) => self.whole(),
+            Err(Unheard::Ended(Ended { status, reason })) => {
+                let last = self.said.join("; ");
+                Err(Failure::environment(format!("the runner ended with {status} ({reason}): {last}")))
             }
-            if let Some(why) = ended {
-                return Err(Failure::environment(why));
-            }
-            match cluster.end_of(&job.namespace, manifest::RUNNER, manifest::RUNNER).await {
-                // What it said last may not be here yet: once more.
-                Ok(Some(end)) => {
-                    let last = self.said.join("; ");
-                    ended = Some(format!("the runner ended with {} ({}): {last}", end.status, end.reason));
-                }
-                Ok(None) => heard = Instant::now(),
-                Err(error) if !error.is_passing() => return Err(failure(&error)),
-                Err(error) if heard.elapsed() > AWAY => return Err(failure(&error)),
-                Err(_) => {}
-            }
-            sleep_until(Instant::now() + AGAIN).await;
+            Err(Unheard::Cluster(error)) => Err(failure(&error)),
         }
     }
 

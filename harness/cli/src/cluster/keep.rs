@@ -4,11 +4,11 @@ use super::seat::{PodConfig, own};
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use squall_mesh::{Launch, WorkloadStart};
-use squall_mesh_istio::{Frozen, Keep, Unkept};
+use squall_mesh_istio::{Frozen, Keep, Lapse, Unkept};
 use squall_model::Part;
 use squall_place::{
     kubernetes::{Cluster, ClusterError},
-    pod::{Freeze, Mirrors, ProcessInPod, Seat, Still, freeze},
+    pod::{self, Freeze, Mirrors, ProcessInPod, Seat, Still, freeze},
 };
 use std::{
     net::IpAddr,
@@ -76,9 +76,17 @@ impl Keep for ApiServer {
 struct InPod(Still);
 
 impl Frozen for InPod {
-    fn go_on(self: Box<Self>) -> LocalBoxFuture<'static, Result<(), String>> {
-        Box::pin(async move { self.0.go_on().await.map_err(|why| why.to_string()) })
+    fn lapse(&self) -> Option<Lapse> {
+        self.0.lapse().map(lapse)
     }
+
+    fn go_on(self: Box<Self>) -> LocalBoxFuture<'static, Result<(), Lapse>> {
+        Box::pin(async move { self.0.go_on().await.map_err(lapse) })
+    }
+}
+
+fn lapse(pod::Lapse { at, why }: pod::Lapse) -> Lapse {
+    Lapse { at, why }
 }
 
 fn unkept(error: &ClusterError) -> Unkept {

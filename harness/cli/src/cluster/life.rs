@@ -1,6 +1,7 @@
 //! How the runner in a cluster notices that the one who started it is gone: by the signs of life that no longer change.
 
 use super::{job::Job, manifest};
+use serde_json::Value;
 use squall_place::kubernetes::{Cluster, ClusterError};
 use std::{convert::Infallible, time::Duration};
 use tokio::time::{Instant, sleep_until};
@@ -14,13 +15,13 @@ pub const LEASE: Duration = Duration::from_secs(15);
 /// How long they may stand still before somebody else removes the run: a runner that notices the same ends in order, and is let go first.
 pub const SILENT: Duration = Duration::from_secs(LEASE.as_secs() + 4 * BEAT.as_secs());
 
-/// Gives signs of life. An API server that is away has nobody lose anything: the other side cannot look either.
-pub async fn give(cluster: &Cluster, job: &Job) -> Infallible {
+/// Gives signs of life, each of another number. An API server that is away has nobody lose anything: the other side cannot look either.
+pub async fn give(cluster: &Cluster, sign: impl Fn(u64) -> Value) -> Infallible {
     let mut number = 0;
     loop {
         number += 1;
         sleep_until(Instant::now() + BEAT).await;
-        let _ = cluster.apply(&manifest::sign(job, number)).await;
+        let _ = cluster.apply(&sign(number)).await;
     }
 }
 

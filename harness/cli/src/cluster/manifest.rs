@@ -4,7 +4,7 @@
 
 use super::job::Job;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// How long a namespace of ours may take to be gone.
 pub const GONE: Duration = Duration::from_secs(90);
@@ -96,11 +96,16 @@ pub fn lease(namespace: &str) -> Value {
 
 /// A sign of life, each with another number.
 pub fn sign(job: &Job, number: u64) -> Value {
-    let mut lease = lease(&job.namespace);
-    lease["metadata"]["labels"] = json!(job.labels);
+    sign_of(&job.work.run, &job.namespace, &job.labels, job.lease, number)
+}
+
+/// A sign of life of whoever started this run.
+pub fn sign_of(run: &str, namespace: &str, labels: &BTreeMap<String, String>, every: Duration, number: u64) -> Value {
+    let mut lease = lease(namespace);
+    lease["metadata"]["labels"] = json!(labels);
     lease["spec"] = json!({
-        "holderIdentity": format!("{} sign {number}", job.work.run),
-        "leaseDurationSeconds": job.lease.as_secs(),
+        "holderIdentity": format!("{run} sign {number}"),
+        "leaseDurationSeconds": every.as_secs(),
     });
     lease
 }
@@ -111,6 +116,18 @@ pub fn definition(name: &str) -> Value {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": name},
+    })
+}
+
+/// What containers of ours that are no part of a mesh may do on their machine.
+pub fn secured() -> Value {
+    json!({
+        "runAsUser": 1000,
+        "runAsGroup": 1000,
+        "runAsNonRoot": true,
+        "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
     })
 }
 
@@ -136,14 +153,7 @@ pub fn runner(job: &Job) -> Value {
                     {"name": ADDRESS, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
                     squall_mesh_istio::manifest::token(),
                 ],
-                "securityContext": {
-                    "runAsUser": 1000,
-                    "runAsGroup": 1000,
-                    "runAsNonRoot": true,
-                    "allowPrivilegeEscalation": false,
-                    "capabilities": {"drop": ["ALL"]},
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
+                "securityContext": secured(),
                 "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
                 "volumeMounts": [
                     {"name": "job", "mountPath": "/etc/squall"},

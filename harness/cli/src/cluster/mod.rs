@@ -11,7 +11,9 @@
 //! - [`seat`]: the processes that stand for pods and for workloads in them, on that side.
 //! - [`life`]: how that side notices that this side is gone.
 //! - [`manifest`]: what is made on a cluster. Pure.
+//! - [`application()`]: what somebody else deployed, looked at.
 
+mod application;
 mod doctor;
 mod ear;
 mod job;
@@ -24,6 +26,7 @@ mod remote;
 mod runner;
 mod seat;
 
+pub use application::application;
 pub use doctor::examined;
 pub use reaper::reaper;
 pub use recovery::leftovers;

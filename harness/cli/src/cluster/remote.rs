@@ -1,6 +1,6 @@
 //! This side of a run on a cluster: what it makes there, what it hears, and how it ends all of it.
 
-use super::{ear::Ear, failure, job::Job, life, manifest};
+use super::{doctor::Lacking, ear::Ear, failure, job::Job, life, manifest};
 use crate::{
     args::RunArgs,
     limits::{Limits, sounds_like_production},
@@ -9,6 +9,7 @@ use crate::{
     settings::Settings,
     term::Out,
 };
+use serde_json::Value;
 use squall_engine::Stopper;
 use squall_model::RunEvent;
 use squall_place::kubernetes::{Cluster, ClusterError, RUN, current_context};
@@ -41,7 +42,7 @@ pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
     super::seat::block_on(async {
         // Found once: what is current may be another by the time a run connects.
         let context = settings.kubernetes.context(args.context.as_deref()).map(str::to_owned).or_else(current_context);
-        permitted(context.as_deref(), args, settings)?;
+        permitted(context.as_deref(), args.context.as_deref(), &settings.kubernetes.limits)?;
         let cluster = Cluster::connect(context.as_deref()).await.map_err(|e| failure(&e))?;
         let version = cluster.version().await.map_err(|e| failure(&e))?;
         let kind = manifest::definition("virtualservices.networking.istio.io");
@@ -50,11 +51,8 @@ pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
             let (kind, api) = ("VirtualService".into(), "networking.istio.io/v1".into());
             return Err(failure(&ClusterError::NoSuchKind { kind, api }));
         }
-        if cluster.may("create", "", "namespaces").await == Some(false) {
-            return Err(failure(&ClusterError::Forbidden(
-                "a run makes a namespace of its own (create namespaces)".into(),
-            )));
-        }
+        // All of them before anything is made: who may make a namespace, and not remove it, would leave it.
+        Lacking::ask(&cluster).await.refuse()?;
         let istiod = cluster.image_of("istio-system", "app=istiod").await;
         let tag =
             istiod.as_deref().and_then(|image| image.rsplit_once(':')).map_or("of an unknown version", |(_, tag)| tag);
@@ -74,13 +72,13 @@ pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
 }
 
 /// Whether this project lets a run be made on this cluster, and now; one that sounds like production has to be spelled out.
-fn permitted(context: Option<&str>, args: &RunArgs, settings: &Settings) -> Result<(), Failure> {
+pub(super) fn permitted(context: Option<&str>, spelled: Option<&str>, limits: &Limits) -> Result<(), Failure> {
     let context = context.unwrap_or("in-cluster");
-    if sounds_like_production(context) && args.context.as_deref() != Some(context) {
+    if sounds_like_production(context) && spelled != Some(context) {
         return Err(Failure::usage(format!("the context `{context}` sounds like production"))
             .help(format!("if that is what is meant, spell it out: `--context {context}`")));
     }
-    settings.kubernetes.limits.refuse(context, &jiff::Zoned::now()).map_or(Ok(()), |why| Err(Failure::usage(why)))
+    limits.refuse(context, &jiff::Zoned::now()).map_or(Ok(()), |why| Err(Failure::usage(why)))
 }
 
 /// What the runner there is given.
@@ -109,34 +107,42 @@ pub async fn run_on(
     let cluster = &Cluster::connect(ground.context.as_deref()).await.map_err(|e| failure(&e))?;
     let job = &job(ground, work);
     let injection = (ground.injection.0.as_str(), ground.injection.1.as_str());
-    let namespace = manifest::namespace(job, injection);
-    match cluster.create(&namespace).await {
+    let begun = format!("its runner has {} s to be there", UP.as_secs());
+    out.note(&format!("within {}", ground.limits.whose()));
+    let heard = attend(cluster, job, events, &stopper, out);
+    let ((), left) = in_its_own(cluster, &manifest::namespace(job, injection), &begun, out, heard).await?;
+    left.map_or(Ok(()), Err)
+}
+
+/// Does something in a namespace that is made for it, and removed afterwards, whatever came of it; where it is left, that comes with what came
+/// of the work.
+pub(super) async fn in_its_own<T>(
+    cluster: &Cluster,
+    namespace: &Value,
+    begun: &str,
+    out: Out,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<(T, Option<Failure>), Failure> {
+    let name = namespace["metadata"]["name"].as_str().unwrap_or_default();
+    match cluster.create(namespace).await {
         Ok(()) => {}
         // It may have been made all the same.
         Err(error) if error.is_passing() => {
-            let _ = cluster.delete(&namespace).await;
+            let _ = cluster.delete(namespace).await;
             return Err(failure(&error));
         }
         Err(error) => return Err(failure(&error)),
     }
-    out.note(&format!(
-        "namespace {} on {}; its runner has {} s to be there",
-        job.namespace,
-        cluster.server(),
-        UP.as_secs()
-    ));
-    let heard = attend(cluster, job, events, &stopper, out).await;
-    out.note(&format!("removing namespace {} and all that is in it", job.namespace));
-    match (heard, cluster.remove_namespace(&job.namespace, manifest::GONE).await) {
-        (heard, Ok(())) => heard,
-        (heard, Err(error)) => {
-            let left = format!("namespace {} is left: {error}", job.namespace);
-            let failure = match heard {
-                Ok(()) => Failure::environment(left),
-                Err(failure) => failure.help(left),
-            };
-            Err(failure.help("`squall recover --on kubernetes` removes what runs have left"))
-        }
+    out.note(&format!("namespace {name} on {}; {begun}", cluster.server()));
+    let came = work.await;
+    out.note(&format!("removing namespace {name} and all that is in it"));
+    let left = cluster.remove_namespace(name, manifest::GONE).await.err();
+    let left = left.map(|error| format!("namespace {name} is left: {error}"));
+    let help = "`squall recover --on kubernetes` removes what runs have left";
+    match (came, left) {
+        (came, None) => came.map(|came| (came, None)),
+        (Ok(came), Some(left)) => Ok((came, Some(Failure::environment(left).help(help)))),
+        (Err(failure), Some(left)) => Err(failure.help(left).help(help)),
     }
 }
 
@@ -156,7 +162,7 @@ async fn attend(
     tokio::select! {
         heard = running => heard,
         why = leave(cluster, job, stopper, out) => Err(why),
-        never = life::give(cluster, job) => match never {},
+        never = life::give(cluster, |number| manifest::sign(job, number)) => match never {},
     }
 }
 
@@ -186,7 +192,7 @@ async fn leave(cluster: &Cluster, job: &Job, stopper: &Stopper, out: Out) -> Fai
 }
 
 /// Names what a run makes.
-fn labels(run: &str) -> BTreeMap<String, String> {
+pub(super) fn labels(run: &str) -> BTreeMap<String, String> {
     let names = [(RUN, run), ("app.kubernetes.io/managed-by", "squall")];
     names.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }

@@ -1,7 +1,10 @@
 //! Which processes of a scenario lived how long: who ended, who had asked for it, whose lease ran out.
 
 use super::World;
-use crate::{events::Events, pool::Life};
+use crate::{
+    events::Events,
+    pool::{Life, Placed},
+};
 use squall_evidence::{LifeEnd, Process};
 use squall_mesh::{Mesh, MeshEvent};
 use squall_model::{Body, Holder, InstanceId, RunOf, Stamp};
@@ -88,15 +91,23 @@ impl<M: Mesh> World<'_, M> {
 
     fn check_leases(&mut self, events: &Events, of: &RunOf) {
         for event in self.pool.mesh.events() {
-            let MeshEvent::Lapsed { node, .. } = event else { continue };
-            let instance = self.seats().find(|(_, placed)| placed.node == node).map(|(id, _)| id.clone());
-            // A proxy that was killed or paused by us could not keep its lease.
-            if let Some(instance) = instance.filter(|id| !self.spent.contains(id)) {
-                self.lapse(Holder::Proxy(instance), events, of);
+            let (MeshEvent::Lapsed { node, .. } | MeshEvent::Woke { node, .. } | MeshEvent::Rejected { node, .. }) =
+                &event;
+            let whose = self.seats().find(|(_, placed)| placed.node == *node);
+            if let Some(holder) = whose.and_then(|(id, placed)| ran_out(&event, id, self.past(id, placed))) {
+                self.lapse(holder, events, of);
             }
         }
         if self.links.as_ref().is_some_and(|links| links.has_lapsed()) && !self.lives.lapses.contains(&Holder::Link) {
             self.lapse(Holder::Link, events, of);
+        }
+    }
+
+    fn past(&self, id: &InstanceId, placed: &Placed) -> Past {
+        Past {
+            touched: self.spent.contains(id),
+            proxy_ended: self.dead.contains(id),
+            workload_ended: placed.hosted.as_ref().is_some_and(|hosted| hosted.life == Life::Dead),
         }
     }
 
@@ -121,9 +132,67 @@ impl<M: Mesh> World<'_, M> {
     }
 }
 
+/// What became of an instance before its mesh noticed something of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Past {
+    /// A process of it was killed, paused or started again by us.
+    touched: bool,
+    /// Its proxy has ended, whoever ended it.
+    proxy_ended: bool,
+    /// The same of its workload.
+    workload_ended: bool,
+}
+
+/// Whose lease ran out under us by what a mesh noticed of this instance.
+fn ran_out(event: &MeshEvent, instance: &InstanceId, past: Past) -> Option<Holder> {
+    match event {
+        // A proxy that was killed or paused by us could not keep its lease.
+        MeshEvent::Lapsed { .. } => (!past.touched).then(|| Holder::Proxy(instance.clone())),
+        // What ended is told as that, if nobody had asked.
+        MeshEvent::Woke { part, why, .. } => {
+            let ended = part.has_proxy() && past.proxy_ended || part.has_workload() && past.workload_ended;
+            (!ended).then(|| Holder::Agent { instance: instance.clone(), why: why.clone() })
+        }
+        MeshEvent::Rejected { .. } => None,
+    }
+}
+
 /// The last lines of a log, for people.
 fn last_lines(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines.iter().skip(lines.len().saturating_sub(5)).map(|line| (*line).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_model::Part;
+
+    #[test]
+    fn a_pause_that_ended_early_is_told_though_the_instance_was_touched_by_us() {
+        let reviews = InstanceId { service: "reviews".into(), number: 2 };
+        let (node, at) = ("p1".to_owned(), Stamp(1));
+        let dropped = MeshEvent::Lapsed { node: node.clone(), at };
+        let woke =
+            |part| MeshEvent::Woke { node: node.clone(), part, at, why: "over after 1 s: no sign of life".into() };
+        let of = |event: &MeshEvent, past: Past| ran_out(event, &reviews, past).map(|holder| holder.to_string());
+        let paused = Past { touched: true, ..Past::default() };
+        assert_eq!(of(&dropped, Past::default()).unwrap(), "the lease of the faults at reviews-2");
+        assert_eq!(of(&dropped, paused), None, "it stood still, and could not keep it");
+        assert_eq!(
+            of(&woke(Part::Proxy), paused).unwrap(),
+            "the lease of the pause of reviews-2 (over after 1 s: no sign of life)"
+        );
+        let dead = |part: Part| Past { proxy_ended: part.has_proxy(), workload_ended: part.has_workload(), ..paused };
+        for (part, ended, is_told) in [
+            (Part::Proxy, Part::Proxy, false),
+            (Part::Proxy, Part::Workload, true),
+            (Part::Workload, Part::Workload, false),
+            (Part::Workload, Part::Proxy, true),
+            (Part::Instance, Part::Workload, false),
+        ] {
+            assert_eq!(of(&woke(part), dead(ended)).is_some(), is_told, "{part:?}, {ended:?}");
+        }
+    }
 }

@@ -205,7 +205,9 @@ impl<'a, M: Mesh> World<'a, M> {
 
     fn bound(&self, seats: &BTreeMap<InstanceId, Placed>) -> Bindings {
         let wires = self.links.as_ref().map(Links::listens).cloned().unwrap_or_default();
-        Bindings { wires, former: self.lives.former.clone(), ..bindings(seats, &self.tag) }
+        let deployed = self.topology.instances().filter_map(|(id, _, instance)| Some((instance.at?, id)));
+        let others = self.lives.former.clone().into_iter().chain(deployed).collect();
+        Bindings { wires, others, ..bindings(seats, &self.tag) }
     }
 
     /// Configures the instances of the reserve, before anybody can call them: a callee must be ready for its callers before
@@ -338,6 +340,13 @@ impl<'a, M: Mesh> World<'a, M> {
 
     /// Gives the seats back, or throws them away where they cannot be trusted any more.
     pub(crate) async fn leave(mut self, fit: bool) {
+        // The clusters that lead to what somebody else deployed are the same in every scenario, with what they have ejected.
+        let topology = &self.topology;
+        let calls_theirs = |id: &InstanceId| {
+            topology.service(&id.service).is_some_and(|s| s.calls.iter().any(|callee| topology.is_deployed(callee)))
+        };
+        let callers: Vec<InstanceId> = self.placed.keys().filter(|id| calls_theirs(id)).cloned().collect();
+        self.spent.extend(callers);
         let clean = self.end_faults().await.is_ok();
         if let Some(links) = self.links.take() {
             links.end(self.pool).await;

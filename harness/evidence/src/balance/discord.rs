@@ -37,6 +37,7 @@ pub fn discords(plan: &Plan, evidence: &Evidence) -> Vec<Discord> {
     if is_broken(LawId::FaultOwned) {
         causes.push(Discord::FaultLeaked(dose::unowned_leaks(evidence)));
     }
+    causes.extend(inquiry.application_changed());
     causes.extend(inquiry.unexplained());
     causes.sort_by_key(rank);
     causes
@@ -46,6 +47,7 @@ pub fn discords(plan: &Plan, evidence: &Evidence) -> Vec<Discord> {
 fn rank(cause: &Discord) -> (u8, std::cmp::Reverse<u64>) {
     let (rank, count) = match cause {
         Discord::Unfinished => (0, 0),
+        Discord::ApplicationChanged { tries, .. } => (1, *tries),
         Discord::ProxyRestarted { short, .. } => (1, *short),
         Discord::LostTelemetry(lost) => (2, lost.missing),
         Discord::FaultLeaked(_) | Discord::FaultPartial(_) => (3, 0),
@@ -194,6 +196,12 @@ impl Inquiry<'_> {
             Some(Discord::ForeignTraffic { what: Foreign::Requests(side), at: Some(at.clone()), extra, of: b.right })
         };
         self.counters().filter_map(foreign).collect()
+    }
+
+    /// Tries that somebody else's service answered by an instance that nobody knows.
+    fn application_changed(&self) -> Option<Discord> {
+        let broken = self.all.iter().find(|b| b.law == LawId::HostKnown && b.finding == Books::Broken)?;
+        Some(Discord::ApplicationChanged { tries: broken.under(), of: broken.left })
     }
 
     /// Laws about counters, about their being there, and about damages, that no other cause explains.

@@ -145,7 +145,7 @@ impl<'a> Asked<'a> {
         let answered = t.sent.is_some_and(|sent| sent.status != 0);
         let line = || state(t.arrived.is_some(), || self.lost(t, Process::Proxy, t.instance()));
         let known_to = || known(&[(Witness::UpstreamLog, answered), (Witness::Ledger, t.served.is_some())]);
-        if answered {
+        if answered && !t.one_sided {
             tell(self.due(LawId::TryArrived, Source::CalleesLog, t.instance(), key, t.began(), line, known_to));
         }
         if t.arrived.is_some_and(is_from_workload) {

@@ -340,3 +340,36 @@ proptest! {
         prop_assert!(missing.contains(&(LawId::TriesLogged, -1)));
     }
 }
+
+#[test]
+fn of_what_somebody_else_deployed_the_sender_alone_tells() {
+    let mut theirs = plan();
+    let of = squall_model::Deployed { namespace: "shop".into(), port: 80 };
+    theirs.topology.service_mut(&"reviews".into()).unwrap().deployed = Some(of);
+    let mut scene = Scene::new(theirs);
+    scene.call(0, &[Hop::Status(1, 503), Hop::Ok(2)]);
+    scene.seen.access.retain(|line| line.side == Side::Outbound);
+    scene.seen.ledger.clear();
+    scene.seen.counters.retain(|record| record.proxy == web());
+    let evidence = scene.evidence();
+    let story = &evidence.stories()[0];
+    assert_eq!((story.grade, evidence.reached(story)), (crate::Grade::Exact, Some(&reviews(2))));
+    let broken = |scene: &Scene| -> Vec<LawId> {
+        let all = balances(&scene.plan, &scene.clone().evidence());
+        all.into_iter().filter(|b| b.finding == Books::Broken).map(|b| b.law).collect()
+    };
+    assert_eq!(broken(&scene), []);
+    // An instance that was not there before: nobody knows what the calls went to.
+    scene.seen.tries[1].upstream = None;
+    assert_eq!(broken(&scene), [LawId::HostKnown]);
+    let why: Vec<String> = discords(&scene.plan, &scene.clone().evidence()).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        why,
+        [
+            "the application changed: 1 of 2 tries were answered by instances that were not there when the run began: somebody rolled it out meanwhile?"
+        ]
+    );
+    // And where the callee is ours, it has to tell.
+    scene.plan.topology.service_mut(&"reviews".into()).unwrap().deployed = None;
+    assert!(broken(&scene).contains(&LawId::TryArrived));
+}

@@ -44,6 +44,16 @@ pub(crate) enum Name {
     },
 }
 
+impl Name {
+    /// The service that is named, where nothing else is.
+    pub(crate) fn service(&self) -> Option<&str> {
+        match self {
+            Name::Service(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// A part of the line that this version reads and cannot run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Missing {

@@ -6,34 +6,52 @@ use crate::clauses::Missing;
 use crate::clauses::calls::calls;
 use crate::clauses::shape::{fleet, shape};
 use crate::nearest;
-use crate::source::{Defaults, Mistake};
+use crate::source::{Application, Defaults, Mistake};
 use crate::yaml::topology_from_yaml;
-use squall_model::{Capacity, Instance, Latency, Service, ServiceName, Topology};
+use squall_model::{Capacity, Deployed, Instance, Latency, Service, ServiceName, Topology};
 use std::time::Duration;
 
-/// The topology that the lines of kind T say over that of the file, and what of it cannot be run. A later line replaces what an earlier one said.
-pub(crate) fn topology(
-    base: &Topology,
-    lines: &[Line<'_>],
-    env: &Defaults<'_>,
-    sink: &mut Sink<'_>,
-) -> (Topology, Vec<(usize, Missing)>) {
-    let mut draft = Draft { topology: base.clone(), declared: Vec::new(), env, missing: Vec::new() };
-    let first = |line: &&(usize, &Line<'_>)| matches!(line.1.is.sentence.number, 1 | 3);
+/// What the lines of kind T say.
+pub(crate) struct Said {
+    /// Over what the file says; a later line replaces what an earlier one said.
+    pub(crate) topology: Topology,
+    /// What of it cannot be run.
+    pub(crate) missing: Vec<(usize, Missing)>,
+    /// The namespace of an application that nobody has looked at.
+    pub(crate) unseen: Option<String>,
+}
+
+impl Said {
+    /// Takes names that nobody declared for services of the application that nobody has looked at.
+    pub(crate) fn take_on_trust<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
+        let Some(namespace) = &self.unseen else { return };
+        for name in names.map(ServiceName::from) {
+            if self.topology.service(&name).is_none() {
+                let deployed = Deployed { namespace: namespace.clone(), port: 80 };
+                self.topology.services.push(Service { deployed: Some(deployed), ..Service::new(name) });
+            }
+        }
+    }
+}
+
+/// Reads the lines of kind T.
+pub(crate) fn topology(base: &Topology, lines: &[Line<'_>], env: &Defaults<'_>, sink: &mut Sink<'_>) -> Said {
+    let said = Said { topology: base.clone(), missing: Vec::new(), unseen: None };
+    let mut draft = Draft { said, declared: Vec::new(), env };
+    let first = |line: &&(usize, &Line<'_>)| matches!(line.1.is.sentence.number, 1..=3);
     let all: Vec<(usize, &Line<'_>)> = lines.iter().enumerate().filter(|(_, l)| !l.is.control).collect();
     // Services first: `"reviews" has …` may stand before `a service "reviews"`.
     for (number, line) in all.iter().filter(first).chain(all.iter().filter(|l| !first(l))) {
         draft.line(*number, line, sink);
     }
-    (draft.topology, draft.missing)
+    draft.said
 }
 
 struct Draft<'a> {
-    topology: Topology,
+    said: Said,
     /// Services with the line that declared them, and whether that is the scenario's own.
     declared: Vec<(String, bool)>,
     env: &'a Defaults<'a>,
-    missing: Vec<(usize, Missing)>,
 }
 
 impl Draft<'_> {
@@ -41,13 +59,14 @@ impl Draft<'_> {
         let mut args = line.args();
         match line.is.sentence.number {
             1 => self.mesh_file(&mut args, sink),
+            2 => self.application(&mut args),
             3 => self.service(&mut args, line.step.own),
             4 => self.fleet(&mut args),
             5 => self.capacity(&mut args),
             9 => self.own_defaults(&mut args),
             _ => return,
         }
-        self.missing.extend(args.r.missing.iter().map(|m| (number, m.clone())));
+        self.said.missing.extend(args.r.missing.iter().map(|m| (number, m.clone())));
         // Names are looked up by the statement of the same line.
         sink.all(line.step, args.r.mistakes);
     }
@@ -74,6 +93,26 @@ impl Draft<'_> {
         }
     }
 
+    /// The services that are deployed in a namespace.
+    fn application(&mut self, args: &mut Args<'_>) {
+        let Some((namespace, span)) = args.quoted() else { return };
+        match (self.env.application)(namespace) {
+            Application::Unseen => {
+                args.r
+                    .lacks(span, "an application without its cluster: it is joined by `--mesh istio --on kubernetes`");
+                self.said.unseen = Some(namespace.to_owned());
+            }
+            Application::Seen(services) if services.is_empty() => {
+                let message = format!("nothing in namespace \"{namespace}\" can be called");
+                let mistake = Mistake::error("no-application", span, message)
+                    .label("no service with instances and a port of HTTP")
+                    .hint("a port says what it speaks by its name (`http`, `http-web`) or its appProtocol, and its pods have to be ready");
+                args.tell(mistake);
+            }
+            Application::Seen(services) => services.into_iter().for_each(|service| self.put(service)),
+        }
+    }
+
     fn service(&mut self, args: &mut Args<'_>, own: bool) {
         let Some((name, span)) = args.quoted() else { return };
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') || name.len() > 40 {
@@ -83,6 +122,13 @@ impl Draft<'_> {
             args.tell(mistake);
         }
         let shape = args.take(shape);
+        if self.said.topology.is_deployed(&name.into()) {
+            let message = format!("\"{name}\" is a service of the application");
+            let mistake = Mistake::error("theirs", span.clone(), message)
+                .label("would be meant by the same name")
+                .hint("give yours another name, or leave the line out");
+            args.tell(mistake);
+        }
         if self.declared.iter().any(|(known, theirs)| known == name && *theirs == own) {
             let mistake = Mistake::warning("twice", span, format!("\"{name}\" is declared twice"))
                 .label("replaces the service of this name above")
@@ -90,7 +136,7 @@ impl Draft<'_> {
             args.tell(mistake);
         }
         self.declared.push((name.to_owned(), own));
-        let instance = Instance { version: shape.version, place: shape.place };
+        let instance = Instance { version: shape.version, place: shape.place, at: None };
         self.put(Service {
             name: ServiceName::from(name),
             instances: vec![instance; shape.instances.unwrap_or(1).max(1) as usize],
@@ -98,20 +144,21 @@ impl Draft<'_> {
             protocol: shape.protocol,
             latency: Latency::Fixed(shape.latency.unwrap_or(Duration::ZERO)),
             capacity: None,
+            deployed: None,
         });
     }
 
     fn put(&mut self, service: Service) {
-        match self.topology.service_mut(&service.name) {
+        match self.said.topology.service_mut(&service.name) {
             Some(known) => *known = service,
-            None => self.topology.services.push(service),
+            None => self.said.topology.services.push(service),
         }
     }
 
     fn fleet(&mut self, args: &mut Args<'_>) {
         let Some(name) = self.known(args) else { return };
         let instances = args.take(fleet);
-        if let Some(service) = self.topology.service_mut(&name).filter(|_| !instances.is_empty()) {
+        if let Some(service) = self.said.topology.service_mut(&name).filter(|_| !instances.is_empty()) {
             service.instances = instances;
         }
     }
@@ -119,22 +166,27 @@ impl Draft<'_> {
     fn capacity(&mut self, args: &mut Args<'_>) {
         let Some(name) = self.known(args) else { return };
         let workers = args.take(|r| r.at_least_one("it would handle nothing at all"));
-        if let (Some(service), Some((workers, _))) = (self.topology.service_mut(&name), workers) {
+        if let (Some(service), Some((workers, _))) = (self.said.topology.service_mut(&name), workers) {
             service.capacity = Some(Capacity { workers: workers.max(1), queue: None });
         }
     }
 
     fn own_defaults(&mut self, args: &mut Args<'_>) {
-        if let Some(of) = args.take(calls).filter(|of| !self.topology.own_defaults.contains(of)) {
-            self.topology.own_defaults.push(of);
+        if let Some(of) = args.take(calls).filter(|of| !self.said.topology.own_defaults.contains(of)) {
+            self.said.topology.own_defaults.push(of);
         }
     }
 
     /// The service that the line begins with. One that is not known is told when names are looked up.
     fn known(&self, args: &mut Args<'_>) -> Option<ServiceName> {
-        let (name, _) = args.quoted()?;
+        let (name, span) = args.quoted()?;
         let name = ServiceName::from(name);
-        self.topology.service(&name).map(|_| name)
+        if self.said.topology.is_deployed(&name) {
+            let message = format!("\"{name}\" is a service of the application");
+            args.tell(Mistake::error("theirs", span, message).label("it is as it was deployed"));
+            return None;
+        }
+        self.said.topology.service(&name).map(|_| name)
     }
 }
 

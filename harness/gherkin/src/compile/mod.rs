@@ -62,11 +62,14 @@ pub(crate) fn build<'a>(
     let before = sink.errors();
     let (lines, unread) = read_lines(&case.steps, sink);
     let told = sink.errors();
-    let (topology, mut missing) = given::topology(base, &lines, env, sink);
+    let mut given = given::topology(base, &lines, env, sink);
     let half_known = case.broken || unread || sink.errors() > told;
     let statements: Vec<Statement> =
         lines.iter().enumerate().map(|(number, line)| statement::read(number, line, env, sink)).collect();
-    names::check(&statements, &lines, &topology, half_known, sink);
+    let named = statements.iter().flat_map(|s| &s.names);
+    given.take_on_trust(named.filter_map(|named| named.what.service()));
+    names::check(&statements, &lines, &given, half_known, sink);
+    let given::Said { topology, mut missing, .. } = given;
     missing.extend(statements.iter().flat_map(|s| s.missing.iter().map(|m| (s.line, m.clone()))));
     missing.sort_by_key(|(line, m)| (*line, m.span.start));
 

@@ -1,6 +1,6 @@
 //! Names against the topology: who is meant must be there.
 
-use super::given::near_service;
+use super::given::{Said, near_service};
 use super::line::{Line, Says, Statement};
 use super::sink::Sink;
 use crate::clauses::{Name, Named};
@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 /// What a scenario knows.
 struct Known<'a> {
     topology: &'a Topology,
+    /// Nobody has looked at the application: what its services have is taken on trust.
+    unseen: bool,
     /// Services that grow or shrink: to how many instances at the most, and how many times.
     grown: BTreeMap<ServiceName, (u32, u32)>,
     /// Some line that may declare services could not be read: then only misspelt names are told.
@@ -19,13 +21,7 @@ struct Known<'a> {
 }
 
 /// Looks up every name of every statement.
-pub(crate) fn check(
-    statements: &[Statement],
-    lines: &[Line<'_>],
-    topology: &Topology,
-    lenient: bool,
-    sink: &mut Sink<'_>,
-) {
+pub(crate) fn check(statements: &[Statement], lines: &[Line<'_>], given: &Said, lenient: bool, sink: &mut Sink<'_>) {
     let mut grown = BTreeMap::new();
     for statement in statements {
         if let Says::Fault(FaultKind::Resized { service, to }) = &statement.says {
@@ -34,7 +30,7 @@ pub(crate) fn check(
             *times += 1;
         }
     }
-    let known = Known { topology, grown, lenient };
+    let known = Known { topology: &given.topology, unseen: given.unseen.is_some(), grown, lenient };
     for statement in statements {
         let Some(line) = lines.get(statement.line) else { continue };
         for named in &statement.names {
@@ -49,17 +45,22 @@ impl Known<'_> {
     fn mistake(&self, named: &Named) -> Option<Mistake> {
         match &named.what {
             Name::Service(name) => self.service(named, name),
-            Name::Version { service, version } => self.version(named, self.of(service)?, version),
-            Name::Instance { service, number } => self.instance(named, self.of(service)?, *number, "has no instance"),
-            Name::First { service, count } => self.instance(named, self.of(service)?, *count, "has no"),
+            Name::Version { service, version } => self.version(named, self.seen(service)?, version),
+            Name::Instance { service, number } => self.instance(named, self.seen(service)?, *number, "has no instance"),
+            Name::First { service, count } => self.instance(named, self.seen(service)?, *count, "has no"),
             Name::Place { service, place } => self.place(named, service.as_deref(), place),
             Name::Edge { from, to } => self.edge(named, self.of(from)?, to),
-            Name::Size { service, to, grows } => self.size(named, self.of(service)?, *to, *grows),
+            Name::Size { service, to, grows } => self.size(named, self.seen(service)?, *to, *grows),
         }
     }
 
     fn of(&self, service: &str) -> Option<&Service> {
         self.topology.service(&ServiceName::from(service))
+    }
+
+    /// A service of which it is known what it has.
+    fn seen(&self, service: &str) -> Option<&Service> {
+        self.of(service).filter(|service| service.deployed.is_none() || !self.unseen)
     }
 
     fn service(&self, named: &Named, name: &str) -> Option<Mistake> {
@@ -127,7 +128,7 @@ impl Known<'_> {
     fn place(&self, named: &Named, service: Option<&str>, place: &Place) -> Option<Mistake> {
         let places = |s: &Service| s.instances.iter().filter_map(|i| i.place.clone()).collect::<Vec<_>>();
         let mut here: Vec<Place> = match service {
-            Some(service) => places(self.of(service)?),
+            Some(service) => places(self.seen(service)?),
             None => self.topology.services.iter().flat_map(places).collect(),
         };
         if here.contains(place) {
@@ -164,6 +165,11 @@ impl Known<'_> {
         }
         let name = &from.name;
         let mistake = Mistake::error("no-edge", named.span.clone(), format!("\"{name}\" does not call \"{to}\""));
+        if from.deployed.is_some() {
+            let hint =
+                format!("calls to \"{to}\" are made by a service of yours: `a service \"…\" that calls \"{to}\"`");
+            return Some(mistake.label("whom a service of the application calls nobody knows").hint(hint));
+        }
         let label = match from.calls.as_slice() {
             [] => "it calls nobody".to_owned(),
             calls => format!("it calls {}", calls.iter().map(|c| format!("\"{c}\"")).collect::<Vec<_>>().join(", ")),

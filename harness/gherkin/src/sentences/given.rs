@@ -4,11 +4,11 @@ use super::{Kind::*, Sentence, built, known};
 
 pub(super) const GIVEN: &[Sentence] = &[
     built(1, Topology, "the mesh {text}", "the services of `scenarios/<name>.yaml`", "the mesh \"shop\""),
-    known(
+    built(
         2,
         Topology,
         "the application in namespace {text}",
-        "what is deployed in that namespace; only leased objects of ours are changed",
+        "the services that somebody else deployed in that namespace of a cluster: they are called, and nothing of theirs is changed",
         "the application in namespace \"shop\"",
     ),
     built(

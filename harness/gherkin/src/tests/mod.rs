@@ -1,5 +1,6 @@
 //! Tests of the crate as a whole: vocabulary, plans, diagnostics.
 
+mod application;
 mod as_good_as;
 mod experiments;
 mod fuzz;

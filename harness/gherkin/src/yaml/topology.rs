@@ -136,6 +136,7 @@ fn service(entry: &Entry) -> Service {
         protocol: entry.protocol,
         latency: entry.latency,
         capacity: entry.capacity,
+        deployed: None,
     }
 }
 
@@ -143,7 +144,10 @@ fn group(group: &Group) -> impl Iterator<Item = Instance> {
     let place = |kind, name: &PlaceName| Place { kind, name: name.clone() };
     let zone = group.zone.as_ref().map(|name| place(PlaceKind::Zone, name));
     let place = zone.or_else(|| group.site.as_ref().map(|name| place(PlaceKind::Site, name)));
-    std::iter::repeat_n(Instance { version: group.version.clone(), place }, group.instances.unwrap_or(1) as usize)
+    std::iter::repeat_n(
+        Instance { version: group.version.clone(), place, at: None },
+        group.instances.unwrap_or(1) as usize,
+    )
 }
 
 /// What no reader of YAML can tell.

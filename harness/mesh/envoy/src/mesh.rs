@@ -6,8 +6,8 @@ use crate::{
     xds::{AdsServer, XdsEvent},
 };
 use squall_mesh::{
-    Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, PolicyInForce,
-    Refusal, Seat, WallOffset,
+    Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent,
+    PoliciesInForce, Refusal, Seat, WallOffset,
 };
 use squall_mesh_proxy::{
     Leases, Proof, Proxies,
@@ -61,7 +61,9 @@ impl Mesh for Envoy {
     }
 
     fn refuses(&self, plan: &Plan) -> Vec<Refusal> {
-        render::refusals(plan)
+        let mut all = render::refusals(plan);
+        all.extend(render::of_nowhere(plan));
+        all
     }
 
     fn lint(&self, plan: &Plan) -> Vec<Diagnostic> {
@@ -130,7 +132,7 @@ impl Mesh for Envoy {
         self.proxies.counters(at).await
     }
 
-    async fn policies(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
+    async fn policies(&self, at: &Bindings) -> PoliciesInForce {
         self.proxies.policies(at, squall_mesh_proxy::render::callee_of).await
     }
 

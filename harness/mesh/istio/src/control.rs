@@ -45,7 +45,7 @@ impl<H: Home> Istio<H> {
         let all = join_all(reached.map(|(instance, seat)| self.holds(instance, seat, &config, by)));
         let seen = tokio::select! {
             all = all => match gather(all) {
-                Err(MeshError::Lagging(lags)) => return Err(MeshError::Lagging(self.with_rejections(lags, at).await)),
+                Err(MeshError::Lagging(lags)) => return Err(MeshError::Lagging(self.with_reasons(lags, at).await)),
                 gathered => gathered?,
             },
             refused = self.home.refused() => return Err(refused),
@@ -61,7 +61,8 @@ impl<H: Home> Istio<H> {
     }
 
     /// Proxies that lag, and which of all have rejected something: where nobody hears what istiod says of them, they say it themselves.
-    async fn with_rejections(&self, mut lags: Vec<String>, at: &Bindings) -> Vec<String> {
+    /// What istiod was not reached for, no proxy can say.
+    pub(crate) async fn with_reasons(&self, mut lags: Vec<String>, at: &Bindings) -> Vec<String> {
         for (instance, seat) in &at.seats {
             let Ok(admin) = self.proxies.admin(instance, seat) else { continue };
             match admin.rejections().await {
@@ -69,6 +70,7 @@ impl<H: Home> Istio<H> {
                 Ok(times) => lags.push(format!("{instance} has rejected {times} of istiod's updates since it began")),
             }
         }
+        lags.extend(self.home.unreached());
         lags
     }
 

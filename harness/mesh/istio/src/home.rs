@@ -76,6 +76,11 @@ pub trait Home {
     /// Ends when istiod complains, or has ended.
     async fn refused(&self) -> MeshError;
 
+    /// Why istiod is not reached, where that was tried for a proxy and came to nothing.
+    fn unreached(&self) -> Option<String> {
+        None
+    }
+
     /// Lets newcomers to istiod, for as long as it is polled. Ends where it cannot.
     async fn admit(&self, at: &Bindings) -> MeshError;
 

@@ -7,8 +7,8 @@ use crate::{
     render::{self, Config},
 };
 use squall_mesh::{
-    Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent, PolicyInForce,
-    Refusal, Seat, WallOffset, WorkloadStart,
+    Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent,
+    PoliciesInForce, Refusal, Seat, WallOffset, WorkloadStart,
 };
 use squall_mesh_proxy::{
     Leases, Proof, Proxies, ServeError,
@@ -109,7 +109,10 @@ impl<H: Home> Mesh for Istio<H> {
                     return Ok(answered);
                 }
                 Ok(_) => {}
-                Err(error) if now() >= by => return Err(error),
+                Err(error) if now() >= by => {
+                    // It waits for a control plane that it does not find.
+                    return Err(self.home.unreached().map_or(error, MeshError::ControlPlane));
+                }
                 Err(_) => pause(LOOK).await,
             }
         }
@@ -158,7 +161,7 @@ impl<H: Home> Mesh for Istio<H> {
         Ok(all.into_iter().map(|(instance, counters)| (instance, renamed(counters))).collect())
     }
 
-    async fn policies(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
+    async fn policies(&self, at: &Bindings) -> PoliciesInForce {
         self.proxies.policies(at, render::leads_to).await
     }
 

@@ -9,8 +9,8 @@ use crate::{
     policy::LeadsTo,
     probe,
 };
-use futures_util::future::try_join_all;
-use squall_mesh::{Bindings, Endpoint, MeshError, PolicyInForce, Seat};
+use futures_util::future::{join_all, try_join_all};
+use squall_mesh::{Bindings, Endpoint, MeshError, PoliciesInForce, Seat};
 use squall_model::{InstanceId, Stamp};
 use std::{cell::RefCell, collections::BTreeMap, fmt::Display, time::Duration};
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
@@ -62,21 +62,17 @@ impl Proxies {
         Ok(try_join_all(all).await?.into_iter().collect())
     }
 
-    /// The policy that every proxy has in force for the calls that it forwards, by its own dump.
-    ///
-    /// # Errors
-    /// Where one does not answer.
-    pub async fn policies(
-        &self,
-        at: &Bindings,
-        leads_to: LeadsTo,
-    ) -> Result<BTreeMap<InstanceId, Vec<PolicyInForce>>, MeshError> {
+    /// The policy that each proxy has in force for the calls that it forwards, by its own dump, or why it did not say.
+    pub async fn policies(&self, at: &Bindings, leads_to: LeadsTo) -> PoliciesInForce {
         let by = now() + COUNTERS;
         let all = at.seats.iter().map(|(instance, seat)| async move {
-            let admin = self.admin(instance, seat)?;
-            Ok::<_, MeshError>((instance.clone(), before(by, instance, admin.policies(leads_to)).await?))
+            let said = match self.admin(instance, seat) {
+                Ok(admin) => before(by, instance, admin.policies(leads_to)).await,
+                Err(error) => Err(error),
+            };
+            (instance.clone(), said)
         });
-        Ok(try_join_all(all).await?.into_iter().collect())
+        join_all(all).await.into_iter().collect()
     }
 
     /// Sends a marker request through every proxy, both sides.
@@ -170,5 +166,51 @@ pub fn heard<T: Clone>(from: &mut Receiver<T>) -> Vec<T> {
             Err(TryRecvError::Lagged(_)) => {}
             Err(TryRecvError::Empty | TryRecvError::Closed) => return all,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::UnixListener,
+    };
+
+    fn seat(folder: &Path) -> Seat {
+        let node = folder.display().to_string();
+        Seat { node, folder: folder.into(), inbound: ([127, 0, 0, 1], 0).into(), workload: None }
+    }
+
+    /// A proxy with one route and no clusters, as far as its dump goes.
+    fn answering(folder: &Path) {
+        let listener = UnixListener::bind(Bootstrap::admin(folder)).unwrap();
+        let route = r#"{"match":{"prefix":"/"},"route":{"cluster":"out.reviews","timeout":"1s"}}"#;
+        let routes = format!(r#"{{"route_config":{{"virtual_hosts":[{{"name":"reviews","routes":[{route}]}}]}}}}"#);
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, mut request) = (listener.accept().await.unwrap().0, [0; 1024]);
+                let read = stream.read(&mut request).await.unwrap();
+                let asks_for_routes = String::from_utf8_lossy(&request[..read]).contains("dynamic_route_configs");
+                let body = format!(r#"{{"configs":[{}]}}"#, if asks_for_routes { routes.as_str() } else { "" });
+                let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}", body.len());
+                stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+            }
+        });
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_does_not_say_its_policies_keeps_no_other_word_back() {
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        answering(folders[0].path());
+        let ids = [1, 2].map(|number| InstanceId { service: "web".into(), number });
+        let seats = ids.iter().cloned().zip(folders.iter().map(|folder| seat(folder.path()))).collect();
+        let at = Bindings { seats, ..Bindings::default() };
+        let said = Proxies::default().policies(&at, crate::render::callee_of).await;
+        let spoken = said[&ids[0]].as_ref().unwrap();
+        let spoken: Vec<_> = spoken.iter().map(|one| (one.host.as_str(), one.says.as_str())).collect();
+        assert_eq!(spoken, [("reviews", "timeout 1 s; no retries")]);
+        assert!(matches!(&said[&ids[1]], Err(MeshError::Silent { instance, .. }) if instance == "web-2"), "{said:?}");
     }
 }

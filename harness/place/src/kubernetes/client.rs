@@ -126,6 +126,17 @@ impl Cluster {
         Ok(found.and_then(|found| serde_json::to_value(found).ok()))
     }
 
+    /// All objects of the kind of this one in its namespace.
+    ///
+    /// # Errors
+    /// Where the cluster does not say.
+    pub async fn list(&self, like: &Value) -> Result<Vec<Value>, ClusterError> {
+        let (api, ..) = self.place_of(like)?;
+        let what = format!("list {}s in {}", text(like, "kind"), text(&like["metadata"], "namespace"));
+        let found = in_time(&what, api.list(&ListParams::default())).await?;
+        Ok(found.items.into_iter().filter_map(|object| serde_json::to_value(object).ok()).collect())
+    }
+
     /// The names of the namespaces with this label.
     ///
     /// # Errors

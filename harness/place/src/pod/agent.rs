@@ -1,9 +1,13 @@
 //! What stands beside the proxy in a pod, and does there what the holder asks.
 
+mod frozen;
+
 use super::{
     AGENT_PORT, HOME, LEASE, LOOK, files, look_again, relay,
-    wire::{ASK_TO_END, ASK_TO_GO_ON, Answer, Ask, Freeze, Hello, To, boot, read_line, write_line},
+    wire::{ASK_TO_END, ASK_TO_GO_ON, Answer, Ask, Freeze, Hello, Said, To, boot, read_line, write_line},
 };
+use crate::clock;
+use frozen::Frozen;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -23,7 +27,7 @@ use tokio::{
     net::{TcpListener, TcpStream, UnixStream},
     sync::{Notify, watch},
     task::JoinHandle,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 /// An agent that nobody holds by then was started for nothing.
@@ -31,6 +35,9 @@ const UNHELD: Duration = Duration::from_secs(60);
 
 /// How long what was written may take to be read to its end.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How often what stands still is looked at: it may end all the same.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// The proxy's own program.
 const ENVOY: &str = "envoy";
@@ -207,32 +214,51 @@ impl Agent {
         }
     }
 
-    /// Processes that stand still as long as the connection gives signs of life; it ends when they go on.
+    /// Processes that stand still as long as the connection gives signs of life. When they go on, or one of them ends, that is said on it.
     async fn freeze(&self, what: Freeze, stream: &mut TcpStream) -> io::Result<()> {
-        let whom = self.whom(what);
-        if whom.is_empty() {
-            return self.no(stream, &io::Error::other("nothing of that runs in the pod")).await;
-        }
-        let still = match Still::stand(whom) {
-            Ok(still) => still,
-            Err(why) => return self.no(stream, &why.into()).await,
+        let mut frozen = match Frozen::stop(self.whom(what)) {
+            Ok(frozen) => frozen,
+            Err(why) => return self.no(stream, &why).await,
         };
-        while !still.all_do()? {
-            files::still_wanted(stream)?;
+        loop {
+            match frozen.all_stand() {
+                Ok(true) => break,
+                Ok(false) => files::still_wanted(stream)?,
+                Err(why) => return self.no(stream, &why).await,
+            }
             look_again(LOOK).await;
         }
+        if !frozen.is_anybody() {
+            return self.no(stream, &io::Error::other("nothing of that runs in the pod")).await;
+        }
         self.yes(stream).await?;
-        while let Ok(Ok(sign)) = timeout(LEASE, stream.read_u8()).await {
-            if sign == ASK_TO_GO_ON {
-                break;
+        let mut lease = Instant::now() + LEASE;
+        loop {
+            for what in frozen.ended() {
+                write_line(stream, &Said::Ended { what: what.into(), at: clock::now() }).await?;
+            }
+            match timeout_at(lease.min(Instant::now() + GLANCE), stream.read_u8()).await {
+                Ok(Ok(ASK_TO_GO_ON)) => {
+                    drop(frozen);
+                    return write_line(stream, &Said::GoOn).await;
+                }
+                Ok(sign) => {
+                    sign?;
+                    lease = Instant::now() + LEASE;
+                }
+                Err(_) if Instant::now() < lease => {}
+                Err(_) => break,
             }
         }
-        Ok(())
+        let at = clock::now();
+        drop(frozen);
+        write_line(stream, &Said::Lapsed { at }).await
     }
 
-    fn whom(&self, what: Freeze) -> Vec<Pid> {
-        let workloads = self.children.borrow().iter().copied().map(Pid::from_raw).collect::<Vec<_>>();
-        let proxies = processes().into_iter().filter(|(_, name)| name == ENVOY).map(|(pid, _)| pid);
+    /// By what they are.
+    fn whom(&self, what: Freeze) -> Vec<(&'static str, Pid)> {
+        let workloads = self.children.borrow().iter().map(|pid| ("workload", Pid::from_raw(*pid))).collect::<Vec<_>>();
+        let proxies = processes().into_iter().filter(|(_, name)| name == ENVOY).map(|(pid, _)| ("proxy", pid));
         let proxies = proxies.filter(|_| what.proxy);
         workloads.into_iter().filter(|_| what.workload).chain(proxies).collect()
     }
@@ -290,36 +316,6 @@ impl<'a> Known<'a> {
 impl Drop for Known<'_> {
     fn drop(&mut self) {
         self.all.borrow_mut().remove(&self.pid);
-    }
-}
-
-/// Processes that stand still. Dropped, they go on.
-struct Still(Vec<Pid>);
-
-impl Still {
-    fn stand(whom: Vec<Pid>) -> nix::Result<Still> {
-        let still = Still(whom);
-        still.0.iter().try_for_each(|pid| kill(*pid, Signal::SIGSTOP))?;
-        Ok(still)
-    }
-
-    /// Whether every thread of theirs does.
-    fn all_do(&self) -> io::Result<bool> {
-        for pid in &self.0 {
-            if !crate::os::stands_still(pid.as_raw().cast_unsigned())? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-}
-
-impl Drop for Still {
-    fn drop(&mut self) {
-        for pid in &self.0 {
-            // One that died meanwhile does not go on.
-            let _ = kill(*pid, Signal::SIGCONT);
-        }
     }
 }
 

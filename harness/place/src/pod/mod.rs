@@ -24,7 +24,7 @@ pub use agent::{AgentArgs, agent_main};
 pub use holder::{Seat, hold};
 pub use mirrors::Mirrors;
 pub use process::{ProcessInPod, hold_process};
-pub use still::{Still, freeze};
+pub use still::{Lapse, Still, freeze};
 pub use wire::Freeze;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use super::LEASE;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use squall_model::Stamp;
 use std::{
     io,
     net::SocketAddr,
@@ -76,6 +77,18 @@ pub(super) enum Answer {
         boot: String,
     },
     No(String),
+}
+
+/// What is said on the connection of what stands still, a line each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Said {
+    /// One has ended, the proxy or the workload: the others stand still all the same.
+    Ended { what: String, at: Stamp },
+    /// They have gone on since then: no sign of life came.
+    Lapsed { at: Stamp },
+    /// They go on, as they were told to.
+    GoOn,
 }
 
 /// Which boot of which machine this is: two processes with the same one have the same monotonic clock.

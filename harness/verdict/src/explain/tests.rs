@@ -139,7 +139,7 @@ fn the_instance_or_the_version_that_carries_it() {
     one.plan.topology.services[1].instances[1].version = Some(VersionName::from("v2"));
     let named = split(&one, succeed()).unwrap();
     assert_eq!((named.by, named.value.as_str()), (Attribute::Version, "reviews v2"), "what was written comes first");
-    one.plan.topology.services[1].instances[1] = Instance { version: None, place: Some(Place::zone("east")) };
+    one.plan.topology.services[1].instances[1] = Instance { version: None, place: Some(Place::zone("east")), at: None };
     assert_eq!(split(&one, succeed()).unwrap().value, "zone \"east\"");
     // A claim about which version is reached says so itself.
     let reach = Outcome::Reach(target(Which::Instance(1)));

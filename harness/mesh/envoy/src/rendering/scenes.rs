@@ -20,6 +20,7 @@ pub(super) fn town() -> Topology {
     let instance = |version: &str, zone: &str| Instance {
         version: Some(version.into()),
         place: Some(squall_model::Place::zone(zone)),
+        at: None,
     };
     reviews.instances = vec![instance("v1", "east"), instance("v1", "west"), instance("v2", "east")];
     let services =

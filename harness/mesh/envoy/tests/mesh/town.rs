@@ -341,7 +341,7 @@ pub(crate) fn topology(versions: &[Option<&str>]) -> Topology {
     let mut web = Service::new("web".into());
     web.calls = vec!["reviews".into()];
     let mut reviews = Service::new("reviews".into());
-    let instance = |version: &Option<&str>| Instance { version: version.map(Into::into), place: None };
+    let instance = |version: &Option<&str>| Instance { version: version.map(Into::into), place: None, at: None };
     reviews.instances = versions.iter().map(instance).collect();
     Topology { services: vec![web, reviews], ..Topology::default() }
 }

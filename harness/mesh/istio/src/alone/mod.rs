@@ -14,13 +14,13 @@ use crate::{
 use istiod::{Istiod, Said, said};
 use relay::Relays;
 use serde_json::json;
-use squall_mesh::{Bindings, Launch, MeshError, MeshEvent};
+use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal};
 use squall_mesh_proxy::{
     bootstrap::{Bootstrap, Identity, Release},
     confirm::pause,
     now, outbound_socket, silent,
 };
-use squall_model::{Effect, Stamp};
+use squall_model::{Effect, Plan, Stamp};
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -109,6 +109,10 @@ impl Alone {
 impl Home for Alone {
     fn site(&self) -> &Site {
         &self.site
+    }
+
+    fn refuses(&self, plan: &Plan) -> Vec<Refusal> {
+        squall_mesh_proxy::render::of_nowhere(plan).into_iter().collect()
     }
 
     fn launch(&self, node: &str, folder: &Path, faults: &Path) -> Launch {

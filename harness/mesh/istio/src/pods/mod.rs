@@ -5,6 +5,7 @@
 //! mesh, and not Kubernetes, which would take its endpoint away.
 
 pub mod manifest;
+mod pauses;
 mod way;
 
 pub use way::Way;
@@ -15,6 +16,7 @@ use crate::{
     render::{Config, Object, Site},
 };
 use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
+use pauses::{Pause, Pauses};
 use serde_json::{Value, json};
 use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
 use squall_mesh_proxy::{confirm::pause, instant, logs, now, silent};
@@ -68,8 +70,20 @@ pub trait Keep: Debug {
 
 /// Processes that stand still.
 pub trait Frozen: Debug {
-    /// Has them go on: they do when this ends.
-    fn go_on(self: Box<Self>) -> LocalBoxFuture<'static, Result<(), String>>;
+    /// Why not all of them stand still any more, though nobody told them to go on; `None`: they do, as far as is known.
+    fn lapse(&self) -> Option<Lapse>;
+
+    /// Has them go on: they do when this ends. An error says why not all of them stood still until then.
+    fn go_on(self: Box<Self>) -> LocalBoxFuture<'static, Result<(), Lapse>>;
+}
+
+/// A pause that ended before it was ended, for one of those that stood still or for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lapse {
+    /// Since when, as far as is known.
+    pub at: Stamp,
+    /// Why.
+    pub why: String,
 }
 
 /// An object that the cluster does not keep.
@@ -113,8 +127,7 @@ struct State {
     /// The nodes that have their listeners of it.
     listening: BTreeSet<String>,
     nodes: BTreeSet<String>,
-    /// What stands still, by node.
-    frozen: Vec<(String, Part, Box<dyn Frozen>)>,
+    pauses: Pauses,
 }
 
 /// What has to be told for a configuration.
@@ -128,22 +141,6 @@ struct Difference {
 }
 
 impl State {
-    /// What stands still of this part of these instances.
-    fn take_frozen(&mut self, part: Part, at: &Bindings) -> Vec<(InstanceId, Box<dyn Frozen>)> {
-        let whose = |node: &String| at.seats.iter().find(|(_, seat)| seat.node == *node).map(|(id, _)| id.clone());
-        let is_of = |frozen: Part| part == Part::Instance || part == frozen;
-        let all = std::mem::take(&mut self.frozen);
-        let (mut taken, mut left) = (Vec::new(), Vec::new());
-        for (node, of, frozen) in all {
-            match whose(&node).filter(|_| is_of(of)) {
-                Some(instance) => taken.push((instance, frozen)),
-                None => left.push((node, of, frozen)),
-            }
-        }
-        self.frozen = left;
-        taken
-    }
-
     /// A new scenario begins with nobody listening.
     fn turn_to(&mut self, config: &Config) {
         if self.inbound != config.inbound {
@@ -326,6 +323,10 @@ impl Home for Pods {
         std::future::pending().await
     }
 
+    fn unreached(&self) -> Option<String> {
+        self.way.failure()
+    }
+
     /// Pods are in the mesh from their beginning. One that does not follow, since istiod sent it what was meant for who it was before, and
     /// nothing after that, connects anew: then it is told everything. Not those that have connected since then: whoever is sent away waits longer
     /// before it comes again.
@@ -339,8 +340,9 @@ impl Home for Pods {
         }
     }
 
+    /// Who went on before it was told to: an agent that hears nothing of us wakes whom it stopped.
     fn events(&self) -> Vec<MeshEvent> {
-        Vec::new()
+        self.state.borrow_mut().pauses.events()
     }
 
     fn is_stopped(&self) -> bool {
@@ -382,17 +384,26 @@ impl Home for Pods {
         let freezing = at.seats.iter().map(|(instance, seat)| async move {
             let frozen = done_by(by, instance, self.keep.freeze(&seat.folder, part)).await?;
             let frozen = frozen.map_err(|why| silent(instance, &why))?;
-            self.state.borrow_mut().frozen.push((seat.node.clone(), part, frozen));
+            self.state.borrow_mut().pauses.begin(&seat.node, part, frozen);
             Ok(())
         });
         at_once(freezing).await.map(|()| true)
     }
 
     async fn resume(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
-        let frozen = self.state.borrow_mut().take_frozen(part, at);
-        let waking = frozen.into_iter().map(|(instance, frozen)| async move {
-            // Who has ended meanwhile does not wake, and is no error.
-            done_by(by, &instance, frozen.go_on()).await.map(drop)
+        let pauses = self.state.borrow_mut().pauses.take(part, at);
+        let waking = pauses.into_iter().map(|(instance, Pause { of, frozen, told })| async move {
+            let woken = done_by(by, &instance, frozen.go_on()).await;
+            let lapse = match &woken {
+                Ok(Ok(())) => None,
+                Ok(Err(lapse)) => Some(lapse.clone()),
+                Err(_) => Some(Lapse { at: now(), why: "no word from the pod when it was to end".into() }),
+            };
+            if let Some(lapse) = lapse.filter(|_| !told) {
+                self.state.borrow_mut().pauses.did_not_last(&of, lapse);
+            }
+            // Who went on before, or has ended, does not have to be woken, and is no error.
+            woken.map(drop)
         });
         at_once(waking).await.map(|()| true)
     }
@@ -407,7 +418,7 @@ impl Home for Pods {
         state.nodes.remove(node);
         state.labelled.remove(node);
         state.listening.remove(node);
-        state.frozen.retain(|(frozen, _, _)| frozen != node);
+        state.pauses.forget(node);
         self.way.mend(node);
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use squall_mesh::Desired;
+use squall_mesh::{Desired, Mesh as _};
 use squall_model::{Instance, InstanceId, Service, Topology};
 
 /// Says when it goes on; it does, too, where nobody tells it to.
@@ -7,13 +7,38 @@ use squall_model::{Instance, InstanceId, Service, Topology};
 struct Ice {
     what: String,
     told: Rc<RefCell<Vec<String>>>,
+    thaw: Rc<RefCell<Thaw>>,
+}
+
+/// What becomes of all that stands still.
+#[derive(Debug, Default, Clone)]
+enum Thaw {
+    /// It lasts.
+    #[default]
+    Never,
+    /// It has gone on.
+    Early(Lapse),
+    /// Its pod does not answer any more.
+    Silent,
 }
 
 impl Frozen for Ice {
-    fn go_on(self: Box<Self>) -> LocalBoxFuture<'static, Result<(), String>> {
+    fn lapse(&self) -> Option<Lapse> {
+        match &*self.thaw.borrow() {
+            Thaw::Early(lapse) => Some(lapse.clone()),
+            Thaw::Never | Thaw::Silent => None,
+        }
+    }
+
+    fn go_on(self: Box<Self>) -> LocalBoxFuture<'static, Result<(), Lapse>> {
         Box::pin(async move {
+            let thaw = self.thaw.borrow().clone();
             drop(self);
-            Ok(())
+            match thaw {
+                Thaw::Never => Ok(()),
+                Thaw::Early(lapse) => Err(lapse),
+                Thaw::Silent => std::future::pending().await,
+            }
         })
     }
 }
@@ -29,6 +54,7 @@ impl Drop for Ice {
 struct Told {
     all: Rc<RefCell<Vec<String>>>,
     away: RefCell<usize>,
+    thaw: Rc<RefCell<Thaw>>,
 }
 
 impl Told {
@@ -73,10 +99,10 @@ impl Keep for Told {
 
     fn freeze(&self, folder: &Path, part: Part) -> LocalBoxFuture<'_, Result<Box<dyn Frozen>, String>> {
         let what = format!("{part:?} of {}", folder.display());
-        let told = Rc::clone(&self.all);
+        let (told, thaw) = (Rc::clone(&self.all), Rc::clone(&self.thaw));
         Box::pin(async move {
             told.borrow_mut().push(format!("freeze {what}"));
-            Ok(Box::new(Ice { what, told }) as Box<dyn Frozen>)
+            Ok(Box::new(Ice { what, told, thaw }) as Box<dyn Frozen>)
         })
     }
 }
@@ -206,6 +232,69 @@ async fn what_stands_still_goes_on_by_part_and_instance_and_with_its_pod() {
     assert_eq!(told.since(), ["wake Proxy of /tmp/p1"]);
     pods.forget("p2");
     assert_eq!(told.since(), ["wake Proxy of /tmp/p2"]);
+    assert_eq!(pods.events(), [], "all of them lasted");
+}
+
+#[tokio::test]
+async fn a_pause_that_ends_early_is_told_once() {
+    let told = Rc::new(Told::default());
+    let pods = pods(&told).await;
+    pods.pause(Part::Proxy, &seated(1), soon()).await.unwrap();
+    assert_eq!(pods.events(), []);
+    let at = now() + Duration::from_secs(1);
+    *told.thaw.borrow_mut() = Thaw::Early(Lapse { at, why: "the proxy ended meanwhile".into() });
+    let events = pods.events();
+    let [MeshEvent::Woke { node, part: Part::Proxy, at: since, why }] = &events[..] else { panic!("{events:?}") };
+    assert!(node == "p1" && *since == at && why.starts_with("over after 1"), "{events:?}");
+    assert!(why.ends_with("the proxy ended meanwhile"), "{why}");
+    // Others of it may stand still: nobody is woken before that is asked for.
+    assert_eq!((pods.events(), told.since()), (vec![], vec!["freeze Proxy of /tmp/p1".into()]));
+    assert!(pods.resume(Part::Proxy, &seated(1), soon()).await.unwrap(), "it is no error");
+    assert_eq!((pods.events(), told.since()), (vec![], vec!["wake Proxy of /tmp/p1".into()]), "and no news");
+}
+
+#[tokio::test]
+async fn a_pause_that_ended_unseen_is_told_when_it_is_ended() {
+    let told = Rc::new(Told::default());
+    let pods = pods(&told).await;
+    let was_told = |events: Vec<MeshEvent>, words: &str| {
+        assert!(matches!(&events[..], [MeshEvent::Woke { why, .. }] if why.contains(words)), "{events:?}");
+    };
+    pods.pause(Part::Proxy, &seated(1), soon()).await.unwrap();
+    *told.thaw.borrow_mut() = Thaw::Early(Lapse { at: now(), why: "no sign of life".into() });
+    pods.resume(Part::Proxy, &seated(1), soon()).await.unwrap();
+    was_told(pods.events(), "no sign of life");
+    // Nobody knows whether it lasted.
+    *told.thaw.borrow_mut() = Thaw::Silent;
+    pods.pause(Part::Proxy, &seated(1), soon()).await.unwrap();
+    pods.resume(Part::Proxy, &seated(1), now()).await.unwrap_err();
+    was_told(pods.events(), "no word from the pod");
+    // What was told of a seat that was thrown away is nobody's business.
+    pods.pause(Part::Proxy, &seated(1), soon()).await.unwrap();
+    pods.resume(Part::Proxy, &seated(1), now()).await.unwrap_err();
+    pods.forget("p1");
+    assert_eq!(pods.events(), []);
+}
+
+/// A sidecar that finds no istiod is not there, or has nothing of what is wanted, and cannot say why.
+#[tokio::test]
+async fn why_istiod_is_not_reached_is_said_of_proxies_that_wait_for_it() {
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mut pods = pods(&Rc::new(Told::default())).await;
+    let ours: IpAddr = [127, 0, 0, 1].into();
+    pods.way = Way::open(ours, nobody.to_string()).await.unwrap();
+    let port = pods.way.port();
+    let folder = tempfile::tempdir().unwrap();
+    let mesh = crate::Istio::start(pods, folder.path()).unwrap();
+    let unready = async || mesh.ready("p0", folder.path(), now()).await.unwrap_err().to_string();
+    let lags = async || mesh.with_reasons(vec!["web-1 has nothing".into()], &Bindings::default()).await;
+    assert!(!unready().await.contains("istiod"), "nobody has tried to reach it");
+    assert_eq!(lags().await, ["web-1 has nothing"]);
+    let mut proxy = tokio::net::TcpStream::connect((ours, port)).await.unwrap();
+    let _ = tokio::io::AsyncReadExt::read(&mut proxy, &mut [0]).await;
+    let (unready, lags) = (unready().await, lags().await);
+    assert!(unready.starts_with("the control plane failed: istiod is not reached at"), "{unready}");
+    assert!(matches!(&lags[..], [_, why] if why.contains("refused")), "{lags:?}");
 }
 
 #[tokio::test]

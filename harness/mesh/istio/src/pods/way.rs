@@ -4,26 +4,42 @@
 //! Bytes are carried as they are; TLS is between the pods and istiod (`ISTIOD_SAN` says by which name it is known). To a proxy whose way is cut
 //! the control plane is gone. It lives on, and nobody else notices.
 
-use crate::{carry::carry, control::LOOK};
+use crate::control::LOOK;
 use squall_mesh_proxy::{confirm::pause, now};
 use squall_model::Stamp;
 use std::{
     collections::BTreeMap,
     io,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 use tokio::{
+    io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
+    time::timeout,
 };
+
+/// How long it may take to reach istiod, which is in the same cluster.
+const REACH: Duration = Duration::from_secs(5);
 
 /// The ways of all pods. Dropped, all are cut.
 #[derive(Debug)]
 pub struct Way {
     port: u16,
     cuts: watch::Sender<Cuts>,
+    end: End,
     carrying: JoinHandle<()>,
+}
+
+/// Where the ways end.
+#[derive(Debug, Clone)]
+struct End {
+    /// Its name and port.
+    istiod: String,
+    /// Why istiod was not reached the last time; `None`: it was, or nobody has tried.
+    failure: watch::Sender<Option<String>>,
 }
 
 /// Whose way is cut.
@@ -58,8 +74,15 @@ impl Way {
         let listener = TcpListener::bind((ours, 0)).await?;
         let port = listener.local_addr()?.port();
         let cuts = watch::Sender::new(Cuts::default());
-        let carrying = tokio::spawn(carry_all(listener, istiod, cuts.subscribe()));
-        Ok(Way { port, cuts, carrying })
+        let end = End { istiod, failure: watch::Sender::new(None) };
+        let carrying = tokio::spawn(carry_all(listener, end.clone(), cuts.subscribe()));
+        Ok(Way { port, cuts, end, carrying })
+    }
+
+    /// Why istiod was not reached the last time that a pod tried; `None`: it was, or nobody has tried.
+    pub(super) fn failure(&self) -> Option<String> {
+        let failure = self.end.failure.borrow();
+        failure.as_ref().map(|why| format!("istiod is not reached at {}: {why}", self.end.istiod))
     }
 
     /// Where pods find it.
@@ -108,7 +131,7 @@ impl Drop for Way {
 }
 
 /// Carries every connection to its end, or until its way is cut. Who comes while it is cut is sent away.
-async fn carry_all(listener: TcpListener, istiod: String, cuts: watch::Receiver<Cuts>) {
+async fn carry_all(listener: TcpListener, end: End, cuts: watch::Receiver<Cuts>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((pod, from)) = listener.accept().await else {
@@ -117,17 +140,29 @@ async fn carry_all(listener: TcpListener, istiod: String, cuts: watch::Receiver<
             continue;
         };
         while connections.try_join_next().is_some() {}
-        connections.spawn(one(pod, from, istiod.clone(), cuts.clone()));
+        connections.spawn(one(pod, from, end.clone(), cuts.clone()));
     }
 }
 
-async fn one(pod: TcpStream, from: SocketAddr, istiod: String, mut cuts: watch::Receiver<Cuts>) {
+async fn one(pod: TcpStream, from: SocketAddr, end: End, mut cuts: watch::Receiver<Cuts>) {
     let _ = pod.set_nodelay(true);
     let opened = now();
     tokio::select! {
         biased;
         _ = cuts.wait_for(|cuts| cuts.has(from.ip()) || cuts.is_outdated(from.ip(), opened)) => {}
-        () = carry(pod, istiod) => {}
+        () = end.carry(pod) => {}
+    }
+}
+
+impl End {
+    /// A pod that cannot be led to istiod is sent away, as by one who refuses.
+    async fn carry(&self, mut pod: TcpStream) {
+        let reached = timeout(REACH, TcpStream::connect(&self.istiod)).await;
+        let reached = reached.unwrap_or_else(|_| Err(io::Error::other(format!("no answer for {} s", REACH.as_secs()))));
+        self.failure.send_replace(reached.as_ref().err().map(ToString::to_string));
+        let Ok(mut istiod) = reached else { return };
+        drop(istiod.set_nodelay(true));
+        drop(copy_bidirectional(&mut pod, &mut istiod).await);
     }
 }
 
@@ -188,6 +223,26 @@ mod tests {
             stream.write_all(b"y").await.unwrap();
             timeout(LONG, stream.read_exact(&mut byte)).await.expect("in time").expect("still open");
         }
+    }
+
+    #[tokio::test]
+    async fn why_istiod_is_not_reached_is_known_until_it_is() {
+        let istiod = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = istiod.local_addr().unwrap();
+        drop(istiod);
+        let way = Way::open(OURS, at.to_string()).await.unwrap();
+        assert_eq!(way.failure(), None, "nobody has tried");
+        assert!(answered(&way, ONE).await.is_none());
+        let why = way.failure().unwrap();
+        assert!(why.starts_with(&format!("istiod is not reached at {at}: ")) && why.contains("refused"), "{why}");
+        let _istiod = TcpListener::bind(at).await.unwrap();
+        let _carried = TcpStream::connect((OURS, way.port())).await.unwrap();
+        let mut failure = way.end.failure.subscribe();
+        timeout(LONG, failure.wait_for(Option::is_none)).await.expect("in time").unwrap();
+        // Who is asked for names refuses, or does not answer: either is a reason.
+        let nowhere = Way::open(OURS, "istiod.invalid:15012".into()).await.unwrap();
+        assert!(answered(&nowhere, ONE).await.is_none());
+        assert!(nowhere.failure().unwrap().starts_with("istiod is not reached at istiod.invalid:15012: "));
     }
 
     #[tokio::test]

@@ -21,6 +21,9 @@ pub(super) fn rules(edges: &[Edge<'_>], want: &Desired<'_>) -> Result<Vec<Object
     for edge in edges {
         for cluster in &edge.proxy.clusters {
             let Some(service) = callee_of(&cluster.name) else { continue };
+            if want.topology.is_deployed(&service.into()) {
+                continue;
+            }
             // One proxy's clusters are met once for each of its edges.
             if seen.insert((edge.caller.name.as_str(), service)) {
                 rules.push(rule(edge, service, cluster, subsets.get(service), want)?);

@@ -146,13 +146,15 @@ fn inbound_host() -> Value {
 /// neither.
 pub(super) fn of_calls(edge: &Edge<'_>) -> Option<Object> {
     let host = edge.proxy.outbound.hosts.iter().find(|host| host.name == edge.to.as_str())?;
-    let name = format!("{}:{}", edge.site.host_of(edge.to.as_str()), edge.site.port);
+    let name = edge.site.address(edge.to.as_str(), edge.deployed).virtual_host();
     let mut value = json!({});
     if !host.faults.is_empty() {
         value["typed_per_filter_config"] = slots(&host.faults);
     }
-    // By a port that is not the protocol's own a service has its name only where the port is named, too.
-    let is_known = |domain: &str| edge.site.is_own_port() && is_own_name(domain, edge.to.as_str());
+    // By a port that is not the protocol's own a service has its name only where the port is named, too; one of another namespace
+    // has it not at all.
+    let is_ours = edge.deployed.is_none() && edge.site.is_own_port();
+    let is_known = |domain: &str| is_ours && is_own_name(domain, edge.to.as_str());
     let own: Vec<&String> = host.domains.iter().filter(|domain| !is_known(domain)).collect();
     if !own.is_empty() {
         value["domains"] = json!(own);

@@ -16,6 +16,7 @@ mod tests;
 mod workloads;
 
 pub use refuse::refusals;
+use site::Address;
 pub use site::Site;
 
 pub use objects::Object;
@@ -23,7 +24,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use squall_mesh::{Bindings, Desired, Refusal};
 use squall_mesh_proxy::render::{self as table, ProxyConfig, callee_of, version};
-use squall_model::{InstanceId, Plan, Service, ServiceName, Topology};
+use squall_model::{Deployed, InstanceId, Plan, Service, ServiceName, Topology};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -196,6 +197,8 @@ struct Edge<'t> {
     site: &'t Site,
     caller: &'t Service,
     to: &'t ServiceName,
+    /// Where that is deployed, if it is nothing of ours.
+    deployed: Option<&'t Deployed>,
     /// The table of any of the caller's proxies: they are alike.
     proxy: &'t ProxyConfig,
 }
@@ -209,12 +212,13 @@ pub fn render(want: &Desired<'_>, at: &Bindings, site: &Site) -> Result<Config, 
     let site = &site.of_run(&at.tag);
     let tables = table::render(want, at)?;
     let mut objects = vec![workloads::nothing_by_default(), workloads::plain_text(), filters::of_every_proxy(site)];
-    for service in &want.topology.services {
+    for service in want.topology.services.iter().filter(|service| service.deployed.is_none()) {
         objects.push(workloads::service(service, site));
     }
     let (mut hosts, mut subsets, mut ways) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let mut nodes = BTreeMap::new();
-    for (id, service, instance) in want.topology.instances() {
+    let ours = want.topology.instances().filter(|(_, service, _)| service.deployed.is_none());
+    for (id, service, instance) in ours {
         let Some(seat) = at.seats.get(&id) else { continue };
         let Some(proxy) = tables.proxies.get(&seat.node) else { continue };
         let place = instance.place.as_ref().map(|place| place.name.to_string());
@@ -226,14 +230,16 @@ pub fn render(want: &Desired<'_>, at: &Bindings, site: &Site) -> Result<Config, 
             place: place.or_else(|| destinations::adopted(service, want)),
         };
         objects.extend(workload.entries(service, site));
-        objects.push(workloads::sidecar(&id, service, seat, &reached(proxy), site));
+        objects.push(workloads::sidecar(&id, service, seat, &reached(proxy, want.topology, site), site));
         objects.extend(filters::faults_of_tries(&id, &proxy.inbound));
         hosts.insert(seat.node.clone(), hosts_of(proxy));
         subsets.insert(seat.node.clone(), routes::subsets_of(&proxy.outbound));
         ways.insert(id.clone(), workload.way);
         nodes.insert(id, seat.node.clone());
     }
-    let edges = edges(want.topology, at, &tables, site);
+    // What leads to somebody else's is theirs; of ours there are only faults on the way to it.
+    let (to_theirs, edges): (Vec<_>, Vec<_>) =
+        edges(want.topology, at, &tables, site).into_iter().partition(|edge| edge.deployed.is_some());
     let mut services = routes::virtual_services(&edges)?;
     let mut rules = destinations::rules(&edges, want)?;
     let mut proofs = BTreeMap::new();
@@ -245,7 +251,7 @@ pub fn render(want: &Desired<'_>, at: &Bindings, site: &Site) -> Result<Config, 
     }
     objects.extend(services);
     objects.extend(rules);
-    objects.extend(edges.iter().filter_map(filters::of_calls));
+    objects.extend(edges.iter().chain(&to_theirs).filter_map(filters::of_calls));
     // Whoever comes and goes in the midst of a scenario changes no listener of the others.
     let inbound = version(&at.tag);
     objects.push(filters::inbound_probes(&inbound));
@@ -309,7 +315,8 @@ fn edges<'t>(topology: &'t Topology, at: &Bindings, tables: &'t table::Config, s
     };
     let of_caller = |caller: &'t Service| {
         let proxy = proxy(caller);
-        caller.calls.iter().filter_map(move |to| Some(Edge { site, caller, to, proxy: proxy? }))
+        let deployed = |to| topology.service(to).and_then(|service| service.deployed.as_ref());
+        caller.calls.iter().filter_map(move |to| Some(Edge { site, caller, to, deployed: deployed(to), proxy: proxy? }))
     };
     topology.services.iter().flat_map(of_caller).collect()
 }
@@ -338,8 +345,10 @@ fn metadata(tables: &table::Config, id: &InstanceId) -> BTreeMap<String, String>
 }
 
 /// The services that a proxy's routes lead to.
-fn reached(proxy: &ProxyConfig) -> Vec<&str> {
-    proxy.clusters.iter().filter_map(|cluster| callee_of(&cluster.name)).collect()
+fn reached(proxy: &ProxyConfig, topology: &Topology, site: &Site) -> Vec<Address> {
+    let names = proxy.clusters.iter().filter_map(|cluster| callee_of(&cluster.name));
+    let deployed = |name: &str| topology.service(&name.into()).and_then(|service| service.deployed.as_ref());
+    names.map(|name| site.address(name, deployed(name))).collect()
 }
 
 fn hosts_of(proxy: &ProxyConfig) -> BTreeMap<ServiceName, BTreeSet<SocketAddr>> {

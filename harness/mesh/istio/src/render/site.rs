@@ -1,6 +1,7 @@
 //! Where Istio's objects are kept, as far as they say so.
 
 use super::DOMAIN;
+use squall_model::Deployed;
 use std::path::PathBuf;
 
 /// The port by which services are called.
@@ -46,8 +47,39 @@ impl Site {
         self.port == PORT
     }
 
-    /// The host name of a service.
+    /// The host name of a service of ours.
     pub(super) fn host_of(&self, service: &str) -> String {
         format!("{service}.{}{DOMAIN}", self.namespace)
+    }
+
+    /// Where a service is called: its namespace, its host name, its port. Of one that somebody else deployed they are its own.
+    pub(super) fn address(&self, service: &str, of: Option<&Deployed>) -> Address {
+        match of {
+            None => Address { namespace: self.namespace.clone(), host: self.host_of(service), port: self.port },
+            Some(Deployed { namespace, port }) => {
+                let host = format!("{service}.{namespace}{DOMAIN}");
+                Address { namespace: namespace.clone(), host, port: *port }
+            }
+        }
+    }
+}
+
+/// Where a service is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) namespace: String,
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Address {
+    /// The virtual host of it in the routes of whoever calls it.
+    pub(super) fn virtual_host(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// What a Sidecar calls it, to have it known.
+    pub(super) fn known_as(&self) -> String {
+        format!("{}/{}", self.namespace, self.host)
     }
 }

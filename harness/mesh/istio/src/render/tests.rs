@@ -15,8 +15,11 @@ pub(super) fn town() -> Topology {
     web.calls = vec!["reviews".into()];
     web.instances[0].place = Some(Place::zone("east"));
     let mut reviews = Service::new("reviews".into());
-    let instance =
-        |version: &str, zone: &str| Instance { version: Some(version.into()), place: Some(Place::zone(zone)) };
+    let instance = |version: &str, zone: &str| Instance {
+        version: Some(version.into()),
+        place: Some(Place::zone(zone)),
+        at: None,
+    };
     reviews.instances = vec![instance("v1", "east"), instance("v2", "west")];
     Topology { services: vec![web, reviews], ..Topology::default() }
 }
@@ -350,4 +353,35 @@ fn clusters_are_known_by_subset_and_service() {
     assert_eq!(known("outbound|80||reviews.squall.svc.cluster.local"), Some(("", "reviews")));
     assert_eq!(known("outbound|80|version-v2|reviews.squall.svc.cluster.local"), Some(("version-v2", "reviews")));
     assert_eq!(known("inbound|15808||"), None);
+}
+
+#[test]
+fn what_somebody_else_deployed_gets_no_object_and_its_callers_have_faults_on_the_way() {
+    let mut topology = town();
+    let mut shop = Service::new("shop".into());
+    shop.deployed = Some(Deployed { namespace: "theirs".into(), port: 8080 });
+    shop.instances[0].at = Some(([10, 0, 0, 7], 9080).into());
+    topology.services.push(shop);
+    topology.services[0].calls.push("shop".into());
+    let touch = Touch::Abort(AnswerCode::Status(503));
+    let does = FaultKind::Touch { on: Traffic { share: Fraction::ALL, level: Level::Calls, of: to("shop") }, touch };
+    let faults = [Fault { id: FaultId(0), does, when: When::Standing }];
+    let mut at = seats(&topology);
+    at.seats.retain(|id, _| id.service.as_str() != "shop");
+    let want = Desired { topology: &topology, policies: Vec::new(), faults: &faults };
+    let config = render(&want, &at, &Site::pods("squall-1", "/logs".into())).unwrap();
+
+    let theirs = |object: &&Object| object.spec.to_string().contains("shop");
+    let about: Vec<(&str, &str)> =
+        config.objects.iter().filter(theirs).map(|object| (object.kind, object.name.as_str())).collect();
+    assert_eq!(about, [("Sidecar", "web-1"), ("EnvoyFilter", "calls.web.to.shop")]);
+    let hosts = &spec(&config, "Sidecar", "web-1")["egress"][0]["hosts"];
+    assert_eq!(*hosts, json!(["squall-1/reviews.squall-1.svc.cluster.local", "theirs/shop.theirs.svc.cluster.local"]));
+    let patch = &spec(&config, "EnvoyFilter", "calls.web.to.shop")["configPatches"][0];
+    let host = &patch["match"]["routeConfiguration"]["vhost"]["name"];
+    assert_eq!(*host, json!("shop.theirs.svc.cluster.local:8080"));
+    assert_eq!(patch["patch"]["value"]["domains"], json!(["shop", "shop:*"]));
+    // Its proxy is to have the address at which the instance is.
+    let node = &at.seats[&InstanceId { service: "web".into(), number: 1 }].node;
+    assert_eq!(config.hosts[node][&"shop".into()], [([10, 0, 0, 7], 9080).into()].into());
 }

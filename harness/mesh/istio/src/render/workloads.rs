@@ -1,7 +1,7 @@
 //! Services and instances: ServiceEntry, WorkloadEntry (networking/v1alpha3/service_entry.proto), and the listeners of each
 //! proxy, a Sidecar (sidecar.proto). There is no interception: a proxy is called where its Sidecar has it listen.
 
-use super::{BY_LINK, INSTANCE, SEAT, SERVES, Site, objects::Object};
+use super::{BY_LINK, INSTANCE, SEAT, SERVES, Site, objects::Object, site::Address};
 use serde_json::{Value, json};
 use squall_mesh::{Endpoint, Seat};
 use squall_mesh_proxy::outbound_socket;
@@ -100,7 +100,7 @@ impl Workload<'_> {
 }
 
 /// The two listeners of an instance's proxy.
-pub(super) fn sidecar(id: &InstanceId, of: &Service, seat: &Seat, reached: &[&str], site: &Site) -> Object {
+pub(super) fn sidecar(id: &InstanceId, of: &Service, seat: &Seat, reached: &[Address], site: &Site) -> Object {
     let workload = match &seat.workload {
         Some(Endpoint::Unix(socket)) => format!("unix://{}", socket.display()),
         Some(Endpoint::Tcp(at)) => at.to_string(),
@@ -114,10 +114,9 @@ pub(super) fn sidecar(id: &InstanceId, of: &Service, seat: &Seat, reached: &[&st
         "defaultEndpoint": workload,
     });
     // A listener that leads to nobody is not made at all: who calls nobody could call itself.
-    let own = [of.name.as_str()];
+    let own = [site.address(of.name.as_str(), None)];
     let reached = if reached.is_empty() { &own } else { reached };
-    let hosts: Vec<String> =
-        reached.iter().map(|service| format!("{}/{}", site.namespace, site.host_of(service))).collect();
+    let hosts: Vec<String> = reached.iter().map(Address::known_as).collect();
     let egress = json!({
         "port": {"number": 0, "protocol": "HTTP", "name": "out"},
         "bind": format!("unix://{}", outbound_socket(&seat.folder).display()),

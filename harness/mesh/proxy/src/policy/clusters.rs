@@ -53,24 +53,77 @@ fn budget(budget: &Budget) -> String {
     format!("{} of them retries (or {})", percent(share), budget.min_retry_concurrency.unwrap_or(3))
 }
 
-/// After 5 × 5xx for 30 s, 10 % of the hosts at most, where nothing is said; also by success rate, unless that is off.
+/// For 30 s, 10 % of the hosts at most, where nothing is said.
 fn ejection(outlier: &Outlier) -> String {
-    let enforced = |share: Option<u32>, default: u32| share.unwrap_or(default) > 0;
-    let mut after = Vec::new();
-    if enforced(outlier.enforcing_consecutive_5xx, 100) && outlier.consecutive_5xx != Some(0) {
-        after.push(format!("{} × 5xx", outlier.consecutive_5xx.unwrap_or(5)));
-    }
-    if enforced(outlier.enforcing_consecutive_gateway_failure, 0) {
-        after.push(format!("{} × 502, 503, 504", outlier.consecutive_gateway_failure.unwrap_or(5)));
-    }
-    if enforced(outlier.enforcing_success_rate, 100) {
-        after.push("by success rate".into());
-    }
-    if after.is_empty() {
+    let local = local_ways(outlier);
+    // Told apart from answers, they count for nothing else.
+    let spared = outlier.split_external_local_origin_errors && local.is_empty();
+    let ways = [ways(outlier), local].concat();
+    if ways.is_empty() {
         return "no ejection".into();
     }
+    let ways = ways.join(" or ") + if spared { ", never for local-origin failures" } else { "" };
     let lasts = outlier.base_ejection_time.as_deref().map_or_else(|| "30 s".into(), shown);
     let every = outlier.interval.as_deref().map_or_else(|| "10 s".into(), shown);
     let most = outlier.max_ejection_percent.unwrap_or(10);
-    format!("ejected for {lasts} after {}, {most}% at most, sweep every {every}", after.join(" or "))
+    let but = if outlier.always_eject_one_host == Some(true) { " but always one" } else { "" };
+    format!("ejected for {lasts} {ways}, {most}% at most{but}, sweep every {every}")
+}
+
+/// What leads to an ejection: after 5 × 5xx, and by success rate, where nothing is said.
+fn ways(outlier: &Outlier) -> Vec<String> {
+    let gateway = outlier.consecutive_gateway_failure;
+    let failures = format!("at {}% failures", outlier.failure_percentage_threshold.unwrap_or(85));
+    let all = [
+        in_a_row(outlier.consecutive_5xx, "5xx", outlier.enforcing_consecutive_5xx.unwrap_or(100)),
+        in_a_row(gateway, "502, 503, 504", outlier.enforcing_consecutive_gateway_failure.unwrap_or(0)),
+        way("by success rate".into(), Some(for_rates(outlier)), outlier.enforcing_success_rate.unwrap_or(100)),
+        way(failures, Some(for_failures(outlier)), outlier.enforcing_failure_percentage.unwrap_or(0)),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The same of failures that no answer is: connections, timeouts. They are 5xx like others unless they are told apart.
+fn local_ways(outlier: &Outlier) -> Vec<String> {
+    if !outlier.split_external_local_origin_errors {
+        return Vec::new();
+    }
+    let (count, row) =
+        (outlier.consecutive_local_origin_failure, outlier.enforcing_consecutive_local_origin_failure.unwrap_or(100));
+    let rate = outlier.enforcing_local_origin_success_rate.unwrap_or(100);
+    let share = outlier.enforcing_failure_percentage_local_origin.unwrap_or(0);
+    let failures = format!("at {}% local-origin failures", outlier.failure_percentage_threshold.unwrap_or(85));
+    let all = [
+        in_a_row(count, "local-origin failure", row),
+        way("by local-origin success rate".into(), Some(for_rates(outlier)), rate),
+        way(failures, Some(for_failures(outlier)), share),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// 5 where nothing is said, and none at all at zero.
+fn in_a_row(count: Option<u32>, of: &str, enforced: u32) -> Option<String> {
+    let count = count.unwrap_or(5);
+    way(format!("after {count} × {of}"), None, enforced).filter(|_| count > 0)
+}
+
+/// `None`: it ejects nobody. `enforced`: the chance, in per cent, that it does.
+fn way(how: String, needs: Option<String>, enforced: u32) -> Option<String> {
+    let chance = (enforced < 100).then(|| format!("enforced at {enforced}%"));
+    let but: Vec<String> = needs.into_iter().chain(chance).collect();
+    let but = if but.is_empty() { String::new() } else { format!(" ({})", but.join(", ")) };
+    (enforced > 0).then(|| how + &but)
+}
+
+/// What a statistic needs, without which it ejects nobody.
+fn for_rates(outlier: &Outlier) -> String {
+    needs(outlier.success_rate_minimum_hosts, outlier.success_rate_request_volume.unwrap_or(100))
+}
+
+fn for_failures(outlier: &Outlier) -> String {
+    needs(outlier.failure_percentage_minimum_hosts, outlier.failure_percentage_request_volume.unwrap_or(50))
+}
+
+fn needs(hosts: Option<u32>, tries: u32) -> String {
+    format!("needs {} hosts with {tries} tries a sweep", hosts.unwrap_or(5))
 }

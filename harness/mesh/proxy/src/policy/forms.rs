@@ -39,7 +39,13 @@ pub(super) struct Match {
     pub(super) path_separated_prefix: Option<String>,
     pub(super) safe_regex: Option<Regex>,
     #[serde(default)]
-    pub(super) headers: Vec<Header>,
+    pub(super) headers: Vec<Asked>,
+    #[serde(default)]
+    pub(super) query_parameters: Vec<Asked>,
+    pub(super) runtime_fraction: Option<RuntimeFraction>,
+    /// What else is asked, by the name of the field.
+    #[serde(flatten)]
+    pub(super) others: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,13 +53,32 @@ pub(super) struct Regex {
     pub(super) regex: String,
 }
 
-/// A condition on a header, or on a pseudo-header.
+/// A condition on a header, on a pseudo-header, or on a parameter of the query.
 #[derive(Debug, Deserialize)]
-pub(super) struct Header {
+pub(super) struct Asked {
     pub(super) name: String,
     /// What is asked of its value, by the name of the field.
     #[serde(flatten)]
     pub(super) asks: BTreeMap<String, Value>,
+}
+
+/// A share that the runtime may set at any time.
+#[derive(Debug, Deserialize)]
+pub(super) struct RuntimeFraction {
+    #[serde(default)]
+    pub(super) default_value: Fraction,
+    /// Empty: nothing but the default.
+    #[serde(default)]
+    pub(super) runtime_key: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Fraction {
+    /// Zero is left out.
+    #[serde(default)]
+    pub(super) numerator: u32,
+    /// Missing: `HUNDRED`.
+    pub(super) denominator: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,6 +136,8 @@ pub(super) struct Retries {
     pub(super) retriable_status_codes: Vec<u32>,
     #[serde(default)]
     pub(super) retry_host_predicate: Vec<Named>,
+    /// A text, as proto JSON has every number of 64 bits.
+    pub(super) host_selection_retry_max_attempts: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -173,9 +200,23 @@ pub(super) struct Outlier {
     pub(super) consecutive_gateway_failure: Option<u32>,
     pub(super) enforcing_consecutive_gateway_failure: Option<u32>,
     pub(super) enforcing_success_rate: Option<u32>,
+    pub(super) success_rate_minimum_hosts: Option<u32>,
+    pub(super) success_rate_request_volume: Option<u32>,
+    pub(super) failure_percentage_threshold: Option<u32>,
+    pub(super) enforcing_failure_percentage: Option<u32>,
+    pub(super) failure_percentage_minimum_hosts: Option<u32>,
+    pub(super) failure_percentage_request_volume: Option<u32>,
+    /// False is left out, and then the fields on local origin mean nothing.
+    #[serde(default)]
+    pub(super) split_external_local_origin_errors: bool,
+    pub(super) consecutive_local_origin_failure: Option<u32>,
+    pub(super) enforcing_consecutive_local_origin_failure: Option<u32>,
+    pub(super) enforcing_local_origin_success_rate: Option<u32>,
+    pub(super) enforcing_failure_percentage_local_origin: Option<u32>,
     pub(super) base_ejection_time: Option<String>,
     pub(super) interval: Option<String>,
     pub(super) max_ejection_percent: Option<u32>,
+    pub(super) always_eject_one_host: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

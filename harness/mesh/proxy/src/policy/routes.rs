@@ -2,7 +2,7 @@
 
 use super::{
     LeadsTo,
-    forms::{Forward, Header, Leg, Match, Retries, Route},
+    forms::{Asked, Forward, Leg, Match, Retries, Route, RuntimeFraction},
     shown,
 };
 use serde_json::Value;
@@ -23,23 +23,54 @@ pub(super) fn says(route: &Route, forward: &Forward, otherwise: Option<&Retries>
 
 /// `None`: all of them.
 fn which(when: &Match) -> Option<String> {
-    let Match { path, prefix, path_separated_prefix, safe_regex, headers } = when;
+    let Match { path, prefix, path_separated_prefix, safe_regex, headers, query_parameters, runtime_fraction, others } =
+        when;
     let prefix = prefix.as_ref().filter(|prefix| *prefix != "/").or(path_separated_prefix.as_ref());
     let path =
         path.clone().or(prefix.map(|p| format!("{p}…"))).or(safe_regex.as_ref().map(|r| format!("~{}", r.regex)));
-    let headers: Vec<String> = headers.iter().map(header).collect();
-    let path = path.map(|path| format!("path {path}"));
-    let all: Vec<String> = path.into_iter().chain(headers).collect();
-    (!all.is_empty()).then(|| format!("for {}", all.join(", ")))
+    let mut all: Vec<String> = path.map(|path| format!("path {path}")).into_iter().collect();
+    all.extend(headers.iter().map(|header| asked(&header.name, header)));
+    all.extend(query_parameters.iter().map(|one| asked(&format!("query {}", one.name), one)));
+    // That a path has its case is so wherever nothing is said.
+    let others = others.iter().filter(|(name, ask)| *name != "case_sensitive" || **ask != Value::Bool(true));
+    all.extend(others.map(|(name, ask)| format!("{name} {ask}")));
+    match (runtime_fraction.as_ref().and_then(share), all.is_empty()) {
+        (None, true) => None,
+        (None, false) => Some(format!("for {}", all.join(", "))),
+        (Some(share), true) => Some(format!("for {share} of the calls")),
+        (Some(share), false) => Some(format!("for {share} of the calls with {}", all.join(", "))),
+    }
 }
 
-/// `x-canary: yes`; what is no exact value is quoted as it stands.
-fn header(header: &Header) -> String {
-    let exact = header.asks.get("string_match").and_then(|m| m.get("exact")).or(header.asks.get("exact_match"));
-    match exact.and_then(Value::as_str) {
-        Some(value) => format!("{}: {value}", header.name),
-        None if header.asks.contains_key("present_match") => header.name.clone(),
-        None => format!("{} {}", header.name, Value::from_iter(header.asks.clone())),
+/// `x-canary: yes`, `no x-canary`; what asks for no exact value is quoted as it stands.
+fn asked(name: &str, of: &Asked) -> String {
+    let text = |pattern: &Value| pattern.as_str().map(str::to_owned);
+    let flag = |field: &str| of.asks.get(field).and_then(Value::as_bool);
+    let inverted = flag("invert_match").unwrap_or(false);
+    let string = of.asks.get("string_match").filter(|pattern| pattern.get("ignore_case").is_none());
+    let exact = string.and_then(|pattern| pattern.get("exact")).or(of.asks.get("exact_match")).and_then(text);
+    match (exact, flag("present_match")) {
+        (Some(value), _) if !inverted => format!("{name}: {value}"),
+        // What is missing is another value only where it is taken for an empty one (config.route.v3.HeaderMatcher).
+        (Some(value), _) if flag("treat_missing_header_as_empty") == Some(true) => format!("not {name}: {value}"),
+        (Some(value), _) => format!("{name} other than {value}"),
+        (None, Some(present)) if present != inverted => name.to_owned(),
+        (None, Some(_)) => format!("no {name}"),
+        (None, None) => format!("{name} {}", Value::from_iter(of.asks.clone())),
+    }
+}
+
+/// `30%`; `None`: all, whatever the runtime says.
+fn share(of: &RuntimeFraction) -> Option<String> {
+    let whole = match of.default_value.denominator.as_deref() {
+        Some("TEN_THOUSAND") => 10_000.0,
+        Some("MILLION") => 1_000_000.0,
+        _ => 100.0,
+    };
+    let share = (f64::from(of.default_value.numerator) * 100.0 / whole).min(100.0);
+    match of.runtime_key.as_str() {
+        "" => (share < 100.0).then(|| percent(share)),
+        key => Some(format!("{} (unless the runtime key {key} says otherwise)", percent(share))),
     }
 }
 
@@ -71,7 +102,11 @@ fn retries(policy: &Retries) -> String {
         text.push_str(&format!(", each try {}", shown(per_try)));
     }
     if policy.retry_host_predicate.iter().any(|one| one.name.ends_with("previous_hosts")) {
-        text.push_str(", on another host");
+        // Once where no number is said (config.route.v3.RetryPolicy.host_selection_retry_max_attempts): with few hosts that is
+        // often the same again.
+        let picks = policy.host_selection_retry_max_attempts.as_deref().unwrap_or("1");
+        let times = if picks == "1" { "time" } else { "times" };
+        text.push_str(&format!(", on another host (picked again up to {picks} {times})"));
     }
     text
 }

@@ -19,7 +19,7 @@ pub use clusters::{hash_key, preferred};
 pub use faults::{FaultSlot, SLOTS, SlotTouch};
 pub use layers::{EPOCHS, NO_EPOCH, epoch_key, layers};
 pub use lint::lint;
-pub use refuse::refusals;
+pub use refuse::{of_nowhere, refusals};
 pub use requests::{Condition, Matched, escaped};
 pub use routes::probes;
 pub use table::{

@@ -40,7 +40,7 @@ fn shop() -> Topology {
     for caller in &mut services[..2] {
         caller.calls = vec!["reviews".into(), "ratings".into()];
     }
-    let version = |name: &str| Instance { version: Some(name.into()), place: None };
+    let version = |name: &str| Instance { version: Some(name.into()), place: None, at: None };
     services[2].instances = vec![version("v1"), version("v2")];
     Topology { services: services.into(), ..Topology::default() }
 }

@@ -1,4 +1,4 @@
-use super::super::{Seat, freeze, wire};
+use super::super::{Lapse, Seat, Still, freeze, wire};
 use super::*;
 use tempfile::TempDir;
 use tokio::{
@@ -179,18 +179,34 @@ fn a_process_ends_with_its_connection_and_the_connection_with_the_process() {
     });
 }
 
+/// Who of ours sleeps for so long, once it does.
+async fn pid_of(seconds: &str) -> Pid {
+    let mark = format!("{seconds}\0").into_bytes();
+    let sleeps = |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c.ends_with(&mark));
+    loop {
+        if let Some(pid) = crate::os::children_of(std::process::id()).into_iter().find(sleeps) {
+            return Pid::from_raw(pid.cast_signed());
+        }
+        look_again(LOOK).await;
+    }
+}
+
 /// A process in the pod, and whether it stands still.
 async fn sleeper(pod: &Pod, seconds: &str) -> (TcpStream, impl Fn() -> bool) {
     let log = pod.home.path().join("log");
     let life = pod.agent("ours").ask(Ask::Run { files: Vec::new(), args: vec![seconds.into()], log }).await.unwrap();
-    let mark = format!("{seconds}\0").into_bytes();
-    let own = move |pid: &Pid| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|c| c.ends_with(&mark));
-    let find = move || processes().into_iter().map(|(pid, _)| pid).find(|pid| own(pid));
-    while find().is_none() {
+    let pid = pid_of(seconds).await.as_raw().cast_unsigned();
+    (life, move || crate::os::stands_still(pid).unwrap())
+}
+
+/// What is known of it that a pause ended early, once it is.
+async fn lapse_of(still: &Still) -> Lapse {
+    loop {
+        if let Some(lapse) = still.lapse() {
+            return lapse;
+        }
         look_again(LOOK).await;
     }
-    let pid = find().unwrap().as_raw().cast_unsigned();
-    (life, move || crate::os::stands_still(pid).unwrap())
 }
 
 const WORKLOAD: Freeze = Freeze { proxy: false, workload: true };
@@ -206,7 +222,7 @@ fn what_stands_still_goes_on_when_it_is_told_to() {
         let still = freeze(&seat, WORKLOAD).await.unwrap();
         let by = tokio::time::Instant::now() + LEASE + LEASE / 4;
         while tokio::time::Instant::now() < by {
-            assert!(is_still());
+            assert!(is_still() && still.lapse().is_none());
             look_again(LEASE / 6).await;
         }
         still.go_on().await.unwrap();
@@ -224,13 +240,97 @@ fn what_stands_still_goes_on_by_itself_when_nobody_gives_signs() {
         while is_still() {
             look_again(LOOK).await;
         }
-        let _silent = pod.agent("ours").ask(Ask::Freeze(WORKLOAD)).await.unwrap();
+        let mut silent = pod.agent("ours").ask(Ask::Freeze(WORKLOAD)).await.unwrap();
         assert!(is_still());
+        let begun = clock::now();
         let by = tokio::time::Instant::now() + 5 * LEASE;
         while is_still() && tokio::time::Instant::now() < by {
             look_again(LOOK).await;
         }
         assert!(!is_still());
+        // Late, and after a sign that comes too late: it is told all the same, and since when.
+        silent.write_all(b".").await.unwrap();
+        look_again(LEASE / 6).await;
+        let Said::Lapsed { at } = read_line(&mut silent).await.unwrap() else { panic!("it lapsed") };
+        assert!(begun + LEASE / 2 < at && at < clock::now());
+    });
+}
+
+#[test]
+fn one_that_ends_is_told_and_the_others_stand_still_until_they_are_told() {
+    test(async {
+        let pod = Pod::start().await;
+        let (_one, one_is_still) = sleeper(&pod, "141421").await;
+        let (_other, _) = sleeper(&pod, "173205").await;
+        let still = freeze(&pod.seat(), WORKLOAD).await.unwrap();
+        let begun = clock::now();
+        kill(pid_of("173205").await, Signal::SIGKILL).unwrap();
+        let lapse = lapse_of(&still).await;
+        assert!(begun < lapse.at && lapse.why.contains("the workload ended"), "{lapse:?}");
+        look_again(4 * GLANCE).await;
+        assert!(one_is_still());
+        assert_eq!(still.go_on().await, Err(lapse), "it did not last");
+        assert!(!one_is_still());
+    });
+}
+
+/// Between being found and being stopped, and after that before it is reaped.
+#[test]
+fn one_that_has_ended_keeps_no_other_going() {
+    test(async {
+        let sleep = tokio::process::Command::new("sleep").arg("224949").kill_on_drop(true).spawn().unwrap();
+        let other = sleep.id().unwrap();
+        let mut reaped = std::process::Command::new("true").spawn().unwrap();
+        reaped.wait().unwrap();
+        let mut unreaped = std::process::Command::new("true").spawn().unwrap();
+        while !crate::os::identity(unreaped.id()).unwrap().zombie {
+            look_again(LOOK).await;
+        }
+        let pid = |child: &std::process::Child| Pid::from_raw(child.id().cast_signed());
+        let asleep = Pid::from_raw(other.cast_signed());
+        let whom = vec![("proxy", pid(&reaped)), ("workload", pid(&unreaped)), ("workload", asleep)];
+        let mut frozen = Frozen::stop(whom).unwrap();
+        while !frozen.all_stand().unwrap() {
+            look_again(LOOK).await;
+        }
+        assert!(frozen.is_anybody() && crate::os::stands_still(other).unwrap());
+        assert_eq!(frozen.ended(), ["proxy", "workload"]);
+        assert!(frozen.ended().is_empty(), "once is enough");
+        drop(frozen);
+        assert!(!crate::os::stands_still(other).unwrap());
+        let mut nobody = Frozen::stop(vec![("workload", pid(&unreaped))]).unwrap();
+        assert!(nobody.all_stand().unwrap() && !nobody.is_anybody() && nobody.ended() == ["workload"]);
+        unreaped.wait().unwrap();
+    });
+}
+
+/// An agent that says yes to a pause, and then this; then it is gone.
+async fn says_then_goes(words: &'static str) -> Still {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let at = listener.local_addr().unwrap();
+    spawn_local(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _: Hello = read_line(&mut stream).await.unwrap();
+        write_line(&mut stream, &Answer::Yes { boot: boot().unwrap() }).await.unwrap();
+        stream.write_all(words.as_bytes()).await.unwrap();
+    });
+    freeze(&Seat { ip: at.ip(), agent: at, token: "ours".into() }, WORKLOAD).await.unwrap()
+}
+
+#[test]
+fn a_pause_that_was_over_early_is_known_and_why() {
+    test(async {
+        let begun = clock::now();
+        let gone = says_then_goes("").await;
+        let lapse = lapse_of(&gone).await;
+        assert!(begun < lapse.at && lapse.why.contains("connection to the pod ended"), "{lapse:?}");
+        assert_eq!(gone.go_on().await, Err(lapse));
+        let let_go = says_then_goes("{\"lapsed\":{\"at\":7}}\n").await;
+        let lapse = let_go.go_on().await.unwrap_err();
+        assert!(lapse.at.0 == 7 && lapse.why.contains("no sign"), "{lapse:?}");
+        // What came first is what counts.
+        let first = says_then_goes("{\"ended\":{\"what\":\"proxy\",\"at\":5}}\n\"go_on\"\n").await;
+        assert_eq!(first.go_on().await.unwrap_err().at.0, 5);
     });
 }
 

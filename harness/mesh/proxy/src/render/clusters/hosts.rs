@@ -13,7 +13,7 @@ pub(super) fn hosts(want: &Desired<'_>, at: &Bindings, caller: &InstanceId, to: 
     let placed = service.ids().zip(&service.instances);
     let mut hosts: Vec<Endpoint> = placed
         .filter_map(|(id, instance)| {
-            let way = at.way(caller, &id)?;
+            let way = instance.at.or_else(|| at.way(caller, &id))?;
             let metadata = if parts.is_empty() { Metadata::new() } else { metadata(&id, instance, &parts) };
             Some(Endpoint {
                 instance: id.to_string(),

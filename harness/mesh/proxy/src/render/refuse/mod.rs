@@ -1,5 +1,6 @@
 //! What Envoy has no words for, found before anything is touched: what is not refused here is done as it was written.
 
+mod deployed;
 mod edges;
 mod policies;
 
@@ -19,7 +20,15 @@ pub fn refusals(plan: &Plan) -> Vec<Refusal> {
     let callers = topology.services.iter().filter_map(|service| Some((first(service)?, service)));
     let ways = callers.filter_map(|(id, service)| routes::outbound(&want, &id, service).err());
     let ends = topology.instances().filter_map(|(id, ..)| faults::inbound(&want, &id).err());
-    said.into_iter().chain(ways).chain(ends).collect()
+    let claims = plan.claims.iter().filter_map(|claim| deployed::claim(claim, topology));
+    said.into_iter().chain(ways).chain(ends).chain(claims).collect()
+}
+
+/// Why a plan cannot be run where nobody else's application is in reach.
+#[must_use]
+pub fn of_nowhere(plan: &Plan) -> Option<Refusal> {
+    let service = plan.topology.services.iter().find(|service| service.deployed.is_some())?;
+    Some(Refusal(format!("\"{}\" is deployed on a cluster, and is joined there (`--on kubernetes`)", service.name)))
 }
 
 /// The first reason why what is wanted cannot be rendered, short of what rendering itself finds.
@@ -34,8 +43,10 @@ fn all(want: &Desired<'_>) -> Vec<Refusal> {
     let defaults = topology.own_defaults.iter().filter_map(|of| own_defaults(of).err());
     let policies = want.policies.iter().filter_map(|policy| policies::policy(policy, topology).err());
     let faults = want.faults.iter().filter_map(|f| fault(&f.does, topology).err());
+    let theirs = want.policies.iter().filter_map(|policy| deployed::policy(policy, topology));
+    let theirs = theirs.chain(want.faults.iter().filter_map(|f| deployed::fault(&f.does, topology)));
     let edges = topology.edges().filter_map(|edge| edges::edge(want, &edge).err());
-    protocols.chain(defaults).chain(policies).chain(faults).chain(edges).collect()
+    protocols.chain(defaults).chain(policies).chain(faults).chain(theirs).chain(edges).collect()
 }
 
 fn protocol(service: &Service) -> Option<Refusal> {

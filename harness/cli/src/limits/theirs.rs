@@ -1,0 +1,56 @@
+//! What is done to applications that somebody else deployed: which of them are joined, and by which methods they are called.
+
+use super::{ELSEWHERE, Limits, diagnostic};
+use crate::settings::FILE;
+use squall_model::{Diagnostic, Plan, Severity, TrafficLine};
+use std::collections::BTreeSet;
+
+/// The methods that change nothing (RFC 9110, 9.2.1): all others have to be spelled out by whoever owns the project.
+const SAFE: [&str; 2] = ["GET", "HEAD"];
+
+impl Limits {
+    /// What of a plan is done to applications that may not be, or not so.
+    pub(super) fn beyond_theirs(&self, plan: &Plan) -> Vec<Diagnostic> {
+        let joined: BTreeSet<&str> = plan
+            .topology
+            .services
+            .iter()
+            .filter_map(|service| Some(service.deployed.as_ref()?.namespace.as_str()))
+            .collect();
+        let mut all = Vec::new();
+        if let Some(limit) = &self.applications {
+            for namespace in joined.into_iter().filter(|namespace| !limit.value.iter().any(|one| one == namespace)) {
+                let what = format!("the application in namespace \"{namespace}\" is joined");
+                all.push(diagnostic(&what, limit, &plan.origins.scenario, "this scenario"));
+            }
+        }
+        all.extend(
+            plan.lines()
+                .filter(|line| plan.topology.is_deployed(&line.to.service))
+                .filter_map(|line| self.unsafe_method(plan, line)),
+        );
+        all
+    }
+
+    /// Calls to it by a method that may change something, where nobody has spelled that out.
+    fn unsafe_method(&self, plan: &Plan, line: &TrafficLine) -> Option<Diagnostic> {
+        let method = line.with.method.as_deref().unwrap_or("GET");
+        let origin = plan.origins.lines.get(&line.number).unwrap_or(&plan.origins.scenario);
+        let what = format!("{method} may change what somebody else deployed");
+        match &self.methods {
+            _ if SAFE.contains(&method) => None,
+            Some(limit) if limit.value.iter().any(|one| one == method) => None,
+            Some(limit) => Some(diagnostic(&what, limit, origin, "this traffic")),
+            None => Some(Diagnostic {
+                code: "beyond-limit".into(),
+                severity: Severity::Error,
+                message: what,
+                origin: origin.clone(),
+                label: "this traffic".into(),
+                hint: Some(format!(
+                    "where it may, spell it out: `methods = [\"{method}\"]` under [kubernetes.limits] in {FILE}; or {ELSEWHERE}"
+                )),
+            }),
+        }
+    }
+}
