@@ -623,8 +623,12 @@ fn remove(objects: &[Value]) {
 
 /// The objects of a file.
 fn objects(path: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(root().join(path)).unwrap();
-    serde_yaml::Deserializer::from_str(&text).map(|one| Value::deserialize(one).unwrap()).collect()
+    objects_in(&std::fs::read_to_string(root().join(path)).unwrap())
+}
+
+/// The objects of a text.
+fn objects_in(text: &str) -> Vec<Value> {
+    serde_yaml::Deserializer::from_str(text).map(|one| Value::deserialize(one).unwrap()).collect()
 }
 
 /// What of somebody else's is in a namespace, as far as a run could have changed it: objects as they are, and of pods who they are
@@ -676,29 +680,49 @@ fn wait_for_deployments(namespace: &str) {
     }
 }
 
+/// A namespace of a test's own, which goes whatever becomes of the test.
+struct Theirs(String);
+
+impl Drop for Theirs {
+    fn drop(&mut self) {
+        ask(async |cluster| {
+            let _ = cluster.remove_namespace(&self.0, Duration::from_secs(90)).await;
+        });
+    }
+}
+
 #[test]
 fn an_application_of_somebody_elses_is_joined_broken_judged_and_untouched() {
     let Some(_turn) = cluster_to_be_had() else { return };
-    let deployed = objects("fixtures/shop/shop.yaml");
+    // Somebody may have a `shop` of his own.
+    let name = format!("shop-{:08x}", rand::random::<u32>());
+    let in_namespace = |text: String| {
+        text.replace("namespace: shop", &format!("namespace: {name}"))
+            .replace("name: shop", &format!("name: {name}"))
+            .replace("namespace \"shop\"", &format!("namespace \"{name}\""))
+    };
+    let read = |path: &str| in_namespace(std::fs::read_to_string(root().join(path)).unwrap());
+    let deployed = objects_in(&read("fixtures/shop/shop.yaml"));
+    let theirs_to_go = Theirs(name.clone());
     make(&deployed);
-    wait_for_deployments("shop");
-    let before = theirs("shop");
+    wait_for_deployments(&name);
+    let before = theirs(&name);
     let squall = Squall::new();
-    let held = run(&squall, &["--controls", "fixtures/shop"]);
+    let text = read("fixtures/shop/shop.feature");
+    let feature = squall.feature("shop.feature", &text);
+    let held = run(&squall, &["--controls", &feature]);
     eprintln!("{}", held.out);
     // One number changed: nobody answers as fast as that.
-    let feature = std::fs::read_to_string(root().join("fixtures/shop/shop.feature")).unwrap();
-    let other = squall.home.path().join("other.feature");
-    std::fs::write(&other, feature.replace("within 400 ms", "within 1 ms")).unwrap();
-    let line = 1 + feature.lines().position(|line| line.contains("within 400 ms")).unwrap();
-    let red = run(&squall, &[&format!("{}:{line}", other.display())]);
-    let planned = squall.run(&["plan", "--mesh", "istio", "--on", "kubernetes", "fixtures/shop"]);
-    let after = theirs("shop");
+    let other = squall.feature("other.feature", &text.replace("within 400 ms", "within 1 ms"));
+    let line = 1 + text.lines().position(|line| line.contains("within 400 ms")).unwrap();
+    let red = run(&squall, &[&format!("{other}:{line}")]);
+    let plan = ["plan", "--mesh", "istio", "--on", "kubernetes", &feature];
+    let planned = squall.run(&plan);
+    let after = theirs(&name);
     // Whoever starts runs sees it only where a role lets him.
-    let (role, looks) = (objects("kind-config/rbac.yaml"), objects("kind-config/application.yaml"));
+    let (role, looks) = (objects("kind-config/rbac.yaml"), objects_in(&read("kind-config/application.yaml")));
     make(&role);
     let own = as_the_starter(&squall);
-    let plan = ["plan", "--mesh", "istio", "--on", "kubernetes", "fixtures/shop"];
     let with = || Ran::from(squall.command(&plan).env("KUBECONFIG", &own).output().unwrap());
     let unseen = with();
     make(&looks);
@@ -710,12 +734,17 @@ fn an_application_of_somebody_elses_is_joined_broken_judged_and_untouched() {
         }
     };
     remove(&role);
-    remove(&deployed);
+    drop(theirs_to_go);
+    let joins = format!("joins    front x1, reviews x3 in namespace {name}");
     unseen.expect(3).says(&["kind-config/application.yaml"]);
-    seen.expect(0).says(&["joins    front x1, reviews x3 in namespace shop"]);
-    held.expect(0).says(&["3 scenarios: 3 hold", "3 controls: 3 red"]);
+    seen.expect(0).says(&[&joins]);
+    held.expect(0).says(&[
+        "3 scenarios: 3 hold",
+        "3 controls: 3 red",
+        "in force web-1 → reviews: timeout 2 s; 2 retries on 5xx",
+    ]);
     red.expect(1).says(&[&format!("other.feature:{line}"), "violated"]);
-    planned.expect(0).says(&["joins    front x1, reviews x3 in namespace shop"]);
+    planned.expect(0).says(&[&joins]);
     assert_eq!(after, before);
     assert_eq!(namespaces(), Vec::<String>::new());
 }

@@ -6,7 +6,7 @@ use crate::{
     diagnose::Sources,
     mesh,
     outcome::{Exit, Failure},
-    settings::Settings,
+    settings::{Kubernetes, Settings},
     term::Out,
 };
 use squall_gherkin::{
@@ -44,7 +44,8 @@ pub fn select(paths: &Paths, settings: &Settings, context: Option<&str>, out: Ou
     let seed = paths.seed.unwrap_or_else(rand::random);
     let on_cluster = paths.on.contains(&PlaceKind::Kubernetes);
     let sources = RefCell::new(Sources::default());
-    let applications = Applications::new(on_cluster.then(|| context.or(settings.kubernetes.context.as_deref())));
+    let applications =
+        Applications { of: on_cluster.then_some((context, &settings.kubernetes)), seen: RefCell::default() };
     let (mut plans, mut diagnostics) = (Vec::new(), Vec::new());
     for (file, lines) in files(&paths.paths)? {
         let name = file.display().to_string();
@@ -171,21 +172,18 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
 
 /// What is deployed, each namespace looked at once, where a cluster is meant at all.
 struct Applications<'a> {
-    /// The context of it, if one is named; `None`: no cluster is meant.
-    context: Option<Option<&'a str>>,
+    /// The context of it, if one was named, and what the project sets; `None`: no cluster is meant.
+    of: Option<(Option<&'a str>, &'a Kubernetes)>,
     seen: RefCell<BTreeMap<String, Result<Vec<Service>, Failure>>>,
 }
 
-impl<'a> Applications<'a> {
-    fn new(context: Option<Option<&'a str>>) -> Applications<'a> {
-        Applications { context, seen: RefCell::default() }
-    }
-
+impl Applications<'_> {
     /// What is deployed there. What cannot be looked at is unseen, and a [failure](Applications::failure).
     fn in_namespace(&self, namespace: &str) -> Application {
-        let Some(context) = self.context else { return Application::Unseen };
+        let Some((context, kubernetes)) = self.of else { return Application::Unseen };
         let mut seen = self.seen.borrow_mut();
-        let looked = seen.entry(namespace.to_owned()).or_insert_with(|| cluster::application(context, namespace));
+        let looked =
+            seen.entry(namespace.to_owned()).or_insert_with(|| cluster::application(context, kubernetes, namespace));
         looked.as_ref().map_or(Application::Unseen, |services| Application::Seen(services.clone()))
     }
 

@@ -6,6 +6,8 @@
 #[cfg(feature = "kubernetes")]
 mod ground;
 mod hours;
+#[cfg(feature = "kubernetes")]
+mod load;
 mod share;
 mod theirs;
 mod traffic;

@@ -64,7 +64,7 @@ fn dispatch(command: Command, out: term::Out) -> Result<Exit, Failure> {
         Command::Lint(paths) => features::lint(&paths, out),
         Command::Plan(args) => plan::plan(&args, out),
         Command::Load(args) => load::load(&args, out),
-        Command::LoadAgent(_) => load::agent(),
+        Command::LoadAgent(args) => load::agent(&args),
         Command::Calls(args) => load::calls(&args, out),
         Command::Steps(args) => steps::steps(&args, out),
         Command::Schema => steps::schema(out),

@@ -3,9 +3,10 @@
 use crate::{
     args::{ConfigArgs, RunArgs},
     doctor::Line,
+    load::{Errand, Heard},
     outcome::{Exit, Failure},
     run::Work,
-    settings::Settings,
+    settings::{Kubernetes, Settings},
     term::Out,
 };
 use squall_engine::Stopper;
@@ -25,7 +26,11 @@ pub fn ground(_: &RunArgs, _: &Settings) -> Result<Ground, Failure> {
     Err(without())
 }
 
-pub fn application(_: Option<&str>, _: &str) -> Result<Vec<Service>, Failure> {
+pub fn application(_: Option<&str>, _: &Kubernetes, _: &str) -> Result<Vec<Service>, Failure> {
+    Err(without())
+}
+
+pub fn agents(_: &Errand, _: Out) -> Result<Heard, Failure> {
     Err(without())
 }
 

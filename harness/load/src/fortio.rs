@@ -7,6 +7,7 @@
 
 use crate::{
     ERROR,
+    agents::Agents,
     generator::{Generator, Saturation},
     health::Look,
     latencies::{Bucket, Latencies},
@@ -33,11 +34,12 @@ pub fn json(report: &Report<'_>) -> String {
     let connections = about.users.map_or(report.generator.cap as u64, u64::from);
     let value = json!({
         "RunType": if about.protocol == "gRPC" { "GRPC" } else { "HTTP" },
-        "Labels": format!("squall load, {}", about.schedule),
+        "Labels": labels(report),
         "StartTime": about.started,
         "RequestedQPS": requested,
         "RequestedDuration": format!("{}s", about.length.as_secs_f64()),
-        "ActualQPS": report.rate(),
+        // What a part of the calls came to is the rate of nothing.
+        "ActualQPS": report.is_whole().then(|| report.rate()),
         "ActualDuration": nanos(report.took),
         "NumThreads": connections,
         "Version": format!("squall {}", about.version),
@@ -60,6 +62,13 @@ pub fn json(report: &Report<'_>) -> String {
         "Squall": ours(report),
     });
     format!("{value:#}\n")
+}
+
+/// What a viewer has as the title: that nothing is shown belongs there.
+fn labels(report: &Report<'_>) -> String {
+    let lost = report.agents.as_ref().map(Agents::lost).unwrap_or_default();
+    let lost = if lost.is_empty() { String::new() } else { format!(", INCONCLUSIVE: {}", lost.join(", ")) };
+    format!("squall load, {}{lost}", report.about.schedule)
 }
 
 /// `stats.HistogramData`, in seconds.
@@ -148,6 +157,7 @@ fn ours(report: &Report<'_>) -> Value {
         "seed": about.seed,
         "timeout": about.timeout.as_secs_f64(),
         "interrupted": report.interrupted,
+        "agents": report.agents.as_ref().map(agents),
         "calls": {
             "meant": about.meant, "made": counts.calls, "answered": counts.answered, "succeeded": counts.succeeded,
         },
@@ -175,6 +185,18 @@ fn ours(report: &Report<'_>) -> Value {
         "thresholds": report.judged.iter().map(threshold).collect::<Vec<Value>>(),
         "seconds": seconds,
     })
+}
+
+/// Who sent what; of who is lost, why.
+fn agents(agents: &Agents) -> Value {
+    let each = agents.all.iter().zip(1..).map(|(agent, nth)| match &agent.came {
+        Ok(sent) => json!({
+            "agent": nth, "share": agent.own.share, "meant": agent.own.meant,
+            "calls": sent.calls, "rate": sent.rate, "saturated": sent.saturated,
+        }),
+        Err(why) => json!({ "agent": nth, "share": agent.own.share, "meant": agent.own.meant, "lost": why }),
+    });
+    json!({ "place": agents.place, "whole": agents.are_whole(), "each": each.collect::<Vec<Value>>() })
 }
 
 /// What the generator saw of itself, in seconds.

@@ -26,6 +26,7 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
+mod agents;
 mod calls;
 mod counts;
 mod csv;
@@ -49,6 +50,7 @@ mod told;
 mod windows;
 mod words;
 
+pub use agents::{Agent, Agents, Merged, Own, Part, Sent, lost, part};
 pub use calls::{CallLogError, CallReader, CallWriter, head as call_log_head};
 pub use counts::Counts;
 pub use csv::csv;

@@ -1,6 +1,6 @@
 //! What is told of a run: what was asked, what came of it, and how far it is to be trusted.
 
-use crate::{generator::Generator, recorder::Recorder, threshold::Judged};
+use crate::{agents::Agents, generator::Generator, recorder::Recorder, threshold::Judged};
 use std::time::Duration;
 
 /// How calls follow each other.
@@ -66,9 +66,17 @@ pub struct Report<'a> {
     pub judged: Vec<Judged>,
     /// What stopped the run before its time.
     pub interrupted: Option<&'static str>,
+    /// Who sent it, where it was not this program alone.
+    pub agents: Option<Agents>,
 }
 
 impl Report<'_> {
+    /// True where what became of every call is known: no agent was lost.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.agents.as_ref().is_none_or(Agents::are_whole)
+    }
+
     /// Calls made per second of sending.
     #[must_use]
     pub fn rate(&self) -> f64 {

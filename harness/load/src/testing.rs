@@ -45,5 +45,6 @@ pub(crate) fn report<T>(calls: &[CallRecord], told: impl FnOnce(&Report<'_>) -> 
         generator: Generator::default(),
         judged: Vec::new(),
         interrupted: None,
+        agents: None,
     })
 }

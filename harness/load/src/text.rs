@@ -1,5 +1,6 @@
 //! A run as people read it.
 
+mod agents;
 mod live;
 
 pub use live::live;
@@ -81,8 +82,12 @@ fn head(report: &Report<'_>, page: &mut Page) {
         true => String::new(),
         false => format!(" of {} meant", count(meant)),
     });
-    let made = format!("{}{meant} in {} · {}", count(counts.calls), span(report.took), rate(report.rate()));
+    let made = match report.is_whole() {
+        true => format!("{}{meant} in {} · {}", count(counts.calls), span(report.took), rate(report.rate())),
+        false => format!("{}{meant} are known, and what the others came to is not", count(counts.calls)),
+    };
     page.line("calls", &made);
+    agents::agents(report, page);
     if let Some(why) = report.interrupted {
         page.line("", &page.style.paint(Colour::Yellow, format!("stopped by {why} before its time")));
     }
@@ -339,6 +344,7 @@ pub fn told(one: &Judged) -> String {
         Verdict::Undecided(Undecided::TooNear) => format!("undecided: {}, and more calls would tell", range()),
         Verdict::Undecided(Undecided::Saturated) => "undecided: the generator was saturated".to_owned(),
         Verdict::Undecided(Undecided::NoCalls) => "undecided: there was no call".to_owned(),
+        Verdict::Undecided(Undecided::Lost) => "undecided: an agent was lost, and its calls with it".to_owned(),
     }
 }
 

@@ -108,6 +108,8 @@ pub enum Undecided {
     Saturated,
     /// There was no call.
     NoCalls,
+    /// An agent was lost, and nobody knows what became of its calls.
+    Lost,
 }
 
 /// A threshold with its verdict, and the range that the calls leave open: nanoseconds or shares. Infinite: among the calls
@@ -126,6 +128,15 @@ pub struct Judged {
     pub high: f64,
     /// Whether these are shares.
     pub is_share: bool,
+}
+
+impl Judged {
+    /// What is left of it where calls are missing that nobody knows: nothing.
+    #[must_use]
+    pub fn of_a_part(self) -> Judged {
+        let (low, high) = (f64::NEG_INFINITY, f64::INFINITY);
+        Judged { verdict: Verdict::Undecided(Undecided::Lost), low, measured: f64::NAN, high, ..self }
+    }
 }
 
 /// A range with what was measured in it.

@@ -1,20 +1,24 @@
 //! An application that somebody else deployed, as a scenario speaks of it: read from its Services, the EndpointSlices of them, and
 //! the labels of its Pods. Looked at, and never touched.
 
-use super::failure;
-use crate::outcome::Failure;
+use super::{failure, remote::permitted};
+use crate::{outcome::Failure, settings::Kubernetes};
 use serde_json::{Value, json};
 use squall_model::{Deployed, Instance, Protocol, Service, VersionName};
-use squall_place::kubernetes::{Cluster, ClusterError};
+use squall_place::kubernetes::{Cluster, ClusterError, current_context};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
 };
 
-/// The services of a namespace that can be called, with their instances.
-pub fn application(context: Option<&str>, namespace: &str) -> Result<Vec<Service>, Failure> {
+/// The services of a namespace that can be called, with their instances; `spelled` is the context that was named on the command line. No
+/// cluster and no namespace is looked at that a run may not go to.
+pub fn application(spelled: Option<&str>, kubernetes: &Kubernetes, namespace: &str) -> Result<Vec<Service>, Failure> {
+    let context = kubernetes.context(spelled).map(str::to_owned).or_else(current_context);
+    permitted(context.as_deref(), spelled, &kubernetes.limits)?;
+    kubernetes.limits.refuse_application(namespace).map_or(Ok(()), |why| Err(Failure::usage(why)))?;
     super::seat::block_on(async {
-        let cluster = Cluster::connect(context).await.map_err(|e| failure(&e))?;
+        let cluster = Cluster::connect(context.as_deref()).await.map_err(|e| failure(&e))?;
         let found = |api: &str, kind: &str| {
             let of = json!({"apiVersion": api, "kind": kind, "metadata": {"namespace": namespace}});
             let cluster = &cluster;
@@ -42,8 +46,14 @@ fn services_of(services: &[Value], slices: &[Value], pods: &[Value]) -> Vec<Serv
     let of = |service: &Value| {
         let name = text(&service["metadata"]["name"]);
         let (port, protocol) = port(service)?;
-        let own =
-            slices.iter().filter(|slice| text(&slice["metadata"]["labels"]["kubernetes.io/service-name"]) == name);
+        let of_it = |slice: &&Value| text(&slice["metadata"]["labels"]["kubernetes.io/service-name"]) == name;
+        // A pod with addresses of two families is one instance all the same: by the family that the service names first.
+        let family = service["spec"]["ipFamilies"][0].as_str();
+        let of_family = |slice: &&Value| match (family, slice["addressType"].as_str()) {
+            (Some(family), Some(of)) => of == family,
+            _ => true,
+        };
+        let own = slices.iter().filter(of_it).filter(of_family);
         let mut instances: Vec<(Option<&str>, SocketAddr)> =
             own.flat_map(|slice| endpoints(slice, text(&port["name"]), &versions)).collect();
         // Numbered by version, then by address: the same as long as nobody comes or goes.
@@ -163,9 +173,11 @@ mod tests {
         let http = json!([{"name": "metrics", "port": 9090}, {"name": "http-web", "port": 80}]);
         let mut headless = service("headless", &http);
         headless["spec"]["clusterIP"] = json!("None");
+        let mut front = service("front", &json!([{"name": "web", "appProtocol": "kubernetes.io/h2c", "port": 8080}]));
+        front["spec"]["ipFamilies"] = json!(["IPv4", "IPv6"]);
         let services = [
             service("reviews", &http),
-            service("front", &json!([{"name": "web", "appProtocol": "kubernetes.io/h2c", "port": 8080}])),
+            front,
             service("ledger", &json!([{"name": "grpc", "port": 9000}])),
             service("redis", &json!([{"name": "redis", "port": 6379}])),
             service("nobody", &http),
@@ -180,6 +192,10 @@ mod tests {
             slice("redis", &json!({"name": "redis", "port": 6379}), &json!([endpoint("10.0.0.6", "x", true)])),
             slice("headless", &web, &json!([endpoint("10.0.0.8", "h", true)])),
         ];
+        let mut other_family =
+            slice("front", &json!({"name": "web", "port": 8081}), &json!([endpoint("fd00::5", "f-a", true)]));
+        other_family["addressType"] = json!("IPv6");
+        let slices = [&slices[..], &[other_family]].concat();
         let pods = [
             pod("r-a", &json!({"version": "v1"})),
             pod("r-b", &json!({"app.kubernetes.io/version": "v2"})),

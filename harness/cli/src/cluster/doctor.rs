@@ -228,5 +228,8 @@ mod tests {
             .collect();
         needed.extend(looks);
         assert_eq!(permissions_of(&role["rules"]), needed);
+        // Who may start runs may send load by agents, too.
+        let of_agents = permissions_of(&super::super::agents::rules());
+        assert!(of_agents.is_subset(&needed), "{:?}", of_agents.difference(&needed).collect::<Vec<_>>());
     }
 }

@@ -11,8 +11,10 @@
 //! - [`seat`]: the processes that stand for pods and for workloads in them, on that side.
 //! - [`life`]: how that side notices that this side is gone.
 //! - [`manifest`]: what is made on a cluster. Pure.
+//! - [`agents()`]: agents of a load run: a Job of them, each a generator of its own.
 //! - [`application()`]: what somebody else deployed, looked at.
 
+mod agents;
 mod application;
 mod doctor;
 mod ear;
@@ -26,6 +28,7 @@ mod remote;
 mod runner;
 mod seat;
 
+pub use agents::agents;
 pub use application::application;
 pub use doctor::examined;
 pub use reaper::reaper;

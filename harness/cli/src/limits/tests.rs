@@ -256,6 +256,10 @@ fn what_somebody_else_deployed_is_joined_where_it_may_be_and_changed_only_where_
     assert_eq!(told(&none, "GET"), Vec::<String>::new());
     assert_eq!(told(&none, "HEAD"), Vec::<String>::new());
     assert_eq!(told(&none, "POST"), ["t.feature:6:10: POST may change what somebody else deployed"]);
+    let mut grpc = joined("GET");
+    grpc.topology.service_mut(&"front".into()).unwrap().protocol = squall_model::Protocol::Grpc;
+    grpc.timeline.stages[0].lines[0].with.method = None;
+    assert_eq!(none.beyond(&grpc).len(), 1, "a call of gRPC is a POST");
     let post = limits("methods = [\"POST\"]");
     assert_eq!(told(&post, "POST"), Vec::<String>::new());
     assert_eq!(told(&post, "GET"), Vec::<String>::new());

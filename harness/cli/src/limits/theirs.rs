@@ -2,13 +2,20 @@
 
 use super::{ELSEWHERE, Limits, diagnostic};
 use crate::settings::FILE;
-use squall_model::{Diagnostic, Plan, Severity, TrafficLine};
+use squall_model::{Diagnostic, Plan, Protocol, Severity, TrafficLine};
 use std::collections::BTreeSet;
 
 /// The methods that change nothing (RFC 9110, 9.2.1): all others have to be spelled out by whoever owns the project.
 const SAFE: [&str; 2] = ["GET", "HEAD"];
 
 impl Limits {
+    /// Why the application of a namespace may not be joined, nor looked at; `None`: it may.
+    #[cfg(feature = "kubernetes")]
+    pub fn refuse_application(&self, namespace: &str) -> Option<String> {
+        let limit = self.applications.as_ref().filter(|limit| !limit.value.iter().any(|one| one == namespace))?;
+        Some(format!("the application in namespace `{namespace}` is none of those that may be joined: {limit}"))
+    }
+
     /// What of a plan is done to applications that may not be, or not so.
     pub(super) fn beyond_theirs(&self, plan: &Plan) -> Vec<Diagnostic> {
         let joined: BTreeSet<&str> = plan
@@ -34,7 +41,9 @@ impl Limits {
 
     /// Calls to it by a method that may change something, where nobody has spelled that out.
     fn unsafe_method(&self, plan: &Plan, line: &TrafficLine) -> Option<Diagnostic> {
-        let method = line.with.method.as_deref().unwrap_or("GET");
+        let is_grpc = plan.topology.service(&line.to.service).is_some_and(|service| service.protocol == Protocol::Grpc);
+        // A call of gRPC is always a POST.
+        let method = line.with.method.as_deref().unwrap_or(if is_grpc { "POST" } else { "GET" });
         let origin = plan.origins.lines.get(&line.number).unwrap_or(&plan.origins.scenario);
         let what = format!("{method} may change what somebody else deployed");
         match &self.methods {

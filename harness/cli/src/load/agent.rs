@@ -1,15 +1,16 @@
 //! An agent: sends its share of a load run, and tells what came of it. It is told what to do by lines of JSON on its standard input,
 //! and answers on its standard output; where its input ends, whoever gave the orders is gone, and so is the reason to send.
 //!
-//! Between machines the two would be carried by something else, and `at` by a clock that both can read.
+//! Between machines the two are carried by something else, and `at` by a clock that both can read: [`in_pod`].
 
 use super::{
     args::LoadArgs,
     drive::{self, Driven, Teller, runtime},
+    in_pod,
     plan::Planned,
 };
 use crate::{
-    args::{Cli, Command},
+    args::{Cli, Command, LoadAgentArgs},
     outcome::{Exit, Failure},
 };
 use clap::Parser as _;
@@ -78,7 +79,10 @@ pub enum News {
 ///
 /// # Errors
 /// Exit 2 and 3 as of a run; whoever leads is told the same.
-pub fn agent() -> Result<Exit, Failure> {
+pub fn agent(args: &LoadAgentArgs) -> Result<Exit, Failure> {
+    if let Some(folder) = &args.task {
+        return in_pod::agent(folder);
+    }
     let orders = orders();
     match runtime().and_then(|runtime| runtime.block_on(serve(orders))) {
         Ok(()) => Ok(Exit::Holds),
@@ -91,7 +95,7 @@ pub fn agent() -> Result<Exit, Failure> {
 
 async fn serve(mut orders: mpsc::UnboundedReceiver<Order>) -> Result<(), Failure> {
     let planned = match orders.recv().await {
-        Some(Order::Prepare { v: VERSION, args, seed, share }) => prepare(&args, seed, share)?,
+        Some(Order::Prepare { v: VERSION, args, seed, share }) => prepare(load_args(&args)?, seed, share)?,
         Some(Order::Prepare { v, .. }) => {
             return Err(Failure::usage(format!("this agent speaks version {VERSION}, and was asked for {v}")));
         }
@@ -116,8 +120,8 @@ async fn serve(mut orders: mpsc::UnboundedReceiver<Order>) -> Result<(), Failure
 }
 
 /// As the whole run would be prepared, but for what is not this agent's.
-fn prepare(args: &[String], seed: u64, share: Share) -> Result<Planned, Failure> {
-    let mut planned = Planned::of(&LoadArgs { seed: Some(seed), ..load_args(args)? })?;
+pub fn prepare(args: LoadArgs, seed: u64, share: Share) -> Result<Planned, Failure> {
+    let mut planned = Planned::of(&LoadArgs { seed: Some(seed), ..args })?;
     planned.line.share = share;
     planned.connections = planned.connections.map(|all| part(all, share));
     Ok(planned)
@@ -125,11 +129,14 @@ fn prepare(args: &[String], seed: u64, share: Share) -> Result<Planned, Failure>
 
 /// The part of a number that comes to a share; each gets one at least.
 fn part(all: usize, share: Share) -> usize {
-    let (nth, of) = (share.nth as usize, share.of as usize);
-    ((all + of - 1).saturating_sub(nth) / of).max(1)
+    squall_load::part(all as u64, share.nth, share.of).max(1) as usize
 }
 
-fn load_args(args: &[String]) -> Result<LoadArgs, Failure> {
+/// A command line, read again.
+///
+/// # Errors
+/// Exit 2 where it is none of `load`.
+pub fn load_args(args: &[String]) -> Result<LoadArgs, Failure> {
     let cli = Cli::try_parse_from(args).map_err(|error| Failure::usage(error.to_string()))?;
     match cli.command {
         Command::Load(args) => Ok(*args),

@@ -5,18 +5,19 @@ use super::{
     pace::{Bursts, RateRange, Steps, hertz},
     request::Weighted,
 };
+use crate::args::PlaceKind;
 use clap::{ArgGroup, Args, ValueEnum};
 use squall_load::Threshold;
 use squall_traffic::{Messages, SpiffeId};
 use std::{path::PathBuf, time::Duration};
 
 /// Arguments of `load`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(
     group = ArgGroup::new("pace").required(true).args(["rate", "steps", "bursts", "replay", "users", "search_rate"]),
     after_help = "\
 Exit status: 0 fine · 1 a threshold is shown to be broken · 2 usage · 3 nobody answers there
-             5 a threshold is undecided, the generator was saturated, or the run was stopped"
+             5 a threshold is undecided, the generator was saturated, the run was stopped, or an agent on a cluster was lost"
 )]
 pub struct LoadArgs {
     /// Where to: `http://host:port/path`, `https://…`, `ws://…`, `wss://…`, `tcp://host:port`, or `unix:/path/of.sock` (`unix:/path/of.sock:/path` asks for a path).
@@ -58,9 +59,18 @@ pub struct LoadArgs {
     /// The seed of whatever is drawn; random unless given.
     #[arg(long, env = "SQUALL_SEED")]
     pub seed: Option<u64>,
-    /// So many processes send, each its share of the calls; what they tell is merged without loss.
+    /// So many send, each its share of the calls: processes, or with --on kubernetes pods. What they tell is merged without loss.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64), conflicts_with_all = ["calls", "search_rate"])]
     pub agents: u32,
+    /// Where they are: on this machine, or on a cluster, as a Job in a namespace of the run's own that goes with it.
+    #[arg(long, value_enum, default_value = "local", value_name = "PLACE")]
+    pub on: PlaceKind,
+    /// The context of the kubeconfig, for `--on kubernetes`; else the current one.
+    #[arg(long, value_name = "NAME", requires = "on")]
+    pub context: Option<String>,
+    /// The image of this program, for `--on kubernetes` (kind-config/image); else `squall:VERSION`.
+    #[arg(long, value_name = "IMAGE", env = "SQUALL_IMAGE")]
+    pub image: Option<String>,
     /// At most so many connections (over HTTP/1.1: calls in flight). What that holds back is counted, not dropped.
     #[arg(long, short, value_name = "N")]
     pub connections: Option<usize>,

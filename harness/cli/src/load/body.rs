@@ -31,6 +31,14 @@ impl FromStr for Body {
 }
 
 impl Body {
+    /// The file that it is in.
+    pub fn file_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Body::File(path) => Some(path),
+            Body::Text(_) | Body::Generated(_) => None,
+        }
+    }
+
     /// # Errors
     /// Exit 2 where the file cannot be read, or there is too much of it.
     pub fn read(&self) -> Result<Vec<u8>, Failure> {

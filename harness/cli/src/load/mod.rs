@@ -6,6 +6,9 @@ mod body;
 mod calls;
 mod data;
 mod drive;
+mod files;
+mod fleet;
+mod in_pod;
 mod pace;
 mod plan;
 mod request;
@@ -17,8 +20,15 @@ mod team;
 pub use agent::agent;
 pub use args::LoadArgs;
 pub use calls::calls;
+pub use fleet::{Errand, Heard};
+#[cfg(feature = "kubernetes")]
+pub use {
+    files::name as file,
+    in_pod::{FILE, ORDERS, Orders, TASK, Word},
+};
 
 use crate::{
+    args::PlaceKind,
     date,
     outcome::{Exit, Failure},
     term::Out,
@@ -27,12 +37,15 @@ use args::LoadFormat;
 use calls::CallLog;
 use drive::Driven;
 use plan::Planned;
-use squall_load::{About, Judged, Mode, Report, Verdict, csv, hdr, json, saturation, text, told};
+use squall_load::{About, Agents, Judged, Mode, Report, Verdict, csv, hdr, json, saturation, text, told};
 use squall_model::{Protocol, duration};
 use squall_traffic::{Messages, Shape};
 
 /// Sends, counts, judges and tells.
 pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
+    if args.on == PlaceKind::Kubernetes {
+        return fleet::load(args, out);
+    }
     if let Some(condition) = &args.search_rate {
         return search::search(args, condition, out);
     }
@@ -49,21 +62,26 @@ pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
         agents => team::drive(&planned, agents, planned.line.seed, args.timeout, shown)?,
     };
     let judged: Vec<Judged> = args.fail_if.iter().map(|t| t.judge(&calls, generator.is_saturated())).collect();
-    let report = Report { about, calls: &calls, took, generator, judged, interrupted };
+    tell(&Report { about, calls: &calls, took, generator, judged, interrupted, agents: None }, args, out)
+}
+
+/// Writes it as it is wanted, and says how it ends.
+fn tell(report: &Report<'_>, args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
     let written = match args.format {
-        LoadFormat::Text => text(&report, out.style),
-        LoadFormat::Json => json(&report),
-        LoadFormat::Csv => csv(&report),
-        LoadFormat::Hdr => {
-            hdr(&report).map_err(|e| Failure::environment(format!("failed to write histograms: {e}")))?
-        }
+        LoadFormat::Text => text(report, out.style),
+        LoadFormat::Json => json(report),
+        // A table has no place where it would say that it is of a part of the calls.
+        LoadFormat::Csv | LoadFormat::Hdr if !report.is_whole() => String::new(),
+        LoadFormat::Csv => csv(report),
+        LoadFormat::Hdr => hdr(report).map_err(|e| Failure::environment(format!("failed to write histograms: {e}")))?,
     };
     out.print(&written);
     if args.format != LoadFormat::Text {
+        report.agents.iter().flat_map(Agents::lost).for_each(|words| out.note(&words));
         report.judged.iter().for_each(|one| out.note(&format!("fail if {}: {}", one.text, told(one))));
         saturation(&report.generator).iter().for_each(|words| out.note(words));
     }
-    exit(&report)
+    exit(report)
 }
 
 fn about(args: &LoadArgs, planned: &Planned) -> About {
@@ -113,8 +131,11 @@ fn terms(args: &LoadArgs) -> Vec<(&'static str, String)> {
     terms
 }
 
-/// A threshold that is broken is red whatever else; else a run that shows nothing is none.
+/// A threshold that is broken is red whatever else; else a run that shows nothing is none. Where an agent was lost nothing is shown at all.
 fn exit(report: &Report<'_>) -> Result<Exit, Failure> {
+    if !report.is_whole() {
+        return Ok(Exit::Inconclusive);
+    }
     let counts = report.calls.counts();
     if report.judged.iter().any(|one| one.verdict == Verdict::Broken) {
         return Ok(Exit::Violated);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::outcome::Failure;
 use squall_model::Protocol;
-use squall_traffic::{Endpoint, Line, Reply, Until};
+use squall_traffic::{Line, Reply, Until};
 use std::time::Duration;
 
 /// Calls per second that another machine gets unless somebody says that it may have more.
@@ -47,6 +47,35 @@ impl Planned {
     /// # Errors
     /// Exit 2 for what cannot be meant, exit 3 where nobody answers.
     pub fn of(args: &LoadArgs) -> Result<Planned, Failure> {
+        let (mut planned, target) = Planned::checked(args)?;
+        let endpoint = target.find(args.timeout, planned.line.tls.as_ref())?;
+        if !args.lift_ceiling && !target::is_local(&endpoint) {
+            planned.keep_under_the_ceiling(args, &target::shown(&endpoint))?;
+        }
+        planned.address = target::shown(&endpoint);
+        planned.line.targets = vec![endpoint];
+        Ok(planned)
+    }
+
+    /// The same, to be sent from other machines: they find the target.
+    ///
+    /// # Errors
+    /// Exit 2 for what cannot be meant.
+    pub fn for_others(args: &LoadArgs) -> Result<Planned, Failure> {
+        let (mut planned, target) = Planned::checked(args)?;
+        if target.is_here() {
+            let message =
+                format!("`{}` is another place in each of the agents' pods, and nobody answers there", args.url);
+            return Err(Failure::usage(message).help("call it by a name of the cluster: http://SERVICE.NAMESPACE/"));
+        }
+        if !args.lift_ceiling {
+            planned.keep_under_the_ceiling(args, &target.host)?;
+        }
+        Ok(planned)
+    }
+
+    /// All of it that has nothing to do with where the target is.
+    fn checked(args: &LoadArgs) -> Result<(Planned, Target), Failure> {
         let target = Target::parse(&args.url)?;
         if args.timeout.is_zero() {
             return Err(Failure::usage("with a timeout of 0 every call has failed before it begins"));
@@ -61,16 +90,9 @@ impl Planned {
         let seed = args.seed.unwrap_or_else(rand::random);
         let pace = Pace::of(args, seed)?;
         let protocol = protocol(args, &target)?;
-        let tls = secure::tls(args, &target, protocol)?;
-        let endpoint = target.find(args.timeout, tls.as_ref())?;
-        let most =
-            if args.lift_ceiling || target::is_local(&endpoint) { args.search_to } else { CEILING.min(args.search_to) };
-        if !args.lift_ceiling && args.search_rate.is_none() {
-            keep_under_the_ceiling(&pace, &endpoint)?;
-        }
-        let mut line = Line::new(0, vec![endpoint.clone()], mix, pace.shape.clone());
+        let mut line = Line::new(0, Vec::new(), mix, pace.shape.clone());
         line.protocol = protocol;
-        line.tls = tls;
+        line.tls = secure::tls(args, &target, protocol)?;
         line.keep_alive = !args.disable_keepalive;
         line.redirects = args.follow_redirects.unwrap_or(0);
         line.messages = args.messages();
@@ -80,19 +102,35 @@ impl Planned {
         line.websocket = (target.speaks == Speaks::WebSocket).then(|| reply(args.answer));
         line.deadline = args.timeout;
         line.id_prefix = "load-".into();
-        Ok(Planned {
+        let planned = Planned {
             line,
             seed: pace.seed.or(drawn.then_some(seed)),
             names,
             pace,
-            address: target::shown(&endpoint),
+            address: String::new(),
             connections: args.connections,
             tick: args.tick,
             late: args.late,
             drain: args.drain.min(args.timeout),
             uncounted: Duration::ZERO,
-            most,
-        })
+            most: args.search_to,
+        };
+        Ok((planned, target))
+    }
+
+    /// Another machine is somebody's: it is not flooded by a slip of the finger.
+    fn keep_under_the_ceiling(&mut self, args: &LoadArgs, at: &str) -> Result<(), Failure> {
+        if args.search_rate.is_some() {
+            self.most = CEILING.min(self.most);
+            return Ok(());
+        }
+        let what = match self.pace.peak {
+            Some(peak) if peak <= CEILING => return Ok(()),
+            Some(peak) => format!("{peak:.0} calls per second"),
+            None => "users that do not think, as fast as they are answered,".to_owned(),
+        };
+        let message = format!("{what} to {at} are more than the {CEILING:.0}/s that another machine gets");
+        Err(Failure::usage(message).help("--lift-ceiling, if that machine is yours to load"))
     }
 
     /// The highest rate that a search may try: that of `--search-to`, and of another machine no more than the ceiling.
@@ -176,26 +214,12 @@ fn reply(answer: Option<Answer>) -> Reply {
     if answer == Some(Answer::Message) { Reply::Any } else { Reply::Echo }
 }
 
-/// Another machine is somebody's: it is not flooded by a slip of the finger.
-fn keep_under_the_ceiling(pace: &Pace, endpoint: &Endpoint) -> Result<(), Failure> {
-    if target::is_local(endpoint) {
-        return Ok(());
-    }
-    let what = match pace.peak {
-        Some(peak) if peak <= CEILING => return Ok(()),
-        Some(peak) => format!("{peak:.0} calls per second"),
-        None => "users that do not think, as fast as they are answered,".to_owned(),
-    };
-    let message =
-        format!("{what} to {} are more than the {CEILING:.0}/s that another machine gets", target::shown(endpoint));
-    Err(Failure::usage(message).help("--lift-ceiling, if that machine is yours to load"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::args::{Cli, Command};
     use clap::Parser as _;
+    use squall_traffic::Endpoint;
 
     fn args(words: &[&str]) -> LoadArgs {
         let cli = Cli::try_parse_from(["squall", "load", "http://a"].iter().chain(words)).unwrap();
@@ -205,17 +229,37 @@ mod tests {
 
     #[test]
     fn another_machine_has_a_ceiling() {
-        let remote = Endpoint::Tcp("192.0.2.1:80".parse().unwrap());
-        let local = Endpoint::Tcp("[::ffff:127.0.0.1]:80".parse().unwrap());
-        let checked = |words: &[&str], to| keep_under_the_ceiling(&Pace::of(&args(words), 1).unwrap(), to).is_ok();
-        assert!(checked(&["--rate", "1000"], &remote));
-        assert!(!checked(&["--rate", "1001"], &remote));
-        assert!(!checked(&["--rate", "10..2000"], &remote));
-        assert!(!checked(&["--bursts", "2000 every 10s"], &remote));
-        assert!(checked(&["--users", "500", "--thinking", "1s"], &remote));
-        assert!(!checked(&["--users", "5"], &remote));
+        let sent = |words: &[&str]| Planned::for_others(&args(words));
+        let checked = |words: &[&str]| sent(words).is_ok();
+        assert!(checked(&["--rate", "1000"]));
+        assert!(!checked(&["--rate", "1001"]));
+        assert!(checked(&["--rate", "1001", "--lift-ceiling"]));
+        assert!(!checked(&["--rate", "10..2000"]));
+        assert!(!checked(&["--bursts", "2000 every 10s"]));
+        assert!(checked(&["--users", "500", "--thinking", "1s"]));
+        assert!(!checked(&["--users", "5"]));
+        let most = |words: &[&str]| sent(&[&["--search-rate", "p99 < 50ms"], words].concat()).unwrap().most();
+        assert_eq!((most(&[]), most(&["--search-to", "10"]), most(&["--lift-ceiling"])), (1_000.0, 10.0, 100_000.0));
+    }
+
+    #[test]
+    fn this_machine_has_none_and_is_not_there_for_others() {
+        let is_local = |at: &str| target::is_local(&Endpoint::Tcp(at.parse().unwrap()));
+        assert!(is_local("[::ffff:127.0.0.1]:80") && !is_local("192.0.2.1:80"));
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
         for words in [&["--rate", "50000"][..], &["--users", "5"]] {
-            assert!(checked(words, &local));
+            let here = LoadArgs { url: url.clone(), ..args(words) };
+            assert_eq!(Planned::of(&here).unwrap().address, url["http://".len()..]);
         }
+        for here in
+            [url.as_str(), "http://localhost/", "http://[::1]:80", "http://[::ffff:127.0.0.1]/", "unix:/run/a.sock"]
+        {
+            let args = LoadArgs { url: here.into(), ..args(&["--rate", "5"]) };
+            let message = Planned::for_others(&args).err().unwrap().to_string();
+            assert!(message.contains("another place in each"), "{message}");
+        }
+        let there = LoadArgs { url: "http://front.shop/".into(), ..args(&["--rate", "5"]) };
+        assert_eq!(Planned::for_others(&there).unwrap().address, "");
     }
 }

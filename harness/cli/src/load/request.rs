@@ -8,7 +8,7 @@ use super::{
 };
 use crate::outcome::Failure;
 use squall_traffic::{Context, Mix, Pattern, PatternError, Request, RequestError, Table};
-use std::{convert::Infallible, str::FromStr};
+use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 /// One request of a mix, as it was typed: `WEIGHT METHOD PATH`, and where it has one, its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,13 @@ impl FromStr for Weighted {
         let body = Some(body.trim()).filter(|body| !body.is_empty());
         let body = body.map(|body| body.parse().unwrap_or_else(|never: Infallible| match never {}));
         Ok(Weighted { weight, method: method.to_owned(), path: path.to_owned(), body })
+    }
+}
+
+impl Weighted {
+    /// The file that its body is in.
+    pub fn file_mut(&mut self) -> Option<&mut PathBuf> {
+        self.body.as_mut().and_then(Body::file_mut)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::outcome::Failure;
 use squall_traffic::{Endpoint, Tls};
 use std::{
     io,
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
     os::unix::net::UnixStream,
     path::PathBuf,
     time::Duration,
@@ -85,6 +85,17 @@ impl Target {
         let place = authority.contains(':').then(|| self::authority(authority, false)).flatten();
         let place = place.ok_or_else(|| Failure::usage(format!("`{url}` is no address")).help("tcp://host:port"))?;
         Ok(Target { place, host: authority.to_owned(), path: "/".into(), speaks: Speaks::Bytes })
+    }
+
+    /// True where it means another place on each machine: a socket, or a machine by the name that it has for itself.
+    pub fn is_here(&self) -> bool {
+        match &self.place {
+            Place::Unix(_) => true,
+            Place::Tcp { host, .. } => {
+                host.eq_ignore_ascii_case("localhost")
+                    || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+            }
+        }
     }
 
     /// The name that the server's certificate is to be for; `None` where connections are not secured.

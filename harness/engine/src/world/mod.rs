@@ -20,8 +20,8 @@ use lives::Lives;
 use sizes::{largest, resized};
 use squall_mesh::{Bindings, Desired, Mesh};
 use squall_model::{
-    Act, Behaviour, ControlRecord, Down, Effect, Fault, FaultId, FaultKind, InstanceId, Plan, PolicyId, ServiceName,
-    Stamp, Topology,
+    Act, Behaviour, ControlRecord, Down, Effect, Fault, FaultId, FaultKind, InstanceId, Plan, PolicyId, Service,
+    ServiceName, Stamp, Topology,
 };
 use squall_place::Keeper;
 use std::{
@@ -205,7 +205,10 @@ impl<'a, M: Mesh> World<'a, M> {
 
     fn bound(&self, seats: &BTreeMap<InstanceId, Placed>) -> Bindings {
         let wires = self.links.as_ref().map(Links::listens).cloned().unwrap_or_default();
-        let deployed = self.topology.instances().filter_map(|(id, _, instance)| Some((instance.at?, id)));
+        // Another service that nobody calls may stand before the very same pods.
+        let called = |service: &Service| self.topology.callers(&service.name).next().is_some();
+        let theirs = self.topology.instances().filter(|(_, service, _)| called(service));
+        let deployed = theirs.filter_map(|(id, _, instance)| Some((instance.at?, id)));
         let others = self.lives.former.clone().into_iter().chain(deployed).collect();
         Bindings { wires, others, ..bindings(seats, &self.tag) }
     }
@@ -345,7 +348,7 @@ impl<'a, M: Mesh> World<'a, M> {
         let calls_theirs = |id: &InstanceId| {
             topology.service(&id.service).is_some_and(|s| s.calls.iter().any(|callee| topology.is_deployed(callee)))
         };
-        let callers: Vec<InstanceId> = self.placed.keys().filter(|id| calls_theirs(id)).cloned().collect();
+        let callers: Vec<InstanceId> = self.seats().map(|(id, _)| id).filter(|id| calls_theirs(id)).cloned().collect();
         self.spent.extend(callers);
         let clean = self.end_faults().await.is_ok();
         if let Some(links) = self.links.take() {

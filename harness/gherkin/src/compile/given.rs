@@ -9,7 +9,7 @@ use crate::nearest;
 use crate::source::{Application, Defaults, Mistake};
 use crate::yaml::topology_from_yaml;
 use squall_model::{Capacity, Deployed, Instance, Latency, Service, ServiceName, Topology};
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 /// What the lines of kind T say.
 pub(crate) struct Said {
@@ -82,7 +82,7 @@ impl Draft<'_> {
             return;
         };
         match topology_from_yaml(&file, &text) {
-            Ok(topology) => topology.services.into_iter().for_each(|service| self.put(service)),
+            Ok(topology) => topology.services.into_iter().for_each(|service| self.put_from(service, &span, args)),
             Err(mistakes) => {
                 sink.out.extend(mistakes);
                 args.tell(
@@ -109,7 +109,9 @@ impl Draft<'_> {
                     .hint("a port says what it speaks by its name (`http`, `http-web`) or its appProtocol, and its pods have to be ready");
                 args.tell(mistake);
             }
-            Application::Seen(services) => services.into_iter().for_each(|service| self.put(service)),
+            Application::Seen(services) => {
+                services.into_iter().for_each(|service| self.put_from(service, &span, args));
+            }
         }
     }
 
@@ -146,6 +148,22 @@ impl Draft<'_> {
             capacity: None,
             deployed: None,
         });
+    }
+
+    /// A service of a file or of an application; ours never take the place of somebody else's, nor theirs that of ours.
+    fn put_from(&mut self, service: Service, span: &Range<usize>, args: &mut Args<'_>) {
+        let known = self.said.topology.service(&service.name);
+        if let Some(known) = known.filter(|known| known.deployed != service.deployed) {
+            let whose = |of: &Service| {
+                of.deployed.as_ref().map_or("of the scenario's own".to_owned(), |d| {
+                    format!("of the application in namespace \"{}\"", d.namespace)
+                })
+            };
+            let message = format!("\"{}\" is a service {}, and one {}", service.name, whose(known), whose(&service));
+            args.tell(Mistake::error("theirs", span.clone(), message).label("would be meant by the same name"));
+            return;
+        }
+        self.put(service);
     }
 
     fn put(&mut self, service: Service) {

@@ -36,9 +36,9 @@ pub(super) fn only_callee(plan: &Plan) -> Option<&ServiceName> {
     callees.all(|callee| callee == first).then_some(first)
 }
 
-/// What a service does depends on what it calls itself.
+/// What a service does depends on what it calls itself; and what somebody else deployed does, nobody knows.
 fn onward(plan: &Plan, service: &ServiceName) -> bool {
-    plan.topology.service(service).is_none_or(|s| !s.calls.is_empty() || s.capacity.is_some())
+    plan.topology.service(service).is_none_or(|s| !s.calls.is_empty() || s.capacity.is_some() || s.deployed.is_some())
 }
 
 /// The faults that are in place throughout the phase; `None` where some are so in a part of it.

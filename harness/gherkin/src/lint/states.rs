@@ -38,6 +38,10 @@ fn is_made(view: &mut View<'_, '_, '_>, line: Option<usize>, state: &State) -> b
         Condition::Ejected => ejection(view.plan(), service).is_some(),
         Condition::Healthy | Condition::Unhealthy => checks(view.plan(), service).is_some(),
     };
+    if state.is == Condition::Ejected && view.plan().topology.is_deployed(service) {
+        // By a policy of its owners', if at all.
+        return false;
+    }
     if found || !view.plan().needs.is_empty() {
         // Lines that could not be run may have been the policy.
         return found;

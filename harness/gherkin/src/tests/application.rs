@@ -59,6 +59,22 @@ fn its_services_are_called_as_they_are_deployed() {
     assert_eq!(plan.proxies(), 1, "nobody places what is there");
     let version = "Then between 30% and 70% of the calls to \"reviews\" reach version \"v2\" of \"reviews\"";
     assert!(compiled(true, &[WEB], &[TRAFFIC, version]).is_ok());
+    // Who of them is ejected is seen by their callers; what their mechanism gives nobody knows beforehand.
+    let ejected = "Then instance 1 of \"reviews\" is ejected within 1 s of the fault";
+    let faulty = compiled(
+        true,
+        &[WEB],
+        &[
+            "When calls to \"reviews\" are aborted with status 503 from 1 s to 2 s",
+            &TRAFFIC.replace("When", "And"),
+            ejected,
+        ],
+    );
+    assert_eq!(faulty.map(|plan| plan.needs), Ok(Vec::new()));
+    let few = "Then between 40% and 60% of the calls to \"reviews\" reach version \"v1\" of \"reviews\"";
+    assert!(
+        compiled(true, &[WEB], &["When \"web\" makes 1000 calls per second to \"reviews\" for 4 seconds", few]).is_ok()
+    );
     let other = version.replace("v2", "v3");
     assert_eq!(told(compiled(true, &[WEB], &[TRAFFIC, &other])), ["unknown-name"]);
 }
@@ -77,6 +93,8 @@ fn nothing_of_it_is_declared_again_or_otherwise() {
     assert_eq!(told(compiled(true, &[&again], &LINES)), ["theirs"]);
     let more = format!("{WEB}\n    And \"reviews\" has 2 instances of version \"v1\"");
     assert_eq!(told(compiled(true, &[&more], &LINES)), ["theirs"]);
+    let before = format!("Given a service \"reviews\"\n    And {}", WEB.trim_start_matches("Given "));
+    assert_eq!(told(compiled(true, &[&before], &LINES)), ["theirs"], "whoever comes first");
     let nowhere = WEB.replace("shop", "nowhere");
     assert!(told(compiled(true, &[&nowhere], &LINES)).contains(&"no-application".to_owned()));
     let theirs = "And \"front\" makes 200 calls per second to \"reviews\" for 2 seconds";

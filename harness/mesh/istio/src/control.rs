@@ -172,11 +172,17 @@ fn unproved(
 
 /// What a proxy with these clusters does not have of a configuration.
 fn lacks(config: &Config, seat: &Seat, held: &BTreeMap<String, BTreeSet<SocketAddr>>) -> Option<String> {
-    let clusters: BTreeMap<(&str, &str), &BTreeSet<SocketAddr>> =
-        held.iter().filter_map(|(name, hosts)| cluster_of(name).map(|c| ((c.subset, c.service), hosts))).collect();
+    // What somebody else deployed has a cluster for each of its ports.
+    let mut clusters: BTreeMap<(&str, &str), Vec<&BTreeSet<SocketAddr>>> = BTreeMap::new();
+    for (name, hosts) in held {
+        if let Some(cluster) = cluster_of(name) {
+            clusters.entry((cluster.subset, cluster.service)).or_default().push(hosts);
+        }
+    }
+    let has = |service: &str, hosts| clusters.get(&("", service)).is_some_and(|held| held.contains(&hosts));
     let wanted = config.hosts.get(&seat.node).into_iter().flatten();
     let hosts = wanted
-        .filter(|(service, hosts)| clusters.get(&("", service.as_str())) != Some(hosts))
+        .filter(|(service, hosts)| !has(service.as_str(), hosts))
         .map(|(service, hosts)| format!("does not have the {} hosts of \"{service}\"", hosts.len()));
     let subsets = config.subsets.get(&seat.node).into_iter().flatten();
     let subsets = subsets
@@ -189,6 +195,27 @@ fn lacks(config: &Config, seat: &Seat, held: &BTreeMap<String, BTreeSet<SocketAd
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn of_a_service_with_several_ports_the_one_that_is_called_counts() {
+        let at = |port: u16| SocketAddr::from(([10, 0, 0, 7], port));
+        let named = |port: u16| format!("outbound|{port}||x.shop.svc.cluster.local");
+        let held = BTreeMap::from([(named(80), [at(8080)].into()), (named(9090), [at(9191)].into())]);
+        let seat = Seat { node: "p0".into(), folder: "/".into(), inbound: at(1), workload: None };
+        let wanting = |hosts: BTreeSet<SocketAddr>| Config {
+            version: String::new(),
+            inbound: String::new(),
+            namespace: String::new(),
+            objects: Vec::new(),
+            hosts: BTreeMap::from([("p0".to_owned(), BTreeMap::from([("x".into(), hosts)]))]),
+            subsets: BTreeMap::new(),
+            proofs: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            ways: BTreeMap::new(),
+        };
+        assert_eq!(lacks(&wanting([at(8080)].into()), &seat, &held), None);
+        assert!(lacks(&wanting([at(8080), at(8081)].into()), &seat, &held).is_some());
+    }
 
     #[test]
     fn a_proxy_shows_what_its_routes_and_clusters_are_made_of() {

@@ -2,8 +2,10 @@
 
 use squall_mesh::Refusal;
 use squall_model::{
-    Calls, Claim, ClaimKind, FaultKind, Level, Members, PolicyKind, Quantity, SeenBy, ServiceName, Topology, Wires,
+    Calls, Claim, ClaimKind, FaultKind, Happening, Level, Members, Only, Outcome, PolicyKind, Population, Quantity,
+    Service, ServiceName, Shedder, Stick, Topology, Unit, Wires,
 };
+use std::{collections::BTreeMap, net::SocketAddr};
 
 /// Why a policy is not added to theirs.
 pub(super) fn policy(policy: &PolicyKind, topology: &Topology) -> Option<Refusal> {
@@ -40,18 +42,55 @@ pub(super) fn fault(fault: &FaultKind, topology: &Topology) -> Option<Refusal> {
     )))
 }
 
-/// Why a claim is not known to hold or not: it asks those who serve.
+/// Why nobody could tell whether a claim holds: it asks what only those who serve know.
 pub(super) fn claim(claim: &Claim, topology: &Topology) -> Option<Refusal> {
-    let ClaimKind::Total { quantity: Quantity::Tries { target, seen_by: SeenBy::Workload, .. }, .. } = &claim.kind
-    else {
-        return None;
+    let of = |name: &ServiceName| topology.is_deployed(name).then(|| name.clone());
+    let theirs = match &claim.kind {
+        // What arrives, and is not answered, has no line of ours.
+        ClaimKind::Total { quantity: Quantity::Tries { target, .. }, .. } => of(&target.service),
+        ClaimKind::Moment { what: Happening::GetsTraffic(target), .. } => of(&target.service),
+        ClaimKind::Every { of: units, outcome, .. }
+        | ClaimKind::Share { of: units, outcome, .. }
+        | ClaimKind::Total { quantity: Quantity::Count { of: units, outcome }, .. } => {
+            called(&units.calls, topology).filter(|name| is_behind(units, outcome, topology.service(name)))
+        }
+        ClaimKind::Moment { .. } | ClaimKind::State { .. } | ClaimKind::Lasts { .. } | ClaimKind::Paired { .. } => None,
+    }?;
+    Some(Refusal(format!(
+        "\"{theirs}\" is deployed by somebody else, and only who calls it tells of it: what its own proxies and workloads do nobody knows ({})",
+        claim.text
+    )))
+}
+
+/// Whether an outcome is known behind the caller's proxy alone: what the callee's does by itself is an answer to the caller's.
+fn is_behind(units: &Population, outcome: &Outcome, service: Option<&Service>) -> bool {
+    let without_version = || service.is_some_and(|service| service.instances.iter().any(|one| one.version.is_none()));
+    let of_tries = matches!(units.unit, Unit::Try | Unit::Retry);
+    let outcome = match outcome {
+        Outcome::Denied | Outcome::Unroutable => true,
+        Outcome::Shed(by) => *by != Some(Shedder::CircuitBreaker),
+        Outcome::Reach(_) => of_tries,
+        Outcome::ReachOnlyOne(Stick::Version) => without_version(),
+        _ => false,
     };
-    topology.is_deployed(&target.service).then(|| {
-        Refusal(format!(
-            "\"{}\" is deployed by somebody else, and keeps no ledger for us: what its workloads see nobody tells",
-            target.service
-        ))
-    })
+    outcome || units.only == Some(Only::Shed)
+}
+
+/// Why it could not be told to whom calls went: two services that are called stand before the same pods.
+pub(super) fn shared(topology: &Topology) -> Option<Refusal> {
+    let called = |service: &&Service| service.deployed.is_some() && topology.callers(&service.name).next().is_some();
+    let mut seen: BTreeMap<SocketAddr, &ServiceName> = BTreeMap::new();
+    for service in topology.services.iter().filter(called) {
+        for at in service.instances.iter().filter_map(|instance| instance.at) {
+            if let Some(other) = seen.insert(at, &service.name).filter(|other| **other != service.name) {
+                return Some(Refusal(format!(
+                    "\"{other}\" and \"{}\" stand before the same pods, so nobody could tell to which of them a try went: call one of them in a scenario",
+                    service.name
+                )));
+            }
+        }
+    }
+    None
 }
 
 /// A deployed service that a policy is about.
@@ -124,6 +163,47 @@ mod tests {
         let panic = |of: &str| PolicyKind::Panic { of: of.into(), below: Fraction::ZERO };
         assert_eq!(policy(&panic("reviews"), &topology), None);
         assert!(policy(&panic("shop"), &topology).is_some());
+    }
+
+    fn claims(outcome: Outcome, unit: Unit) -> Claim {
+        let of = Population { unit, only: None, calls: to("shop"), phase: squall_model::Phase::Whole };
+        Claim {
+            id: squall_model::ClaimId(0),
+            text: "it is so".into(),
+            kind: ClaimKind::Every { of, all: true, outcome },
+        }
+    }
+
+    #[test]
+    fn what_only_those_who_serve_know_is_not_judged() {
+        let topology = topology();
+        let told = |outcome: Outcome, unit| claim(&claims(outcome, unit), &topology).is_some();
+        let reach = || Outcome::Reach(Target::service("shop".into()));
+        for unknown in
+            [Outcome::Denied, Outcome::Unroutable, Outcome::Shed(None), Outcome::ReachOnlyOne(Stick::Version)]
+        {
+            assert!(told(unknown.clone(), Unit::Call), "{unknown:?}");
+        }
+        assert!(told(reach(), Unit::Try), "a try without an answer may have arrived");
+        assert!(!told(reach(), Unit::Call));
+        for known in [Outcome::Succeed(None), Outcome::Retried, Outcome::Shed(Some(Shedder::CircuitBreaker))] {
+            assert!(!told(known.clone(), Unit::Call), "{known:?}");
+        }
+        // Of ours everybody tells.
+        let mut ours = topology.clone();
+        ours.services[2].deployed = None;
+        assert_eq!(claim(&claims(Outcome::Denied, Unit::Call), &ours), None);
+    }
+
+    #[test]
+    fn two_services_before_the_same_pods_are_not_told_apart() {
+        let mut topology = topology();
+        topology.services[2].instances[0].at = Some(([10, 0, 0, 7], 9080).into());
+        let again = Service { name: "again".into(), ..topology.services[2].clone() };
+        topology.services.push(again);
+        assert_eq!(shared(&topology), None, "nobody calls the other");
+        topology.services[0].calls.push("again".into());
+        assert!(shared(&topology).is_some());
     }
 
     #[test]
