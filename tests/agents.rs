@@ -16,7 +16,7 @@ use nix::{
 };
 use serde_json::{Value, json};
 use squall_load::{Merged, Own, Part, part};
-use squall_place::kubernetes::{Cluster, RUN};
+use squall_place::kubernetes::RUN;
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -24,15 +24,15 @@ use std::{
     path::Path,
     process::{Child, Stdio},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         mpsc::{Receiver, channel},
     },
     time::{Duration, Instant},
 };
-use support::{Ran, Squall, before_the_next_look};
-
-/// Runs take turns.
-static TURN: Mutex<()> = Mutex::new(());
+use support::{
+    Ran, Squall, before_the_next_look,
+    cluster::{ask, cluster_to_be_had, namespaces_after},
+};
 
 /// How long a namespace takes to go, and some.
 const GONE: Duration = Duration::from_secs(60);
@@ -205,39 +205,6 @@ fn an_agent_that_is_late_sends_nothing_and_one_that_is_told_to_stop_stops() {
 }
 
 // On a cluster.
-
-/// A turn on a cluster of this machine, with our image in its nodes.
-fn cluster_to_be_had() -> Option<MutexGuard<'static, ()>> {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let doctor = Squall::new().run(&["doctor", "--on", "kubernetes"]);
-    let own =
-        ["at https://127.0.0.1", "at https://localhost", "at https://[::1]"].iter().any(|at| doctor.out.contains(at));
-    let why = match doctor.status {
-        Some(0) if own => return Some(turn),
-        Some(0) => "the cluster is not one of this machine, and might be somebody's".to_owned(),
-        _ => doctor.out.lines().find(|line| line.starts_with('✗')).unwrap_or("no cluster").to_owned(),
-    };
-    std::io::stderr().write_all(format!("SKIPPED the agents on a cluster: {why}\n").as_bytes()).unwrap();
-    None
-}
-
-/// Asks the cluster something.
-fn ask<T>(question: impl AsyncFnOnce(&Cluster) -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { question(&Cluster::connect(None).await.unwrap()).await })
-}
-
-/// The namespaces of runs that are there, when they are gone or the time is over.
-fn namespaces_after(time: Duration) -> Vec<String> {
-    let by = Instant::now() + time;
-    loop {
-        let left = ask(async |cluster| cluster.namespaces(RUN).await.unwrap());
-        if left.is_empty() || Instant::now() > by {
-            return left;
-        }
-        before_the_next_look();
-    }
-}
 
 /// Where the target is: no namespace of a run.
 const TARGETS: &str = "squall-test-agents";

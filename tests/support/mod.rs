@@ -1,6 +1,9 @@
 //! What the tests that cross rooms share: the program itself, run as a user would, and a look at what it leaves.
 #![allow(dead_code, unreachable_pub, clippy::print_stderr, reason = "each test uses its part, and says what it saw")]
 
+#[cfg(feature = "kubernetes")]
+pub mod cluster;
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -14,7 +14,7 @@ use squall_model::{
     Unit, Variation, controls, duration,
 };
 use squall_report::{Colour, Style, count};
-use std::{collections::BTreeSet, fmt::Write, path::Path, time::Duration};
+use std::{fmt::Write, path::Path, time::Duration};
 
 /// Prints the plans.
 pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
@@ -85,8 +85,7 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
         those.map(|s| format!("{} x{}", s.name, s.instances.len())).collect()
     };
     let _ = writeln!(text, "  starts   {} proxies: {}", plan.proxies(), services(false).join(", "));
-    let namespaces: BTreeSet<&str> =
-        plan.topology.services.iter().filter_map(|s| Some(s.deployed.as_ref()?.namespace.as_str())).collect();
+    let namespaces = plan.topology.joined();
     if !namespaces.is_empty() && plan.needs.is_empty() {
         let (who, whose) = (services(true).join(", "), namespaces.into_iter().collect::<Vec<_>>().join(", "));
         let _ = writeln!(text, "  joins    {who} in namespace {whose}: called, and not touched");

@@ -130,7 +130,7 @@ pub(crate) fn wants(topology: &Topology) -> Vec<Want> {
         .filter(|(_, service, _)| service.deployed.is_none())
         .map(|(instance, service, _)| Want {
             role: Role::of(topology, service, instance),
-            called: topology.callers(&service.name).next().is_some(),
+            called: topology.is_called(&service.name),
         })
         .collect()
 }

@@ -336,7 +336,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let doses = squall_evidence::doses(self.plan, &evidence);
         crate::tell::judgement(self.engine.events, self.of, self.plan, &evidence, &findings, &doses, said);
         // What others promise is told even where it holds: nobody wrote it into the scenario.
-        let theirs = self.plan.topology.services.iter().any(|service| service.deployed.is_some());
+        let theirs = self.plan.topology.theirs().next().is_some();
         if verdict != Verdict::Holds || theirs {
             crate::tell::in_force(self.engine.events, self.of, &said.policies, &evidence.observed().counters);
         }

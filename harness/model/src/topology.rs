@@ -2,7 +2,7 @@
 
 use crate::{Calls, Capacity, Edge, InstanceId, Latency, Place, ServiceName, VersionName};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 /// The services of a scenario, in the order in which they were declared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -110,18 +110,27 @@ impl Topology {
         self.instance(id)?.place.as_ref()
     }
 
-    /// The same, without what somebody else deployed: what a run places.
+    /// Where a service is deployed, if it is nothing of ours.
     #[must_use]
-    pub fn placed(&self) -> Topology {
-        let mut ours = self.clone();
-        ours.services.retain(|service| service.deployed.is_none());
-        ours
+    pub fn deployed(&self, name: &ServiceName) -> Option<&Deployed> {
+        self.service(name)?.deployed.as_ref()
     }
 
-    /// Whether a service of this name was deployed by somebody else.
+    /// The services that somebody else deployed.
+    pub fn theirs(&self) -> impl Iterator<Item = (&Service, &Deployed)> {
+        self.services.iter().filter_map(|service| Some((service, service.deployed.as_ref()?)))
+    }
+
+    /// The namespaces of those.
     #[must_use]
-    pub fn is_deployed(&self, name: &ServiceName) -> bool {
-        self.service(name).is_some_and(|service| service.deployed.is_some())
+    pub fn joined(&self) -> BTreeSet<&str> {
+        self.theirs().map(|(_, deployed)| deployed.namespace.as_str()).collect()
+    }
+
+    /// Whether anybody calls a service.
+    #[must_use]
+    pub fn is_called(&self, name: &ServiceName) -> bool {
+        self.services.iter().any(|service| service.calls.contains(name))
     }
 
     /// Every instance, service by service.

@@ -27,7 +27,7 @@ use manifest::Job;
 pub(super) use manifest::rules;
 use pods::{find, hear, tell};
 use roll::{News, Roll};
-use squall_place::kubernetes::{Cluster, current_context};
+use squall_place::kubernetes::Cluster;
 use std::{path::Path, time::Duration};
 use tokio::{
     sync::{
@@ -59,9 +59,7 @@ const LATE: Duration = Duration::from_secs(30);
 /// Exit 2 where that is not permitted, exit 3 where it cannot be begun.
 pub fn agents(errand: &Errand, out: Out) -> Result<Heard, Failure> {
     let settings = Settings::read(Path::new("."))?.kubernetes;
-    // Found once: what is current may be another in a moment.
-    let context = settings.context(errand.context.as_deref()).map(str::to_owned).or_else(current_context);
-    permitted(context.as_deref(), errand.context.as_deref(), &settings.limits)?;
+    let context = permitted(errand.context.as_deref(), &settings)?;
     settings.limits.refuse_load(errand.peak, errand.users, errand.length)?;
     let task = serde_json::to_string(&errand.task).map_err(|e| Failure::environment(e.to_string()))?;
     block_on(async {

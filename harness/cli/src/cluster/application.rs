@@ -5,7 +5,7 @@ use super::{failure, remote::permitted};
 use crate::{outcome::Failure, settings::Kubernetes};
 use serde_json::{Value, json};
 use squall_model::{Deployed, Instance, Protocol, Service, VersionName};
-use squall_place::kubernetes::{Cluster, ClusterError, current_context};
+use squall_place::kubernetes::{Cluster, ClusterError};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -14,8 +14,7 @@ use std::{
 /// The services of a namespace that can be called, with their instances; `spelled` is the context that was named on the command line. No
 /// cluster and no namespace is looked at that a run may not go to.
 pub fn application(spelled: Option<&str>, kubernetes: &Kubernetes, namespace: &str) -> Result<Vec<Service>, Failure> {
-    let context = kubernetes.context(spelled).map(str::to_owned).or_else(current_context);
-    permitted(context.as_deref(), spelled, &kubernetes.limits)?;
+    let context = permitted(spelled, kubernetes)?;
     kubernetes.limits.refuse_application(namespace).map_or(Ok(()), |why| Err(Failure::usage(why)))?;
     super::seat::block_on(async {
         let cluster = Cluster::connect(context.as_deref()).await.map_err(|e| failure(&e))?;
@@ -122,15 +121,14 @@ fn endpoints<'v>(
 
 /// The version of each pod that names one.
 fn versions(pods: &[Value]) -> BTreeMap<&str, &str> {
-    let mut all = BTreeMap::new();
-    for pod in pods {
-        let labels = &pod["metadata"]["labels"];
-        let said = ["version", "app.kubernetes.io/version"].iter().find_map(|label| labels[*label].as_str());
-        if let Some(version) = said {
-            all.insert(text(&pod["metadata"]["name"]), version);
-        }
-    }
-    all
+    pods.iter().filter_map(|pod| version_of(&pod["metadata"])).collect()
+}
+
+/// The name of a pod, and the version that its labels name.
+fn version_of(metadata: &Value) -> Option<(&str, &str)> {
+    let labels = ["version", "app.kubernetes.io/version"];
+    let version = labels.iter().find_map(|label| metadata["labels"][*label].as_str())?;
+    Some((text(&metadata["name"]), version))
 }
 
 fn text(value: &Value) -> &str {

@@ -6,7 +6,7 @@ use crate::{
     limits::{Limits, sounds_like_production},
     outcome::Failure,
     run::Work,
-    settings::Settings,
+    settings::{Kubernetes, Settings},
     term::Out,
 };
 use serde_json::Value;
@@ -40,9 +40,7 @@ pub struct Ground {
 /// Looks whether a run can be made on the cluster at all: nothing is touched.
 pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
     super::seat::block_on(async {
-        // Found once: what is current may be another by the time a run connects.
-        let context = settings.kubernetes.context(args.context.as_deref()).map(str::to_owned).or_else(current_context);
-        permitted(context.as_deref(), args.context.as_deref(), &settings.kubernetes.limits)?;
+        let context = permitted(args.context.as_deref(), &settings.kubernetes)?;
         let cluster = Cluster::connect(context.as_deref()).await.map_err(|e| failure(&e))?;
         let version = cluster.version().await.map_err(|e| failure(&e))?;
         let kind = manifest::definition("virtualservices.networking.istio.io");
@@ -71,14 +69,19 @@ pub fn ground(args: &RunArgs, settings: &Settings) -> Result<Ground, Failure> {
     })?
 }
 
-/// Whether this project lets a run be made on this cluster, and now; one that sounds like production has to be spelled out.
-pub(super) fn permitted(context: Option<&str>, spelled: Option<&str>, limits: &Limits) -> Result<(), Failure> {
-    let context = context.unwrap_or("in-cluster");
-    if sounds_like_production(context) && spelled != Some(context) {
-        return Err(Failure::usage(format!("the context `{context}` sounds like production"))
-            .help(format!("if that is what is meant, spell it out: `--context {context}`")));
+/// The context of the cluster that is meant, if there are contexts, where this project lets a run be made on it, and now; one that sounds like
+/// production has to be spelled out. Found once: what is current may be another by the time that anybody connects.
+pub(super) fn permitted(spelled: Option<&str>, kubernetes: &Kubernetes) -> Result<Option<String>, Failure> {
+    let context = kubernetes.context(spelled).map(str::to_owned).or_else(current_context);
+    let name = context.as_deref().unwrap_or("in-cluster");
+    if sounds_like_production(name) && spelled != Some(name) {
+        return Err(Failure::usage(format!("the context `{name}` sounds like production"))
+            .help(format!("if that is what is meant, spell it out: `--context {name}`")));
     }
-    limits.refuse(context, &jiff::Zoned::now()).map_or(Ok(()), |why| Err(Failure::usage(why)))
+    match kubernetes.limits.refuse(name, &jiff::Zoned::now()) {
+        Some(why) => Err(Failure::usage(why)),
+        None => Ok(context),
+    }
 }
 
 /// What the runner there is given.

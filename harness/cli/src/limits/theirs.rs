@@ -3,7 +3,6 @@
 use super::{ELSEWHERE, Limits, diagnostic};
 use crate::settings::FILE;
 use squall_model::{Diagnostic, Plan, Protocol, Severity, TrafficLine};
-use std::collections::BTreeSet;
 
 /// The methods that change nothing (RFC 9110, 9.2.1): all others have to be spelled out by whoever owns the project.
 const SAFE: [&str; 2] = ["GET", "HEAD"];
@@ -18,22 +17,17 @@ impl Limits {
 
     /// What of a plan is done to applications that may not be, or not so.
     pub(super) fn beyond_theirs(&self, plan: &Plan) -> Vec<Diagnostic> {
-        let joined: BTreeSet<&str> = plan
-            .topology
-            .services
-            .iter()
-            .filter_map(|service| Some(service.deployed.as_ref()?.namespace.as_str()))
-            .collect();
         let mut all = Vec::new();
         if let Some(limit) = &self.applications {
-            for namespace in joined.into_iter().filter(|namespace| !limit.value.iter().any(|one| one == namespace)) {
+            let joined = plan.topology.joined().into_iter();
+            for namespace in joined.filter(|namespace| !limit.value.iter().any(|one| one == namespace)) {
                 let what = format!("the application in namespace \"{namespace}\" is joined");
                 all.push(diagnostic(&what, limit, &plan.origins.scenario, "this scenario"));
             }
         }
         all.extend(
             plan.lines()
-                .filter(|line| plan.topology.is_deployed(&line.to.service))
+                .filter(|line| plan.topology.deployed(&line.to.service).is_some())
                 .filter_map(|line| self.unsafe_method(plan, line)),
         );
         all

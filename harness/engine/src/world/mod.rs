@@ -20,8 +20,8 @@ use lives::Lives;
 use sizes::{largest, resized};
 use squall_mesh::{Bindings, Desired, Mesh};
 use squall_model::{
-    Act, Behaviour, ControlRecord, Down, Effect, Fault, FaultId, FaultKind, InstanceId, Plan, PolicyId, Service,
-    ServiceName, Stamp, Topology,
+    Act, Behaviour, ControlRecord, Down, Effect, Fault, FaultId, FaultKind, InstanceId, Plan, PolicyId, ServiceName,
+    Stamp, Topology,
 };
 use squall_place::Keeper;
 use std::{
@@ -206,8 +206,7 @@ impl<'a, M: Mesh> World<'a, M> {
     fn bound(&self, seats: &BTreeMap<InstanceId, Placed>) -> Bindings {
         let wires = self.links.as_ref().map(Links::listens).cloned().unwrap_or_default();
         // Another service that nobody calls may stand before the very same pods.
-        let called = |service: &Service| self.topology.callers(&service.name).next().is_some();
-        let theirs = self.topology.instances().filter(|(_, service, _)| called(service));
+        let theirs = self.topology.instances().filter(|(_, service, _)| self.topology.is_called(&service.name));
         let deployed = theirs.filter_map(|(id, _, instance)| Some((instance.at?, id)));
         let others = self.lives.former.clone().into_iter().chain(deployed).collect();
         Bindings { wires, others, ..bindings(seats, &self.tag) }
@@ -346,7 +345,9 @@ impl<'a, M: Mesh> World<'a, M> {
         // The clusters that lead to what somebody else deployed are the same in every scenario, with what they have ejected.
         let topology = &self.topology;
         let calls_theirs = |id: &InstanceId| {
-            topology.service(&id.service).is_some_and(|s| s.calls.iter().any(|callee| topology.is_deployed(callee)))
+            topology
+                .service(&id.service)
+                .is_some_and(|s| s.calls.iter().any(|callee| topology.deployed(callee).is_some()))
         };
         let callers: Vec<InstanceId> = self.seats().map(|(id, _)| id).filter(|id| calls_theirs(id)).cloned().collect();
         self.spent.extend(callers);

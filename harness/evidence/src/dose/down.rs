@@ -37,7 +37,7 @@ fn ended(
         evidence.observed.lives.iter().any(|life| life.instance == *id && life.what == what && in_time(life))
     };
     let is_down = |id: &&InstanceId| {
-        let hosts = plan.topology.callers(&id.service).next().is_some();
+        let hosts = plan.topology.is_called(&id.service);
         (!part.has_proxy() || of_it(id, Process::Proxy))
             && (!(part.has_workload() && hosts) || of_it(id, Process::Workload))
     };

@@ -124,7 +124,7 @@ impl Draft<'_> {
             args.tell(mistake);
         }
         let shape = args.take(shape);
-        if self.said.topology.is_deployed(&name.into()) {
+        if self.said.topology.deployed(&name.into()).is_some() {
             let message = format!("\"{name}\" is a service of the application");
             let mistake = Mistake::error("theirs", span.clone(), message)
                 .label("would be meant by the same name")
@@ -199,7 +199,7 @@ impl Draft<'_> {
     fn known(&self, args: &mut Args<'_>) -> Option<ServiceName> {
         let (name, span) = args.quoted()?;
         let name = ServiceName::from(name);
-        if self.said.topology.is_deployed(&name) {
+        if self.said.topology.deployed(&name).is_some() {
             let message = format!("\"{name}\" is a service of the application");
             args.tell(Mistake::error("theirs", span, message).label("it is as it was deployed"));
             return None;

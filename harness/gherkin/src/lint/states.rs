@@ -38,7 +38,7 @@ fn is_made(view: &mut View<'_, '_, '_>, line: Option<usize>, state: &State) -> b
         Condition::Ejected => ejection(view.plan(), service).is_some(),
         Condition::Healthy | Condition::Unhealthy => checks(view.plan(), service).is_some(),
     };
-    if state.is == Condition::Ejected && view.plan().topology.is_deployed(service) {
+    if state.is == Condition::Ejected && view.plan().topology.deployed(service).is_some() {
         // By a policy of its owners', if at all.
         return false;
     }

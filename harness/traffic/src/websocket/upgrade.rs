@@ -6,6 +6,7 @@ use crate::{
     request::Request,
     turns::{Read, Reading},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::{Buf as _, BytesMut};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use squall_model::ClientEnd;
@@ -29,7 +30,7 @@ impl Upgrade {
 
     /// The request, and the reading of what is to answer it; made for this call.
     pub(crate) fn render(&self, seq: u64, user: u32) -> (Vec<u8>, Agreement) {
-        let key = base64(&rand::random::<[u8; 16]>());
+        let key = STANDARD.encode(rand::random::<[u8; 16]>());
         let mut bytes = self.template.render(seq, user);
         // Before the empty line that ends the head.
         bytes.truncate(bytes.len() - 2);
@@ -40,20 +41,7 @@ impl Upgrade {
 
 /// What shows that a server has read the key.
 fn accept(key: &str) -> String {
-    base64(digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key.as_bytes(), GUID].concat()).as_ref())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let bits = three.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let digit = char::from(DIGITS[bits >> (18 - 6 * place) & 63]);
-            text.push(if place <= three.len() { digit } else { '=' });
-        }
-    }
-    text
+    STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key.as_bytes(), GUID].concat()))
 }
 
 /// The reading of what a server answers to that.
@@ -128,7 +116,7 @@ mod tests {
     fn what_shows_that_the_key_was_read() {
         assert_eq!(accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         for (text, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
-            assert_eq!(base64(text.as_bytes()), encoded);
+            assert_eq!(STANDARD.encode(text), encoded);
         }
     }
 

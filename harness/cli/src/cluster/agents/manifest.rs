@@ -2,6 +2,7 @@
 
 use super::super::manifest::{secured, sign_of};
 use crate::load::{FILE, Orders, TASK, file};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 use squall_place::kubernetes::RUN;
 use std::{collections::BTreeMap, time::Duration};
@@ -58,8 +59,8 @@ pub fn sign(job: &Job, number: u64) -> Value {
 
 /// What all agents are given, before they are there. A Secret: a command line may have credentials in it, and so may files.
 pub fn told(job: &Job, task: &str, files: &[Vec<u8>]) -> Value {
-    let files = files.iter().enumerate().map(|(nth, bytes)| (file(nth), base64(bytes)));
-    let data: BTreeMap<String, String> = files.chain([(FILE.to_owned(), base64(task.as_bytes()))]).collect();
+    let files = files.iter().enumerate().map(|(nth, bytes)| (file(nth), STANDARD.encode(bytes)));
+    let data: BTreeMap<String, String> = files.chain([(FILE.to_owned(), STANDARD.encode(task))]).collect();
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata(job), "data": data})
 }
 
@@ -162,20 +163,6 @@ pub fn ordered(job: &Job, pod: &Pod, orders: &Orders) -> serde_json::Result<Valu
             "annotations": {ORDERS: serde_json::to_string(orders)?},
         },
     }))
-}
-
-/// As objects carry bytes (RFC 4648, section 4).
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let bits = three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= three.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -338,9 +325,9 @@ mod tests {
             ("fooba", "Zm9vYmE="),
             ("foobar", "Zm9vYmFy"),
         ] {
-            assert_eq!(base64(bytes.as_bytes()), text, "{bytes}");
+            assert_eq!(STANDARD.encode(bytes), text, "{bytes}");
         }
-        assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
+        assert_eq!(STANDARD.encode([0xfb, 0xff, 0xfe]), "+//+");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) fn rules(edges: &[Edge<'_>], want: &Desired<'_>) -> Result<Vec<Object
     for edge in edges {
         for cluster in &edge.proxy.clusters {
             let Some(service) = callee_of(&cluster.name) else { continue };
-            if want.topology.is_deployed(&service.into()) {
+            if want.topology.deployed(&service.into()).is_some() {
                 continue;
             }
             // One proxy's clusters are met once for each of its edges.

@@ -146,7 +146,7 @@ fn inbound_host() -> Value {
 /// neither.
 pub(super) fn of_calls(edge: &Edge<'_>) -> Option<Object> {
     let host = edge.proxy.outbound.hosts.iter().find(|host| host.name == edge.to.as_str())?;
-    let name = edge.site.address(edge.to.as_str(), edge.deployed).virtual_host();
+    let name = edge.address().virtual_host();
     let mut value = json!({});
     if !host.faults.is_empty() {
         value["typed_per_filter_config"] = slots(&host.faults);

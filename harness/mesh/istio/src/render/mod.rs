@@ -203,6 +203,13 @@ struct Edge<'t> {
     proxy: &'t ProxyConfig,
 }
 
+impl Edge<'_> {
+    /// Where it leads.
+    fn address(&self) -> Address {
+        self.site.address(self.to.as_str(), self.deployed)
+    }
+}
+
 /// Renders the whole mesh.
 ///
 /// # Errors
@@ -296,7 +303,7 @@ fn proofs_of(
         for seat in edge.caller.ids().filter_map(|id| at.seats.get(&id)) {
             let proofs = all.entry(seat.node.clone()).or_default();
             if let Some(content) = services.get(to) {
-                proofs.routes.insert(format!("{}:{}", edge.site.host_of(to), edge.site.port), content.clone());
+                proofs.routes.insert(edge.address().virtual_host(), content.clone());
             }
             let own = format!("{caller}.to.{to}");
             if let Some(content) = rules.get(&own) {
@@ -315,8 +322,10 @@ fn edges<'t>(topology: &'t Topology, at: &Bindings, tables: &'t table::Config, s
     };
     let of_caller = |caller: &'t Service| {
         let proxy = proxy(caller);
-        let deployed = |to| topology.service(to).and_then(|service| service.deployed.as_ref());
-        caller.calls.iter().filter_map(move |to| Some(Edge { site, caller, to, deployed: deployed(to), proxy: proxy? }))
+        caller
+            .calls
+            .iter()
+            .filter_map(move |to| Some(Edge { site, caller, to, deployed: topology.deployed(to), proxy: proxy? }))
     };
     topology.services.iter().flat_map(of_caller).collect()
 }
@@ -347,8 +356,7 @@ fn metadata(tables: &table::Config, id: &InstanceId) -> BTreeMap<String, String>
 /// The services that a proxy's routes lead to.
 fn reached(proxy: &ProxyConfig, topology: &Topology, site: &Site) -> Vec<Address> {
     let names = proxy.clusters.iter().filter_map(|cluster| callee_of(&cluster.name));
-    let deployed = |name: &str| topology.service(&name.into()).and_then(|service| service.deployed.as_ref());
-    names.map(|name| site.address(name, deployed(name))).collect()
+    names.map(|name| site.address(name, topology.deployed(&name.into()))).collect()
 }
 
 fn hosts_of(proxy: &ProxyConfig) -> BTreeMap<ServiceName, BTreeSet<SocketAddr>> {

@@ -1,9 +1,10 @@
 //! What is not done to services that somebody else deployed: what they promise is in force already, and nothing of theirs is changed.
 
+use super::super::concerns;
 use squall_mesh::Refusal;
 use squall_model::{
-    Calls, Claim, ClaimKind, FaultKind, Happening, Level, Members, Only, Outcome, PolicyKind, Population, Quantity,
-    Service, ServiceName, Shedder, Stick, Topology, Unit, Wires,
+    Calls, Claim, ClaimKind, FaultKind, Happening, Level, Members, Only, Outcome, Plan, PolicyKind, Population,
+    Quantity, Service, ServiceName, Shedder, Stick, Topology, Unit, Wires, controls, vary,
 };
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -18,7 +19,7 @@ pub(super) fn policy(policy: &PolicyKind, topology: &Topology) -> Option<Refusal
 /// Why a fault is none for them: it would take objects, or hands, in their namespace. One on calls is made by the caller's proxy,
 /// which is ours.
 pub(super) fn fault(fault: &FaultKind, topology: &Topology) -> Option<Refusal> {
-    let of = |name: &ServiceName| topology.is_deployed(name).then(|| name.clone());
+    let of = |name: &ServiceName| topology.deployed(name).map(|_| name.clone());
     let theirs = match fault {
         FaultKind::Touch { on, .. } if on.level == Level::Calls => None,
         FaultKind::Touch { on, .. } => called(&on.of, topology),
@@ -42,9 +43,19 @@ pub(super) fn fault(fault: &FaultKind, topology: &Topology) -> Option<Refusal> {
     )))
 }
 
+/// What only a control run would do to them: found before the main run has called them.
+pub(super) fn in_controls(plan: &Plan) -> Vec<Refusal> {
+    if plan.topology.theirs().next().is_none() {
+        return Vec::new();
+    }
+    let varied = controls(plan).into_iter().map(|variation| vary(plan, variation));
+    let faults = varied.flat_map(|varied| varied.faults).filter(|fault| !plan.faults.contains(fault));
+    faults.filter_map(|f| fault(&f.does, &plan.topology)).collect()
+}
+
 /// Why nobody could tell whether a claim holds: it asks what only those who serve know.
 pub(super) fn claim(claim: &Claim, topology: &Topology) -> Option<Refusal> {
-    let of = |name: &ServiceName| topology.is_deployed(name).then(|| name.clone());
+    let of = |name: &ServiceName| topology.deployed(name).map(|_| name.clone());
     let theirs = match &claim.kind {
         // What arrives, and is not answered, has no line of ours.
         ClaimKind::Total { quantity: Quantity::Tries { target, .. }, .. } => of(&target.service),
@@ -78,9 +89,8 @@ fn is_behind(units: &Population, outcome: &Outcome, service: Option<&Service>) -
 
 /// Why it could not be told to whom calls went: two services that are called stand before the same pods.
 pub(super) fn shared(topology: &Topology) -> Option<Refusal> {
-    let called = |service: &&Service| service.deployed.is_some() && topology.callers(&service.name).next().is_some();
     let mut seen: BTreeMap<SocketAddr, &ServiceName> = BTreeMap::new();
-    for service in topology.services.iter().filter(called) {
+    for (service, _) in topology.theirs().filter(|(service, _)| topology.is_called(&service.name)) {
         for at in service.instances.iter().filter_map(|instance| instance.at) {
             if let Some(other) = seen.insert(at, &service.name).filter(|other| **other != service.name) {
                 return Some(Refusal(format!(
@@ -95,7 +105,7 @@ pub(super) fn shared(topology: &Topology) -> Option<Refusal> {
 
 /// A deployed service that a policy is about.
 fn theirs(policy: &PolicyKind, topology: &Topology) -> Option<ServiceName> {
-    let of = |name: &ServiceName| topology.is_deployed(name).then(|| name.clone());
+    let of = |name: &ServiceName| topology.deployed(name).map(|_| name.clone());
     match policy {
         PolicyKind::Timeout { of: traffic, .. } | PolicyKind::IdleTimeout { of: traffic, .. } => {
             called(&traffic.of, topology)
@@ -119,10 +129,8 @@ fn theirs(policy: &PolicyKind, topology: &Topology) -> Option<ServiceName> {
 
 /// A deployed service that some of these calls are made to.
 fn called(calls: &Calls, topology: &Topology) -> Option<ServiceName> {
-    let made = |from: &ServiceName| calls.from.as_ref().is_none_or(|caller| caller == from);
-    let meant = |to: &ServiceName| calls.to.as_ref().is_none_or(|target| target.service == *to);
-    let mut edges = topology.edges().filter(|edge| made(&edge.from) && meant(&edge.to));
-    edges.find(|edge| topology.is_deployed(&edge.to)).map(|edge| edge.to)
+    let mut meant = topology.edges().filter(|edge| concerns(calls, &edge.from, &edge.to));
+    meant.find(|edge| topology.deployed(&edge.to).is_some()).map(|edge| edge.to)
 }
 
 #[cfg(test)]

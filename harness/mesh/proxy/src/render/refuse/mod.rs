@@ -8,7 +8,6 @@ use super::{concerns, faults, routes};
 use squall_mesh::{Desired, Refusal};
 use squall_model::{
     AnswerCode, Calls, FaultKind, Level, Plan, Protocol, Service, ServiceName, Target, Topology, Touch, Which,
-    controls, vary,
 };
 use std::time::Duration;
 
@@ -22,18 +21,14 @@ pub fn refusals(plan: &Plan) -> Vec<Refusal> {
     let ways = callers.filter_map(|(id, service)| routes::outbound(&want, &id, service).err());
     let ends = topology.instances().filter_map(|(id, ..)| faults::inbound(&want, &id).err());
     let claims = plan.claims.iter().filter_map(|claim| deployed::claim(claim, topology));
-    // What only a control run would do to others is found before the main run has called them.
-    let varied: Vec<Plan> = controls(plan).into_iter().map(|variation| vary(plan, variation)).collect();
-    let faults = varied.iter().flat_map(|plan| &plan.faults);
-    let controls =
-        faults.filter(|fault| !plan.faults.contains(fault)).filter_map(|f| deployed::fault(&f.does, topology));
-    said.into_iter().chain(ways).chain(ends).chain(claims).chain(deployed::shared(topology)).chain(controls).collect()
+    let theirs = deployed::shared(topology).into_iter().chain(deployed::in_controls(plan));
+    said.into_iter().chain(ways).chain(ends).chain(claims).chain(theirs).collect()
 }
 
 /// Why a plan cannot be run where nobody else's application is in reach.
 #[must_use]
 pub fn of_nowhere(plan: &Plan) -> Option<Refusal> {
-    let service = plan.topology.services.iter().find(|service| service.deployed.is_some())?;
+    let (service, _) = plan.topology.theirs().next()?;
     Some(Refusal(format!("\"{}\" is deployed on a cluster, and is joined there (`--on kubernetes`)", service.name)))
 }
 
