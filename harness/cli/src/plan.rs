@@ -111,6 +111,10 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
 
 /// What is judged, what is taken away, and how long it all takes.
 fn describe_judgement(text: &mut String, plan: &Plan, on: &[GroundKind]) {
+    for guard in &plan.guards {
+        let line = plan.origins.guards.get(&guard.id).map_or(0, |origin| origin.line);
+        let _ = writeln!(text, "  guards   line {line}: {}", guard.text);
+    }
     for claim in &plan.claims {
         let line = plan.origins.claims.get(&claim.id).map_or(0, |origin| origin.line);
         let _ = writeln!(text, "  judges   line {line}, {}: {}", how(plan, claim), claim.text);

@@ -3,6 +3,7 @@
 use crate::deadline::Deadline;
 use squall_evidence::LifeEnd;
 use squall_mesh::{MeshError, Refusal};
+use squall_model::GuardMet;
 use squall_place::PlaceError;
 use squall_traffic::LoadError;
 use squall_workload::ControlError;
@@ -76,6 +77,9 @@ pub enum EngineError {
     /// A person or a deadline stopped the run.
     #[error("stopped")]
     Interrupted,
+    /// A guard was met.
+    #[error("aborted: {0}")]
+    Aborted(Box<GuardMet>),
 }
 
 impl From<Refusal> for EngineError {

@@ -15,6 +15,7 @@ pub mod deadline;
 mod error;
 mod events;
 mod gather;
+mod guard;
 mod lag;
 mod lines;
 mod pool;

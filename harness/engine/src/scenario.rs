@@ -5,19 +5,20 @@ use crate::{
     Engine, clock, deadline,
     error::EngineError,
     gather::Gatherer,
+    guard::Guards,
     lag::LagWatch,
     lines,
     pool::{Placed, Pool, within},
     run_queue::RunQueueWatch,
-    stage::{Cast, Playing, StageRecord},
+    stage::{Cast, Playing, StageRecord, cue},
     watch::{Patience, Watch, happened},
     world::World,
 };
 use squall_evidence::{Evidence, Health, LifeEnd, Observed, Planned, StageTimes, join};
 use squall_mesh::{Bindings, Mesh, MeshError, PoliciesInForce};
 use squall_model::{
-    Body, CallRecord, ClientEnd, CounterRecord, Finding, Finished, InstanceId, Plan, Protocol, RunOf, Stamp, Variation,
-    Verdict,
+    Body, CallRecord, ClientEnd, CounterRecord, Finding, Finished, GuardMet, InstanceId, Plan, Protocol, RunOf, Stamp,
+    Variation, Verdict, Why,
 };
 use squall_traffic::ScheduleBound;
 use squall_verdict::Settings;
@@ -81,6 +82,7 @@ fn refusals<M: Mesh>(mesh: &M, plan: &Plan) -> Option<String> {
 fn verdict_of(error: &EngineError) -> Verdict {
     match error {
         EngineError::Mesh(MeshError::Refused(refusal)) => Verdict::Unsupported(refusal.0.clone()),
+        EngineError::Aborted(met) => Verdict::Inconclusive(Why::Aborted(met.clone())),
         other => Verdict::Error(other.to_string()),
     }
 }
@@ -88,7 +90,8 @@ fn verdict_of(error: &EngineError) -> Verdict {
 /// An error that came after a death is told with it: the death explains it.
 fn after(died: Option<LifeEnd>, error: EngineError) -> EngineError {
     match (died, error) {
-        (None, error) | (_, error @ (EngineError::Interrupted | EngineError::Died { .. })) => error,
+        (None, error)
+        | (_, error @ (EngineError::Interrupted | EngineError::Aborted(_) | EngineError::Died { .. })) => error,
         (Some(died), error) => EngineError::Died { died: Box::new(died), then: Box::new(error) },
     }
 }
@@ -146,11 +149,16 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let mut world = World::place(self.pool, self.plan, self.main, tag).await?;
         self.done("place");
         let stop = self.engine.stopper.clone();
-        let played = tokio::select! {
+        let mut played = tokio::select! {
             biased;
             () = stop.stopped() => Err(EngineError::Interrupted),
             played = self.play(&mut world) => played,
         };
+        if let Err(EngineError::Aborted(met)) = &played
+            && let Err(error) = self.abort(&mut world, met).await
+        {
+            played = Err(error);
+        }
         // A process that died may be why it failed: that is told before its seat is thrown away.
         world.check_lives(self.engine.events, self.of);
         let died = world.ends().into_iter().find(|end| end.asked.is_none());
@@ -159,6 +167,15 @@ impl<'e, M: Mesh> Performance<'e, M> {
         self.done("recycle");
         let (observed, said) = played.map_err(|error| after(died, error))?;
         Ok(self.judge(observed, &said))
+    }
+
+    /// A guard was met: its faults end now and not with the world that they are in, and after this scenario there is no other.
+    async fn abort(&self, world: &mut World<'e, M>, met: &GuardMet) -> Result<(), EngineError> {
+        self.engine.stopper.stop(&format!("the guard at {}", met.origin));
+        for (act, effect) in world.end_faults().await? {
+            self.engine.events.emit(Some(self.of), Body::CueEffect(cue(self.plan, act, effect)));
+        }
+        Ok(())
     }
 
     /// Everything between an empty mesh and a clean one.
@@ -183,10 +200,11 @@ impl<'e, M: Mesh> Performance<'e, M> {
         let plan = self.plan;
         let planned = self.planned.clone();
         let mut watch = Watch::new(plan, self.settings, patience, &self.prefix, planned, mesh.unwritten());
+        let mut guards = Guards::new(plan, &self.settings);
         let (begin, lag) = (clock::now(), LagWatch::start());
         let (mut queue, keeper) = (RunQueueWatch::default(), world.keeper());
         tokio::select! {
-            done = self.stages(world, &mut gatherer, &mut watch) => done?,
+            done = self.stages(world, &mut gatherer, &mut watch, &mut guards) => done?,
             never = queue.watch(keeper), if plan.is_hurt_by_slowness() => match never {},
         }
         self.traffic = clock::now().since(begin).as_nanos() as u64;
@@ -254,6 +272,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         world: &mut World<'e, M>,
         gatherer: &mut Gatherer,
         watch: &mut Watch<'e>,
+        guards: &mut Guards<'e>,
     ) -> Result<(), EngineError> {
         let engine = self.engine;
         let prefix = self.prefix.clone();
@@ -278,9 +297,11 @@ impl<'e, M: Mesh> Performance<'e, M> {
                 gatherer: &mut *gatherer,
                 calls: &mut self.calls,
                 watch: &mut *watch,
+                guards: &mut *guards,
+                first_seq: seq,
                 effects: Vec::new(),
             };
-            let (record, next) = playing.run(seq).await?;
+            let (record, next) = playing.run().await?;
             seq = next;
             watch.stages.push(times(&record));
             watch.effects.extend(happened(number, &record.effects));

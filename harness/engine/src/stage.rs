@@ -5,6 +5,7 @@ use crate::{
     error::EngineError,
     events::Events,
     gather::Gatherer,
+    guard::{Flow, Guards},
     lines,
     watch::{Look, Watch},
     world::World,
@@ -55,22 +56,27 @@ pub(crate) struct Playing<'s, 'w, 'p, M> {
     /// Every call of the scenario that has ended.
     pub(crate) calls: &'s mut Vec<CallRecord>,
     pub(crate) watch: &'s mut Watch<'p>,
+    pub(crate) guards: &'s mut Guards<'p>,
+    /// Number of its first call.
+    pub(crate) first_seq: u64,
     /// What took effect in this stage.
     pub(crate) effects: Vec<(Act, Effect)>,
 }
 
 impl<M: Mesh> Playing<'_, '_, '_, M> {
-    /// Runs the stage, its calls numbered from here, and says where the numbers of the next begin.
-    pub(crate) async fn run(mut self, first_seq: u64) -> Result<(StageRecord, u64), EngineError> {
+    /// Runs the stage, and says where the numbers of the next begin.
+    pub(crate) async fn run(mut self) -> Result<(StageRecord, u64), EngineError> {
         for act in &self.stage.standing {
-            self.enact(*act, clock::now()).await?;
+            self.enact(*act, clock::now(), None).await?;
         }
-        let run = self.cast.load.begin(self.lines()?, Start { at: None, first_seq })?;
+        let run = self.cast.load.begin(self.lines()?, Start { at: None, first_seq: self.first_seq })?;
         let origin = run.t0();
         self.cast.events.emit(Some(self.cast.of), Body::StageBegan { stage: self.number as u32, origin });
         self.follow(&run).await?;
-        let summary = run.finish(deadline::QUIESCE.at_most).await?;
-        run.drain_into(self.calls);
+        let flow = flow(self.cast, self.stage, self.first_seq, &run);
+        let finished = async { Ok(run.finish(deadline::QUIESCE.at_most).await?) };
+        let summary = self.guards.meanwhile(flow, self.calls, finished).await?;
+        self.guards.ask(flow, self.calls)?;
         let record = StageRecord {
             origin,
             last_intended: summary.last_intended,
@@ -105,7 +111,7 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
                 biased;
                 () = clock::until(next.unwrap_or_default()), if next.is_some() => {
                     let Some(Cue { act, at }) = cues.next() else { continue };
-                    self.enact(*act, run.t0() + *at).await?;
+                    self.enact(*act, run.t0() + *at, Some(run)).await?;
                 }
                 sent = run.reached(Phase::Draining), if next.is_none() => {
                     sent?;
@@ -127,7 +133,7 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
     /// Reads what there is, tells how far the traffic is, and says whether there is nothing left to learn.
     fn look(&mut self, run: &Run) -> Result<bool, EngineError> {
         let cast = self.cast;
-        let progress = run.drain_into(self.calls);
+        let progress = self.guards.ask(flow(cast, self.stage, self.first_seq, run), self.calls)?;
         cast.events.emit(Some(cast.of), Body::Progress(self.shown(progress)));
         self.world.check_lives(cast.events, cast.of);
         self.gatherer.pump(cast.mesh)?;
@@ -145,10 +151,16 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
     }
 
     /// Has a cue take effect, tells everybody, and goes on reading whoever is new.
-    async fn enact(&mut self, act: Act, due: Stamp) -> Result<(), EngineError> {
+    async fn enact(&mut self, act: Act, due: Stamp, run: Option<&Run>) -> Result<(), EngineError> {
         // By the addresses that instances have until now: what comes back comes back under another.
         self.gatherer.pump(self.cast.mesh)?;
-        let effects = self.world.enact(act, due).await?;
+        let effects = match run {
+            None => self.world.enact(act, due).await?,
+            Some(run) => {
+                let flow = flow(self.cast, self.stage, self.first_seq, run);
+                self.guards.meanwhile(flow, self.calls, self.world.enact(act, due)).await?
+            }
+        };
         self.gatherer.adopt(self.cast.mesh, self.world)?;
         for (act, effect) in effects {
             self.cast.events.emit(Some(self.cast.of), Body::CueEffect(cue(self.cast.plan, act, effect)));
@@ -175,8 +187,12 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
     }
 }
 
+fn flow<'f, M>(cast: &'f Cast<'_, M>, stage: &'f Stage, first_seq: u64, run: &'f Run) -> Flow<'f> {
+    Flow { run, stage, first_seq, events: cast.events, of: cast.of }
+}
+
 /// What took effect, for people.
-fn cue(plan: &Plan, act: Act, effect: Effect) -> CueEffect {
+pub(crate) fn cue(plan: &Plan, act: Act, effect: Effect) -> CueEffect {
     let (fault, what) = match act {
         Act::Arm(id) => (Some(id), "armed"),
         Act::End(id) => (Some(id), "ended"),

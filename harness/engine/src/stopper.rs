@@ -1,4 +1,4 @@
-//! One way to stop a run, whoever asks: a signal, a deadline, `--fail-fast`.
+//! One way to stop a run, whoever asks: a signal, a deadline, a guard, `--fail-fast`.
 
 use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;

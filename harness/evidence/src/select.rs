@@ -1,7 +1,7 @@
 //! Which calls and tries a clause of the language means.
 
 use crate::{CallStory, Evidence};
-use squall_model::{Calls, Filter, Instance, InstanceId, Plan, Target, Topology, TrafficLine, Which};
+use squall_model::{CallRecord, Calls, Filter, Instance, InstanceId, Plan, Target, Topology, TrafficLine, Which};
 
 /// What is known of an instance. One that came later, by growth, is like the last of its service.
 #[must_use]
@@ -75,6 +75,24 @@ impl<'a> CallMatcher<'a> {
         named && self.fits(story) == Fit::Yes && self.is_to(evidence, story)
     }
 
+    /// Is this call of a client's meant, as far as a client knows? Which instance answered it does not; so of those that are aimed at a
+    /// service those are meant whose line is aimed at the very target of the clause.
+    #[must_use]
+    pub fn means_record(&self, call: &CallRecord) -> bool {
+        let of_user = match self.lines.get(usize::from(call.line)) {
+            Some(OfLine::All) => true,
+            Some(OfLine::User(user)) => *user == call.user,
+            Some(OfLine::None) | None => false,
+        };
+        of_user && (self.is_to_all() || self.aimed.contains(&call.line))
+    }
+
+    /// May a call of the line of this number be meant?
+    #[must_use]
+    pub fn may_mean(&self, line: u16) -> bool {
+        self.lines.get(usize::from(line)).is_some_and(|of| *of != OfLine::None)
+    }
+
     /// Does this line of the plan make calls that are meant?
     #[must_use]
     pub fn means_line(&self, line: &TrafficLine) -> bool {
@@ -106,12 +124,19 @@ impl<'a> CallMatcher<'a> {
         self.calls.to.as_ref().is_none_or(|to| targets(self.topology, to, instance))
     }
 
+    /// The clause names no instances, or all that a service has.
+    fn is_to_all(&self) -> bool {
+        let all = |to: &Target| matches!(to.which, Which::Service | Which::Every) && to.place.is_none();
+        self.calls.to.as_ref().is_none_or(all)
+    }
+
     /// Calls are made to a service; those *to some of its instances* are those that its line aims there, or that reached one.
     fn is_to(&self, evidence: &Evidence, story: &CallStory) -> bool {
         let Some(to) = &self.calls.to else { return true };
-        let whole = matches!(to.which, Which::Service | Which::Every) && to.place.is_none();
         let aimed = || story.line.is_some_and(|line| self.aimed.contains(&line));
-        whole || aimed() || evidence.reached(story).is_some_and(|instance| targets(self.topology, to, instance))
+        self.is_to_all()
+            || aimed()
+            || evidence.reached(story).is_some_and(|instance| targets(self.topology, to, instance))
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`compile`] reads a whole feature file and tells every mistake that can be known without running, all at once, each with
 //! its place. What it gives back is what the engine runs; [`experiment_from_yaml`] reads the same from YAML. [`steps`] is the vocabulary, [`Selection`] what `--tags` and `PATH:LINE` mean.
 //!
-//! The way of a line: Gherkin ([`document`]) → which of the seventy sentences ([`matcher`], by `cucumber-expressions`) → its
+//! The way of a line: Gherkin ([`document`]) → which of the seventy-one sentences ([`matcher`], by `cucumber-expressions`) → its
 //! clauses, read by hand to nouns of the model ([`clauses`]) → names against the topology, stages, control ([`compile`]) → [`lint`].
 //! [`adapter`] offers the sentences to cucumber; its futures are ready at once, and nothing of ours goes through it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]

@@ -1,8 +1,8 @@
 //! The spine: one versioned event type. Terminal, JSONL, JUnit and summary are its readers, and `report` replays it.
 
 use crate::{
-    ClaimId, Condition, DoseCount, FaultId, Finding, InstanceId, Level, Origin, PlanKey, PolicyId, Quarantine, Stamp,
-    Title, Totals, Variation, Verdict,
+    ClaimId, Condition, DoseCount, FaultId, Finding, GuardMet, InstanceId, Level, Origin, PlanKey, PolicyId,
+    Quarantine, Stamp, Title, Totals, Variation, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, fmt};
@@ -63,6 +63,8 @@ pub enum Body {
     Progress(Progress),
     /// A cue took effect.
     CueEffect(CueEffect),
+    /// A guard was met: the whole run is aborted.
+    GuardMet(GuardMet),
     /// A process ended that nobody had asked to: a proxy, a workload, or the link.
     ProxyDied {
         /// Whose; of the link a name of its own, which is no instance of the scenario.
@@ -108,9 +110,9 @@ pub enum Body {
     },
     /// What the control runs of a scenario came to.
     Controlled(Controlled),
-    /// A person or a deadline stopped the run.
+    /// A person, a deadline or a guard stopped the run.
     Interrupted {
-        /// Why: `SIGINT`, `--timeout`.
+        /// Why: `SIGINT`, `--timeout`, `the guard at f.feature:7:5`.
         why: String,
     },
     /// The last event of a run that ended by itself.

@@ -14,6 +14,7 @@ mod dose;
 mod event;
 mod explanation;
 mod fault;
+mod guard;
 mod hang;
 mod name;
 mod origin;
@@ -51,6 +52,7 @@ pub use explanation::{
     Attribute, Explanation, Mechanism, Moment, Onset, PercentileOf, Reading, Since, Split, Tally, Times,
 };
 pub use fault::{Answers, Down, Fault, FaultId, FaultKind, Part, Touch, When};
+pub use guard::{Guard, GuardId, GuardKind, GuardMet, Threshold, Tripped};
 pub use hang::DrawnBy;
 pub use name::{Edge, InstanceId, PlaceName, ServiceName, VersionName};
 pub use origin::{Diagnostic, Origin, Severity};

@@ -1,7 +1,8 @@
 //! The Plan: the only input of the engine, and what lint, `plan`, control runs and history speak of.
 
 use crate::{
-    Claim, ClaimId, Fault, FaultId, Origin, Policy, PolicyId, PolicyKind, Terms, Timeline, Topology, TrafficLine,
+    Claim, ClaimId, Fault, FaultId, Guard, GuardId, Origin, Policy, PolicyId, PolicyKind, Terms, Timeline, Topology,
+    TrafficLine,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
@@ -31,6 +32,9 @@ pub struct Plan {
     pub timeline: Timeline,
     /// What is expected.
     pub claims: Vec<Claim>,
+    /// What ends the whole run, judged in the main run alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<Guard>,
     /// What its control run does.
     pub control: ControlRule,
     /// On what terms it is judged.
@@ -164,6 +168,9 @@ pub struct OriginMap {
     pub lines: BTreeMap<u16, Origin>,
     /// Each claim.
     pub claims: BTreeMap<ClaimId, Origin>,
+    /// Each guard.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub guards: BTreeMap<GuardId, Origin>,
 }
 
 impl OriginMap {
@@ -176,6 +183,7 @@ impl OriginMap {
             faults: BTreeMap::new(),
             lines: BTreeMap::new(),
             claims: BTreeMap::new(),
+            guards: BTreeMap::new(),
         }
     }
 }

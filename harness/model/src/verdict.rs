@@ -1,6 +1,6 @@
 //! What came of a claim.
 
-use crate::{ClaimId, ClientEnd, Discord, Dose, Explanation, FaultId, GrpcStatus, InstanceId, duration};
+use crate::{ClaimId, ClientEnd, Discord, Dose, Explanation, FaultId, GrpcStatus, GuardMet, InstanceId, duration};
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 
@@ -56,6 +56,8 @@ pub enum Why {
     },
     /// The control run decided nothing.
     ControlUndecided,
+    /// A guard ended the run: what was to be shown was cut off.
+    Aborted(Box<GuardMet>),
 }
 
 /// The order in which verdicts outweigh each other; the worst of a scenario's is the scenario's.
@@ -266,6 +268,7 @@ impl fmt::Display for Why {
                 )
             }
             Why::ControlUndecided => f.write_str("the control run decided nothing"),
+            Why::Aborted(met) => write!(f, "nothing was proven, {met}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     style::{Colour, Style},
     words::{count, thousands},
 };
-use squall_model::{ControlResult, Origin, Totals, Verdict};
+use squall_model::{ControlResult, Origin, Totals, Verdict, Why};
 use std::fmt::Write;
 
 /// So many scenarios are named; the others are counted.
@@ -83,6 +83,7 @@ fn meaning(stories: &Stories, totals: &Totals, status: u8) -> &'static str {
         3 if stories.was_stopped() => "the run was stopped before all of it was judged",
         3 if totals.error + totals.controls_error > 0 => "an error kept something from being judged",
         4 => "nothing ran",
+        5 if stories.aborted.is_some() => "a guard aborted the run before all of it was judged",
         5 if totals.inconclusive + totals.controls_undecided > 0 => {
             "nothing is violated, but not everything was decided"
         }
@@ -152,7 +153,11 @@ impl<'a> Culprit<'a> {
             (Verdict::Holds, _) => (5, format!("control undecided: {}", control::why(story)?)),
         };
         let line = story.judged.iter().find(|judged| judged.finding.verdict == verdict);
-        let at = line.filter(|_| verdict != Verdict::Holds).map_or(&story.queued.origin, |judged| &judged.origin);
+        let at = match &story.finished.as_ref()?.verdict {
+            Verdict::Inconclusive(Why::Aborted(met)) => &met.origin,
+            Verdict::Holds => &story.queued.origin,
+            _ => line.map_or(&story.queued.origin, |judged| &judged.origin),
+        };
         Some(Culprit { story, status, at, came })
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn of(verdict: &Verdict) -> Option<&'static str> {
         }
         Why::HeldUp { .. } => Some(AGAIN),
         // The fault, or the books, say what they lack themselves.
-        Why::Dose { .. } | Why::Books(_) | Why::Environment(_) | Why::ControlUndecided => None,
+        Why::Dose { .. } | Why::Books(_) | Why::Environment(_) | Why::ControlUndecided | Why::Aborted(_) => None,
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn of_control(verdict: &Verdict) -> Option<&'static str> {
         Why::Border => Some(
             "a stronger effect, or less in flight at the borders: a longer phase, fewer calls at a time, shorter answers",
         ),
-        Why::ControlUndecided => None,
+        Why::ControlUndecided | Why::Aborted(_) => None,
     }
 }
 

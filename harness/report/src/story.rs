@@ -1,8 +1,8 @@
 //! Events collected scenario by scenario: what every reader but the raw record works from.
 
 use squall_model::{
-    Absence, Body, Controlled, CueEffect, DoseCount, Finished, InForce, Judged, Origin, PlanKey, Quarantine, Queued,
-    RunEvent, RunStarted, Totals, Unsaid, Variation, Verdict,
+    Absence, Body, Controlled, CueEffect, DoseCount, Finished, GuardMet, InForce, Judged, Origin, PlanKey, Quarantine,
+    Queued, RunEvent, RunStarted, Totals, Unsaid, Variation, Verdict,
 };
 use std::collections::BTreeMap;
 
@@ -18,6 +18,8 @@ pub struct Stories {
     pub scenarios: Vec<(PlanKey, ScenarioStory)>,
     /// Why it was stopped, if it was.
     pub interrupted: Option<String>,
+    /// The guard that aborted it.
+    pub aborted: Option<GuardMet>,
     /// What it came to, once it is over.
     pub totals: Option<Totals>,
     index: BTreeMap<PlanKey, usize>,
@@ -76,6 +78,9 @@ impl Stories {
                 self.scenarios.push((of.plan.clone(), ScenarioStory::new(queued.clone())));
             }
             body => {
+                if let Body::GuardMet(met) = body {
+                    self.aborted = Some(met.clone());
+                }
                 let Some(of) = &event.of else { return };
                 let Some(story) = self.index.get(&of.plan).and_then(|n| self.scenarios.get_mut(*n)) else { return };
                 if let Body::Controlled(controlled) = body {
@@ -95,9 +100,12 @@ impl Stories {
         self.index.get(key).and_then(|n| self.scenarios.get(*n)).map(|(_, story)| story)
     }
 
-    /// Who stopped it, in words: `interrupted by SIGINT`.
+    /// Who stopped it, in words: `interrupted by SIGINT`, `aborted by the guard at f.feature:7:5`.
     #[must_use]
     pub fn stopped_by(&self) -> Option<String> {
+        if let Some(met) = &self.aborted {
+            return Some(format!("aborted by the guard at {}", met.origin));
+        }
         self.interrupted.as_deref().map(|why| match why {
             "SIGINT" => "interrupted by Ctrl-C (SIGINT)".to_owned(),
             signal if signal.starts_with("SIG") => format!("interrupted by {signal}"),
@@ -105,18 +113,20 @@ impl Stories {
         })
     }
 
-    /// The exit status of the run. What was stopped, unless by its first red, has not been shown to hold.
+    /// The exit status of the run. What was stopped, unless by its first red, has not been shown to hold. What a guard aborted was not
+    /// decided, and that is no matter of the environment: whoever runs again what a machine spoilt must not run this.
     #[must_use]
     pub fn exit_status(&self, allow_unsupported: bool) -> u8 {
         match (self.was_stopped(), self.totals().exit_status(allow_unsupported)) {
             (true, 0 | 4 | 5) => 3,
+            (false, 0 | 4) if self.aborted.is_some() => 5,
             (_, status) => status,
         }
     }
 
     /// Somebody stopped it, or its time was over.
     pub(crate) fn was_stopped(&self) -> bool {
-        self.interrupted.as_deref().is_some_and(|why| why != FAIL_FAST)
+        self.aborted.is_none() && self.interrupted.as_deref().is_some_and(|why| why != FAIL_FAST)
     }
 
     /// What it came to: the run's own totals, or as far as it got.

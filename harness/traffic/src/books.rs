@@ -126,6 +126,10 @@ impl Books {
         Source { books: Arc::clone(self), place: entries.upcoming.len() - 1 }
     }
 
+    pub(crate) fn in_flight(&self) -> Vec<(Stamp, u64)> {
+        self.entries().in_flight.iter().copied().collect()
+    }
+
     pub(crate) fn progress(&self) -> Progress {
         self.entries().progress()
     }

@@ -45,6 +45,12 @@ impl Run {
         self.books.progress()
     }
 
+    /// The intended send and the number of every call that is in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> Vec<(Stamp, u64)> {
+        self.books.in_flight()
+    }
+
     /// How well the schedule has been kept so far.
     #[must_use]
     pub fn schedule(&self) -> ScheduleHealth {

@@ -19,6 +19,7 @@ mod every;
 mod exemplar;
 mod explain;
 mod gates;
+mod guard;
 mod judge;
 mod moment;
 mod outcome;
@@ -35,5 +36,6 @@ mod units;
 
 pub use bearing::bearing;
 pub use control::{ControlRun, control_result, scenario};
+pub use guard::{GuardTest, InFlight};
 pub use judge::{decided, judge, violated_already};
 pub use ruling::Settings;

@@ -23,6 +23,7 @@ Feature: What a plan says
 
   Scenario: One after another, at random, and as many as it takes
     Given calls to "reviews" time out after 300 ms
+    And the run is aborted once more than 95% of the calls fail
     When instance 2 of "reviews" answers in 1 s
     And "web" makes 20 calls to "reviews"
     And "web" makes 100 calls per second to "reviews" at random moments for 2 s

@@ -49,6 +49,7 @@ pub fn plan() -> Plan {
         faults: Vec::new(),
         timeline: Timeline { stages: vec![Stage { lines: vec![line], ..Stage::default() }] },
         claims: Vec::new(),
+        guards: Vec::new(),
         control: ControlRule::Default,
         terms: Terms::default(),
         needs: Vec::new(),

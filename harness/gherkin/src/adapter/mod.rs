@@ -1,7 +1,7 @@
 //! Our sentences as cucumber's: for its writers, and for users' own steps beside ours.
 //!
 //! Steps declare, the scenario is compiled whole: a step of ours only collects itself in the [`World`], and so should a user's.
-//! [`collection`] offers the seventy sentences to cucumber; [`Runner`] reads features with them (and with whatever a user
+//! [`collection`] offers the seventy-one sentences to cucumber; [`Runner`] reads features with them (and with whatever a user
 //! added), asks what came of each scenario, and tells cucumber's writers. Nothing runs here: the answer comes from outside,
 //! from whoever has run the plans of [`compile`](crate::compile).
 
@@ -43,7 +43,7 @@ impl cucumber::World for World {
     }
 }
 
-/// The seventy sentences as steps of cucumber. Their location is their number: `language:55:1`.
+/// The seventy-one sentences as steps of cucumber. Their location is their number: `language:55:1`.
 #[must_use]
 pub fn collection<W: Collects + 'static>() -> Collection<W> {
     language().forms.iter().fold(Collection::new(), |all, form| {

@@ -111,7 +111,9 @@ fn replacements(
                 all.push(Replacement::Fault { instead_of, fault });
             }
             Says::Nothing if !statement.missing.is_empty() => {}
-            Says::Nothing | Says::Traffic(_) | Says::Restore(_) | Says::Claim(_) => refuse(statement, lines, sink),
+            Says::Nothing | Says::Traffic(_) | Says::Restore(_) | Says::Claim(_) | Says::Guard(_) => {
+                refuse(statement, lines, sink);
+            }
         }
     }
     all

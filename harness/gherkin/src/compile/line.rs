@@ -4,7 +4,9 @@ use crate::clauses::{Missing, Name, Named, Reader};
 use crate::document::Step;
 use crate::matcher::Match;
 use crate::source::Mistake;
-use squall_model::{ClaimKind, FaultKind, Members, Part, PolicyKind, ServiceName, Target, TrafficLine, When};
+use squall_model::{
+    ClaimKind, FaultKind, GuardKind, Members, Part, PolicyKind, ServiceName, Target, TrafficLine, When,
+};
 use std::ops::Range;
 
 /// A step that is a sentence.
@@ -106,6 +108,7 @@ pub(crate) enum Says {
     Restore(Restored),
     Traffic(TrafficLine),
     Claim(ClaimKind),
+    Guard(GuardKind),
     /// Nothing that this version can run, or nothing that could be read.
     Nothing,
 }

@@ -3,6 +3,7 @@
 mod control;
 mod faults;
 mod given;
+mod guards;
 mod instances;
 mod key;
 mod line;
@@ -31,8 +32,8 @@ use crate::matcher::language;
 use crate::sentences::Kind;
 use crate::source::{Defaults, Mistake};
 use squall_model::{
-    Claim, ClaimId, ClaimKind, Diagnostic, FaultId, Need, OriginMap, PLAN_SCHEMA, Plan, Policy, PolicyId, PolicyKind,
-    Reference, Title, Topology, Variation, When,
+    Claim, ClaimId, ClaimKind, Diagnostic, FaultId, Guard, GuardId, GuardKind, Need, OriginMap, PLAN_SCHEMA, Plan,
+    Policy, PolicyId, PolicyKind, Reference, Title, Topology, Variation, When,
 };
 use timeline::{Change, Story};
 
@@ -46,6 +47,7 @@ pub(crate) struct Built<'a> {
     pub(crate) fault_lines: Vec<usize>,
     pub(crate) traffic_lines: Vec<usize>,
     pub(crate) claim_lines: Vec<usize>,
+    pub(crate) guard_lines: Vec<usize>,
     pub(crate) changes: Vec<PolicyId>,
     /// Every line could be read: what is missing is really missing.
     pub(crate) complete: bool,
@@ -76,6 +78,7 @@ pub(crate) fn build<'a>(
     let (policies, policy_lines) = policies_of(&statements, &lines, &topology, sink);
     let changes = changes_of(&statements, &policies, &policy_lines);
     let (claims, claim_lines) = claims_of(&statements, &lines);
+    let (guards, guard_lines) = guards_of(&statements, &lines);
     let in_blocks = claims.iter().any(|claim| is_without_fault(&claim.kind));
     let Story { faults, fault_lines, timeline, traffic_lines } =
         timeline::story(&statements, &changes, &lines, in_blocks, sink);
@@ -98,6 +101,7 @@ pub(crate) fn build<'a>(
         faults,
         timeline,
         claims,
+        guards,
         control,
         terms: terms::terms(case, env, sink),
         needs,
@@ -107,8 +111,18 @@ pub(crate) fn build<'a>(
     plan.key = key::key(feature, case, &plan.claims);
     let complete = !case.broken && !unread && sink.errors() == before;
     let changes = changes.iter().map(|c| c.policy).collect();
-    let mut built =
-        Built { case, plan, lines, policy_lines, fault_lines, traffic_lines, claim_lines, changes, complete };
+    let mut built = Built {
+        case,
+        plan,
+        lines,
+        policy_lines,
+        fault_lines,
+        traffic_lines,
+        claim_lines,
+        guard_lines,
+        changes,
+        complete,
+    };
     built.note_origins(sink);
     built
 }
@@ -129,6 +143,9 @@ impl Built<'_> {
         }
         for (n, line) in self.claim_lines.iter().enumerate() {
             origins.claims.extend(origin(line).map(|o| (ClaimId(number(n)), o)));
+        }
+        for (n, line) in self.guard_lines.iter().enumerate() {
+            origins.guards.extend(origin(line).map(|o| (GuardId(number(n)), o)));
         }
         self.plan.origins = origins;
     }
@@ -214,6 +231,18 @@ fn claims_of(statements: &[Statement], lines: &[Line<'_>]) -> (Vec<Claim>, Vec<u
             (Claim { id: ClaimId(u32::try_from(number).unwrap_or(u32::MAX)), text, kind: kind.clone() }, line)
         })
         .unzip()
+}
+
+fn guards_of(statements: &[Statement], lines: &[Line<'_>]) -> (Vec<Guard>, Vec<usize>) {
+    let guards = statements.iter().filter_map(|statement| match &statement.says {
+        Says::Guard(says) => Some((statement.line, says)),
+        _ => None,
+    });
+    let guard = |((line, says), number): ((usize, &GuardKind), u32)| {
+        let text = lines.get(line).map_or("", Line::text).to_owned();
+        (Guard { id: GuardId(number), text, says: says.clone() }, line)
+    };
+    guards.zip(0..).map(guard).unzip()
 }
 
 /// The claim compares calls with those without the fault: it has to come and go.

@@ -1,6 +1,7 @@
 //! From lines to statements: each sentence to its reader, and what cannot be run to a need.
 
 use super::faults::fault;
+use super::guards::guard;
 use super::line::{Args, Line, Says, Statement};
 use super::policies::policy;
 use super::sink::Sink;
@@ -95,6 +96,7 @@ fn said(sentence: &Sentence, args: &mut Args<'_>, env: &Defaults<'_>) -> Option<
             None
         }
         Kind::Policy => policy(number, args),
+        Kind::Guard => guard(args),
         Kind::Fault => fault(number, args),
         Kind::Traffic => traffic(number, args, env),
         Kind::Expectation => expectation(number, args),

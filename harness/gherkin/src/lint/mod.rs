@@ -10,6 +10,7 @@ mod decide;
 mod envoy;
 mod exchangeable;
 mod grpc;
+mod guards;
 mod health;
 mod impossible;
 mod moments;
@@ -50,6 +51,7 @@ pub(crate) fn feature(document: &Document, built: &[Built<'_>], sink: &mut Sink<
         phases::check(&mut view);
         states::check(&mut view);
         populations::check(&mut view);
+        guards::check(&mut view);
         exchangeable::check(&mut view);
         paired::check(&mut view);
         envoy::check(&mut view);

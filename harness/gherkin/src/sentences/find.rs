@@ -134,12 +134,12 @@ mod tests {
     fn words_of_clauses_find_their_sentences() {
         assert_eq!(numbers("is cut"), [43, 44]);
         assert_eq!(numbers("paused"), [44]);
-        assert_eq!(numbers("mTLS"), [55, 30, 47, 67], "what can be run comes first");
+        assert_eq!(numbers("mTLS"), [55, 71, 30, 47, 67], "what can be run comes first");
         assert_eq!(numbers("give or take"), [43]);
         assert_eq!(numbers("UNHEALTHY"), [59, 60, 61]);
         assert_eq!(numbers("with query"), [48, 49, 50, 51, 53, 52], "of clauses that few sentences have");
         assert_eq!(numbers("no such word"), [0u8; 0]);
-        assert_eq!(numbers("").len(), 70);
+        assert_eq!(numbers("").len(), 71);
     }
 
     #[test]

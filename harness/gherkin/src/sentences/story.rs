@@ -1,4 +1,4 @@
-//! Sentences 42 to 70: faults, traffic, expectations, and manifests.
+//! Sentences 42 to 71: faults, traffic, expectations, manifests, and the guard of a run.
 
 use super::{Kind::*, Sentence, built, known};
 
@@ -199,5 +199,12 @@ pub(super) const STORY: &[Sentence] = &[
         "the manifests {text} are applied",
         "SMI, Gateway API, Meshery or native objects",
         "the manifests \"split.yaml\" are applied",
+    ),
+    built(
+        71,
+        Guard,
+        "the run is aborted once {claim} {outcome}",
+        "while traffic flows: once it is shown, sending stops, all faults end, and nothing of the whole run comes after it; the scenario is inconclusive. Of calls, and of what their clients see; not in control runs",
+        "the run is aborted once more than 20% of the calls fail",
     ),
 ];

@@ -4,6 +4,7 @@ mod application;
 mod as_good_as;
 mod experiments;
 mod fuzz;
+mod guards;
 mod instances;
 mod keywords;
 mod lines;

@@ -157,6 +157,7 @@ pub(super) fn plan(topology: Topology) -> Plan {
         faults: Vec::new(),
         timeline: Timeline::default(),
         claims: Vec::new(),
+        guards: Vec::new(),
         control: squall_model::ControlRule::Default,
         terms: squall_model::Terms::default(),
         needs: Vec::new(),

@@ -1,8 +1,8 @@
 use super::*;
 use crate::{FAIL_FAST, summary};
 use squall_model::{
-    Body, ClaimId, Controlled, EVENT_VERSION, Finding, Finished, Judged, Measured, PlanKey, Quarantine, Queued,
-    RunEvent, RunOf, Stamp, Title, Variation, Why,
+    Body, ClaimId, Controlled, EVENT_VERSION, Finding, Finished, GuardMet, Judged, Measured, PlanKey, Quarantine,
+    Queued, RunEvent, RunOf, Stamp, Title, Tripped, Variation, Why,
 };
 
 fn at(line: u32) -> Origin {
@@ -162,6 +162,40 @@ fn what_was_stopped_has_not_been_shown_to_hold() {
     assert_eq!([status(green(), "SIGINT"), status(green(), FAIL_FAST)], [3, 0]);
     assert_eq!(status(came(Verdict::Violated, 4), "SIGINT"), 1, "a red never hides behind an error");
     assert_eq!([status(came(border(), 4), "SIGINT"), status(came(border(), 4), FAIL_FAST)], [3, 5]);
+}
+
+fn met() -> GuardMet {
+    let text = "the run is aborted once more than 20% of the calls fail".into();
+    GuardMet { text, origin: at(22), at: 2_310_000_000, measured: Tripped { hits: 41, n: 50, latest: true } }
+}
+
+/// A run that a guard of its second scenario aborted.
+fn aborted(first: Came, quarantined: bool) -> Stories {
+    let verdict = Verdict::Inconclusive(Why::Aborted(Box::new(met())));
+    let second = Came { quarantined, ..came(verdict, 0) };
+    let mut stories = run(&[first, second, Came::default()], Some("the guard at r.feature:22:5"));
+    let of = Some(RunOf { plan: PlanKey(format!("{:016}", 2)), variation: Variation::Main });
+    stories.read(&RunEvent { v: EVENT_VERSION, seq: 0, at: Stamp(0), of, body: Body::GuardMet(met()) });
+    stories
+}
+
+#[test]
+fn a_run_that_a_guard_aborted_says_which_and_is_not_green() {
+    let stories = aborted(controlled(ControlResult::Red), false);
+    insta::assert_snapshot!(closing(&stories, false, Style::PLAIN), @"
+    3 scenarios: 1 holds, 1 inconclusive, 1 not run · 1 control: 1 red · 1.0 s
+      ? r.feature:22:5  The scenario of line 20: inconclusive: nothing was proven, the guard at r.feature:22:5 was met at 2.31 s by 41 of the latest 50 calls (82.0%): the run is aborted once more than 20% of the calls fail
+    exit status 5: a guard aborted the run before all of it was judged
+    ");
+    assert_eq!(stories.stopped_by().unwrap(), "aborted by the guard at r.feature:22:5");
+    insta::assert_snapshot!(crate::junit(&stories).unwrap());
+    assert!(
+        summary(&stories).unwrap().contains(r#""file":"r.feature","line":22,"came":"inconclusive: nothing was proven"#)
+    );
+    let status = |first, quarantined| aborted(first, quarantined).exit_status(false);
+    assert_eq!(status(controlled(ControlResult::Red), true), 5, "a quarantine hides no abort");
+    assert_eq!(status(came(Verdict::Violated, 4), false), 1, "a red never hides behind it");
+    assert_eq!(status(came(Verdict::Error("no proxy".into()), 0), false), 3);
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(super) fn plan(topology: Topology, policies: Vec<PolicyKind>, faults: &[Faul
         faults: numbered(faults),
         timeline: Timeline::default(),
         claims: Vec::new(),
+        guards: Vec::new(),
         control: ControlRule::Default,
         terms: Terms::default(),
         needs: Vec::new(),

@@ -375,6 +375,7 @@ pub(crate) fn plan(topology: Topology, policies: Vec<PolicyKind>, faults: Vec<Fa
         faults: faults.collect(),
         timeline: Timeline::default(),
         claims: Vec::new(),
+        guards: Vec::new(),
         control: ControlRule::Default,
         terms: Terms::default(),
         needs: Vec::new(),
