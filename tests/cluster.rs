@@ -12,7 +12,6 @@
 mod support;
 
 use rand::RngExt;
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 use squall_place::kubernetes::{Cluster, RUN};
 use std::{
@@ -23,12 +22,10 @@ use std::{
 };
 use support::{
     Ran, Squall, before_the_next_look, came,
-    cluster::{ask, cluster_to_be_had, namespaces, namespaces_after},
+    cluster::{ORPHANED, ask, cluster_to_be_had, make, namespaces, namespaces_after, objects, objects_in, remove},
     root, rows_of_meshes,
+    shop::{Shop, theirs},
 };
-
-/// How long the runner waits for whoever started it, and a namespace takes to go, and some.
-const ORPHANED: Duration = Duration::from_secs(60);
 
 fn run(squall: &Squall, args: &[&str]) -> Ran {
     let mut all = vec!["run", "--mesh", "istio", "--on", "kubernetes"];
@@ -565,109 +562,12 @@ fn the_nightly_job_runs_once_records_it_and_ends_by_the_verdict() {
     }
 }
 
-/// Has the cluster keep them.
-fn make(objects: &[Value]) {
-    for object in objects {
-        ask(async |cluster| cluster.apply(object).await.unwrap());
-    }
-}
-
-/// Removes them, the last first; namespaces are gone then.
-fn remove(objects: &[Value]) {
-    for object in objects.iter().rev() {
-        let name = object["metadata"]["name"].as_str().unwrap();
-        ask(async |cluster| match object["kind"] == "Namespace" {
-            true => cluster.remove_namespace(name, ORPHANED).await.unwrap(),
-            false => cluster.delete(object).await.unwrap(),
-        });
-    }
-}
-
-/// The objects of a file.
-fn objects(path: &str) -> Vec<Value> {
-    objects_in(&std::fs::read_to_string(root().join(path)).unwrap())
-}
-
-/// The objects of a text.
-fn objects_in(text: &str) -> Vec<Value> {
-    serde_yaml::Deserializer::from_str(text).map(|one| Value::deserialize(one).unwrap()).collect()
-}
-
-/// What of somebody else's is in a namespace, as far as a run could have changed it: objects as they are, and of pods who they are
-/// and how often they began anew.
-fn theirs(namespace: &str) -> BTreeMap<String, Value> {
-    const KINDS: [(&str, &str); 10] = [
-        ("v1", "Service"),
-        ("v1", "ConfigMap"),
-        ("v1", "Secret"),
-        ("apps/v1", "Deployment"),
-        ("networking.istio.io/v1", "VirtualService"),
-        ("networking.istio.io/v1", "DestinationRule"),
-        ("networking.istio.io/v1", "Sidecar"),
-        ("networking.istio.io/v1alpha3", "EnvoyFilter"),
-        ("security.istio.io/v1", "PeerAuthentication"),
-        ("v1", "Pod"),
-    ];
-    let mut all = BTreeMap::new();
-    for (api, kind) in KINDS {
-        let like = json!({"apiVersion": api, "kind": kind, "metadata": {"namespace": namespace}});
-        for object in ask(async |cluster| cluster.list(&like).await.unwrap()) {
-            let name = format!("{kind} {}", object["metadata"]["name"].as_str().unwrap());
-            let began = |status: &Value| status["restartCount"].clone();
-            let as_it_is = match kind {
-                "Pod" => {
-                    let statuses = object["status"]["containerStatuses"].as_array().into_iter().flatten();
-                    json!([object["metadata"]["uid"], statuses.map(began).collect::<Vec<_>>()])
-                }
-                _ => object,
-            };
-            all.insert(name, as_it_is);
-        }
-    }
-    all
-}
-
-/// Waits until all deployments of a namespace have all of their pods.
-fn wait_for_deployments(namespace: &str) {
-    let by = Instant::now() + Duration::from_secs(120);
-    let like = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": namespace}});
-    let is_there = |one: &Value| one["status"]["readyReplicas"] == one["spec"]["replicas"];
-    loop {
-        let all = ask(async |cluster| cluster.list(&like).await.unwrap());
-        if all.iter().all(is_there) {
-            return;
-        }
-        assert!(Instant::now() < by, "the application is not there: {all:?}");
-        before_the_next_look();
-    }
-}
-
-/// A namespace of a test's own, which goes whatever becomes of the test.
-struct Theirs(String);
-
-impl Drop for Theirs {
-    fn drop(&mut self) {
-        ask(async |cluster| {
-            let _ = cluster.remove_namespace(&self.0, Duration::from_secs(90)).await;
-        });
-    }
-}
-
 #[test]
 fn an_application_of_somebody_elses_is_joined_broken_judged_and_untouched() {
     let Some(_turn) = cluster_to_be_had() else { return };
-    // Somebody may have a `shop` of his own.
-    let name = format!("shop-{:08x}", rand::random::<u32>());
-    let in_namespace = |text: String| {
-        text.replace("namespace: shop", &format!("namespace: {name}"))
-            .replace("name: shop", &format!("name: {name}"))
-            .replace("namespace \"shop\"", &format!("namespace \"{name}\""))
-    };
-    let read = |path: &str| in_namespace(std::fs::read_to_string(root().join(path)).unwrap());
-    let deployed = objects_in(&read("fixtures/shop/shop.yaml"));
-    let theirs_to_go = Theirs(name.clone());
-    make(&deployed);
-    wait_for_deployments(&name);
+    let shop = Shop::deploy(|text| text);
+    let name = shop.namespace().to_owned();
+    let read = |path: &str| shop.own(&std::fs::read_to_string(root().join(path)).unwrap());
     let before = theirs(&name);
     let squall = Squall::new();
     let text = read("fixtures/shop/shop.feature");
@@ -696,17 +596,18 @@ fn an_application_of_somebody_elses_is_joined_broken_judged_and_untouched() {
         }
     };
     remove(&role);
-    drop(theirs_to_go);
+    drop(shop);
     let joins = format!("joins    front x1, reviews x3 in namespace {name}");
     unseen.expect(3).says(&["kind-config/application.yaml"]);
     seen.expect(0).says(&[&joins]);
     held.expect(0).says(&[
-        "3 scenarios: 3 hold",
-        "3 controls: 3 red",
+        "5 scenarios: 5 hold",
+        "5 controls: 5 red",
         "in force web-1 → reviews: timeout 2 s; 2 retries on 5xx",
     ]);
     red.expect(1).says(&[&format!("other.feature:{line}"), "violated"]);
-    planned.expect(0).says(&[&joins]);
+    let adds = format!("adds     EnvoyFilter squall-port-reviews in namespace {name}");
+    planned.expect(0).says(&[&joins, &adds]);
     assert_eq!(after, before);
     assert_eq!(namespaces(), Vec::<String>::new());
 }

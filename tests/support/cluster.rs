@@ -1,12 +1,17 @@
 //! What the tests on a real cluster share. Only clusters of this machine are touched (kind's): elsewhere, and without one, they say SKIPPED and why.
 
-use super::{Squall, before_the_next_look};
+use super::{Squall, before_the_next_look, root};
+use serde::Deserialize as _;
+use serde_json::Value;
 use squall_place::kubernetes::{Cluster, RUN};
 use std::{
     io::Write as _,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+/// How long the runner waits for whoever started it, and a namespace takes to go, and some.
+pub const ORPHANED: Duration = Duration::from_secs(60);
 
 /// Runs on one cluster take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -47,4 +52,32 @@ pub fn namespaces_after(time: Duration) -> Vec<String> {
         }
         before_the_next_look();
     }
+}
+
+/// Has the cluster keep them.
+pub fn make(objects: &[Value]) {
+    for object in objects {
+        ask(async |cluster| cluster.apply(object).await.unwrap());
+    }
+}
+
+/// Removes them, the last first; namespaces are gone then.
+pub fn remove(objects: &[Value]) {
+    for object in objects.iter().rev() {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        ask(async |cluster| match object["kind"] == "Namespace" {
+            true => cluster.remove_namespace(name, ORPHANED).await.unwrap(),
+            false => cluster.delete(object).await.unwrap(),
+        });
+    }
+}
+
+/// The objects of a file.
+pub fn objects(path: &str) -> Vec<Value> {
+    objects_in(&std::fs::read_to_string(root().join(path)).unwrap())
+}
+
+/// The objects of a text.
+pub fn objects_in(text: &str) -> Vec<Value> {
+    serde_yaml::Deserializer::from_str(text).map(|one| Value::deserialize(one).unwrap()).collect()
 }

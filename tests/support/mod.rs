@@ -3,6 +3,8 @@
 
 #[cfg(feature = "kubernetes")]
 pub mod cluster;
+#[cfg(feature = "kubernetes")]
+pub mod shop;
 
 use std::{
     collections::BTreeMap,

@@ -112,9 +112,22 @@ pub struct Paths {
     /// after the other.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "local", value_name = "PLACES")]
     pub on: Vec<PlaceKind>,
+    /// How faults on tries that reach an application of somebody else's are made: by a fault port that its proxies ask (an EnvoyFilter beside
+    /// it, while the run lasts), or not at all.
+    #[arg(long, value_enum, default_value = "auto", value_name = "NET")]
+    pub fault_by: FaultBy,
     /// The seed of schedules, ids and draws of ours (never of the proxies' own draws); random unless given.
     #[arg(long, env = "SQUALL_SEED")]
     pub seed: Option<u64>,
+}
+
+/// How faults are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FaultBy {
+    /// At our own proxies by their fault filters, at those of others by the fault port.
+    Auto,
+    /// At our own proxies alone: nothing is put beside an application, and scenarios that need it are unsupported.
+    Native,
 }
 
 /// Who configures the proxies.

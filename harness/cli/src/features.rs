@@ -1,7 +1,7 @@
 //! Feature files and experiments: found, read, compiled, selected; mistakes shown all at once before anything starts.
 
 use crate::{
-    args::{Paths, PlaceKind},
+    args::{FaultBy, Paths, PlaceKind},
     cluster, date,
     diagnose::Sources,
     mesh,
@@ -45,7 +45,7 @@ pub fn select(paths: &Paths, settings: &Settings, context: Option<&str>, out: Ou
     let on_cluster = paths.on.contains(&PlaceKind::Kubernetes);
     let sources = RefCell::new(Sources::default());
     let applications =
-        Applications { of: on_cluster.then_some((context, &settings.kubernetes)), seen: RefCell::default() };
+        Applications { of: on_cluster.then_some((context, &settings.kubernetes)), by: paths.fault_by, seen: RefCell::default() };
     let (mut plans, mut diagnostics) = (Vec::new(), Vec::new());
     for (file, lines) in files(&paths.paths)? {
         let name = file.display().to_string();
@@ -174,6 +174,7 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
 struct Applications<'a> {
     /// The context of it, if one was named, and what the project sets; `None`: no cluster is meant.
     of: Option<(Option<&'a str>, &'a Kubernetes)>,
+    by: FaultBy,
     seen: RefCell<BTreeMap<String, Result<Vec<Service>, Failure>>>,
 }
 
@@ -182,8 +183,9 @@ impl Applications<'_> {
     fn in_namespace(&self, namespace: &str) -> Application {
         let Some((context, kubernetes)) = self.of else { return Application::Unseen };
         let mut seen = self.seen.borrow_mut();
-        let looked =
-            seen.entry(namespace.to_owned()).or_insert_with(|| cluster::application(context, kubernetes, namespace));
+        let looked = seen
+            .entry(namespace.to_owned())
+            .or_insert_with(|| cluster::application(context, kubernetes, namespace).map(|all| by(self.by, all)));
         looked.as_ref().map_or(Application::Unseen, |services| Application::Seen(services.clone()))
     }
 
@@ -191,6 +193,14 @@ impl Applications<'_> {
     fn failure(self) -> Result<(), Failure> {
         self.seen.into_inner().into_values().find_map(Result::err).map_or(Ok(()), Err)
     }
+}
+
+/// Services whose proxies may be made to ask the fault port, or not.
+fn by(by: FaultBy, mut services: Vec<Service>) -> Vec<Service> {
+    if by == FaultBy::Native {
+        services.iter_mut().filter_map(|service| service.deployed.as_mut()).for_each(|of| of.pods = None);
+    }
+    services
 }
 
 /// `the mesh "shop"` is `scenarios/shop.yaml`.

@@ -41,6 +41,8 @@ pub struct Limits {
     applications: Option<Limit<Vec<String>>>,
     /// Methods by which applications may be called, beside those that change nothing.
     methods: Option<Limit<Vec<String>>>,
+    /// Labels that a service of an application must have, all of them, to be called or broken.
+    labels: Option<Limit<Vec<Label>>>,
 }
 
 /// A limit, and the line of squall.toml that says it.
@@ -64,6 +66,38 @@ pub struct Written {
     hours: Option<Spanned<Hours>>,
     applications: Option<Spanned<Vec<String>>>,
     methods: Option<Spanned<Vec<String>>>,
+    labels: Option<Spanned<Vec<Label>>>,
+}
+
+/// A label with its value, as people write it: `chaos=allowed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Label {
+    name: String,
+    value: String,
+}
+
+impl TryFrom<String> for Label {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Label, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok(Label { name: name.into(), value: value.into() }),
+            _ => Err(format!("`{text}` is no label: write its name and its value, like `chaos=allowed`")),
+        }
+    }
+}
+
+impl From<Label> for String {
+    fn from(label: Label) -> String {
+        label.to_string()
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.value)
+    }
 }
 
 /// A length of time as people write it.
@@ -104,6 +138,7 @@ impl Written {
             hours: at("hours", self.hours, text),
             applications: at("applications", self.applications, text),
             methods: at("methods", self.methods, text),
+            labels: at("labels", self.labels, text),
         }
     }
 }
@@ -143,6 +178,7 @@ impl Limits {
             self.hours.as_ref().map(ToString::to_string),
             self.applications.as_ref().map(ToString::to_string),
             self.methods.as_ref().map(ToString::to_string),
+            self.labels.as_ref().map(ToString::to_string),
         ];
         std::iter::once(self.whose()).chain(all.into_iter().flatten()).collect()
     }

@@ -9,9 +9,10 @@ use crate::{
     term::Out,
 };
 use squall_gherkin::rests_on;
+use squall_mesh_proxy::render;
 use squall_model::{
-    Act, Arrivals, Claim, ClaimKind, ControlRule, FaultId, Only, Plan, PolicyId, Population, Shape, Stage, TrafficLine,
-    Unit, Variation, controls, duration,
+    Act, Arrivals, Claim, ClaimKind, ControlRule, Deployed, FaultId, FaultKind, Level, Only, Plan, PolicyId, Population, Service,
+    ServiceName, Shape, Stage, Traffic, TrafficLine, Unit, Variation, controls, duration, vary,
 };
 use squall_report::{Colour, Style, count};
 use std::{fmt::Write, path::Path, time::Duration};
@@ -89,6 +90,11 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
     if !namespaces.is_empty() && plan.needs.is_empty() {
         let (who, whose) = (services(true).join(", "), namespaces.into_iter().collect::<Vec<_>>().join(", "));
         let _ = writeln!(text, "  joins    {who} in namespace {whose}: called, and not touched");
+        for (service, of) in asking(plan) {
+            let name = squall_mesh_istio::asking::name(&service);
+            let whose = format!("EnvoyFilter {name} in namespace {}", of.namespace);
+            let _ = writeln!(text, "  adds     {whose}, while the run lasts: its proxies ask about tries of ours");
+        }
     }
     let cannot = mesh::unsupported(plan, on);
     for why in &cannot {
@@ -96,6 +102,9 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
     }
     for (number, stage) in plan.timeline.stages.iter().enumerate() {
         describe_stage(&mut text, plan, number, stage);
+    }
+    if cannot.is_empty() {
+        describe_nets(&mut text, plan);
     }
     if let Some(quarantine) = &plan.terms.quarantine {
         let _ = writeln!(text, "  counts   not, {quarantine}");
@@ -107,6 +116,63 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
     }
     text.push('\n');
     text
+}
+
+/// What ends each fault when nobody of ours is left to do it; faults that the same ends together.
+fn describe_nets(text: &mut String, plan: &Plan) {
+    let mut nets: Vec<(&str, Vec<u32>)> = Vec::new();
+    for fault in plan.faults.iter().filter(|fault| !fault.does.is_event()) {
+        let (net, line) = (net(plan, &fault.does), plan.origins.faults.get(&fault.id).map_or(0, |origin| origin.line));
+        match nets.iter_mut().find(|(other, _)| *other == net) {
+            Some((_, lines)) => lines.push(line),
+            None => nets.push((net, vec![line])),
+        }
+    }
+    for (net, mut lines) in nets {
+        lines.dedup();
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  ends     line {}, should we die: {net}", lines.join(" and "));
+    }
+}
+
+/// What ends a fault when we are gone. There is none without: whoever adds a kind of fault has to say it here.
+fn net(plan: &Plan, fault: &FaultKind) -> &'static str {
+    match fault {
+        FaultKind::Touch { on, .. } if on.level == Level::Tries && is_asked(plan, on) => {
+            "the next try, since proxies that ask and get no answer go on"
+        }
+        FaultKind::Touch { .. } => "3 s, by the lease of the proxies that make it",
+        FaultKind::Wire { .. } | FaultKind::Outage { .. } => "3 s, by the lease of the link that the wires lead through",
+        FaultKind::Down { .. }
+        | FaultKind::Restarted { .. }
+        | FaultKind::Answers { .. }
+        | FaultKind::ControlPlaneKilled
+        | FaultKind::Resized { .. } => "with its processes, which are ours and go with the run",
+    }
+}
+
+/// Whether some of these tries reach services of others.
+fn is_asked(plan: &Plan, on: &Traffic) -> bool {
+    let theirs = |service: &ServiceName| plan.topology.deployed(service).is_some();
+    match &on.of.to {
+        Some(target) => theirs(&target.service),
+        None => plan.topology.edges().any(|edge| theirs(&edge.to)),
+    }
+}
+
+/// The services of others whose proxies are to ask the fault port, in this run or in its control runs.
+fn asking(plan: &Plan) -> Vec<(Service, Deployed)> {
+    let varied = controls(plan).into_iter().map(|variation| vary(plan, variation));
+    let mut all: Vec<(Service, Deployed)> = Vec::new();
+    for run in std::iter::once(plan.clone()).chain(varied) {
+        for service in render::asking(run.faults.iter(), &run.topology) {
+            let Some(of) = service.deployed.clone().filter(|of| of.pods.is_some()) else { continue };
+            if !all.iter().any(|(other, _)| other.name == service.name) {
+                all.push((service.clone(), of));
+            }
+        }
+    }
+    all
 }
 
 /// What is judged, what is taken away, and how long it all takes.

@@ -3,7 +3,7 @@
 use crate::{clock, deadline, error::EngineError, tail::Tail, world::World};
 use squall_link::LinkLine;
 use squall_mesh::{Bindings, LogLine, Mesh, WallOffset};
-use squall_model::{AccessRecord, InstanceId, LedgerRecord, Side, StateRecord, TryRecord, WireRecord};
+use squall_model::{AccessRecord, AskedRecord, InstanceId, LedgerRecord, Side, StateRecord, TryRecord, WireRecord};
 use squall_workload::LedgerLine;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,6 +34,8 @@ pub(crate) struct Gatherer {
     pub(crate) checks: BTreeMap<InstanceId, u64>,
     /// Connections over damaged wires; one that is open is told at the barrier.
     pub(crate) wires: Vec<WireRecord>,
+    /// What proxies of others asked about tries.
+    pub(crate) asked: Vec<AskedRecord>,
     /// Lines that could not be read, the first few of them.
     pub(crate) unreadable: Vec<String>,
 }
@@ -64,6 +66,7 @@ impl Gatherer {
             states: Vec::new(),
             checks: BTreeMap::new(),
             wires: Vec::new(),
+            asked: Vec::new(),
             unreadable: Vec::new(),
         }
     }
@@ -101,6 +104,7 @@ impl Gatherer {
 
     /// Reads what was written since the last time.
     pub(crate) fn pump<M: Mesh>(&mut self, mesh: &M) -> Result<(), EngineError> {
+        self.asked.extend(mesh.asked(&self.prefix));
         self.pump_proxies(mesh).and_then(|()| self.pump_link()).and_then(|()| self.pump_ledgers())
     }
 

@@ -8,6 +8,7 @@
 //! *end faults*; when even that is prevented, faults are leases and processes have a keeper.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
+mod asking;
 mod behave;
 mod clock;
 mod control;

@@ -2,7 +2,7 @@
 //! end faults → confirm clean → barrier → judge → recycle.
 
 use crate::{
-    Engine, clock, deadline,
+    Engine, asking, clock, deadline,
     error::EngineError,
     gather::Gatherer,
     guard::Guards,
@@ -15,7 +15,7 @@ use crate::{
     world::World,
 };
 use squall_evidence::{Evidence, Health, LifeEnd, Observed, Planned, StageTimes, join};
-use squall_mesh::{Bindings, Mesh, MeshError, PoliciesInForce};
+use squall_mesh::{Bindings, Mesh, MeshError, PoliciesInForce, SETTLING};
 use squall_model::{
     Body, CallRecord, ClientEnd, CounterRecord, Finding, Finished, GuardMet, InstanceId, Plan, Protocol, RunOf, Stamp,
     Variation, Verdict, Why,
@@ -243,6 +243,24 @@ impl<'e, M: Mesh> Performance<'e, M> {
     /// Sends a few calls over each edge of the traffic, so that pools are open when anything is counted.
     async fn settle(&mut self, world: &mut World<'e, M>) -> Result<(), EngineError> {
         world.relax().await?;
+        // Proxies of others ask from here on, where they are to.
+        world.touch().await?;
+        let (mesh, by) = (self.engine.mesh, deadline::SETTLE.from_now());
+        let asking = mesh.asking(self.plan);
+        let callees = self.plan.lines().map(|line| (line.number, line.to.service.clone())).collect();
+        loop {
+            drop(mesh.asked(SETTLING));
+            let calls = self.first_calls(world).await?;
+            match asking::silent(&callees, &asking, &calls, &mesh.asked(SETTLING)) {
+                Some(why) if clock::now() > by => return Err(EngineError::Plan(why)),
+                Some(_) => {}
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// One go at it: at least one call has to be answered.
+    async fn first_calls(&self, world: &World<'e, M>) -> Result<Vec<CallRecord>, EngineError> {
         let mut made = Vec::new();
         for line in self.plan.lines() {
             let proxies: Vec<_> = world
@@ -253,14 +271,14 @@ impl<'e, M: Mesh> Performance<'e, M> {
             let callee = world.topology().service(&line.to.service);
             let calls = (proxies.len() * callee.map_or(1, |s| s.instances.len()) * 2) as u64;
             let protocol = callee.map_or(Protocol::default(), |s| s.protocol);
-            made.push(lines::settling(line.number, line.to.service.as_str(), protocol, &proxies, calls, "settle.")?);
+            made.push(lines::settling(line.number, line.to.service.as_str(), protocol, &proxies, calls, SETTLING)?);
         }
         let run = self.engine.load.begin(made, squall_traffic::Start::default())?;
         within(deadline::SETTLE, "the first calls over each edge", run.finish(deadline::SETTLE.at_most)).await??;
         let mut calls = Vec::new();
         run.drain_into(&mut calls);
         match calls.iter().any(|call| matches!(call.end, ClientEnd::Answered(_) | ClientEnd::Grpc(_))) {
-            true => Ok(()),
+            true => Ok(calls),
             false => {
                 Err(EngineError::Plan("not one call over its edges was answered before anything was broken".into()))
             }
@@ -333,6 +351,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
             states: gatherer.states,
             checks: gatherer.checks.into_iter().collect(),
             wires: gatherer.wires,
+            asked: gatherer.asked,
             unreadable: gatherer.unreadable,
             effects: watch.effects,
             planned: self.planned.clone(),

@@ -91,6 +91,7 @@ impl<'p> Watch<'p> {
             ledger: std::mem::take(&mut look.gatherer.ledger),
             states: std::mem::take(&mut look.gatherer.states),
             wires: std::mem::take(&mut look.gatherer.wires),
+            asked: std::mem::take(&mut look.gatherer.asked),
             ..self.so_far(look)
         };
         let evidence = join(self.plan, seen);
@@ -99,10 +100,10 @@ impl<'p> Watch<'p> {
             Patience::UntilViolated => squall_verdict::violated_already(self.plan, &evidence, &self.settings),
             Patience::Never => false,
         };
-        let Observed { calls, access, tries, ledger, states, wires, .. } = evidence.into_observed();
+        let Observed { calls, access, tries, ledger, states, wires, asked, .. } = evidence.into_observed();
         *look.calls = calls;
         (look.gatherer.access, look.gatherer.tries, look.gatherer.ledger) = (access, tries, ledger);
-        (look.gatherer.states, look.gatherer.wires) = (states, wires);
+        (look.gatherer.states, look.gatherer.wires, look.gatherer.asked) = (states, wires, asked);
         self.over
     }
 

@@ -1,6 +1,7 @@
 //! Was each fault what it was meant to be? What it touched, against what it could have touched.
 
 mod answers;
+mod asked;
 mod down;
 mod draw;
 mod events;
@@ -50,7 +51,7 @@ pub fn doses(plan: &Plan, evidence: &Evidence) -> Vec<DoseCount> {
 /// What a fault touched of what it was meant to.
 fn count(plan: &Plan, evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
     match &own.fault.does {
-        FaultKind::Touch { .. } => touched(evidence, armed, own),
+        FaultKind::Touch { .. } => touched(plan, evidence, armed, own),
         FaultKind::Answers { of, how } => answers::answers(plan, evidence, own, of, *how),
         FaultKind::Down { how: Down::Killed | Down::Stopped, part, of } => down::killed(plan, evidence, own, of, *part),
         FaultKind::Down { how: Down::Paused, part, of } => down::paused(plan, evidence, own, of, *part),
@@ -177,8 +178,12 @@ fn none_drawn(unit: Unit, chance: f64, seen: Look) -> Option<Spared> {
     by_chance.then(|| Spared::NoneDrawn { unit, chance: fraction(none) })
 }
 
-fn touched(evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
-    let drawn = draws(evidence, armed, own);
+fn touched(plan: &Plan, evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
+    let mut drawn = draws(evidence, armed, own);
+    if let (0, Some((.., share))) = (drawn.all.n, own.draw()) {
+        drawn.chance = share;
+    }
+    asked::draws(plan, evidence, own).into_iter().for_each(|(at, hit)| drawn.push(at, hit));
     let parts = drawn.parts();
     let count = DoseCount::new(own.fault.id, drawn.dose(&parts), drawn.all.hits, drawn.all.n);
     // One proxy alone is the whole.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use squall_model::{
-    AccessRecord, Act, CallRecord, ControlRecord, CounterRecord, Effect, Holder, InstanceId, LedgerRecord, Plan, Stamp,
+    AccessRecord, Act, AskedRecord, CallRecord, ControlRecord, CounterRecord, Effect, Holder, InstanceId, LedgerRecord, Plan, Stamp,
     StateRecord, TryRecord, WireRecord, duration,
 };
 use std::{fmt, time::Duration};
@@ -47,6 +47,8 @@ pub struct Observed {
     pub tells_states: bool,
     /// Connections over the wires that a link carries, in any order.
     pub wires: Vec<WireRecord>,
+    /// What proxies of others asked the fault port about tries, in any order.
+    pub asked: Vec<AskedRecord>,
     /// How the machine and the harness itself fared.
     pub health: Health,
     /// Calls intended at this moment or later may still be without a record; `None`: every call has its record.

@@ -3,7 +3,8 @@
 use crate::{Bindings, Desired, Launch, Seat, WorkloadStart};
 use serde::Serialize;
 use squall_model::{
-    AccessRecord, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, Side, Stamp, StateRecord, TryRecord,
+    AccessRecord, AskedRecord, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, ServiceName, Side, Stamp, StateRecord,
+    TryRecord,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -86,6 +87,19 @@ pub trait Mesh {
     /// # Errors
     /// Where a proxy rejects or lags.
     async fn arm(&self, plan: &Plan, at: &Bindings, armed: &BTreeSet<FaultId>, by: Stamp) -> Result<Effect, MeshError>;
+
+    /// The services of others at whose proxies faults of this plan sit: they ask about each try, from the first
+    /// [`arm`](Mesh::arm) of a run on. Pure.
+    fn asking(&self, plan: &Plan) -> BTreeSet<ServiceName> {
+        let _ = plan;
+        BTreeSet::new()
+    }
+
+    /// What they have asked since the last call about tries of calls whose ids begin with this.
+    fn asked(&self, prefix: &str) -> Vec<AskedRecord> {
+        let _ = prefix;
+        Vec::new()
+    }
 
     /// Counters and gauges of every proxy, now.
     ///
@@ -213,6 +227,9 @@ pub trait Mesh {
     /// Forgets a proxy: it was thrown away.
     fn forget(&self, seat: &Seat);
 }
+
+/// Ids of calls that settle a mesh begin with this: nothing of them is counted.
+pub const SETTLING: &str = "settle.";
 
 /// What a proxy does with the calls to a host, or with some of them: one route, with what it leads to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

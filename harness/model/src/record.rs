@@ -2,7 +2,9 @@
 //!
 //! The two rooms that write them do not know each other, and evidence, which joins them, does no I/O: so the data lives here.
 
-use crate::{AnswerCode, Condition, Course, Damage, GrpcStatus, InstanceId, Stamp, TlsFault, Wire};
+use crate::{
+    AnswerCode, Condition, Course, Damage, FaultId, GrpcStatus, InstanceId, ServiceName, Stamp, TlsFault, Wire,
+};
 use serde::{Deserialize, Serialize};
 
 /// How a call ended, as its client saw it. What the proxies say of it is evidence's business.
@@ -158,6 +160,28 @@ pub struct TryRecord {
     pub began: Stamp,
     /// How long it lasted, nanoseconds.
     pub took: u64,
+}
+
+/// One try that a proxy which is not ours asked the fault port about: a record of ours of what happened at somebody else's.
+///
+/// It says what was answered. Whether the proxy waited for the answer, only its log or its client can tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedRecord {
+    /// The instance whose proxy asked.
+    pub at: InstanceId,
+    /// `x-request-id` of the try.
+    pub id: String,
+    /// `x-envoy-attempt-count` of the try, from 1; 0 where the header is absent.
+    pub attempt: u32,
+    /// The service that sent it, by the address that it came from; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<ServiceName>,
+    /// The faults that were drawn for it: in place, and aimed at it.
+    pub meant: Vec<FaultId>,
+    /// Those of them whose draw hit. Of several that abort, the first one answers.
+    pub struck: Vec<FaultId>,
+    /// When it was asked.
+    pub asked: Stamp,
 }
 
 /// Counters of one proxy. One that was killed takes its own with it; the one that comes in its place begins anew.

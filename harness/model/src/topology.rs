@@ -2,7 +2,10 @@
 
 use crate::{Calls, Capacity, Edge, InstanceId, Latency, Place, ServiceName, VersionName};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 /// The services of a scenario, in the order in which they were declared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -38,13 +41,19 @@ pub struct Service {
 }
 
 /// A service of Kubernetes that was there before the run.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deployed {
-    /// Its namespace.
+    /// The namespace.
     pub namespace: String,
     /// The port by which it is called.
     pub port: u16,
+    /// The labels by which its pods are selected, where a fault port may be asked by their proxies; `None`: nothing is put there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pods: Option<BTreeMap<String, String>>,
+    /// The labels of the service itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// One instance of a service: a workload and its proxy.

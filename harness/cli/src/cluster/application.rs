@@ -63,8 +63,12 @@ fn services_of(services: &[Value], slices: &[Value], pods: &[Value]) -> Vec<Serv
             place: None,
             at: Some(at),
         };
-        let deployed =
-            Deployed { namespace: text(&service["metadata"]["namespace"]).to_owned(), port: number(&port["port"])? };
+        let deployed = Deployed {
+            namespace: text(&service["metadata"]["namespace"]).to_owned(),
+            port: number(&port["port"])?,
+            pods: Some(texts(&service["spec"]["selector"])).filter(|labels| !labels.is_empty()),
+            labels: texts(&service["metadata"]["labels"]),
+        };
         let instances: Vec<Instance> = instances.into_iter().map(instance).collect();
         (!instances.is_empty()).then(|| Service {
             instances,
@@ -133,6 +137,12 @@ fn version_of(metadata: &Value) -> Option<(&str, &str)> {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// Labels, or what selects by them.
+fn texts(value: &Value) -> BTreeMap<String, String> {
+    let all = value.as_object().into_iter().flatten();
+    all.map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
 }
 
 fn number(value: &Value) -> Option<u16> {

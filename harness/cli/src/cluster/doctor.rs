@@ -22,6 +22,7 @@ fn own_rules() -> Value {
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]},
         {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["create", "patch"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "patch"]},
+        {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["create", "patch"]},
     ])
 }
 
@@ -152,11 +153,16 @@ impl Lacking {
 
     /// Asks for each permission of these rules.
     pub(super) async fn of(cluster: &Cluster, rules: &[Value]) -> Lacking {
+        Lacking::within(None, cluster, rules).await
+    }
+
+    /// Asks for each permission of these rules in a namespace; in none: everywhere.
+    pub(super) async fn within(namespace: Option<&str>, cluster: &Cluster, rules: &[Value]) -> Lacking {
         let needed: BTreeSet<Permission> = rules.iter().flat_map(permissions_of).collect();
         let mut lacking = Lacking { needed: needed.len(), missing: BTreeMap::new(), unsaid: 0 };
         let asked = needed.into_iter().map(|permission| async move {
             let (group, resource, verb) = &permission;
-            (cluster.may(verb, group, resource).await, permission)
+            (cluster.may(namespace, verb, group, resource).await, permission)
         });
         let mut answers: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
         answers.sort();
@@ -176,6 +182,11 @@ impl Lacking {
             true => Ok(()),
             false => Err(super::failure(&ClusterError::Forbidden(format!("a run needs to {}", self.words())))),
         }
+    }
+
+    /// Those that are missing in words; none where none is.
+    pub(super) fn missing(&self) -> Option<String> {
+        (!self.missing.is_empty()).then(|| self.words())
     }
 
     /// In words: `delete namespaces; create, patch leases`.

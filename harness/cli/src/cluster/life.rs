@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 pub const BEAT: Duration = Duration::from_secs(3);
 
 /// How long the one who started a run may be silent.
-pub const LEASE: Duration = Duration::from_secs(15);
+pub const LEASE: Duration = Duration::from_secs(9);
 
 /// How long they may stand still before somebody else removes the run: a runner that notices the same ends in order, and is let go first.
 pub const SILENT: Duration = Duration::from_secs(LEASE.as_secs() + 4 * BEAT.as_secs());

@@ -2,7 +2,7 @@
 //!
 //! The roles are those of kind-config/rbac.yaml; a test compares them.
 
-use super::job::Job;
+use super::{asking::Asking, job::Job};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -81,8 +81,33 @@ pub fn before_runner(job: &Job, token: &str) -> serde_json::Result<Vec<Value>> {
             "stringData": {"token": token},
         }),
     ];
+    all.extend(reached(job));
     all.extend(squall_mesh_istio::manifest::before_pods(&job.pods()));
     Ok(all)
+}
+
+/// Who reaches the pods of a run: each other, and the fault port those that ask it. (networking.k8s.io/v1: what no policy allows is not let in
+/// where some policy selects the pod; kubelets are let in.)
+fn reached(job: &Job) -> Vec<Value> {
+    let policy = |name: &str, pods: Value, ingress: Value| {
+        json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": job.namespace, "labels": job.labels},
+            "spec": {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": [ingress]},
+        })
+    };
+    let own = policy("squall-own", json!({}), json!({"from": [{"podSelector": {}}]}));
+    let asking = Asking::of(&job.work.plans);
+    let from: Vec<Value> = asking
+        .namespaces()
+        .into_iter()
+        .map(|name| json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}))
+        .collect();
+    let runner = json!({"matchLabels": {"app": RUNNER}});
+    let ports = json!([{"protocol": "TCP", "port": squall_mesh_istio::asking::PORT}]);
+    let port = policy("squall-port", runner, json!({"from": from, "ports": ports}));
+    std::iter::once(own).chain((!asking.is_empty()).then_some(port)).collect()
 }
 
 /// The object with the signs of life of whoever started the run in this namespace.

@@ -12,10 +12,11 @@
 //! - [`life`]: how that side notices that this side is gone.
 //! - [`manifest`]: what is made on a cluster. Pure.
 //! - [`agents()`]: agents of a load run: a Job of them, each a generator of its own.
-//! - [`application()`]: what somebody else deployed, looked at.
+//! - [`application()`]: what somebody else deployed, looked at; `asking`: what is put beside it while a run lasts.
 
 mod agents;
 mod application;
+mod asking;
 mod doctor;
 mod ear;
 mod job;

@@ -1,6 +1,6 @@
 //! This side of a run on a cluster: what it makes there, what it hears, and how it ends all of it.
 
-use super::{doctor::Lacking, ear::Ear, failure, job::Job, life, manifest};
+use super::{asking::Asking, doctor::Lacking, ear::Ear, failure, job::Job, life, manifest};
 use crate::{
     args::RunArgs,
     limits::{Limits, sounds_like_production},
@@ -112,7 +112,13 @@ pub async fn run_on(
     let injection = (ground.injection.0.as_str(), ground.injection.1.as_str());
     let begun = format!("its runner has {} s to be there", UP.as_secs());
     out.note(&format!("within {}", ground.limits.whose()));
-    let heard = attend(cluster, job, events, &stopper, out);
+    let asking = Asking::of(&work.plans);
+    asking.refuse(cluster).await?;
+    let heard = async {
+        let heard = attend(cluster, job, &asking, events, &stopper, out).await;
+        asking.take_away(cluster).await;
+        heard
+    };
     let ((), left) = in_its_own(cluster, &manifest::namespace(job, injection), &begun, out, heard).await?;
     left.map_or(Ok(()), Err)
 }
@@ -153,6 +159,7 @@ pub(super) async fn in_its_own<T>(
 async fn attend(
     cluster: &Cluster,
     job: &Job,
+    asking: &Asking,
     events: Sender<RunEvent>,
     stopper: &Stopper,
     out: Out,
@@ -160,6 +167,7 @@ async fn attend(
     let mut ear = Ear::new(events, stopper.clone());
     let running = async {
         make(cluster, job).await.map_err(|e| failure(&e))?;
+        asking.put(cluster, job).await.map_err(|e| failure(&e))?;
         ear.listen(cluster, job).await
     };
     tokio::select! {

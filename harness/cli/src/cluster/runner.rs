@@ -1,6 +1,7 @@
 //! The runner in a cluster: the same engine, beside the pods that it breaks.
 
 use super::{
+    asking::Asking,
     failure,
     job::Job,
     keep::ApiServer,
@@ -14,11 +15,13 @@ use crate::{
     stop::Signals,
 };
 use squall_engine::{Events, Stopper, deadline};
-use squall_mesh_istio::{Istio, Pods, Runner, Way, manifest::TOKEN};
+use squall_mesh_istio::{Istio, Pods, Runner, Way, asking, manifest::TOKEN};
+use squall_mesh_proxy::port::FaultPort;
 use squall_place::{kubernetes::Cluster, pod::Mirrors};
 use squall_report::write_event;
 use std::{
     io::Write,
+    net::Ipv4Addr,
     rc::Rc,
     sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
@@ -68,7 +71,13 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let keep = Rc::new(ApiServer { cluster: cluster.clone(), exe: exe.clone(), token, mirrors });
     let way = Way::open(address, job.istiod.clone()).await.map_err(|e| fail("open a way to istiod", e.to_string()))?;
     let runner = Runner { address, can_be_silent: squall_link::can_be_silent() };
-    let mesh = Istio::start(Pods::new(keep, job.pods(), runner, way), keeper.folder().path())
+    let mut pods = Pods::new(keep, job.pods(), runner, way);
+    if !Asking::of(&job.work.plans).is_empty() {
+        let at = (Ipv4Addr::UNSPECIFIED, asking::PORT).into();
+        let port = FaultPort::start(at, job.work.seed).map_err(|e| fail("open the fault port", e.to_string()))?;
+        pods = pods.asked_by_others(port);
+    }
+    let mesh = Istio::start(pods, keeper.folder().path())
         .map_err(|e| fail("start the fault channel", e.to_string()))?;
     // What is recorded here goes with the pod.
     let work = Work { folder: "/tmp".into(), ..job.work.clone() };

@@ -1,5 +1,6 @@
 use super::*;
 use squall_gherkin::{Defaults, Selection, Source, compile};
+use squall_model::{Calls, Fault, FaultId, FaultKind, Level, Target, Touch, Traffic, When};
 
 /// `[kubernetes.limits]` with these lines, as settings have it.
 pub(super) fn limits(lines: &str) -> Limits {
@@ -238,7 +239,7 @@ fn joined(method: &str) -> Plan {
         "Feature: F\n  @control(none: \"it is not run\")\n  Scenario: S\n    Given the application in namespace \"shop\"\n    And a service \"web\" that calls \"front\"\n    When \"web\" makes 10 calls per second to \"front\" with method \"{method}\" for 1 s\n    Then every call succeeds\n"
     );
     let front = squall_model::Service {
-        deployed: Some(squall_model::Deployed { namespace: "shop".into(), port: 80 }),
+        deployed: Some(squall_model::Deployed { namespace: "shop".into(), port: 80, ..squall_model::Deployed::default() }),
         ..squall_model::Service::new("front".into())
     };
     let application = |_: &str| squall_gherkin::Application::Seen(vec![front.clone()]);
@@ -268,4 +269,37 @@ fn what_somebody_else_deployed_is_joined_where_it_may_be_and_changed_only_where_
     assert_eq!(told(&limits("applications = [\"shop\"]"), "GET"), Vec::<String>::new());
     let other = "t.feature:3:3: the application in namespace \"shop\" is joined, and on a cluster that is beyond `applications = [\"cart\"]` (squall.toml:3)";
     assert_eq!(told(&limits("applications = [\"cart\"]"), "GET"), [other]);
+}
+
+#[test]
+fn a_service_without_the_label_is_neither_called_nor_broken() {
+    let told = |limits: &Limits, plan: &Plan| -> Vec<String> {
+        limits.beyond(plan).iter().map(|one| format!("{}: {}", one.origin, one.message)).collect()
+    };
+    let allowed = limits("labels = [\"chaos=allowed\"]");
+    let mut plan = joined("GET");
+    let lacks = |name: &str| {
+        format!("t.feature:3:3: \"{name}\" has no label chaos=allowed, and on a cluster that is beyond `labels = [\"chaos=allowed\"]` (squall.toml:3)")
+    };
+    assert_eq!(told(&allowed, &plan), [lacks("front")]);
+    let label = |plan: &mut Plan, value: &str| {
+        let of = plan.topology.service_mut(&"front".into()).and_then(|front| front.deployed.as_mut()).unwrap();
+        of.labels.insert("chaos".into(), value.into());
+    };
+    label(&mut plan, "no");
+    assert_eq!(told(&allowed, &plan), [lacks("front")], "another value");
+    label(&mut plan, "allowed");
+    assert_eq!(told(&allowed, &plan), Vec::<String>::new());
+    // One that nobody of ours calls is broken all the same.
+    let mut reviews = plan.topology.service(&"front".into()).cloned().unwrap();
+    reviews.name = "reviews".into();
+    reviews.deployed.as_mut().unwrap().labels.clear();
+    plan.topology.services.push(reviews);
+    assert_eq!(told(&allowed, &plan), Vec::<String>::new(), "nobody does anything to it");
+    let of = Calls { from: Some("front".into()), to: Some(Target::service("reviews".into())), ..Calls::default() };
+    let on = Traffic { share: Fraction::ALL, level: Level::Tries, of };
+    let does = FaultKind::Touch { on, touch: Touch::Delay(Duration::from_millis(1)) };
+    plan.faults.push(Fault { id: FaultId(0), does, when: When::Standing });
+    assert_eq!(told(&allowed, &plan), [lacks("reviews")]);
+    assert!(Label::try_from("chaos".to_owned()).is_err());
 }

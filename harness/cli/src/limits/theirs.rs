@@ -1,8 +1,25 @@
 //! What is done to applications that somebody else deployed: which of them are joined, and by which methods they are called.
 
-use super::{ELSEWHERE, Limits, diagnostic};
+use super::{ELSEWHERE, Label, Limit, Limits, diagnostic};
 use crate::settings::FILE;
-use squall_model::{Diagnostic, Plan, Protocol, Severity, TrafficLine};
+use squall_mesh_proxy::render;
+use squall_model::{Diagnostic, Plan, Protocol, Severity, TrafficLine, controls, vary};
+use std::collections::BTreeSet;
+
+/// Services of an application that are called, or whose tries are broken, without one of these labels.
+fn unlabelled(plan: &Plan, limit: &Limit<Vec<Label>>) -> Vec<Diagnostic> {
+    let varied = controls(plan).into_iter().map(|variation| vary(plan, variation));
+    let runs: Vec<Plan> = std::iter::once(plan.clone()).chain(varied).collect();
+    let broken = runs.iter().flat_map(|run| render::asking(run.faults.iter(), &run.topology)).map(|s| &s.name);
+    let broken: BTreeSet<_> = broken.collect();
+    let meant = plan.topology.theirs().filter(|(s, _)| plan.topology.is_called(&s.name) || broken.contains(&s.name));
+    let lacking = meant.filter_map(|(service, of)| {
+        let label = limit.value.iter().find(|label| of.labels.get(&label.name) != Some(&label.value))?;
+        let what = format!("\"{}\" has no label {label}", service.name);
+        Some(diagnostic(&what, limit, &plan.origins.scenario, "this scenario"))
+    });
+    lacking.collect()
+}
 
 /// The methods that change nothing (RFC 9110, 9.2.1): all others have to be spelled out by whoever owns the project.
 const SAFE: [&str; 2] = ["GET", "HEAD"];
@@ -25,6 +42,7 @@ impl Limits {
                 all.push(diagnostic(&what, limit, &plan.origins.scenario, "this scenario"));
             }
         }
+        all.extend(self.labels.iter().flat_map(|limit| unlabelled(plan, limit)));
         all.extend(
             plan.lines()
                 .filter(|line| plan.topology.deployed(&line.to.service).is_some())

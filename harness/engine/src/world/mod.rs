@@ -261,7 +261,7 @@ impl<'a, M: Mesh> World<'a, M> {
 
     /// Has exactly the armed faults on calls and tries in place, at every proxy that lives: one that has left its service
     /// must be rid of them too.
-    async fn touch(&self) -> Result<Effect, EngineError> {
+    pub(crate) async fn touch(&self) -> Result<Effect, EngineError> {
         let armed: BTreeSet<FaultId> = self.armed.iter().copied().collect();
         Ok(self.pool.mesh.arm(self.plan, &self.within_reach(), &armed, deadline::ARM.from_now()).await?)
     }

@@ -344,7 +344,7 @@ proptest! {
 #[test]
 fn of_what_somebody_else_deployed_the_sender_alone_tells() {
     let mut theirs = plan();
-    let of = squall_model::Deployed { namespace: "shop".into(), port: 80 };
+    let of = squall_model::Deployed { namespace: "shop".into(), port: 80, ..squall_model::Deployed::default() };
     theirs.topology.service_mut(&"reviews".into()).unwrap().deployed = Some(of);
     let mut scene = Scene::new(theirs);
     scene.call(0, &[Hop::Status(1, 503), Hop::Ok(2)]);

@@ -9,7 +9,7 @@ use crate::nearest;
 use crate::source::{Application, Defaults, Mistake};
 use crate::yaml::topology_from_yaml;
 use squall_model::{Capacity, Deployed, Instance, Latency, Service, ServiceName, Topology};
-use std::{ops::Range, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 /// What the lines of kind T say.
 pub(crate) struct Said {
@@ -27,7 +27,9 @@ impl Said {
         let Some(namespace) = &self.unseen else { return };
         for name in names.map(ServiceName::from) {
             if self.topology.service(&name).is_none() {
-                let deployed = Deployed { namespace: namespace.clone(), port: 80 };
+                // What its proxies may be asked to do is found out where it is looked at.
+                let pods = Some(BTreeMap::new());
+                let deployed = Deployed { namespace: namespace.clone(), port: 80, pods, ..Deployed::default() };
                 self.topology.services.push(Service { deployed: Some(deployed), ..Service::new(name) });
             }
         }

@@ -6,7 +6,7 @@ use super::sink::Sink;
 use crate::clauses::{Name, Named};
 use crate::nearest;
 use crate::source::Mistake;
-use squall_model::{FaultKind, Place, Service, ServiceName, Topology};
+use squall_model::{FaultKind, Level, Place, Service, ServiceName, Topology};
 use std::collections::BTreeMap;
 
 /// What a scenario knows.
@@ -34,11 +34,23 @@ pub(crate) fn check(statements: &[Statement], lines: &[Line<'_>], given: &Said, 
     for statement in statements {
         let Some(line) = lines.get(statement.line) else { continue };
         for named in &statement.names {
+            if is_among_theirs(statement, named, &given.topology) {
+                continue;
+            }
             if let Some(mistake) = known.mistake(named) {
                 sink.tell(line.step, mistake);
             }
         }
     }
+}
+
+/// Whether a fault means tries that services of others make among themselves: whom they call only whoever writes it knows.
+fn is_among_theirs(statement: &Statement, named: &Named, topology: &Topology) -> bool {
+    let theirs = |name: &str| topology.deployed(&ServiceName::from(name)).is_some();
+    let (Says::Fault(FaultKind::Touch { on, .. }), Name::Edge { from, to }) = (&statement.says, &named.what) else {
+        return false;
+    };
+    on.level == Level::Tries && theirs(from) && theirs(to)
 }
 
 impl Known<'_> {

@@ -6,7 +6,7 @@ use squall_model::{Deployed, Diagnostic, Instance, Plan, Service};
 /// `front` with one instance, `reviews` with one of each of two versions.
 fn shop() -> Vec<Service> {
     let service = |name: &str, instances: Vec<Instance>| Service {
-        deployed: Some(Deployed { namespace: "shop".into(), port: 8080 }),
+        deployed: Some(Deployed { namespace: "shop".into(), port: 8080, ..Deployed::default() }),
         instances,
         ..Service::new(name.into())
     };

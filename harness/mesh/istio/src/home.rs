@@ -2,7 +2,7 @@
 
 use crate::render::{Config, Site};
 use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
-use squall_mesh_proxy::outbound_socket;
+use squall_mesh_proxy::{outbound_socket, port::FaultPort};
 use squall_model::{Effect, Part, Plan, Stamp};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -20,6 +20,11 @@ pub trait Home {
     fn refuses(&self, plan: &Plan) -> Vec<Refusal> {
         let _ = plan;
         Vec::new()
+    }
+
+    /// What proxies of others ask about tries, where they do.
+    fn port(&self) -> Option<&FaultPort> {
+        None
     }
 
     /// How a proxy of this node id is started in this folder, with this socket for the fault channel. Pure.

@@ -8,15 +8,17 @@ use crate::{
 };
 use squall_mesh::{
     Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent,
-    PoliciesInForce, Refusal, Seat, WallOffset, WorkloadStart,
+    PoliciesInForce, Refusal, SETTLING, Seat, WallOffset, WorkloadStart,
 };
 use squall_mesh_proxy::{
     Leases, Proof, Proxies, ServeError,
     bootstrap::Bootstrap,
     confirm::{before, pause},
-    logs, now, outbound_socket, render as table,
+    logs, now, outbound_socket,
+    port::FaultPort,
+    render as table,
 };
-use squall_model::{Diagnostic, Effect, FaultId, InstanceId, Part, Plan, Side, Stamp};
+use squall_model::{AskedRecord, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, ServiceName, Side, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -49,6 +51,22 @@ impl<H: Home> Istio<H> {
     #[must_use]
     pub fn home(&self) -> &H {
         &self.home
+    }
+
+    /// What the fault port says of tries of this run from now on.
+    fn order(&self, port: &FaultPort, plan: &Plan, at: &Bindings, armed: &BTreeSet<FaultId>) {
+        let theirs = |those: &BTreeSet<ServiceName>| -> Vec<(SocketAddr, InstanceId)> {
+            let all = plan.topology.instances().filter(|(id, ..)| those.contains(&id.service));
+            all.filter_map(|(id, _, instance)| Some((instance.at?, id))).collect()
+        };
+        // Another service may stand before the very same pods: only those that are meant have a say.
+        let every = plan.faults.iter().map(|fault| fault.id).collect();
+        let whose = table::orders(&plan.faults, &plan.topology, &every).into_iter().filter_map(|order| order.from);
+        let ours = at.seats.iter().map(|(id, seat)| (seat.inbound.ip(), id.service.clone()));
+        let callers = theirs(&whose.collect()).into_iter().map(|(at, id)| (at.ip(), id.service)).chain(ours);
+        port.know(theirs(&self.asking(plan)).into_iter().collect(), callers.collect());
+        port.set(SETTLING, Vec::new());
+        port.set(&format!("{}.", at.tag), table::orders(&plan.faults, &plan.topology, armed));
     }
 }
 
@@ -153,7 +171,18 @@ impl<H: Home> Mesh for Istio<H> {
     }
 
     async fn arm(&self, plan: &Plan, at: &Bindings, armed: &BTreeSet<FaultId>, by: Stamp) -> Result<Effect, MeshError> {
+        if let Some(port) = self.home.port() {
+            self.order(port, plan, at, armed);
+        }
         self.faults.arm(plan, at, armed, by).await
+    }
+
+    fn asking(&self, plan: &Plan) -> BTreeSet<ServiceName> {
+        table::asking(plan.faults.iter(), &plan.topology).into_iter().map(|service| service.name.clone()).collect()
+    }
+
+    fn asked(&self, prefix: &str) -> Vec<AskedRecord> {
+        self.home.port().map(|port| port.take(prefix)).unwrap_or_default()
     }
 
     async fn counters(&self, at: &Bindings) -> Result<BTreeMap<InstanceId, BTreeMap<String, u64>>, MeshError> {

@@ -1,4 +1,4 @@
-//! A gRPC server on a Unix socket and on a thread of its own.
+//! A gRPC server on a thread of its own: on a Unix socket, or where proxies of others find it, on TCP.
 //!
 //! The thread is what keeps control plane and fault channel apart from each other and from the engine: overload on two
 //! cores starves a shared runtime first. Stopping is abrupt on purpose (connections are dropped, not drained): it stands
@@ -6,15 +6,25 @@
 
 use std::{
     io,
+    net::{SocketAddr, TcpListener},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread::{Builder, JoinHandle},
 };
 use thiserror::Error;
-use tokio::sync::oneshot;
-use tokio_stream::wrappers::UnixListenerStream;
-use tonic::{service::Routes, transport::Server};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+};
+use tokio_stream::{Stream, wrappers::UnixListenerStream};
+use tonic::{
+    service::Routes,
+    transport::{
+        Server,
+        server::{Connected, TcpIncoming},
+    },
+};
 
 /// Why a server does not run.
 #[derive(Debug, Error)]
@@ -27,6 +37,14 @@ pub enum ServeError {
     Bind {
         /// The socket; 107 bytes at most (`sockaddr_un`).
         path: PathBuf,
+        /// Why.
+        why: io::Error,
+    },
+    /// The address cannot be bound.
+    #[error("{at} cannot be listened on: {why}")]
+    Address {
+        /// The address.
+        at: SocketAddr,
         /// Why.
         why: io::Error,
     },
@@ -44,7 +62,8 @@ pub enum ServeError {
 /// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub struct Host {
-    socket: PathBuf,
+    /// What it leaves on the disk.
+    socket: Option<PathBuf>,
     quit: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -56,6 +75,37 @@ impl Host {
         F: Future<Output = ()> + Send + 'static,
     {
         let listener = bind(socket)?;
+        let listen = move || tokio::net::UnixListener::from_std(listener).map(UnixListenerStream::new);
+        Host::run(name, Some(socket.into()), listen, routes, beside)
+    }
+
+    /// Serves `routes` at this address, and says which it is: port 0 is any that is free.
+    pub fn start_at(name: &str, at: SocketAddr, routes: Routes) -> Result<(Host, SocketAddr), ServeError> {
+        let failed = |why| ServeError::Address { at, why };
+        let listener = TcpListener::bind(at).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let listen = move || {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            // An answer must not wait for the acknowledgement of the one before.
+            Ok(TcpIncoming::from(listener).with_nodelay(Some(true)))
+        };
+        Ok((Host::run(name, None, listen, routes, std::future::pending())?, bound))
+    }
+
+    fn run<L, S, C, F>(
+        name: &str,
+        socket: Option<PathBuf>,
+        listen: L,
+        routes: Routes,
+        beside: F,
+    ) -> Result<Host, ServeError>
+    where
+        L: FnOnce() -> io::Result<S> + Send + 'static,
+        S: Stream<Item = io::Result<C>>,
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
         let (quit, quitting) = oneshot::channel();
         let (tell, told) = mpsc::channel();
         let thread = Builder::new()
@@ -66,13 +116,12 @@ impl Host {
                     Err(why) => return drop(tell.send(Err(why))),
                 };
                 runtime.block_on(async move {
-                    let listener = match tokio::net::UnixListener::from_std(listener) {
-                        Ok(listener) => listener,
+                    let connections = match listen() {
+                        Ok(connections) => connections,
                         Err(why) => return drop(tell.send(Err(why))),
                     };
                     drop(tell.send(Ok(())));
-                    let serving =
-                        Server::builder().add_routes(routes).serve_with_incoming(UnixListenerStream::new(listener));
+                    let serving = Server::builder().add_routes(routes).serve_with_incoming(connections);
                     tokio::select! {
                         ended = serving => tracing::error!(?ended, "the server ended by itself"),
                         () = beside => {}
@@ -81,7 +130,7 @@ impl Host {
                 });
             })
             .map_err(ServeError::Thread)?;
-        let host = Host { socket: socket.into(), quit: Some(quit), thread: Some(thread) };
+        let host = Host { socket, quit: Some(quit), thread: Some(thread) };
         match told.recv() {
             Ok(Ok(())) => Ok(host),
             Ok(Err(why)) => Err(ServeError::Thread(why)),
@@ -89,7 +138,7 @@ impl Host {
         }
     }
 
-    /// Closes the listener, drops every connection, ends the thread and removes the socket. Takes about a millisecond.
+    /// Closes the listener, drops every connection, ends the thread and removes the socket, if there is one. Takes about a millisecond.
     pub fn stop(mut self) -> Result<(), ServeError> {
         self.end()
     }
@@ -98,7 +147,9 @@ impl Host {
         let Some(thread) = self.thread.take() else { return Ok(()) };
         drop(self.quit.take());
         let ended = thread.join().map_err(|_| ServeError::Panicked);
-        drop(std::fs::remove_file(&self.socket));
+        if let Some(socket) = &self.socket {
+            drop(std::fs::remove_file(socket));
+        }
         ended
     }
 }
@@ -106,7 +157,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         if let Err(why) = self.end() {
-            tracing::error!(%why, socket = %self.socket.display(), "a server did not end well");
+            tracing::error!(%why, socket = ?self.socket, "a server did not end well");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! - [`render`]: desired state to a table of what it should do, as people read it. Pure; each mesh says it in its own words.
 //! - [`channel`]: the fault channel, a runtime layer under a lease, on a server and a thread of its own; [`Leases`]: what is armed
 //!   where, and the proof of it.
+//! - [`port`]: the fault port, which proxies of others ask about each try of our traffic.
 //! - [`admin`]: what a proxy says of itself; [`logs`]: what it logs; [`confirm`]: what its listeners answer.
 //! - [`Proxies`]: what is asked of all of them alike.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
@@ -18,6 +19,7 @@ pub mod host;
 mod leases;
 pub mod logs;
 mod policy;
+pub mod port;
 mod probe;
 mod proxies;
 pub mod render;

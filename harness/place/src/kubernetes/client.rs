@@ -173,14 +173,14 @@ impl Cluster {
     }
 
     /// Whether we may do this to a resource, or to a part of one (`pods/log`); `None`: the cluster does not say.
-    pub async fn may(&self, verb: &str, group: &str, resource: &str) -> Option<bool> {
+    pub async fn may(&self, namespace: Option<&str>, verb: &str, group: &str, resource: &str) -> Option<bool> {
         let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
         let asked = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
             "metadata": {},
             "spec": {"resourceAttributes": {
-                "verb": verb, "group": group, "resource": resource, "subresource": subresource,
+                "namespace": namespace.unwrap_or_default(), "verb": verb, "group": group, "resource": resource, "subresource": subresource,
             }},
         });
         let kind =

@@ -4,6 +4,7 @@
 //! told by its labels who it is. An instance that is killed stays in the mesh's configuration, so what takes its calls elsewhere is the
 //! mesh, and not Kubernetes, which would take its endpoint away.
 
+pub mod asking;
 pub mod manifest;
 mod pauses;
 mod way;
@@ -19,7 +20,7 @@ use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
 use pauses::{Pause, Pauses};
 use serde_json::{Value, json};
 use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
-use squall_mesh_proxy::{confirm::pause, instant, logs, now, silent};
+use squall_mesh_proxy::{confirm::pause, instant, logs, now, port::FaultPort, silent};
 use squall_model::{Damage, Down, Effect, FaultKind, InstanceId, Part, Plan, Stamp};
 use std::{
     cell::RefCell,
@@ -112,6 +113,7 @@ pub struct Pods {
     pod: manifest::Settings,
     runner: Runner,
     way: Way,
+    port: Option<FaultPort>,
     /// Never borrowed over an await.
     state: RefCell<State>,
 }
@@ -174,7 +176,13 @@ impl Pods {
     #[must_use]
     pub fn new(keep: Rc<dyn Keep>, pod: manifest::Settings, runner: Runner, way: Way) -> Pods {
         let site = Site::pods(&pod.namespace, pod.home.clone());
-        Pods { site, keep, pod, runner, way, state: RefCell::default() }
+        Pods { site, keep, pod, runner, way, port: None, state: RefCell::default() }
+    }
+
+    /// The same, with this port asked by proxies of others.
+    #[must_use]
+    pub fn asked_by_others(self, port: FaultPort) -> Pods {
+        Pods { port: Some(port), ..self }
     }
 
     /// Objects that are told in any order, and at once.
@@ -261,6 +269,10 @@ impl Home for Pods {
 
     fn link_host(&self) -> IpAddr {
         self.runner.address
+    }
+
+    fn port(&self) -> Option<&FaultPort> {
+        self.port.as_ref()
     }
 
     fn launch(&self, node: &str, folder: &Path, faults: &Path) -> Launch {

@@ -56,7 +56,7 @@ impl Site {
     pub(super) fn address(&self, service: &str, of: Option<&Deployed>) -> Address {
         match of {
             None => Address { namespace: self.namespace.clone(), host: self.host_of(service), port: self.port },
-            Some(Deployed { namespace, port }) => {
+            Some(Deployed { namespace, port, .. }) => {
                 let host = format!("{service}.{namespace}{DOMAIN}");
                 Address { namespace: namespace.clone(), host, port: *port }
             }

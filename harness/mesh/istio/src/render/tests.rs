@@ -359,7 +359,7 @@ fn clusters_are_known_by_subset_and_service() {
 fn what_somebody_else_deployed_gets_no_object_and_its_callers_have_faults_on_the_way() {
     let mut topology = town();
     let mut shop = Service::new("shop".into());
-    shop.deployed = Some(Deployed { namespace: "theirs".into(), port: 8080 });
+    shop.deployed = Some(Deployed { namespace: "theirs".into(), port: 8080, ..Deployed::default() });
     shop.instances[0].at = Some(([10, 0, 0, 7], 9080).into());
     topology.services.push(shop);
     topology.services[0].calls.push("shop".into());

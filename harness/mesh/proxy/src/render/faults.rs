@@ -100,7 +100,7 @@ fn is_at_callee(fault: &Fault, instance: &InstanceId, topology: &Topology) -> bo
 }
 
 /// What a fault does to which calls; `None` where it is no business of a proxy.
-fn touching(fault: &Fault) -> Option<(FaultId, SlotTouch, &Calls)> {
+pub(crate) fn touching(fault: &Fault) -> Option<(FaultId, SlotTouch, &Calls)> {
     match &fault.does {
         FaultKind::Touch { on, touch: Touch::Abort(status) } => Some((fault.id, SlotTouch::Abort(*status), &on.of)),
         FaultKind::Touch { on, touch: Touch::Delay(time) } => Some((fault.id, SlotTouch::Delay(*time), &on.of)),

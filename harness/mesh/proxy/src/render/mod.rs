@@ -5,6 +5,7 @@
 //!
 //! A proxy's listeners are the same for its whole life: routes, clusters and the runtime layer are all that ever changes.
 
+mod asked;
 mod clusters;
 mod faults;
 mod layers;
@@ -15,6 +16,7 @@ mod routes;
 mod table;
 mod ways;
 
+pub use asked::{asking, orders};
 pub use clusters::{hash_key, preferred};
 pub use faults::{FaultSlot, SLOTS, SlotTouch};
 pub use layers::{EPOCHS, NO_EPOCH, epoch_key, layers};

@@ -49,6 +49,41 @@ impl Condition {
             Condition::Host(host) => (":authority", Matched::Regex(format!("{}(:[0-9]+)?", escaped(host)))),
         }
     }
+
+    /// Whether it holds of a request with these headers and pseudo-headers, asked by their names in lower case: what
+    /// [`Condition::header`] says to Envoy, said of a request that lies before us.
+    pub fn is_met<'r>(&self, header: impl Fn(&str) -> Option<&'r str>) -> bool {
+        match self {
+            Condition::Has(name) => header(&name.to_ascii_lowercase()).is_some(),
+            Condition::Header(name, value) => header(&name.to_ascii_lowercase()) == Some(value),
+            Condition::Path(path) => rest(header(":path"), path).is_some_and(|rest| matches!(rest, [] | [b'?', ..])),
+            Condition::Query(query) => {
+                let all = header(":path").and_then(|path| path.split_once('?')).map(|(_, all)| all);
+                all.is_some_and(|all| has_parameter(all, query))
+            }
+            Condition::Host(host) => rest(header(":authority"), host).is_some_and(is_port_or_nothing),
+        }
+    }
+}
+
+/// What follows this beginning.
+fn rest<'r>(of: Option<&'r str>, beginning: &str) -> Option<&'r [u8]> {
+    of.and_then(|of| of.strip_prefix(beginning)).map(str::as_bytes)
+}
+
+/// Whether a query has this among its parameters: from its beginning or an `&` to an `&` or its end.
+fn has_parameter(query: &str, one: &str) -> bool {
+    let begins = std::iter::once(0).chain(query.match_indices('&').map(|(at, _)| at + 1));
+    let mut rests = begins.filter_map(|at| rest(query.get(at..), one));
+    rests.any(|rest| matches!(rest, [] | [b'&', ..]))
+}
+
+fn is_port_or_nothing(rest: &[u8]) -> bool {
+    match rest {
+        [] => true,
+        [b':', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
 }
 
 /// A text as a regular expression that matches it alone.
@@ -115,6 +150,44 @@ fn can_meet(one: &Kind, other: &Kind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// What Envoy makes of a condition: a regular expression matches as a whole.
+    fn as_envoy_has_it(condition: &Condition, value: Option<&str>) -> bool {
+        match (condition.header().1, value) {
+            (_, None) => false,
+            (Matched::Present, Some(_)) => true,
+            (Matched::Exactly(wanted), Some(value)) => wanted == value,
+            (Matched::Regex(regex), Some(value)) => {
+                regex::Regex::new(&format!("^(?:{regex})$")).unwrap().is_match(value)
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_condition_is_met_where_envoy_says_so(
+            asked in "[a&=?.]{1,4}",
+            lead in "[a&=?.]{0,3}",
+            tail in "([:&?]?[a1&?:]{0,2})",
+            value in proptest::option::of("[a&=?.:1]{0,8}"),
+        ) {
+            let near = Some(format!("{lead}{asked}{tail}"));
+            for value in [value, near.clone(), near.map(|near| format!("?{near}"))] {
+                for condition in [
+                    Condition::Path(asked.clone()),
+                    Condition::Query(asked.clone()),
+                    Condition::Host(asked.clone()),
+                    Condition::Header("X-a".into(), asked.clone()),
+                    Condition::Has("X-a".into()),
+                ] {
+                    let name = condition.header().0.to_ascii_lowercase();
+                    let met = condition.is_met(|wanted| value.as_deref().filter(|_| wanted == name));
+                    prop_assert_eq!(met, as_envoy_has_it(&condition, value.as_deref()), "{:?} of {:?}", condition, value);
+                }
+            }
+        }
+    }
 
     fn path(path: &str) -> Filter {
         Filter { path: Some(path.into()), ..Filter::default() }

@@ -1,12 +1,15 @@
 //! What is not done to services that somebody else deployed: what they promise is in force already, and nothing of theirs is changed.
 
-use super::super::concerns;
+use super::super::{asked, concerns};
 use squall_mesh::Refusal;
 use squall_model::{
-    Calls, Claim, ClaimKind, FaultKind, Happening, Level, Members, Only, Outcome, Plan, PolicyKind, Population,
+    Calls, Claim, ClaimKind, Fault, FaultKind, Happening, Level, Members, Only, Outcome, Plan, PolicyKind, Population,
     Quantity, Service, ServiceName, Shedder, Stick, Topology, Unit, Wires, controls, vary,
 };
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 /// Why a policy is not added to theirs.
 pub(super) fn policy(policy: &PolicyKind, topology: &Topology) -> Option<Refusal> {
@@ -16,13 +19,13 @@ pub(super) fn policy(policy: &PolicyKind, topology: &Topology) -> Option<Refusal
     )))
 }
 
-/// Why a fault is none for them: it would take objects, or hands, in their namespace. One on calls is made by the caller's proxy,
-/// which is ours.
+/// Why a fault is none for them: it would take hands in their namespace. One on calls is made by the caller's proxy, which is ours; one
+/// on tries by the callee's, which asks our fault port where it may.
 pub(super) fn fault(fault: &FaultKind, topology: &Topology) -> Option<Refusal> {
     let of = |name: &ServiceName| topology.deployed(name).map(|_| name.clone());
     let theirs = match fault {
         FaultKind::Touch { on, .. } if on.level == Level::Calls => None,
-        FaultKind::Touch { on, .. } => called(&on.of, topology),
+        FaultKind::Touch { on, .. } => return tries(&on.of, topology),
         FaultKind::Answers { of: target, .. } => of(&target.service),
         FaultKind::Down { of: Members::Of(target), .. } | FaultKind::Restarted { of: Members::Of(target), .. } => {
             of(&target.service)
@@ -39,7 +42,23 @@ pub(super) fn fault(fault: &FaultKind, topology: &Topology) -> Option<Refusal> {
         | FaultKind::ControlPlaneKilled => None,
     }?;
     Some(Refusal(format!(
-        "\"{theirs}\" is deployed by somebody else, and stays untouched: of it only calls can be aborted or delayed, by the proxies of those who make them"
+        "\"{theirs}\" is deployed by somebody else, and stays untouched: only calls and tries to it can be aborted or delayed"
+    )))
+}
+
+/// Why tries that reach them cannot be broken.
+fn tries(of: &Calls, topology: &Topology) -> Option<Refusal> {
+    let theirs = |name: &ServiceName| topology.deployed(name).is_some();
+    if let (Some(from), None) = (&of.from, &of.to)
+        && theirs(from)
+    {
+        return Some(Refusal(format!("whom \"{from}\" calls nobody knows: say what the tries reach")));
+    }
+    let meant = |service: &Service| !asked::callers(of, &service.name, topology).is_empty();
+    let (service, _) = topology.theirs().find(|(service, of)| of.pods.is_none() && meant(service))?;
+    Some(Refusal(format!(
+        "\"{}\" is deployed by somebody else, and its proxies do not ask a fault port: only calls to it can be aborted or delayed, by the proxies of those who make them",
+        service.name
     )))
 }
 
@@ -88,9 +107,11 @@ fn is_behind(units: &Population, outcome: &Outcome, service: Option<&Service>) -
 }
 
 /// Why it could not be told to whom calls went: two services that are called stand before the same pods.
-pub(super) fn shared(topology: &Topology) -> Option<Refusal> {
+pub(super) fn shared(faults: &[Fault], topology: &Topology) -> Option<Refusal> {
     let mut seen: BTreeMap<SocketAddr, &ServiceName> = BTreeMap::new();
-    for (service, _) in topology.theirs().filter(|(service, _)| topology.is_called(&service.name)) {
+    let asking: BTreeSet<&ServiceName> = asked::asking(faults.iter(), topology).iter().map(|s| &s.name).collect();
+    let is_known = |service: &Service| topology.is_called(&service.name) || asking.contains(&service.name);
+    for (service, _) in topology.theirs().filter(|(service, _)| is_known(service)) {
         for at in service.instances.iter().filter_map(|instance| instance.at) {
             if let Some(other) = seen.insert(at, &service.name).filter(|other| **other != service.name) {
                 return Some(Refusal(format!(
@@ -144,7 +165,7 @@ mod tests {
         let mut web = Service::new("web".into());
         web.calls = vec!["reviews".into(), "shop".into()];
         let mut shop = Service::new("shop".into());
-        shop.deployed = Some(Deployed { namespace: "theirs".into(), port: 80 });
+        shop.deployed = Some(Deployed { namespace: "theirs".into(), port: 80, ..Deployed::default() });
         Topology { services: vec![web, Service::new("reviews".into()), shop], ..Topology::default() }
     }
 
@@ -209,9 +230,9 @@ mod tests {
         topology.services[2].instances[0].at = Some(([10, 0, 0, 7], 9080).into());
         let again = Service { name: "again".into(), ..topology.services[2].clone() };
         topology.services.push(again);
-        assert_eq!(shared(&topology), None, "nobody calls the other");
+        assert_eq!(shared(&[], &topology), None, "nobody calls the other");
         topology.services[0].calls.push("again".into());
-        assert!(shared(&topology).is_some());
+        assert!(shared(&[], &topology).is_some());
     }
 
     #[test]
@@ -220,6 +241,14 @@ mod tests {
         assert_eq!(fault(&touch(Level::Calls, to("shop")), &topology), None);
         assert!(fault(&touch(Level::Tries, to("shop")), &topology).is_some());
         assert!(fault(&touch(Level::Tries, Calls::default()), &topology).is_some());
+        // Where its proxies ask, tries are told apart there.
+        let mut asking = topology.clone();
+        let pods = std::iter::once(("app".to_owned(), "shop".to_owned())).collect();
+        asking.services[2].deployed = Some(Deployed { pods: Some(pods), ..Deployed::default() });
+        assert_eq!(fault(&touch(Level::Tries, to("shop")), &asking), None);
+        assert_eq!(fault(&touch(Level::Tries, Calls::default()), &asking), None);
+        let anywhere = Calls { from: Some("shop".into()), ..Calls::default() };
+        assert!(fault(&touch(Level::Tries, anywhere), &asking).is_some(), "whom it calls nobody knows");
         assert_eq!(fault(&touch(Level::Tries, to("reviews")), &topology), None);
         let killed = |name: &str| FaultKind::Down {
             how: squall_model::Down::Killed,

@@ -1,0 +1,251 @@
+//! Whoever dies, hangs or is cut off: a fault at somebody else's proxies is gone, as a client sees it that is none of ours, and what is theirs is
+//! as it was.
+//!
+//! Only clusters of this machine are touched (kind's): elsewhere, and without one, it says SKIPPED and why. One round of each in every run of the
+//! tests, and a table of the worst; by hand as many of the first as `SQUALL_CRASHES` says, and a third as many of each other.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot unwrap should fail, and says what it saw"
+)]
+
+mod support;
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use rand::RngExt;
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+use support::{
+    Squall, before_the_next_look,
+    cluster::{ORPHANED, ask, cluster_to_be_had, make, namespaces, namespaces_after},
+    shop::{Shop, theirs},
+};
+
+/// Whatever struck, its effect is gone within this; by the port alone, of a runner that is gone or does not answer, within [`AT_ONCE`].
+const WITHIN: Duration = Duration::from_secs(15);
+
+/// How soon a port that is gone, or does not answer, has no effect.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// What befalls a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blow {
+    /// The runner is killed, and with it the port.
+    Runner,
+    /// And the agents in the pods of the run.
+    RunnerAndAgents,
+    /// And whoever started it: nobody is left but the reaper, which is not here either.
+    Everybody,
+    /// The runner stands still: it holds its connections, and says nothing.
+    Hung,
+    /// Nothing comes through to the runner, and nothing from it.
+    CutOff,
+    /// Whoever started the run is killed. The runner notices, and ends in order.
+    Starter,
+}
+
+impl Blow {
+    const ALL: [Blow; 6] =
+        [Blow::Runner, Blow::RunnerAndAgents, Blow::Everybody, Blow::Hung, Blow::CutOff, Blow::Starter];
+
+    fn within(self) -> Duration {
+        if self == Blow::Starter { WITHIN } else { AT_ONCE }
+    }
+
+    fn fall(self, starter: &mut Child) {
+        match self {
+            Blow::Runner => strike(&processes(RUNNER), Signal::SIGKILL),
+            Blow::RunnerAndAgents | Blow::Everybody => {
+                if self == Blow::Everybody {
+                    starter.kill().unwrap();
+                }
+                strike(&[processes(RUNNER), processes(AGENT)].concat(), Signal::SIGKILL);
+            }
+            Blow::Hung => strike(&processes(RUNNER), Signal::SIGSTOP),
+            Blow::CutOff => {
+                let runner = processes(RUNNER)[0].to_string();
+                let down = ["-t", &runner, "-n", "ip", "link", "set", "eth0", "down"];
+                assert!(Command::new("nsenter").args(down).status().unwrap().success());
+            }
+            Blow::Starter => starter.kill().unwrap(),
+        }
+    }
+}
+
+/// What the runner and an agent are called by.
+const RUNNER: &[&str] = &["runner", "--config", "/etc/squall/job.json"];
+const AGENT: &[&str] = &["agent"];
+
+/// Processes of this program, in whatever pod, with these arguments.
+fn processes(args: &[&str]) -> Vec<Pid> {
+    let is_one = |pid: &i32| {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words: Vec<&str> = words.split(|byte| *byte == 0).filter_map(|word| str::from_utf8(word).ok()).collect();
+        words.first().is_some_and(|program| program.ends_with("squall")) && words[1..].starts_with(args)
+    };
+    let all = fs::read_dir("/proc").unwrap().filter_map(|one| one.ok()?.file_name().to_str()?.parse().ok());
+    all.filter(is_one).map(Pid::from_raw).collect()
+}
+
+fn strike(processes: &[Pid], signal: Signal) {
+    assert!(!processes.is_empty(), "nobody is there to be struck");
+    processes.iter().for_each(|pid| kill(*pid, signal).unwrap());
+}
+
+/// A user of the application, by a door of its own. Its calls have ids of the run, since no others are touched.
+struct User {
+    door: SocketAddr,
+    calls: u64,
+}
+
+impl User {
+    /// The door leads to `front`, which calls `reviews`.
+    fn at(namespace: &str) -> User {
+        let door = json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "door", "namespace": namespace},
+            "spec": {"type": "NodePort", "selector": {"app": "front"}, "ports": [{"name": "http", "port": 80, "targetPort": 9080}]},
+        });
+        make(std::slice::from_ref(&door));
+        let made = ask(async |cluster| cluster.get(&door).await.unwrap()).unwrap();
+        let port = made["spec"]["ports"][0]["nodePort"].as_u64().unwrap();
+        let nodes = ask(async |cluster| cluster.list(&json!({"apiVersion": "v1", "kind": "Node"})).await.unwrap());
+        let addresses = nodes[0]["status"]["addresses"].as_array().unwrap();
+        let own = addresses.iter().find(|address| address["type"] == "InternalIP").unwrap();
+        let door: SocketAddr = format!("{}:{port}", own["address"].as_str().unwrap()).parse().unwrap();
+        // It opens a moment after it was made.
+        let by = Instant::now() + Duration::from_secs(60);
+        while TcpStream::connect_timeout(&door, Duration::from_secs(5)).is_err() {
+            assert!(Instant::now() < by, "the door never opened");
+            before_the_next_look();
+        }
+        User { door, calls: 0 }
+    }
+
+    /// One call over a connection of its own: its status, and how long it took.
+    fn call(&mut self) -> (u16, Duration) {
+        self.calls += 1;
+        let began = Instant::now();
+        let mut connection = TcpStream::connect_timeout(&self.door, Duration::from_secs(5)).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let id = format!("r0.{}", 1_000_000 + self.calls);
+        let head = format!("GET / HTTP/1.1\r\nhost: front\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n");
+        connection.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).unwrap();
+        let status = std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap();
+        (status, began.elapsed())
+    }
+
+    /// Calls until the fault is felt that this run makes.
+    fn feel(&mut self, starter: &mut Child) {
+        let by = Instant::now() + Duration::from_secs(90);
+        while self.call().0 == 200 {
+            assert_eq!(starter.try_wait().unwrap(), None, "the run ended before its fault was felt");
+            assert!(Instant::now() < by, "the fault was never felt");
+            before_the_next_look();
+        }
+    }
+
+    /// When the last call that felt it had begun, and the slowest of the others, among all until it was not felt for a second.
+    fn felt_last(&mut self, from: Instant, within: Duration) -> (Duration, Duration) {
+        let (mut last, mut slowest) = (from, Duration::ZERO);
+        while last.elapsed() < Duration::from_secs(1) {
+            let began = Instant::now();
+            match self.call() {
+                (200, took) => slowest = slowest.max(took),
+                _ => last = began,
+            }
+            assert!(last.duration_since(from) < within + WITHIN, "it is felt for ever");
+        }
+        (last.duration_since(from), slowest)
+    }
+}
+
+/// Whoever calls `front` feels it, as long as it is in place.
+const FEATURE: &str = r#"Feature: A fault between services of an application
+  Scenario: One of them fails the other
+    Given the application in namespace "shop"
+    And a service "web" that calls "front"
+    When tries from "front" reaching "reviews" are aborted with status 503
+    And "web" makes 20 calls per second to "front" for 120 seconds
+    Then every call fails
+"#;
+
+/// Deals a blow to a run at some moment of its traffic. How long it was felt after that, and the slowest call that did not feel it.
+fn dealt(blow: Blow, user: &mut User, feature: &str) -> (Duration, Duration) {
+    let squall = Squall::new();
+    let feature = squall.feature("between.feature", feature);
+    let args = ["run", "--mesh", "istio", "--on", "kubernetes", "--no-early-stop", &feature];
+    let mut starter = squall.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    user.feel(&mut starter);
+    let moment = Instant::now() + Duration::from_millis(rand::rng().random_range(0..2_000));
+    while Instant::now() < moment {
+        user.call();
+    }
+    let from = Instant::now();
+    blow.fall(&mut starter);
+    let came = user.felt_last(from, blow.within());
+    // What stands still, or hears nobody, does not end by itself as long as somebody waits for it.
+    if matches!(blow, Blow::Hung | Blow::CutOff) {
+        strike(&processes(RUNNER), Signal::SIGKILL);
+    }
+    if matches!(blow, Blow::Everybody | Blow::Starter) {
+        starter.wait().unwrap();
+    }
+    if blow == Blow::Everybody {
+        squall.run(&["recover", "--on", "kubernetes"]).expect(0);
+    }
+    assert_eq!(namespaces_after(ORPHANED * 2), Vec::<String>::new(), "{blow:?}");
+    let _ = starter.kill();
+    starter.wait().unwrap();
+    came
+}
+
+#[test]
+fn whoever_dies_hangs_or_is_cut_off_a_fault_at_somebody_elses_is_gone() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    // Its door is open to whoever comes.
+    let shop = Shop::deploy(|text| text.replace("STRICT", "PERMISSIVE"));
+    let mut user = User::at(shop.namespace());
+    let feature = shop.own(FEATURE);
+    let crashes = std::env::var("SQUALL_CRASHES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_u32);
+    let before = theirs(shop.namespace());
+    let mut table = String::from("blow · rounds · felt after it for at most · slowest call that did not feel it\n");
+    let mut late = Vec::new();
+    for blow in Blow::ALL {
+        let rounds = if blow == Blow::Runner { crashes } else { crashes.div_ceil(3) };
+        let all: Vec<(Duration, Duration)> = (0..rounds).map(|_| dealt(blow, &mut user, &feature)).collect();
+        let (felt, slowest) = (all.iter().map(|one| one.0).max().unwrap(), all.iter().map(|one| one.1).max().unwrap());
+        table += &format!("{blow:?} · {rounds} · {felt:.0?} · {slowest:.0?}\n");
+        late.extend((felt > blow.within()).then_some((blow, felt)));
+        let after = after(shop.namespace(), &before);
+        assert_eq!(after, before, "{blow:?}");
+    }
+    eprintln!("{table}");
+    assert_eq!(late, []);
+    assert_eq!(namespaces(), Vec::<String>::new());
+}
+
+/// What is theirs once what was put beside it is gone, which the garbage collection sees to a moment after the run's namespace.
+fn after(namespace: &str, before: &std::collections::BTreeMap<String, Value>) -> std::collections::BTreeMap<String, Value> {
+    let by = Instant::now() + WITHIN;
+    loop {
+        let now = theirs(namespace);
+        if now == *before || Instant::now() > by {
+            return now;
+        }
+        before_the_next_look();
+    }
+}
