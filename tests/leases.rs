@@ -239,7 +239,10 @@ fn whoever_dies_hangs_or_is_cut_off_a_fault_at_somebody_elses_is_gone() {
 }
 
 /// What is theirs once what was put beside it is gone, which the garbage collection sees to a moment after the run's namespace.
-fn after(namespace: &str, before: &std::collections::BTreeMap<String, Value>) -> std::collections::BTreeMap<String, Value> {
+fn after(
+    namespace: &str,
+    before: &std::collections::BTreeMap<String, Value>,
+) -> std::collections::BTreeMap<String, Value> {
     let by = Instant::now() + WITHIN;
     loop {
         let now = theirs(namespace);

@@ -44,8 +44,11 @@ pub fn select(paths: &Paths, settings: &Settings, context: Option<&str>, out: Ou
     let seed = paths.seed.unwrap_or_else(rand::random);
     let on_cluster = paths.on.contains(&PlaceKind::Kubernetes);
     let sources = RefCell::new(Sources::default());
-    let applications =
-        Applications { of: on_cluster.then_some((context, &settings.kubernetes)), by: paths.fault_by, seen: RefCell::default() };
+    let applications = Applications {
+        of: on_cluster.then_some((context, &settings.kubernetes)),
+        by: paths.fault_by,
+        seen: RefCell::default(),
+    };
     let (mut plans, mut diagnostics) = (Vec::new(), Vec::new());
     for (file, lines) in files(&paths.paths)? {
         let name = file.display().to_string();

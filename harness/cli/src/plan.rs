@@ -11,8 +11,8 @@ use crate::{
 use squall_gherkin::rests_on;
 use squall_mesh_proxy::render;
 use squall_model::{
-    Act, Arrivals, Claim, ClaimKind, ControlRule, Deployed, FaultId, FaultKind, Level, Only, Plan, PolicyId, Population, Service,
-    ServiceName, Shape, Stage, Traffic, TrafficLine, Unit, Variation, controls, duration, vary,
+    Act, Arrivals, Claim, ClaimKind, ControlRule, Deployed, FaultId, FaultKind, Level, Only, Plan, PolicyId,
+    Population, Service, ServiceName, Shape, Stage, Traffic, TrafficLine, Unit, Variation, controls, duration, vary,
 };
 use squall_report::{Colour, Style, count};
 use std::{fmt::Write, path::Path, time::Duration};
@@ -142,7 +142,9 @@ fn net(plan: &Plan, fault: &FaultKind) -> &'static str {
             "the next try, since proxies that ask and get no answer go on"
         }
         FaultKind::Touch { .. } => "3 s, by the lease of the proxies that make it",
-        FaultKind::Wire { .. } | FaultKind::Outage { .. } => "3 s, by the lease of the link that the wires lead through",
+        FaultKind::Wire { .. } | FaultKind::Outage { .. } => {
+            "3 s, by the lease of the link that the wires lead through"
+        }
         FaultKind::Down { .. }
         | FaultKind::Restarted { .. }
         | FaultKind::Answers { .. }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use squall_model::{
-    AccessRecord, Act, AskedRecord, CallRecord, ControlRecord, CounterRecord, Effect, Holder, InstanceId, LedgerRecord, Plan, Stamp,
-    StateRecord, TryRecord, WireRecord, duration,
+    AccessRecord, Act, AskedRecord, CallRecord, ControlRecord, CounterRecord, Effect, Holder, InstanceId, LedgerRecord,
+    Plan, Stamp, StateRecord, TryRecord, WireRecord, duration,
 };
 use std::{fmt, time::Duration};
 

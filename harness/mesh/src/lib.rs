@@ -12,6 +12,7 @@ mod seat;
 pub mod testing;
 
 pub use port::{
-    Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, PoliciesInForce, PolicyInForce, Refusal, SETTLING, WallOffset,
+    Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, PoliciesInForce, PolicyInForce, Refusal, SETTLING,
+    WallOffset,
 };
 pub use seat::{Bindings, Desired, Endpoint, Launch, Seat, WorkloadStart};

@@ -3,8 +3,8 @@
 use crate::{Bindings, Desired, Launch, Seat, WorkloadStart};
 use serde::Serialize;
 use squall_model::{
-    AccessRecord, AskedRecord, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, ServiceName, Side, Stamp, StateRecord,
-    TryRecord,
+    AccessRecord, AskedRecord, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, ServiceName, Side, Stamp,
+    StateRecord, TryRecord,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

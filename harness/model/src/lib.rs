@@ -65,8 +65,8 @@ pub use quantity::{
     Fraction, Latency, QuantityError, Rate, duration, duration_text, duration_text_option, parse_duration,
 };
 pub use record::{
-    AccessRecord, AskedRecord, CallRecord, ClientEnd, ControlRecord, CounterRecord, Hurt, LedgerRecord, Rated, Side, StateRecord,
-    TryRecord, WireEnd, WireRecord,
+    AccessRecord, AskedRecord, CallRecord, ClientEnd, ControlRecord, CounterRecord, Hurt, LedgerRecord, Rated, Side,
+    StateRecord, TryRecord, WireEnd, WireRecord,
 };
 pub use selector::{Calls, Filter, Level, Target, Traffic, Which};
 pub use stamp::Stamp;

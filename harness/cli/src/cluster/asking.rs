@@ -58,7 +58,9 @@ impl Asking {
     pub(super) async fn refuse(&self, cluster: &Cluster) -> Result<(), Failure> {
         for namespace in self.namespaces() {
             if let Some(words) = Lacking::within(Some(namespace), cluster, &[rules()]).await.missing() {
-                let what = format!("to break tries that reach the application a run needs to {words} in namespace {namespace}");
+                let what = format!(
+                    "to break tries that reach the application a run needs to {words} in namespace {namespace}"
+                );
                 return Err(Failure::environment(ClusterError::Forbidden(what).to_string())
                     .help("kind-config/application.yaml has a role for that; `--fault-by native` runs what can be done without it"));
             }
@@ -79,7 +81,8 @@ impl Asking {
         }
         let runner = cluster.address_of(&job.namespace, manifest::RUNNER, UP).await?;
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": job.namespace}});
-        let uid = cluster.get(&namespace).await?.map(|it| it["metadata"]["uid"].as_str().unwrap_or_default().to_owned());
+        let uid =
+            cluster.get(&namespace).await?.map(|it| it["metadata"]["uid"].as_str().unwrap_or_default().to_owned());
         let owner = (job.namespace.as_str(), uid.as_deref().unwrap_or_default());
         for object in self.services.iter().filter_map(|service| asking(service, runner, &job.labels, owner)) {
             cluster.create(&object).await?;

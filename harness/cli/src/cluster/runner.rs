@@ -77,8 +77,8 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
         let port = FaultPort::start(at, job.work.seed).map_err(|e| fail("open the fault port", e.to_string()))?;
         pods = pods.asked_by_others(port);
     }
-    let mesh = Istio::start(pods, keeper.folder().path())
-        .map_err(|e| fail("start the fault channel", e.to_string()))?;
+    let mesh =
+        Istio::start(pods, keeper.folder().path()).map_err(|e| fail("start the fault channel", e.to_string()))?;
     // What is recorded here goes with the pod.
     let work = Work { folder: "/tmp".into(), ..job.work.clone() };
     let tools =

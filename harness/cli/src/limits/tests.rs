@@ -239,7 +239,11 @@ fn joined(method: &str) -> Plan {
         "Feature: F\n  @control(none: \"it is not run\")\n  Scenario: S\n    Given the application in namespace \"shop\"\n    And a service \"web\" that calls \"front\"\n    When \"web\" makes 10 calls per second to \"front\" with method \"{method}\" for 1 s\n    Then every call succeeds\n"
     );
     let front = squall_model::Service {
-        deployed: Some(squall_model::Deployed { namespace: "shop".into(), port: 80, ..squall_model::Deployed::default() }),
+        deployed: Some(squall_model::Deployed {
+            namespace: "shop".into(),
+            port: 80,
+            ..squall_model::Deployed::default()
+        }),
         ..squall_model::Service::new("front".into())
     };
     let application = |_: &str| squall_gherkin::Application::Seen(vec![front.clone()]);
@@ -279,7 +283,9 @@ fn a_service_without_the_label_is_neither_called_nor_broken() {
     let allowed = limits("labels = [\"chaos=allowed\"]");
     let mut plan = joined("GET");
     let lacks = |name: &str| {
-        format!("t.feature:3:3: \"{name}\" has no label chaos=allowed, and on a cluster that is beyond `labels = [\"chaos=allowed\"]` (squall.toml:3)")
+        format!(
+            "t.feature:3:3: \"{name}\" has no label chaos=allowed, and on a cluster that is beyond `labels = [\"chaos=allowed\"]` (squall.toml:3)"
+        )
     };
     assert_eq!(told(&allowed, &plan), [lacks("front")]);
     let label = |plan: &mut Plan, value: &str| {

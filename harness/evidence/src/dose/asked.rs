@@ -53,7 +53,8 @@ fn drawn(one: &AskedRecord, fault: FaultId) -> Option<(&InstanceId, bool)> {
 /// The tries of ours that the fault means at services of others, whenever they were sent.
 fn ours<'e>(plan: &Plan, evidence: &'e Evidence, own: &Armed<'_>) -> Vec<(String, TryView<'e>)> {
     let meant = |story: &&CallStory| {
-        plan.topology.deployed(&story.edge.to).is_some() && own.matcher.as_ref().is_some_and(|m| m.fits(story) == Fit::Yes)
+        plan.topology.deployed(&story.edge.to).is_some()
+            && own.matcher.as_ref().is_some_and(|m| m.fits(story) == Fit::Yes)
     };
     let named = |t: &TryView<'_>| t.instance().is_some_and(|id| own.matcher.as_ref().is_some_and(|m| m.names(id)));
     let of_story = |story| evidence.tries(story).map(|t| (evidence.id(story), t));

@@ -68,7 +68,8 @@ fn what_they_send_each_other_counts_by_what_was_asked() {
     let mut scene = aborted(30, 600, 180);
     for n in 0..100 {
         let struck = if n < 30 { vec![FaultId(0)] } else { Vec::new() };
-        let inner = AskedRecord { id: format!("t-{n}.reviews.1"), at: reviews(2), struck, ..scene.seen.asked[0].clone() };
+        let inner =
+            AskedRecord { id: format!("t-{n}.reviews.1"), at: reviews(2), struck, ..scene.seen.asked[0].clone() };
         scene.seen.asked.push(AskedRecord { asked: at(n), ..inner });
     }
     assert_eq!(dose(&scene), (Dose::Confirmed, 210, 700));

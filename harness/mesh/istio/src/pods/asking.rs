@@ -24,7 +24,12 @@ pub fn name(service: &Service) -> String {
 /// The object for one service, asking a runner at this address; `owner` is the run's namespace, with its uid. `None` where the proxies of a
 /// service ask nobody.
 #[must_use]
-pub fn asking(service: &Service, runner: IpAddr, labels: &BTreeMap<String, String>, owner: (&str, &str)) -> Option<Value> {
+pub fn asking(
+    service: &Service,
+    runner: IpAddr,
+    labels: &BTreeMap<String, String>,
+    owner: (&str, &str),
+) -> Option<Value> {
     let deployed = service.deployed.as_ref()?;
     let before_router = json!({
         "context": "SIDECAR_INBOUND",
@@ -71,7 +76,12 @@ mod tests {
     #[test]
     fn one_object_more_beside_theirs() {
         let labels = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
-        let deployed = Deployed { namespace: "shop".into(), port: 80, pods: Some(labels("app", "reviews")), ..Deployed::default() };
+        let deployed = Deployed {
+            namespace: "shop".into(),
+            port: 80,
+            pods: Some(labels("app", "reviews")),
+            ..Deployed::default()
+        };
         let mut reviews = Service { deployed: Some(deployed), ..Service::new("reviews".into()) };
         let run = labels("squall.dev/run", "1");
         let object = |service: &Service| asking(service, [10, 0, 0, 9].into(), &run, ("squall-1", "4f1c"));
