@@ -112,9 +112,9 @@ pub struct Paths {
     /// after the other.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "local", value_name = "PLACES")]
     pub on: Vec<PlaceKind>,
-    /// How faults on tries that reach an application of somebody else's are made: by a fault port that its proxies ask (an EnvoyFilter beside
-    /// it, while the run lasts), or not at all.
-    #[arg(long, value_enum, default_value = "auto", value_name = "NET")]
+    /// What makes faults at the proxies of an application that somebody else deployed: a fault port that they ask (an EnvoyFilter beside it, while
+    /// the run lasts), or nothing.
+    #[arg(long, value_enum, default_value = "auto", value_name = "HOW")]
     pub fault_by: FaultBy,
     /// The seed of schedules, ids and draws of ours (never of the proxies' own draws); random unless given.
     #[arg(long, env = "SQUALL_SEED")]

@@ -89,7 +89,7 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
     let namespaces = plan.topology.joined();
     if !namespaces.is_empty() && plan.needs.is_empty() {
         let (who, whose) = (services(true).join(", "), namespaces.into_iter().collect::<Vec<_>>().join(", "));
-        let _ = writeln!(text, "  joins    {who} in namespace {whose}: called, and not touched");
+        let _ = writeln!(text, "  joins    {who} in namespace {whose}: called, and nothing of it is changed");
         for (service, of) in asking(plan) {
             let name = squall_mesh_istio::asking::name(&service);
             let whose = format!("EnvoyFilter {name} in namespace {}", of.namespace);

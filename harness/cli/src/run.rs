@@ -232,7 +232,8 @@ async fn drive(
     let fail = |what: &str, why: String| Failure::environment(format!("failed to {what}: {why}"));
     let Begun { signals, exe, keeper, load } = Begun::begin().await?;
     let watching = signals.stop(stopper.clone(), timeout);
-    let tools = Tools { work: &work, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper };
+    let tools =
+        Tools { work: &work, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper, word: String::new() };
     let version = &envoy.version;
     let release = Release { major: version.major, minor: version.minor };
     let (envoy, folder) = (envoy.path.as_path(), keeper.folder().path());
@@ -285,6 +286,8 @@ pub struct Tools<'a> {
     pub exe: &'a Path,
     pub events: &'a Events,
     pub stopper: Stopper,
+    /// By what all ids of its calls begin.
+    pub word: String,
 }
 
 impl Tools<'_> {
@@ -320,6 +323,7 @@ impl Tools<'_> {
             events: self.events,
             stopper: self.stopper.clone(),
             controls: self.work.controls,
+            word: self.word.clone(),
             seed: self.work.seed,
             early_stop: self.work.early_stop,
             record: &self.work.folder,

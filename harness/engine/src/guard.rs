@@ -51,6 +51,28 @@ impl<'p> Guards<'p> {
         Err(EngineError::Aborted(Box::new(met)))
     }
 
+    /// Has something take effect, and asks meanwhile. Once a guard is met no call is sent any more; what is under way takes effect all the same, since
+    /// half of it could not be ended.
+    ///
+    /// # Errors
+    /// Those of what is waited for, and where a guard is met.
+    pub(crate) async fn to_its_end<T>(
+        &mut self,
+        flow: Flow<'_>,
+        calls: &mut Vec<CallRecord>,
+        waited_for: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        let mut waited_for = pin!(waited_for);
+        match self.meanwhile(flow, calls, waited_for.as_mut()).await {
+            Err(aborted @ EngineError::Aborted(_)) => {
+                flow.run.stop_sending();
+                waited_for.await?;
+                Err(aborted)
+            }
+            other => other,
+        }
+    }
+
     /// Waits for something, and asks meanwhile: the traffic goes on, and an instance that comes back may take its time.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ pub struct Engine<'a, M> {
     pub stopper: Stopper,
     /// Whether control runs are made.
     pub controls: bool,
+    /// By what all ids of its calls begin, where proxies are shared with other runs; empty elsewhere.
+    pub word: String,
     /// The one seed.
     pub seed: u64,
     /// Whether a stage may end as soon as nothing is left to learn; else all of them run their length.

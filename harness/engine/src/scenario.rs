@@ -15,7 +15,7 @@ use crate::{
     world::World,
 };
 use squall_evidence::{Evidence, Health, LifeEnd, Observed, Planned, StageTimes, join};
-use squall_mesh::{Bindings, Mesh, MeshError, PoliciesInForce, SETTLING};
+use squall_mesh::{Bindings, Mesh, MeshError, PoliciesInForce, settling};
 use squall_model::{
     Body, CallRecord, ClientEnd, CounterRecord, Finding, Finished, GuardMet, InstanceId, Plan, Protocol, RunOf, Stamp,
     Variation, Verdict, Why,
@@ -121,7 +121,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
             plan,
             main,
             of,
-            prefix: format!("r{}.", engine.next_run()),
+            prefix: format!("{}r{}.", engine.word, engine.next_run()),
             planned: squall_evidence::planned(main),
             settings: Settings::of(plan),
             calls: Vec::new(),
@@ -246,12 +246,12 @@ impl<'e, M: Mesh> Performance<'e, M> {
         // Proxies of others ask from here on, where they are to.
         world.touch().await?;
         let (mesh, by) = (self.engine.mesh, deadline::SETTLE.from_now());
-        let asking = mesh.asking(self.plan);
+        let (asking, settling) = (mesh.asking(self.plan), settling(&self.prefix));
         let callees = self.plan.lines().map(|line| (line.number, line.to.service.clone())).collect();
         loop {
-            drop(mesh.asked(SETTLING));
+            drop(mesh.asked(&settling));
             let calls = self.first_calls(world).await?;
-            match asking::silent(&callees, &asking, &calls, &mesh.asked(SETTLING)) {
+            match asking::silent(&callees, &asking, &calls, &mesh.asked(&settling), &settling) {
                 Some(why) if clock::now() > by => return Err(EngineError::Plan(why)),
                 Some(_) => {}
                 None => return Ok(()),
@@ -271,7 +271,14 @@ impl<'e, M: Mesh> Performance<'e, M> {
             let callee = world.topology().service(&line.to.service);
             let calls = (proxies.len() * callee.map_or(1, |s| s.instances.len()) * 2) as u64;
             let protocol = callee.map_or(Protocol::default(), |s| s.protocol);
-            made.push(lines::settling(line.number, line.to.service.as_str(), protocol, &proxies, calls, SETTLING)?);
+            made.push(lines::settling(
+                line.number,
+                line.to.service.as_str(),
+                protocol,
+                &proxies,
+                calls,
+                &settling(&self.prefix),
+            )?);
         }
         let run = self.engine.load.begin(made, squall_traffic::Start::default())?;
         within(deadline::SETTLE, "the first calls over each edge", run.finish(deadline::SETTLE.at_most)).await??;

@@ -6,13 +6,14 @@
 //! What a backend owes beyond its signatures is data in `testing` (feature `testing`): cases that all of them pass.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot unwrap should fail"))]
 
+mod ids;
 mod port;
 mod seat;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use ids::{settling, word_of};
 pub use port::{
-    Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, PoliciesInForce, PolicyInForce, Refusal, SETTLING,
-    WallOffset,
+    Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, PoliciesInForce, PolicyInForce, Refusal, WallOffset,
 };
 pub use seat::{Bindings, Desired, Endpoint, Launch, Seat, WorkloadStart};

@@ -228,9 +228,6 @@ pub trait Mesh {
     fn forget(&self, seat: &Seat);
 }
 
-/// Ids of calls that settle a mesh begin with this: nothing of them is counted.
-pub const SETTLING: &str = "settle.";
-
 /// What a proxy does with the calls to a host, or with some of them: one route, with what it leads to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PolicyInForce {

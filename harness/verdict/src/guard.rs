@@ -24,7 +24,7 @@ use std::{collections::VecDeque, time::Duration};
 /// The latest calls are those of so long.
 const LATEST: Duration = Duration::from_secs(1);
 
-/// And no fewer than these, if there are so many.
+/// And no fewer than these, if there are so many; more where it takes more bad ones in a row to show that a high limit is exceeded.
 const FEWEST: u64 = 50;
 
 /// A call that was sent and has not ended.
@@ -51,6 +51,8 @@ pub struct GuardTest<'p> {
     matcher: CallMatcher<'p>,
     alpha: f64,
     kind: Kind,
+    /// The latest calls are no fewer than these.
+    fewest: u64,
     /// Ended, but not every call that was meant for an earlier moment has.
     waiting: Vec<Unit>,
     /// The latest of those before.
@@ -80,6 +82,7 @@ impl<'p> GuardTest<'p> {
             guard,
             matcher: CallMatcher::new(plan, &guard.says.of),
             alpha: settings.alpha,
+            fewest: fewest(&kind, settings.alpha),
             kind,
             waiting: Vec::new(),
             latest: VecDeque::new(),
@@ -116,8 +119,8 @@ impl<'p> GuardTest<'p> {
             return Some(self.tripped(seen, false));
         }
         let until = self.latest.back().map_or(now, |unit| unit.intended);
-        let settled = newest(self.latest.iter().rev().copied(), until);
-        let all = newest(self.by_intended(in_flight).into_iter().rev(), now);
+        let settled = newest(self.latest.iter().rev().copied(), until, self.fewest);
+        let all = newest(self.by_intended(in_flight).into_iter().rev(), now, self.fewest);
         let met = [settled, all].into_iter().find(|seen| clopper_pearson_lower(*seen, self.alpha) > Some(limit));
         met.map(|seen| self.tripped(seen, true))
     }
@@ -133,7 +136,8 @@ impl<'p> GuardTest<'p> {
             self.latest.push_back(unit);
         }
         let Some(last) = self.latest.back().map(|unit| unit.intended) else { return };
-        while self.latest.len() as u64 > FEWEST && self.latest.front().is_some_and(|u| u.intended + LATEST <= last) {
+        while self.latest.len() as u64 > self.fewest && self.latest.front().is_some_and(|u| u.intended + LATEST <= last)
+        {
             self.latest.pop_front();
         }
     }
@@ -164,11 +168,21 @@ fn shown(test: &ShareTest) -> Option<Look> {
     matches!(test.decision(), Decision::Violated | Decision::Contradicted).then(|| test.now())
 }
 
+/// How many calls it takes at least: of so many, all of them bad, the lower bound is above the limit (limit^n < α).
+fn fewest(kind: &Kind, alpha: f64) -> u64 {
+    match kind {
+        Kind::Share(limit, _) if *limit > 0.0 && *limit < 1.0 => {
+            FEWEST.max((alpha.ln() / limit.ln()).ceil() as u64 + 1)
+        }
+        Kind::Share(..) | Kind::Count(_) => FEWEST,
+    }
+}
+
 /// Counts the latest, newest first.
-fn newest(units: impl Iterator<Item = Unit>, until: Stamp) -> Look {
+fn newest(units: impl Iterator<Item = Unit>, until: Stamp, fewest: u64) -> Look {
     let mut seen = Look::default();
     for unit in units {
-        if seen.n >= FEWEST && unit.intended + LATEST <= until {
+        if seen.n >= fewest && unit.intended + LATEST <= until {
             break;
         }
         seen.n += 1;

@@ -2,20 +2,28 @@
 //! whose tries some fault means.
 
 use super::{doctor::Lacking, failure, job::Job, manifest};
-use crate::outcome::Failure;
+use crate::{outcome::Failure, run::Work};
 use serde_json::{Value, json};
-use squall_mesh_istio::asking::{asking, name};
+use squall_mesh::word_of;
+use squall_mesh_istio::{
+    asking::{Run, asking},
+    refused_in_pods,
+};
 use squall_mesh_proxy::render;
 use squall_model::{Plan, Service, controls, vary};
 use squall_place::kubernetes::{Cluster, ClusterError, RUN};
-use std::{cell::RefCell, collections::BTreeMap, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, time::Duration};
+use tokio::time::{Instant, sleep_until};
 
 /// How long the runner's pod may take to have an address.
 const UP: Duration = Duration::from_secs(60);
 
+/// How often the runner looks whether they are put.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// What a run needs in the namespace of an application whose proxies are to ask.
 pub(super) fn rules() -> Value {
-    json!([{"apiGroups": ["networking.istio.io"], "resources": ["envoyfilters"], "verbs": ["get", "create", "delete"]}])
+    json!([{"apiGroups": ["networking.istio.io"], "resources": ["envoyfilters"], "verbs": ["list", "create", "delete"]}])
 }
 
 /// Services of others whose proxies are to ask, and what was made for that.
@@ -26,11 +34,17 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// Those that some fault of these plans needs, or of their control runs.
-    pub(super) fn of(plans: &[Plan]) -> Asking {
+    /// Those that some fault of this work needs, or of its control runs. What cannot be run needs none.
+    pub(super) fn of(work: &Work) -> Asking {
         let mut all: BTreeMap<(String, String), Service> = BTreeMap::new();
-        for plan in plans.iter().filter(|plan| plan.topology.theirs().next().is_some()) {
-            let varied = controls(plan).into_iter().map(|variation| vary(plan, variation));
+        let is_run = |plan: &&Plan| {
+            plan.needs.is_empty()
+                && squall_mesh_istio::render::refusals(plan).is_empty()
+                && refused_in_pods(plan).is_empty()
+        };
+        for plan in work.plans.iter().filter(|plan| plan.topology.theirs().next().is_some()).filter(is_run) {
+            let controls = if work.controls { controls(plan) } else { Vec::new() };
+            let varied = controls.into_iter().map(|variation| vary(plan, variation));
             for run in std::iter::once(plan.clone()).chain(varied) {
                 for service in render::asking(run.faults.iter(), &run.topology) {
                     let Some(of) = service.deployed.as_ref().filter(|of| of.pods.is_some()) else { continue };
@@ -65,13 +79,29 @@ impl Asking {
                     .help("kind-config/application.yaml has a role for that; `--fault-by native` runs what can be done without it"));
             }
         }
-        for service in &self.services {
-            let like = like(service);
-            if let Some(there) = cluster.get(&like).await.map_err(|e| failure(&e))? {
-                return Err(taken(service, there["metadata"]["labels"][RUN].as_str().unwrap_or("unknown")));
+        for namespace in self.namespaces() {
+            let there = cluster.list(&like(namespace)).await.map_err(|e| failure(&e))?;
+            if let Some(run) = there.iter().find_map(|one| one["metadata"]["labels"][RUN].as_str()) {
+                return Err(taken(namespace, run));
             }
         }
-        Ok(())
+        self.shared().map_or(Ok(()), |why| Err(Failure::usage(why)))
+    }
+
+    /// Two services that stand before the same pod, of whose tries nobody could tell which of them is meant.
+    fn shared(&self) -> Option<String> {
+        let mut seen: BTreeMap<IpAddr, &Service> = BTreeMap::new();
+        for service in &self.services {
+            for at in service.instances.iter().filter_map(|instance| instance.at) {
+                if let Some(other) = seen.insert(at.ip(), service).filter(|other| other.name != service.name) {
+                    return Some(format!(
+                        "\"{}\" and \"{}\" stand before the same pods: break tries to one of them in a run",
+                        other.name, service.name
+                    ));
+                }
+            }
+        }
+        None
     }
 
     /// Has them ask the runner of this job.
@@ -83,12 +113,18 @@ impl Asking {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": job.namespace}});
         let uid =
             cluster.get(&namespace).await?.map(|it| it["metadata"]["uid"].as_str().unwrap_or_default().to_owned());
-        let owner = (job.namespace.as_str(), uid.as_deref().unwrap_or_default());
-        for object in self.services.iter().filter_map(|service| asking(service, runner, &job.labels, owner)) {
+        let run = Run {
+            word: &word_of(&job.work.run),
+            runner,
+            labels: &job.labels,
+            namespace: &job.namespace,
+            uid: uid.as_deref().unwrap_or_default(),
+        };
+        for object in self.services.iter().filter_map(|service| asking(service, &run)) {
             cluster.create(&object).await?;
             self.made.borrow_mut().push(object);
         }
-        Ok(())
+        cluster.apply(&put(job)).await
     }
 
     /// They ask no more. What cannot be removed goes with the run's namespace, which owns it.
@@ -99,20 +135,55 @@ impl Asking {
     }
 }
 
-/// The object of a service, by name.
-fn like(service: &Service) -> Value {
-    let namespace = service.deployed.as_ref().map(|of| of.namespace.as_str());
+/// Waits, on the runner's side, until they are there: a connection that is older than the filters would go on without them.
+pub(super) async fn are_put(cluster: &Cluster, job: &Job) -> Result<(), Failure> {
+    let by = Instant::now() + UP;
+    while cluster.get(&put(job)).await.ok().flatten().is_none() {
+        if Instant::now() > by {
+            return Err(Failure::environment(
+                "whoever started the run did not have the application's proxies ask the fault port",
+            ));
+        }
+        sleep_until(Instant::now() + LOOK).await;
+    }
+    Ok(())
+}
+
+/// The object that says that they are there: one of a kind that a runner may look at.
+fn put(job: &Job) -> Value {
     json!({
-        "apiVersion": "networking.istio.io/v1alpha3",
-        "kind": "EnvoyFilter",
-        "metadata": {"name": name(service), "namespace": namespace},
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "squall-port", "namespace": job.namespace, "labels": job.labels},
     })
 }
 
-fn taken(service: &Service, run: &str) -> Failure {
+/// Objects of this kind in a namespace.
+fn like(namespace: &str) -> Value {
+    json!({"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "metadata": {"namespace": namespace}})
+}
+
+fn taken(namespace: &str, run: &str) -> Failure {
     Failure::environment(format!(
-        "the proxies of \"{}\" ask the fault port of another run already ({run}): two runs cannot break the same service",
-        service.name
+        "the proxies of the application in namespace {namespace} ask the fault port of another run already ({run})"
     ))
-    .help("wait for its end; where it is gone, `squall recover --on kubernetes` removes what it left")
+    .help("two runs cannot break tries to one application: wait for the end of the other; where it is gone, `squall recover --on kubernetes` removes what it left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_model::Instance;
+
+    #[test]
+    fn services_before_the_same_pods_do_not_ask_both() {
+        let service = |name: &str, last: u8, port: u16| {
+            let at = Some(([10, 0, 0, last], port).into());
+            Service { instances: vec![Instance { at, ..Instance::default() }], ..Service::new(name.into()) }
+        };
+        let shared = |services: Vec<Service>| Asking { services, ..Asking::default() }.shared();
+        assert_eq!(shared(vec![service("front", 1, 80), service("reviews", 2, 80)]), None);
+        let why = shared(vec![service("reviews", 2, 80), service("reviews-grpc", 2, 81)]).unwrap();
+        assert!(why.contains("\"reviews\" and \"reviews-grpc\""), "{why}");
+    }
 }

@@ -12,6 +12,9 @@ pub const BEAT: Duration = Duration::from_secs(3);
 /// How long the one who started a run may be silent.
 pub const LEASE: Duration = Duration::from_secs(9);
 
+/// How long a sign may take to be given: two that come to nothing in a row are no silence yet.
+const SIGN: Duration = Duration::from_millis(1_500);
+
 /// How long they may stand still before somebody else removes the run: a runner that notices the same ends in order, and is let go first.
 pub const SILENT: Duration = Duration::from_secs(LEASE.as_secs() + 4 * BEAT.as_secs());
 
@@ -21,7 +24,8 @@ pub async fn give(cluster: &Cluster, sign: impl Fn(u64) -> Value) -> Infallible 
     loop {
         number += 1;
         sleep_until(Instant::now() + BEAT).await;
-        let _ = cluster.apply(&sign(number)).await;
+        // One that takes long is not waited for: the next one is due.
+        let _ = tokio::time::timeout(SIGN, cluster.apply(&sign(number))).await;
     }
 }
 

@@ -98,7 +98,7 @@ fn reached(job: &Job) -> Vec<Value> {
         })
     };
     let own = policy("squall-own", json!({}), json!({"from": [{"podSelector": {}}]}));
-    let asking = Asking::of(&job.work.plans);
+    let asking = Asking::of(&job.work);
     let from: Vec<Value> = asking
         .namespaces()
         .into_iter()

@@ -112,7 +112,7 @@ pub async fn run_on(
     let injection = (ground.injection.0.as_str(), ground.injection.1.as_str());
     let begun = format!("its runner has {} s to be there", UP.as_secs());
     out.note(&format!("within {}", ground.limits.whose()));
-    let asking = Asking::of(&work.plans);
+    let asking = Asking::of(work);
     asking.refuse(cluster).await?;
     let heard = async {
         let heard = attend(cluster, job, &asking, events, &stopper, out).await;

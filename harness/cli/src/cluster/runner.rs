@@ -1,7 +1,7 @@
 //! The runner in a cluster: the same engine, beside the pods that it breaks.
 
 use super::{
-    asking::Asking,
+    asking::{self, Asking},
     failure,
     job::Job,
     keep::ApiServer,
@@ -15,7 +15,8 @@ use crate::{
     stop::Signals,
 };
 use squall_engine::{Events, Stopper, deadline};
-use squall_mesh_istio::{Istio, Pods, Runner, Way, asking, manifest::TOKEN};
+use squall_mesh::word_of;
+use squall_mesh_istio::{Istio, Pods, Runner, Way, asking::PORT, manifest::TOKEN};
 use squall_mesh_proxy::port::FaultPort;
 use squall_place::{kubernetes::Cluster, pod::Mirrors};
 use squall_report::write_event;
@@ -72,8 +73,9 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let way = Way::open(address, job.istiod.clone()).await.map_err(|e| fail("open a way to istiod", e.to_string()))?;
     let runner = Runner { address, can_be_silent: squall_link::can_be_silent() };
     let mut pods = Pods::new(keep, job.pods(), runner, way);
-    if !Asking::of(&job.work.plans).is_empty() {
-        let at = (Ipv4Addr::UNSPECIFIED, asking::PORT).into();
+    if !Asking::of(&job.work).is_empty() {
+        asking::are_put(&cluster, job).await?;
+        let at = (Ipv4Addr::UNSPECIFIED, PORT).into();
         let port = FaultPort::start(at, job.work.seed).map_err(|e| fail("open the fault port", e.to_string()))?;
         pods = pods.asked_by_others(port);
     }
@@ -81,8 +83,8 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
         Istio::start(pods, keeper.folder().path()).map_err(|e| fail("start the fault channel", e.to_string()))?;
     // What is recorded here goes with the pod.
     let work = Work { folder: "/tmp".into(), ..job.work.clone() };
-    let tools =
-        Tools { work: &work, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper: stopper.clone() };
+    let (stop, word) = (stopper.clone(), word_of(&job.work.run));
+    let tools = Tools { work: &work, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper: stop, word };
     let orphaned = async {
         life::stands_still(&cluster, job).await;
         stopper.stop("whoever started the run is gone");

@@ -4,7 +4,7 @@ use super::line::{Args, Says};
 use crate::clauses::claim::{Claimed, HowMany, claim};
 use crate::clauses::outcome::outcome;
 use crate::source::Mistake;
-use squall_model::{Bound, GuardKind, Only, Outcome, ShareBound, Threshold, Unit, Which};
+use squall_model::{Bound, Fraction, GuardKind, Only, Outcome, ShareBound, Threshold, Unit, Which};
 use std::ops::Range;
 
 /// What clients see of a call.
@@ -38,6 +38,13 @@ pub(crate) fn guard(args: &mut Args<'_>) -> Option<Says> {
 /// Where it is met; `None` for what is true from the beginning, or known only at the end.
 fn threshold(args: &mut Args<'_>, how_many: HowMany, at: Range<usize>) -> Option<Threshold> {
     let mistake = match how_many {
+        HowMany::Share(
+            ShareBound::MoreThan(Fraction::ALL)
+            | ShareBound::AtLeast(Fraction::ALL)
+            | ShareBound::AtMost(Fraction::ZERO),
+        ) => Mistake::error("guard", at, "no number of calls shows that all of them are so")
+            .label("it would never be met")
+            .hint("write a share below 100%: `more than 90% of …`"),
         HowMany::Share(ShareBound::MoreThan(share) | ShareBound::AtLeast(share)) => {
             return Some(Threshold::Above(share));
         }

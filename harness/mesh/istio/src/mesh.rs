@@ -8,7 +8,7 @@ use crate::{
 };
 use squall_mesh::{
     Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent,
-    PoliciesInForce, Refusal, SETTLING, Seat, WallOffset, WorkloadStart,
+    PoliciesInForce, Refusal, Seat, WallOffset, WorkloadStart, settling,
 };
 use squall_mesh_proxy::{
     Leases, Proof, Proxies, ServeError,
@@ -65,7 +65,7 @@ impl<H: Home> Istio<H> {
         let ours = at.seats.iter().map(|(id, seat)| (seat.inbound.ip(), id.service.clone()));
         let callers = theirs(&whose.collect()).into_iter().map(|(at, id)| (at.ip(), id.service)).chain(ours);
         port.know(theirs(&self.asking(plan)).into_iter().collect(), callers.collect());
-        port.set(SETTLING, Vec::new());
+        port.set(&settling(&at.tag), Vec::new());
         port.set(&format!("{}.", at.tag), table::orders(&plan.faults, &plan.topology, armed));
     }
 }

@@ -149,3 +149,12 @@ fn other_calls_are_none_of_its() {
     plan.guards[0].says.of.to = Some(Target::service("ratings".into()));
     assert_eq!(met(&plan, 10 * RATE, |_| failed()), None);
 }
+
+#[test]
+fn a_high_limit_is_met_at_a_low_rate_when_everything_breaks() {
+    // Of 95% it takes over 300 calls in a row, more than come in a second: the window is as long as that.
+    let plan = guarded(Outcome::Fail, above(95));
+    let (sent, tripped) = met(&plan, 4_000, |n| if n < 3_000 { ok() } else { failed() }).expect("all of them fail");
+    assert!(sent < 3_600, "{sent}");
+    assert!(tripped.latest && tripped.hits > 300, "{tripped:?}");
+}

@@ -196,7 +196,7 @@ fn bootstrap(folder: &Path, upstream: SocketAddr, port: SocketAddr) -> Value {
         "name": "envoy.filters.http.router",
         "typed_config": {"@type": type_url("extensions.filters.http.router.v3.Router")},
     });
-    let chain: Vec<Value> = filters::filters().into_iter().chain([router]).collect();
+    let chain: Vec<Value> = filters::filters("").into_iter().chain([router]).collect();
     let log = json!({
         "name": "envoy.access_loggers.file",
         "typed_config": {

@@ -21,15 +21,24 @@ pub fn name(service: &Service) -> String {
     format!("squall-port-{}", service.name)
 }
 
-/// The object for one service, asking a runner at this address; `owner` is the run's namespace, with its uid. `None` where the proxies of a
-/// service ask nobody.
+/// The run that they are to ask.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'r> {
+    /// By what the ids of its calls begin.
+    pub word: &'r str,
+    /// The address of its runner.
+    pub runner: IpAddr,
+    /// The labels of everything that it makes.
+    pub labels: &'r BTreeMap<String, String>,
+    /// Its namespace, which owns what is made.
+    pub namespace: &'r str,
+    /// The uid of that.
+    pub uid: &'r str,
+}
+
+/// The object for one service. `None` where the proxies of a service ask nobody.
 #[must_use]
-pub fn asking(
-    service: &Service,
-    runner: IpAddr,
-    labels: &BTreeMap<String, String>,
-    owner: (&str, &str),
-) -> Option<Value> {
+pub fn asking(service: &Service, run: &Run<'_>) -> Option<Value> {
     let deployed = service.deployed.as_ref()?;
     let before_router = json!({
         "context": "SIDECAR_INBOUND",
@@ -48,17 +57,18 @@ pub fn asking(
     let cluster = json!({
         "applyTo": "CLUSTER",
         "match": {"context": "SIDECAR_OUTBOUND"},
-        "patch": {"operation": "ADD", "value": filters::cluster(SocketAddr::new(runner, PORT))},
+        "patch": {"operation": "ADD", "value": filters::cluster(SocketAddr::new(run.runner, PORT))},
     });
-    let patches: Vec<Value> = std::iter::once(cluster).chain(filters::filters().into_iter().map(filter)).collect();
+    let patches: Vec<Value> =
+        std::iter::once(cluster).chain(filters::filters(run.word).into_iter().map(filter)).collect();
     Some(json!({
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "EnvoyFilter",
         "metadata": {
             "name": name(service),
             "namespace": deployed.namespace,
-            "labels": labels,
-            "ownerReferences": [{"apiVersion": "v1", "kind": "Namespace", "name": owner.0, "uid": owner.1}],
+            "labels": run.labels,
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Namespace", "name": run.namespace, "uid": run.uid}],
         },
         "spec": {
             "workloadSelector": {"labels": deployed.pods.as_ref()?},
@@ -83,8 +93,9 @@ mod tests {
             ..Deployed::default()
         };
         let mut reviews = Service { deployed: Some(deployed), ..Service::new("reviews".into()) };
-        let run = labels("squall.dev/run", "1");
-        let object = |service: &Service| asking(service, [10, 0, 0, 9].into(), &run, ("squall-1", "4f1c"));
+        let (runner, of_run) = ([10, 0, 0, 9].into(), labels("squall.dev/run", "1"));
+        let run = Run { word: "kqwzmnp-", runner, labels: &of_run, namespace: "squall-1", uid: "4f1c" };
+        let object = |service: &Service| asking(service, &run);
         assert_yaml_snapshot!(object(&reviews).unwrap());
         reviews.deployed.as_mut().unwrap().pods = None;
         assert_eq!(object(&reviews), None);

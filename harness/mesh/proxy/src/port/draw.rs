@@ -19,6 +19,9 @@ pub struct Draw<'t> {
     pub attempt: u32,
     /// The instance that it reaches.
     pub at: &'t InstanceId,
+    /// How often the same was asked before: an application that calls several times for one call of ours passes one id on, and each of its
+    /// tries is drawn for by itself.
+    pub nth: u32,
 }
 
 impl Draw<'_> {
@@ -30,7 +33,7 @@ impl Draw<'_> {
 
     /// A number below a million, each of them as likely as any other (to one in 2⁴⁴).
     fn lot(&self) -> u32 {
-        let Draw { seed, fault, id, attempt, at } = self;
+        let Draw { seed, fault, id, attempt, at, nth } = self;
         let service = at.service.as_str().as_bytes();
         let mut hash = Sha256::new();
         hash.update(seed.to_le_bytes());
@@ -39,6 +42,11 @@ impl Draw<'_> {
         hash.update((service.len() as u64).to_le_bytes());
         hash.update(service);
         hash.update(id.as_bytes());
+        if *nth > 0 {
+            // No id has a zero in it.
+            hash.update([0]);
+            hash.update(nth.to_le_bytes());
+        }
         let first = hash.finalize().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         ((u128::from(first) * 1_000_000) >> 64) as u32
     }
@@ -52,7 +60,7 @@ mod tests {
     const N: u32 = 2_000;
 
     fn draw<'t>(seed: u64, fault: u32, id: &'t str, attempt: u32, at: &'t InstanceId) -> Draw<'t> {
-        Draw { seed, fault: FaultId(fault), id, attempt, at }
+        Draw { seed, fault: FaultId(fault), id, attempt, at, nth: 0 }
     }
 
     fn shop(number: u32) -> InstanceId {
@@ -102,6 +110,9 @@ mod tests {
                 let [_, _, both] = counted(one, other);
                 prop_assert!(is_likely(both, a.as_f64() * b.as_f64()), "{}: {} of {} at {} and {}", what, both, N, a, b);
             }
+            let again = |id: &str| Draw { nth: 1, ..draw(seed, 0, id, 1, &here) }.strikes(b);
+            let [_, _, both] = counted(one, again);
+            prop_assert!(is_likely(both, a.as_f64() * b.as_f64()), "again: {} of {} at {} and {}", both, N, a, b);
         }
 
         #[test]

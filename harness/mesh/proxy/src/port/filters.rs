@@ -10,9 +10,11 @@ use std::net::SocketAddr;
 /// The cluster by which the port is found.
 pub const CLUSTER: &str = "squall-port";
 
-/// An id of ours, as a whole: the run, or that it only settles a mesh ([`squall_mesh::SETTLING`]), the call, and what numbers onward
-/// calls append. An id that a proxy makes up is a UUID.
-const OURS: &str = r"(r[0-9]+|settle)\.[0-9]+(\..*)?";
+/// An id of a run, as a whole: its word ([`squall_mesh::word_of`]), the run of a scenario, or that it only settles a mesh ([`squall_mesh::settling`]), the call, and
+/// what numbers onward calls append. An id that a proxy makes up is a UUID.
+fn form(word: &str) -> String {
+    format!(r"{word}(r[0-9]+|settle)\.[0-9]+(\..*)?")
+}
 
 /// How long a proxy waits for an answer, and for a connection, before it goes on without.
 const PATIENCE: &str = "0.05s";
@@ -38,14 +40,15 @@ const STEERING: [&str; 7] = [
     "x-envoy-fault-throughput-response-percentage",
 ];
 
-/// The HTTP filters that stand before the router of inbound listeners, in order, each as `{"name", "typed_config"}`.
+/// The HTTP filters that stand before the router of inbound listeners, in order, each as `{"name", "typed_config"}`; for calls of a run whose
+/// ids begin with this word.
 #[must_use]
-pub fn filters() -> Vec<Value> {
+pub fn filters(word: &str) -> Vec<Value> {
     vec![
-        ours("squall.port.strip", &unsteered()),
-        ours("squall.port.ask", &ask()),
-        ours("squall.port.fault", &fault()),
-        ours("squall.port.clean", &unsteered()),
+        ours(word, "squall.port.strip", &unsteered()),
+        ours(word, "squall.port.ask", &ask()),
+        ours(word, "squall.port.fault", &fault()),
+        ours(word, "squall.port.clean", &unsteered()),
     ]
 }
 
@@ -85,14 +88,14 @@ pub fn cluster(at: SocketAddr) -> Value {
 }
 
 /// A filter that is skipped, whole, by every request that is not ours (extensions/common/matching/v3/extension_matcher.proto).
-fn ours(name: &str, config: &Value) -> Value {
+fn ours(word: &str, name: &str, config: &Value) -> Value {
     let skip = "envoy.extensions.filters.common.matcher.action.v3.SkipFilter";
     let is_ours = json!({
         "input": {
             "name": "id",
             "typed_config": {"@type": type_url("envoy.type.matcher.v3.HttpRequestHeaderMatchInput"), "header_name": ID},
         },
-        "value_match": {"safe_regex": {"google_re2": {}, "regex": OURS}},
+        "value_match": {"safe_regex": {"google_re2": {}, "regex": form(word)}},
     });
     let skip_others = json!({
         "predicate": {"not_matcher": {"single_predicate": is_ours}},
@@ -151,21 +154,35 @@ mod tests {
 
     #[test]
     fn an_id_is_ours_or_not() {
-        let ours = regex::Regex::new(&format!("^(?:{OURS})$")).unwrap();
-        for id in ["r1.0", "r12.345", "r1.0.2", "r1.0.2.x", "settle.3"] {
+        let ours = regex::Regex::new(&format!("^(?:{})$", form("kqw-"))).unwrap();
+        for id in ["kqw-r1.0", "kqw-r12.345", "kqw-r1.0.2", "kqw-r1.0.2.x", "kqw-settle.3"] {
             assert!(ours.is_match(id), "{id}");
         }
-        for id in ["", "r1", "r1.", "r.0", "xr1.0", "r1.0x", "R1.0", "6f6b8a0e-7e3b-4a55-9c7e-0d1d6d5d2b11"] {
+        for id in [
+            "",
+            "kqw-r1",
+            "kqw-r1.",
+            "kqw-r.0",
+            "xkqw-r1.0",
+            "kqw-r1.0x",
+            "r1.0",
+            "kqx-r1.0",
+            "6f6b8a0e-7e3b-4a55-9c7e-0d1d6d5d2b11",
+        ] {
             assert!(!ours.is_match(id), "{id}");
         }
     }
 
     #[test]
     fn every_filter_stands_in_its_place_and_is_for_ours_alone() {
-        let filters = filters();
+        let filters = filters("kqw-");
         let names: Vec<&str> = filters.iter().filter_map(|filter| filter["name"].as_str()).collect();
         assert_eq!(names, ["squall.port.strip", "squall.port.ask", "squall.port.fault", "squall.port.clean"]);
-        let skips = |filter: &Value| !filter["typed_config"]["xds_matcher"]["matcher_list"]["matchers"][0].is_null();
+        let skips = |filter: &Value| {
+            let matcher = &filter["typed_config"]["xds_matcher"]["matcher_list"]["matchers"][0];
+            let ours = &matcher["predicate"]["not_matcher"]["single_predicate"]["value_match"]["safe_regex"]["regex"];
+            *ours == form("kqw-") && matcher["on_match"]["action"]["name"] == "skip"
+        };
         assert!(filters.iter().all(skips));
     }
 }

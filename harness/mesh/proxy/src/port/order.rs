@@ -27,6 +27,8 @@ pub(super) struct Try<'t, 'h> {
     pub(super) id: &'t str,
     pub(super) attempt: u32,
     pub(super) at: &'t InstanceId,
+    /// How often the same was asked before.
+    pub(super) nth: u32,
     pub(super) caller: Option<&'t ServiceName>,
     pub(super) header: &'t Header<'h>,
 }
@@ -61,7 +63,8 @@ pub(super) fn fate(seed: u64, orders: &[Order], of: &Try<'_, '_>) -> Fate {
             continue;
         }
         fate.meant.push(order.fault);
-        if (Draw { seed, fault: order.fault, id: of.id, attempt: of.attempt, at: of.at }).strikes(order.share) {
+        let draw = Draw { seed, fault: order.fault, id: of.id, attempt: of.attempt, at: of.at, nth: of.nth };
+        if draw.strikes(order.share) {
             fate.strike(order);
         }
     }
@@ -104,7 +107,7 @@ mod tests {
     fn of(orders: &[Order], at: &InstanceId) -> Fate {
         let caller = "web".into();
         let header = |name: &str| [(":path", "/buy?n=2"), (":method", "GET")].iter().find(|h| h.0 == name).map(|h| h.1);
-        fate(1, orders, &Try { id: "r1.0", attempt: 1, at, caller: Some(&caller), header: &header })
+        fate(1, orders, &Try { id: "r1.0", attempt: 1, at, nth: 0, caller: Some(&caller), header: &header })
     }
 
     #[test]

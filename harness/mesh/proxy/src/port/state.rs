@@ -30,6 +30,16 @@ struct Inner {
 struct Run {
     orders: Vec<Order>,
     asked: Vec<AskedRecord>,
+    /// How often each try was asked about.
+    times: HashMap<(String, u32, InstanceId), u32>,
+}
+
+impl Run {
+    /// How often the same was asked before.
+    fn nth(&mut self, id: &str, attempt: u32, at: &InstanceId) -> u32 {
+        let times = self.times.entry((id.to_owned(), attempt, at.clone())).or_default();
+        std::mem::replace(times, *times + 1)
+    }
 }
 
 /// A try as its proxy tells of it.
@@ -47,7 +57,13 @@ impl PortState {
     }
 
     pub(super) fn set(&self, prefix: &str, orders: Vec<Order>) {
-        self.lock().runs.entry(prefix.into()).or_default().orders = orders;
+        let mut inner = self.lock();
+        let run = inner.runs.entry(prefix.into()).or_default();
+        if orders.is_empty() {
+            // With nothing in place nothing is drawn, and what was is not drawn again.
+            run.times.clear();
+        }
+        run.orders = orders;
     }
 
     pub(super) fn know(&self, instances: BTreeMap<SocketAddr, InstanceId>, callers: BTreeMap<IpAddr, ServiceName>) {
@@ -75,7 +91,8 @@ impl PortState {
         };
         let caller = asked.from.and_then(|from| callers.get(&from));
         let Question { id, attempt, header, .. } = *asked;
-        let fate = fate(self.seed, &run.orders, &Try { id, attempt, at, caller, header });
+        let nth = if run.orders.is_empty() { 0 } else { run.nth(id, attempt, at) };
+        let fate = fate(self.seed, &run.orders, &Try { id, attempt, at, nth, caller, header });
         run.asked.push(AskedRecord {
             at: at.clone(),
             id: id.into(),
