@@ -20,6 +20,7 @@ use nix::{
 use rand::RngExt;
 use serde_json::{Value, json};
 use squall_mesh::word_of;
+use squall_mesh_istio::asking::PORT;
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -97,6 +98,31 @@ fn processes(args: &[&str]) -> Vec<Pid> {
     };
     let all = fs::read_dir("/proc").unwrap().filter_map(|one| one.ok()?.file_name().to_str()?.parse().ok());
     all.filter(is_one).map(Pid::from_raw).collect()
+}
+
+/// Whether somebody connects to this address from within the pod of this process.
+fn comes_in(from: Pid, to: SocketAddr) -> bool {
+    let connect = format!("exec 3<>/dev/tcp/{}/{}", to.ip(), to.port());
+    let args = ["-t", &from.to_string(), "-n", "timeout", "2", "bash", "-c", &connect];
+    Command::new("nsenter").args(args).stderr(Stdio::null()).status().unwrap().success()
+}
+
+/// Nobody of another namespace reaches the pods of a run, nor its fault port, unless its proxies are to ask.
+fn is_shut_to_strangers() {
+    let program = |pid: &i32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut all = fs::read_dir("/proc").unwrap().filter_map(|one| one.ok()?.file_name().to_str()?.parse().ok());
+    let is_dns =
+        |pid: &i32| program(pid).split(|byte| *byte == 0).next().is_some_and(|name| name.ends_with(b"coredns"));
+    let stranger = Pid::from_raw(all.find(is_dns).unwrap());
+    let of = |api: &str, kind: &str, namespace: &str, name: &str| {
+        let like = json!({"apiVersion": api, "kind": kind, "metadata": {"namespace": namespace, "name": name}});
+        ask(async |cluster| cluster.get(&like).await.unwrap()).unwrap()
+    };
+    let [run] = <[String; 1]>::try_from(namespaces()).unwrap();
+    let runner = of("v1", "Pod", &run, "squall-runner")["status"]["podIP"].as_str().unwrap().to_owned();
+    let dns = of("v1", "Service", "kube-system", "kube-dns")["spec"]["clusterIP"].as_str().unwrap().to_owned();
+    assert!(comes_in(stranger, format!("{dns}:53").parse().unwrap()), "a stranger gets nowhere at all");
+    assert!(!comes_in(stranger, format!("{runner}:{PORT}").parse().unwrap()), "a stranger reaches the fault port");
 }
 
 fn strike(processes: &[Pid], signal: Signal) {
@@ -211,6 +237,9 @@ fn dealt(blow: Blow, user: &mut User, feature: &str) -> (Duration, Duration) {
     let starter = squall.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut starter = Starter(starter);
     user.feel(&mut starter.0);
+    if blow == Blow::Runner {
+        is_shut_to_strangers();
+    }
     let moment = Instant::now() + Duration::from_millis(rand::rng().random_range(0..2_000));
     while Instant::now() < moment {
         assert_ne!(user.call().0, 200, "the fault was gone before");

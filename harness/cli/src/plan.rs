@@ -158,7 +158,8 @@ fn is_asked(plan: &Plan, on: &Traffic) -> bool {
     let theirs = |service: &ServiceName| plan.topology.deployed(service).is_some();
     match &on.of.to {
         Some(target) => theirs(&target.service),
-        None => plan.topology.edges().any(|edge| theirs(&edge.to)),
+        // Those that reach services of ours, too, end with the lease of our proxies.
+        None => plan.topology.edges().all(|edge| theirs(&edge.to)),
     }
 }
 

@@ -56,7 +56,7 @@ impl<'p> Guards<'p> {
     ///
     /// # Errors
     /// Those of what is waited for, and where a guard is met.
-    pub(crate) async fn to_its_end<T>(
+    pub(crate) async fn let_it_come<T>(
         &mut self,
         flow: Flow<'_>,
         calls: &mut Vec<CallRecord>,

@@ -158,7 +158,7 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
             None => self.world.enact(act, due).await?,
             Some(run) => {
                 let flow = flow(self.cast, self.stage, self.first_seq, run);
-                self.guards.to_its_end(flow, self.calls, self.world.enact(act, due)).await?
+                self.guards.let_it_come(flow, self.calls, self.world.enact(act, due)).await?
             }
         };
         self.gatherer.adopt(self.cast.mesh, self.world)?;

@@ -89,6 +89,7 @@ async fn drive(plan: Plan, envoy: &Path, aim: Aim, loses: Loses) -> Told {
         events: &events,
         stopper: Stopper::default(),
         controls: false,
+        word: String::new(),
         seed: 1,
         early_stop: true,
         record: record.path(),

@@ -204,7 +204,7 @@ pub(super) const STORY: &[Sentence] = &[
         71,
         Guard,
         "the run is aborted once {claim} {outcome}",
-        "while traffic flows: once it is shown, sending stops, all faults end, and nothing of the whole run comes after it; the scenario is inconclusive. Of calls, and of what their clients see; not in control runs",
+        "while traffic flows: once it is shown, sending stops, all faults end, and nothing of the whole run comes after it; the scenario is inconclusive. Of the calls of its own traffic lines, by what their clients see; not in control runs",
         "the run is aborted once more than 20% of the calls fail",
     ),
 ];
