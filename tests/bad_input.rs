@@ -221,6 +221,6 @@ fn the_nightly_recipe_runs_its_own_example() {
 fn an_application_is_not_joined_on_this_machine() {
     let squall = Squall::new();
     let shop = root().join("fixtures/shop/shop.feature").display().to_string();
-    squall.run(&["lint", &shop]).expect(0).says(&["3 scenarios, no mistake", "`--mesh istio --on kubernetes`"]);
+    squall.run(&["lint", &shop]).expect(0).says(&["5 scenarios, no mistake", "`--mesh istio --on kubernetes`"]);
     squall.run(&["plan", &shop]).expect(0).says(&["1 proxies: web x1", "the scenario is unsupported"]);
 }
