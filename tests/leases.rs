@@ -59,7 +59,7 @@ enum Blow {
 
 impl Blow {
     const ALL: [Blow; 6] =
-        [Blow::RunnerAndAgents, Blow::Everybody, Blow::Hung, Blow::CutOff, Blow::Starter, Blow::Runner];
+        [Blow::Runner, Blow::RunnerAndAgents, Blow::Everybody, Blow::Hung, Blow::CutOff, Blow::Starter];
 
     fn within(self) -> Duration {
         if self == Blow::Starter { WITHIN } else { AT_ONCE }
