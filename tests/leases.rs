@@ -89,15 +89,20 @@ impl Blow {
 const RUNNER: &[&str] = &["runner", "--config", "/etc/squall/job.json"];
 const AGENT: &[&str] = &["agent"];
 
-/// Processes of this program, in whatever pod, with these arguments.
-fn processes(args: &[&str]) -> Vec<Pid> {
+/// Processes of which this is true, by their program and its arguments, in whatever pod.
+fn running(is_one: impl Fn(&str, &[&str]) -> bool) -> Vec<Pid> {
     let is_one = |pid: &i32| {
         let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words: Vec<&str> = words.split(|byte| *byte == 0).filter_map(|word| str::from_utf8(word).ok()).collect();
-        words.first().is_some_and(|program| program.ends_with("squall")) && words[1..].starts_with(args)
+        words.split_first().is_some_and(|(program, args)| is_one(program, args))
     };
     let all = fs::read_dir("/proc").unwrap().filter_map(|one| one.ok()?.file_name().to_str()?.parse().ok());
     all.filter(is_one).map(Pid::from_raw).collect()
+}
+
+/// Processes of this program with these arguments.
+fn processes(args: &[&str]) -> Vec<Pid> {
+    running(|program, its| program.ends_with("squall") && its.starts_with(args))
 }
 
 /// Whether somebody connects to this address from within the pod of this process.
@@ -109,11 +114,7 @@ fn comes_in(from: Pid, to: SocketAddr) -> bool {
 
 /// Nobody of another namespace reaches the pods of a run, nor its fault port, unless its proxies are to ask.
 fn is_shut_to_strangers() {
-    let program = |pid: &i32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let mut all = fs::read_dir("/proc").unwrap().filter_map(|one| one.ok()?.file_name().to_str()?.parse().ok());
-    let is_dns =
-        |pid: &i32| program(pid).split(|byte| *byte == 0).next().is_some_and(|name| name.ends_with(b"coredns"));
-    let stranger = Pid::from_raw(all.find(is_dns).unwrap());
+    let stranger = running(|program, _| program.ends_with("coredns"))[0];
     let of = |api: &str, kind: &str, namespace: &str, name: &str| {
         let like = json!({"apiVersion": api, "kind": kind, "metadata": {"namespace": namespace, "name": name}});
         ask(async |cluster| cluster.get(&like).await.unwrap()).unwrap()

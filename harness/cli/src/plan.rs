@@ -11,8 +11,8 @@ use crate::{
 use squall_gherkin::rests_on;
 use squall_mesh_proxy::render;
 use squall_model::{
-    Act, Arrivals, Claim, ClaimKind, ControlRule, Deployed, FaultId, FaultKind, Level, Only, Plan, PolicyId,
-    Population, Service, ServiceName, Shape, Stage, Traffic, TrafficLine, Unit, Variation, controls, duration, vary,
+    Act, Arrivals, Claim, ClaimKind, ControlRule, FaultId, FaultKind, Level, Only, Plan, PolicyId, Population,
+    ServiceName, Shape, Stage, Traffic, TrafficLine, Unit, Variation, controls, duration,
 };
 use squall_report::{Colour, Style, count};
 use std::{fmt::Write, path::Path, time::Duration};
@@ -90,8 +90,9 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
     if !namespaces.is_empty() && plan.needs.is_empty() {
         let (who, whose) = (services(true).join(", "), namespaces.into_iter().collect::<Vec<_>>().join(", "));
         let _ = writeln!(text, "  joins    {who} in namespace {whose}: called, and nothing of it is changed");
-        for (service, of) in asking(plan) {
-            let name = squall_mesh_istio::asking::name(&service);
+        for service in render::asking_in(plan, true) {
+            let Some(of) = service.deployed.as_ref().filter(|of| of.pods.is_some()) else { continue };
+            let name = squall_mesh_istio::asking::name(service);
             let whose = format!("EnvoyFilter {name} in namespace {}", of.namespace);
             let _ = writeln!(text, "  adds     {whose}, while the run lasts: its proxies ask about tries of ours");
         }
@@ -161,21 +162,6 @@ fn is_asked(plan: &Plan, on: &Traffic) -> bool {
         // Those that reach services of ours, too, end with the lease of our proxies.
         None => plan.topology.edges().all(|edge| theirs(&edge.to)),
     }
-}
-
-/// The services of others whose proxies are to ask the fault port, in this run or in its control runs.
-fn asking(plan: &Plan) -> Vec<(Service, Deployed)> {
-    let varied = controls(plan).into_iter().map(|variation| vary(plan, variation));
-    let mut all: Vec<(Service, Deployed)> = Vec::new();
-    for run in std::iter::once(plan.clone()).chain(varied) {
-        for service in render::asking(run.faults.iter(), &run.topology) {
-            let Some(of) = service.deployed.clone().filter(|of| of.pods.is_some()) else { continue };
-            if !all.iter().any(|(other, _)| other.name == service.name) {
-                all.push((service.clone(), of));
-            }
-        }
-    }
-    all
 }
 
 /// What is judged, what is taken away, and how long it all takes.

@@ -243,10 +243,12 @@ impl<'e, M: Mesh> Performance<'e, M> {
     /// Sends a few calls over each edge of the traffic, so that pools are open when anything is counted.
     async fn settle(&mut self, world: &mut World<'e, M>) -> Result<(), EngineError> {
         world.relax().await?;
-        // Proxies of others ask from here on, where they are to.
-        world.touch().await?;
         let (mesh, by) = (self.engine.mesh, deadline::SETTLE.from_now());
         let (asking, settling) = (mesh.asking(self.plan), settling(&self.prefix));
+        if !asking.is_empty() {
+            // They ask from here on.
+            world.touch().await?;
+        }
         let callees = self.plan.lines().map(|line| (line.number, line.to.service.clone())).collect();
         loop {
             drop(mesh.asked(&settling));

@@ -180,9 +180,6 @@ fn none_drawn(unit: Unit, chance: f64, seen: Look) -> Option<Spared> {
 
 fn touched(plan: &Plan, evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
     let mut drawn = draws(evidence, armed, own);
-    if let (0, Some((.., share))) = (drawn.all.n, own.draw()) {
-        drawn.chance = share;
-    }
     asked::draws(plan, evidence, own).into_iter().for_each(|(at, hit)| drawn.push(at, hit));
     let parts = drawn.parts();
     let count = DoseCount::new(own.fault.id, drawn.dose(&parts), drawn.all.hits, drawn.all.n);
@@ -235,7 +232,7 @@ fn draws<'e>(evidence: &'e Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> Dr
     // A proxy that is held up longer than this makes a run that proves nothing.
     let late = Duration::from_nanos(health.queued_limit);
     let mut alone = Draws { chance: share, ..Draws::default() };
-    let mut together = Draws::default();
+    let mut together = alone.clone();
     for unit in units(evidence).filter(|u| u.level == level) {
         let from = unit.line.began;
         let to = match drawn(&unit, flag, armed, error) {

@@ -74,6 +74,6 @@ pub use terms::{ErrorRates, Quarantine, Terms};
 pub use timeline::{Act, Arrivals, Blocks, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
 pub use topology::{Deployed, Instance, Protocol, Service, Topology};
 pub use totals::Totals;
-pub use vary::{controls, vary};
+pub use vary::{controls, every_run, vary};
 pub use verdict::{Compared, Exemplar, ExemplarTry, Finding, Measured, Verdict, Why};
 pub use wire::{Damage, PACKET, Wire, Wires, burst, damaged_wires};

@@ -46,6 +46,12 @@ pub fn vary(plan: &Plan, variation: Variation) -> Plan {
     varied
 }
 
+/// The plan as it was written, and each of its control runs.
+pub fn every_run(plan: &Plan) -> impl Iterator<Item = Plan> + '_ {
+    let varied = controls(plan).into_iter().map(|variation| vary(plan, variation));
+    std::iter::once(plan.clone()).chain(varied)
+}
+
 fn keep_policies(plan: &mut Plan, keep: impl Fn(&Policy) -> bool) {
     plan.policies.retain(|p| keep(p));
     let left: Vec<PolicyId> = plan.policies.iter().map(|p| p.id).collect();

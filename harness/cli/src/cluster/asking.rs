@@ -1,7 +1,7 @@
 //! What is put beside an application of somebody else's while a run lasts: what has its proxies ask the fault port, one object for each service
 //! whose tries some fault means.
 
-use super::{doctor::Lacking, failure, job::Job, manifest};
+use super::{doctor::Lacking, failure, job::Job, manifest, remote::UP};
 use crate::{outcome::Failure, run::Work};
 use serde_json::{Value, json};
 use squall_mesh::word_of;
@@ -10,13 +10,10 @@ use squall_mesh_istio::{
     refused_in_pods,
 };
 use squall_mesh_proxy::render;
-use squall_model::{Plan, Service, controls, vary};
+use squall_model::{Plan, Service};
 use squall_place::kubernetes::{Cluster, ClusterError, RUN};
 use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, time::Duration};
 use tokio::time::{Instant, sleep_until};
-
-/// How long the runner's pod may take to have an address.
-const UP: Duration = Duration::from_secs(60);
 
 /// How often the runner looks whether they are put.
 const LOOK: Duration = Duration::from_millis(200);
@@ -43,13 +40,9 @@ impl Asking {
                 && refused_in_pods(plan).is_empty()
         };
         for plan in work.plans.iter().filter(|plan| plan.topology.theirs().next().is_some()).filter(is_run) {
-            let controls = if work.controls { controls(plan) } else { Vec::new() };
-            let varied = controls.into_iter().map(|variation| vary(plan, variation));
-            for run in std::iter::once(plan.clone()).chain(varied) {
-                for service in render::asking(run.faults.iter(), &run.topology) {
-                    let Some(of) = service.deployed.as_ref().filter(|of| of.pods.is_some()) else { continue };
-                    all.insert((of.namespace.clone(), service.name.to_string()), service.clone());
-                }
+            for service in render::asking_in(plan, work.controls) {
+                let Some(of) = service.deployed.as_ref().filter(|of| of.pods.is_some()) else { continue };
+                all.insert((of.namespace.clone(), service.name.to_string()), service.clone());
             }
         }
         Asking { services: all.into_values().collect(), made: RefCell::default() }

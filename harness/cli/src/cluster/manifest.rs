@@ -50,7 +50,7 @@ pub fn namespace(job: &Job, injection: (&str, &str)) -> Value {
 }
 
 /// Everything that has to be there before the runner is, the secret by which agents know their run among it.
-pub fn before_runner(job: &Job, token: &str) -> serde_json::Result<Vec<Value>> {
+pub fn before_runner(job: &Job, asking: &Asking, token: &str) -> serde_json::Result<Vec<Value>> {
     let metadata = |name: &str| json!({"name": name, "namespace": job.namespace, "labels": job.labels});
     let mut all = vec![
         sign(job, 0),
@@ -81,14 +81,14 @@ pub fn before_runner(job: &Job, token: &str) -> serde_json::Result<Vec<Value>> {
             "stringData": {"token": token},
         }),
     ];
-    all.extend(reached(job));
+    all.extend(reached(job, asking));
     all.extend(squall_mesh_istio::manifest::before_pods(&job.pods()));
     Ok(all)
 }
 
 /// Who reaches the pods of a run: each other, and the fault port those that ask it. (networking.k8s.io/v1: what no policy allows is not let in
 /// where some policy selects the pod; kubelets are let in.)
-fn reached(job: &Job) -> Vec<Value> {
+fn reached(job: &Job, asking: &Asking) -> Vec<Value> {
     let policy = |name: &str, pods: Value, ingress: Value| {
         json!({
             "apiVersion": "networking.k8s.io/v1",
@@ -98,7 +98,6 @@ fn reached(job: &Job) -> Vec<Value> {
         })
     };
     let own = policy("squall-own", json!({}), json!({"from": [{"podSelector": {}}]}));
-    let asking = Asking::of(&job.work);
     let from: Vec<Value> = asking
         .namespaces()
         .into_iter()

@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, sync::mpsc::Sender, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 /// How long the runner's own pod may take to run.
-const UP: Duration = Duration::from_secs(60);
+pub(super) const UP: Duration = Duration::from_secs(60);
 
 /// How long the runner may take to end in order.
 const LEAVE: Duration = Duration::from_secs(30);
@@ -166,7 +166,7 @@ async fn attend(
 ) -> Result<(), Failure> {
     let mut ear = Ear::new(events, stopper.clone());
     let running = async {
-        make(cluster, job).await.map_err(|e| failure(&e))?;
+        make(cluster, job, asking).await.map_err(|e| failure(&e))?;
         asking.put(cluster, job).await.map_err(|e| failure(&e))?;
         ear.listen(cluster, job).await
     };
@@ -177,9 +177,9 @@ async fn attend(
     }
 }
 
-async fn make(cluster: &Cluster, job: &Job) -> Result<(), ClusterError> {
+async fn make(cluster: &Cluster, job: &Job, asking: &Asking) -> Result<(), ClusterError> {
     let token = format!("{:032x}", rand::random::<u128>());
-    let objects = manifest::before_runner(job, &token)
+    let objects = manifest::before_runner(job, asking, &token)
         .map_err(|why| ClusterError::Refused { what: "tell the runner its job".into(), words: why.to_string() })?;
     for object in objects {
         cluster.apply(&object).await?;

@@ -3,15 +3,12 @@
 use super::{ELSEWHERE, Label, Limit, Limits, diagnostic};
 use crate::settings::FILE;
 use squall_mesh_proxy::render;
-use squall_model::{Diagnostic, Plan, Protocol, Severity, TrafficLine, controls, vary};
+use squall_model::{Diagnostic, Plan, Protocol, Severity, TrafficLine};
 use std::collections::BTreeSet;
 
 /// Services of an application that are called, or whose tries are broken, without one of these labels.
 fn unlabelled(plan: &Plan, limit: &Limit<Vec<Label>>) -> Vec<Diagnostic> {
-    let varied = controls(plan).into_iter().map(|variation| vary(plan, variation));
-    let runs: Vec<Plan> = std::iter::once(plan.clone()).chain(varied).collect();
-    let broken = runs.iter().flat_map(|run| render::asking(run.faults.iter(), &run.topology)).map(|s| &s.name);
-    let broken: BTreeSet<_> = broken.collect();
+    let broken: BTreeSet<_> = render::asking_in(plan, true).into_iter().map(|service| &service.name).collect();
     let meant = plan.topology.theirs().filter(|(s, _)| plan.topology.is_called(&s.name) || broken.contains(&s.name));
     let lacking = meant.filter_map(|(service, of)| {
         let label = limit.value.iter().find(|label| of.labels.get(&label.name) != Some(&label.value))?;

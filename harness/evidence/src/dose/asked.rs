@@ -4,10 +4,7 @@
 use super::draw::Armed;
 use crate::{CallStory, Evidence, Fit, TryView};
 use squall_model::{AskedRecord, FaultId, FaultKind, InstanceId, Level, Plan, Touch};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 /// A try as both sides know it: its call, its number, and whom it reached.
 type Key<'e> = (&'e str, u32, &'e InstanceId);
@@ -73,13 +70,14 @@ fn is_obeyed(plan: &Plan, one: &AskedRecord, fault: FaultId, t: &TryView<'_>) ->
         Some(FaultKind::Touch { touch, .. }) => Some(*touch),
         _ => None,
     };
-    let struck: BTreeSet<FaultId> = one.struck.iter().copied().collect();
     match touch(&fault) {
         _ if t.status() == 0 => true,
         // Of several that abort one is what came back.
-        Some(Touch::Abort(_)) => {
-            struck.iter().filter_map(touch).any(|touch| matches!(touch, Touch::Abort(code) if Some(code) == t.answer()))
-        }
+        Some(Touch::Abort(_)) => one
+            .struck
+            .iter()
+            .filter_map(touch)
+            .any(|touch| matches!(touch, Touch::Abort(code) if Some(code) == t.answer())),
         Some(Touch::Delay(time)) => Duration::from_nanos(t.took()) + ROUNDING >= time,
         None => false,
     }

@@ -4,9 +4,10 @@
 //! Kubernetes removes what is owned by what is gone (garbage collection; an owner without a namespace may own anything), so whoever removes a
 //! run's namespace removes these as well. Nothing hangs on how soon: a port that is gone has no faults (`failure_mode_allow` of ext_authz).
 
+use crate::render::insert;
 use serde_json::{Value, json};
 use squall_mesh_proxy::port::filters;
-use squall_model::Service;
+use squall_model::{Service, Side};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -40,27 +41,14 @@ pub struct Run<'r> {
 #[must_use]
 pub fn asking(service: &Service, run: &Run<'_>) -> Option<Value> {
     let deployed = service.deployed.as_ref()?;
-    let before_router = json!({
-        "context": "SIDECAR_INBOUND",
-        "listener": {"filterChain": {"filter": {
-            "name": "envoy.filters.network.http_connection_manager",
-            "subFilter": {"name": "envoy.filters.http.router"},
-        }}},
-    });
-    let filter = |filter: Value| {
-        json!({
-            "applyTo": "HTTP_FILTER",
-            "match": before_router,
-            "patch": {"operation": "INSERT_BEFORE", "value": filter},
-        })
-    };
     let cluster = json!({
         "applyTo": "CLUSTER",
         "match": {"context": "SIDECAR_OUTBOUND"},
         "patch": {"operation": "ADD", "value": filters::cluster(SocketAddr::new(run.runner, PORT))},
     });
-    let patches: Vec<Value> =
-        std::iter::once(cluster).chain(filters::filters(run.word).into_iter().map(filter)).collect();
+    let patches: Vec<Value> = std::iter::once(cluster)
+        .chain(filters::filters(run.word).iter().map(|filter| insert(Side::Inbound, filter)))
+        .collect();
     Some(json!({
         "apiVersion": "networking.istio.io/v1alpha3",
         "kind": "EnvoyFilter",

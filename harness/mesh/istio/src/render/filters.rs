@@ -99,7 +99,11 @@ fn before_router(side: Side) -> Value {
 const FAULT: &str = "envoy.extensions.filters.http.fault.v3.HTTPFault";
 
 fn fault_filter(side: Side, slot: usize) -> Value {
-    let filter = json!({"name": slot_name(slot), "typed_config": {"@type": type_url(FAULT)}});
+    insert(side, &json!({"name": slot_name(slot), "typed_config": {"@type": type_url(FAULT)}}))
+}
+
+/// A filter of HTTP before the router; of several the first stands first.
+pub(crate) fn insert(side: Side, filter: &Value) -> Value {
     json!({
         "applyTo": "HTTP_FILTER",
         "match": before_router(side),

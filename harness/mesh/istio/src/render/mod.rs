@@ -19,6 +19,7 @@ pub use refuse::refusals;
 use site::Address;
 pub use site::Site;
 
+pub(crate) use filters::insert;
 pub use objects::Object;
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -5,14 +5,23 @@ use super::{
     requests::kind,
 };
 use crate::port::Order;
-use squall_model::{Calls, Fault, FaultId, FaultKind, InstanceId, Level, Service, ServiceName, Topology};
+use squall_model::{
+    Calls, Fault, FaultId, FaultKind, InstanceId, Level, Plan, Service, ServiceName, Topology, every_run,
+};
 use std::collections::BTreeSet;
 
 /// The services of others whose proxies have to ask about what the faults of a plan mean, in the order of the topology.
-pub fn asking<'p>(faults: impl Iterator<Item = &'p Fault>, topology: &'p Topology) -> Vec<&'p Service> {
+pub fn asking<'f, 't>(faults: impl Iterator<Item = &'f Fault>, topology: &'t Topology) -> Vec<&'t Service> {
     let meant: Vec<&Calls> = faults.filter_map(on_tries).collect();
     let is_meant = |service: &Service| meant.iter().any(|of| !callers(of, &service.name, topology).is_empty());
     topology.theirs().map(|(service, _)| service).filter(|service| is_meant(service)).collect()
+}
+
+/// The same of a plan, and with `controls` of its control runs, too.
+pub fn asking_in(plan: &Plan, controls: bool) -> Vec<&Service> {
+    let runs = every_run(plan).take(if controls { usize::MAX } else { 1 });
+    let faults: Vec<Fault> = runs.flat_map(|run| run.faults).collect();
+    asking(faults.iter(), &plan.topology)
 }
 
 /// The tries that a fault means, where it is one on tries.

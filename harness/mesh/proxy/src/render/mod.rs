@@ -16,7 +16,7 @@ mod routes;
 mod table;
 mod ways;
 
-pub use asked::{asking, orders};
+pub use asked::{asking, asking_in, orders};
 pub use clusters::{hash_key, preferred};
 pub use faults::{FaultSlot, SLOTS, SlotTouch};
 pub use layers::{EPOCHS, NO_EPOCH, epoch_key, layers};

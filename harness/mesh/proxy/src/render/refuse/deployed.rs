@@ -4,7 +4,7 @@ use super::super::{asked, concerns};
 use squall_mesh::Refusal;
 use squall_model::{
     Calls, Claim, ClaimKind, Fault, FaultKind, Happening, Level, Members, Only, Outcome, Plan, PolicyKind, Population,
-    Quantity, Service, ServiceName, Shedder, Stick, Topology, Unit, Wires, controls, vary,
+    Quantity, Service, ServiceName, Shedder, Stick, Topology, Unit, Wires, every_run,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -67,8 +67,7 @@ pub(super) fn in_controls(plan: &Plan) -> Vec<Refusal> {
     if plan.topology.theirs().next().is_none() {
         return Vec::new();
     }
-    let varied = controls(plan).into_iter().map(|variation| vary(plan, variation));
-    let faults = varied.flat_map(|varied| varied.faults).filter(|fault| !plan.faults.contains(fault));
+    let faults = every_run(plan).flat_map(|run| run.faults).filter(|fault| !plan.faults.contains(fault));
     faults.filter_map(|f| fault(&f.does, &plan.topology)).collect()
 }
 
