@@ -288,7 +288,8 @@ async fn what_is_not_ours_is_neither_asked_about_nor_touched() {
 async fn tries_are_struck_as_the_records_say() {
     const N: usize = 600;
     let Some(theirs) = Theirs::new().await else { return };
-    theirs.port.set(RUN, vec![abort(3, Fraction::percent(30), 503)]);
+    let orders = vec![abort(3, Fraction::percent(30), 503)];
+    theirs.port.set(RUN, orders.clone());
     let headers = [FORGED.as_slice(), &[("x-envoy-attempt-count", "2")]].concat();
     // A port that hitches on a busy machine is left alone for a while.
     let (by, mut ended, mut asked) = (soon(), Vec::new(), Vec::new());
@@ -328,11 +329,19 @@ async fn tries_are_struck_as_the_records_say() {
     assert!(asked.iter().all(told), "{asked:?}");
     assert_eq!(theirs.steered(), [] as [String; 0], "the upstream sees nothing of it");
 
-    // The same tries once more have the same fate: it hangs on the seed alone.
-    theirs.calls(0..N, &headers).await;
+    // The same tries once more are drawn for anew, as those of an application that calls twice; once nothing was in place, they have
+    // the fate that they had: it hangs on the seed alone.
     let fates: BTreeMap<&String, &Vec<FaultId>> = asked.iter().map(|one| (&one.id, &one.struck)).collect();
-    let again = theirs.port.take(RUN);
-    assert!(again.iter().all(|one| fates.get(&one.id).is_none_or(|struck| **struck == one.struck)));
+    let again = async || {
+        theirs.calls(0..N, &headers).await;
+        theirs.port.take(RUN)
+    };
+    let as_before = |one: &AskedRecord| fates.get(&one.id).is_none_or(|struck| **struck == one.struck);
+    assert!(!again().await.iter().all(as_before), "asked twice, drawn for twice");
+    theirs.port.set(RUN, Vec::new());
+    theirs.port.set(RUN, orders);
+    let repeated = again().await;
+    assert!(!repeated.is_empty() && repeated.iter().all(as_before), "{repeated:?}");
 }
 
 #[tokio::test]
