@@ -613,6 +613,47 @@ fn an_application_of_somebody_elses_is_joined_broken_judged_and_untouched() {
 }
 
 #[test]
+fn pods_of_an_application_are_restarted_where_that_is_allowed() {
+    let Some(_turn) = cluster_to_be_had() else { return };
+    let shop = Shop::deploy(|text| text);
+    let name = shop.namespace().to_owned();
+    let squall = Squall::new();
+    let text = shop.own(&std::fs::read_to_string(root().join("fixtures/shop/edits.feature")).unwrap());
+    let feature = squall.feature("edits.feature", &text);
+    // Who started how often is what is edited here, and no object is.
+    let objects = || {
+        let mut all = theirs(&name);
+        all.retain(|name, _| !name.starts_with("Pod "));
+        all.iter_mut().filter(|(name, _)| name.starts_with("Deployment ")).for_each(|(_, it)| *it = it["spec"].take());
+        all
+    };
+    let pods = || theirs(&name).into_keys().filter(|name| name.starts_with("Pod ")).collect::<Vec<String>>();
+    let (before, first) = (objects(), pods());
+    let refused = run(&squall, &[&feature]);
+    let untouched = pods();
+    let planned = squall.run(&["plan", "--mesh", "istio", "--on", "kubernetes", "--allow-edit", &feature]);
+    let held = run(&squall, &["--allow-edit", "--controls", &feature]);
+    eprintln!("{}", held.out);
+    let (after, last) = (objects(), pods());
+    // What the runner was allowed goes with the namespace of the run.
+    let roles = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"namespace": name}});
+    let by = Instant::now() + Duration::from_secs(30);
+    while !ask(async |cluster| cluster.list(&roles).await.unwrap()).is_empty() {
+        assert!(Instant::now() < by, "the role of the run is left");
+        before_the_next_look();
+    }
+    drop(shop);
+    refused.says(&["2 unsupported", "--allow-edit"]);
+    assert_eq!(untouched, first, "without being allowed nobody is restarted");
+    planned.expect(0).says(&[&format!("edits    pods of reviews in namespace {name} are deleted, in order")]);
+    held.expect(0).says(&["2 scenarios: 2 hold", "2 controls: 2 red"]);
+    assert_eq!(after, before);
+    assert_eq!(last.len(), first.len());
+    assert!(last.iter().any(|pod| !first.contains(pod)), "{last:?}");
+    assert_eq!(namespaces(), Vec::<String>::new());
+}
+
+#[test]
 fn what_a_namespace_refuses_is_named() {
     let Some(_turn) = cluster_to_be_had() else { return };
     // A quota that is there before the pods of the mesh are.

@@ -116,6 +116,10 @@ pub struct Paths {
     /// the run lasts), or nothing.
     #[arg(long, value_enum, default_value = "auto", value_name = "HOW")]
     pub fault_by: FaultBy,
+    /// Lets scenarios edit what somebody else deployed, where nothing else does: `is restarted` deletes pods of the application, in
+    /// order, and their owners start others. Without it such scenarios are unsupported.
+    #[arg(long)]
+    pub allow_edit: bool,
     /// The seed of schedules, ids and draws of ours (never of the proxies' own draws); random unless given.
     #[arg(long, env = "SQUALL_SEED")]
     pub seed: Option<u64>,

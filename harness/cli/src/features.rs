@@ -47,6 +47,7 @@ pub fn select(paths: &Paths, settings: &Settings, context: Option<&str>, out: Ou
     let applications = Applications {
         of: on_cluster.then_some((context, &settings.kubernetes)),
         by: paths.fault_by,
+        allow_edit: paths.allow_edit,
         seen: RefCell::default(),
     };
     let (mut plans, mut diagnostics) = (Vec::new(), Vec::new());
@@ -178,6 +179,7 @@ struct Applications<'a> {
     /// The context of it, if one was named, and what the project sets; `None`: no cluster is meant.
     of: Option<(Option<&'a str>, &'a Kubernetes)>,
     by: FaultBy,
+    allow_edit: bool,
     seen: RefCell<BTreeMap<String, Result<Vec<Service>, Failure>>>,
 }
 
@@ -188,22 +190,23 @@ impl Applications<'_> {
         let mut seen = self.seen.borrow_mut();
         let looked = seen
             .entry(namespace.to_owned())
-            .or_insert_with(|| cluster::application(context, kubernetes, namespace).map(|all| by(self.by, all)));
+            .or_insert_with(|| cluster::application(context, kubernetes, namespace).map(|all| self.allowed(all)));
         looked.as_ref().map_or(Application::Unseen, |services| Application::Seen(services.clone()))
+    }
+
+    /// The same services, with no more than is allowed: proxies of theirs that ask the fault port, pods that are restarted.
+    fn allowed(&self, mut services: Vec<Service>) -> Vec<Service> {
+        for of in services.iter_mut().filter_map(|service| service.deployed.as_mut()) {
+            of.pods = of.pods.take().filter(|_| self.by != FaultBy::Native);
+            of.restartable &= self.allow_edit;
+        }
+        services
     }
 
     /// Why one could not be looked at.
     fn failure(self) -> Result<(), Failure> {
         self.seen.into_inner().into_values().find_map(Result::err).map_or(Ok(()), Err)
     }
-}
-
-/// Services whose proxies may be made to ask the fault port, or not.
-fn by(by: FaultBy, mut services: Vec<Service>) -> Vec<Service> {
-    if by == FaultBy::Native {
-        services.iter_mut().filter_map(|service| service.deployed.as_mut()).for_each(|of| of.pods = None);
-    }
-    services
 }
 
 /// `the mesh "shop"` is `scenarios/shop.yaml`.

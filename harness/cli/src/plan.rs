@@ -11,8 +11,8 @@ use crate::{
 use squall_gherkin::rests_on;
 use squall_mesh_proxy::render;
 use squall_model::{
-    Act, Arrivals, Claim, ClaimKind, ControlRule, FaultId, FaultKind, Level, Only, Plan, PolicyId, Population,
-    ServiceName, Shape, Stage, Traffic, TrafficLine, Unit, Variation, controls, duration,
+    Act, Arrivals, Claim, ClaimKind, ControlRule, FaultId, FaultKind, Level, Members, Only, Plan, PolicyId, Population,
+    Service, ServiceName, Shape, Stage, Traffic, TrafficLine, Unit, Variation, controls, duration,
 };
 use squall_report::{Colour, Style, count};
 use std::{fmt::Write, path::Path, time::Duration};
@@ -89,7 +89,15 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
     let namespaces = plan.topology.joined();
     if !namespaces.is_empty() && plan.needs.is_empty() {
         let (who, whose) = (services(true).join(", "), namespaces.into_iter().collect::<Vec<_>>().join(", "));
-        let _ = writeln!(text, "  joins    {who} in namespace {whose}: called, and nothing of it is changed");
+        let restarted = render::restarted_in(plan, true);
+        let restarted: Vec<&Service> = restarted.into_iter().filter(|service| is_restartable(service)).collect();
+        let untouched = if restarted.is_empty() { ", and nothing of it is changed" } else { "" };
+        let _ = writeln!(text, "  joins    {who} in namespace {whose}: called{untouched}");
+        for service in restarted {
+            let namespace = service.deployed.as_ref().map_or("", |of| of.namespace.as_str());
+            let whose = format!("pods of {} in namespace {namespace}", service.name);
+            let _ = writeln!(text, "  edits    {whose} are deleted, in order, and their owners start others");
+        }
         for service in render::asking_in(plan, true) {
             let Some(of) = service.deployed.as_ref().filter(|of| of.pods.is_some()) else { continue };
             let name = squall_mesh_istio::asking::name(service);
@@ -119,6 +127,11 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
     text
 }
 
+/// Whether whoever runs this allowed its pods to be restarted.
+fn is_restartable(service: &Service) -> bool {
+    service.deployed.as_ref().is_some_and(|of| of.restartable)
+}
+
 /// What ends each fault when nobody of ours is left to do it; faults that the same ends together.
 fn describe_nets(text: &mut String, plan: &Plan) {
     let mut nets: Vec<(&str, Vec<u32>)> = Vec::new();
@@ -145,6 +158,9 @@ fn net(plan: &Plan, fault: &FaultKind) -> &'static str {
         FaultKind::Touch { .. } => "3 s, by the lease of the proxies that make it",
         FaultKind::Wire { .. } | FaultKind::Outage { .. } => {
             "3 s, by the lease of the link that the wires lead through"
+        }
+        FaultKind::Restarted { of: Members::Of(target), .. } if plan.topology.deployed(&target.service).is_some() => {
+            "whoever owns its pods, and starts others"
         }
         FaultKind::Down { .. }
         | FaultKind::Restarted { .. }

@@ -37,6 +37,8 @@ deadlines! {
     GONE = "gone", 5;
     /// A process that was asked to end in order has ended; else it is killed.
     STOP = "stop", 3;
+    /// An instance that somebody else deployed has ended, in the time that its owners give it, and another is ready.
+    REPLACE = "replace", 90;
     /// A process that was paused stands still.
     PAUSE = "pause", 5;
     /// A workload has taken over a new behaviour.

@@ -14,6 +14,7 @@ pub mod testing;
 
 pub use ids::{settling, word_of};
 pub use port::{
-    Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, PoliciesInForce, PolicyInForce, Refusal, WallOffset,
+    Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, PoliciesInForce, PolicyInForce, Refusal, Replaced,
+    WallOffset,
 };
 pub use seat::{Bindings, Desired, Endpoint, Launch, Seat, WorkloadStart};

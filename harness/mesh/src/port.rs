@@ -3,7 +3,7 @@
 use crate::{Bindings, Desired, Launch, Seat, WorkloadStart};
 use serde::Serialize;
 use squall_model::{
-    AccessRecord, AskedRecord, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, ServiceName, Side, Stamp,
+    AccessRecord, AskedRecord, Deployed, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, ServiceName, Side, Stamp,
     StateRecord, TryRecord,
 };
 use std::{
@@ -199,6 +199,21 @@ pub trait Mesh {
         Ok(false)
     }
 
+    /// Has instances that somebody else deployed end in order, all at once, and waits for those that their owners start in their places;
+    /// says of each what came of it.
+    ///
+    /// # Errors
+    /// Where one has none in its place by then, or where this mesh joins nobody's applications.
+    async fn replace(&self, of: &Deployed, all: &[SocketAddr], by: Stamp) -> Result<Vec<Replaced>, MeshError> {
+        let _ = (of, all, by);
+        Err(Refusal(format!("{} restarts nothing of somebody else's", self.name())).into())
+    }
+
+    /// Where an instance of somebody else's is by now that was deployed at this address.
+    fn found(&self, deployed: SocketAddr) -> SocketAddr {
+        deployed
+    }
+
     /// For how long a line of a log may be in its proxy's memory alone: whoever kills the proxy loses it.
     fn unwritten(&self) -> Duration {
         Duration::ZERO
@@ -239,6 +254,21 @@ pub struct PolicyInForce {
 
 /// What each proxy says of itself, or why it did not: one that is silent keeps nobody else's word back.
 pub type PoliciesInForce = BTreeMap<InstanceId, Result<Vec<PolicyInForce>, MeshError>>;
+
+/// An instance of somebody else's in the place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// When the former one was told to end.
+    pub asked: Stamp,
+    /// When it was seen gone.
+    pub gone: Stamp,
+    /// When the other was seen ready.
+    pub ready: Stamp,
+    /// Where the other is.
+    pub at: SocketAddr,
+    /// Who went, and who came, for people.
+    pub how: String,
+}
 
 /// What a mesh cannot do, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -54,6 +54,10 @@ pub struct Deployed {
     /// The labels of the service itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Whether its pods may be restarted: whoever runs this allowed that what is theirs is edited, and each of the pods has an owner that
+    /// starts another in its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restartable: bool,
 }
 
 /// One instance of a service: a workload and its proxy.
@@ -111,6 +115,11 @@ impl Topology {
     #[must_use]
     pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {
         self.service(&id.service)?.instances.get((id.number as usize).checked_sub(1)?)
+    }
+
+    /// The same, to change.
+    pub fn instance_mut(&mut self, id: &InstanceId) -> Option<&mut Instance> {
+        self.service_mut(&id.service)?.instances.get_mut((id.number as usize).checked_sub(1)?)
     }
 
     /// Where an instance is, where that is said.

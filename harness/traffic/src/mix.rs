@@ -5,6 +5,8 @@ use crate::{
     request::{Request, RequestError},
 };
 
+use std::collections::BTreeSet;
+
 /// Apart from every place of a pattern.
 const PLACE: u64 = u64::MAX;
 
@@ -40,6 +42,12 @@ impl Mix {
             })
             .unzip();
         Ok(Mix { requests, until })
+    }
+
+    /// The methods of its requests, each once.
+    #[must_use]
+    pub fn methods(&self) -> BTreeSet<&str> {
+        self.requests.iter().map(|request| request.method.as_str()).collect()
     }
 
     /// All, in order.

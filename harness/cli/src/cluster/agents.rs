@@ -61,6 +61,7 @@ pub fn agents(errand: &Errand, out: Out) -> Result<Heard, Failure> {
     let settings = Settings::read(Path::new("."))?.kubernetes;
     let context = permitted(errand.context.as_deref(), &settings)?;
     settings.limits.refuse_load(errand.peak, errand.users, errand.length)?;
+    settings.limits.refuse_target(&errand.host, &errand.methods)?;
     let task = serde_json::to_string(&errand.task).map_err(|e| Failure::environment(e.to_string()))?;
     block_on(async {
         let fail = |e: std::io::Error| Failure::environment(format!("failed to listen for signals: {e}"));

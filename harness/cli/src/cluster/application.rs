@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use squall_model::{Deployed, Instance, Protocol, Service, VersionName};
 use squall_place::kubernetes::{Cluster, ClusterError};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
 };
 
@@ -42,6 +42,8 @@ fn unseen(error: &ClusterError) -> Failure {
 /// What of these objects can be called. Pure.
 fn services_of(services: &[Value], slices: &[Value], pods: &[Value]) -> Vec<Service> {
     let versions = versions(pods);
+    let owned: BTreeSet<&str> =
+        pods.iter().filter(|pod| is_owned(pod)).map(|pod| text(&pod["metadata"]["name"])).collect();
     let of = |service: &Value| {
         let name = text(&service["metadata"]["name"]);
         let (port, protocol) = port(service)?;
@@ -53,8 +55,9 @@ fn services_of(services: &[Value], slices: &[Value], pods: &[Value]) -> Vec<Serv
             _ => true,
         };
         let own = slices.iter().filter(of_it).filter(of_family);
-        let mut instances: Vec<(Option<&str>, SocketAddr)> =
-            own.flat_map(|slice| endpoints(slice, text(&port["name"]), &versions)).collect();
+        let behind: Vec<(&str, SocketAddr)> = own.flat_map(|slice| endpoints(slice, text(&port["name"]))).collect();
+        let version = |(pod, at): &(&str, SocketAddr)| (versions.get(pod).copied(), *at);
+        let mut instances: Vec<(Option<&str>, SocketAddr)> = behind.iter().map(version).collect();
         // Numbered by version, then by address: the same as long as nobody comes or goes.
         instances.sort_unstable();
         instances.dedup();
@@ -68,6 +71,7 @@ fn services_of(services: &[Value], slices: &[Value], pods: &[Value]) -> Vec<Serv
             port: number(&port["port"])?,
             pods: Some(texts(&service["spec"]["selector"])).filter(|labels| !labels.is_empty()),
             labels: texts(&service["metadata"]["labels"]),
+            restartable: behind.iter().all(|(pod, _)| owned.contains(pod)),
         };
         let instances: Vec<Instance> = instances.into_iter().map(instance).collect();
         (!instances.is_empty()).then(|| Service {
@@ -104,12 +108,8 @@ fn port(service: &Value) -> Option<(&Value, Protocol)> {
     })
 }
 
-/// Who is ready behind this port of a service: its version, where its pod names one, and where it is.
-fn endpoints<'v>(
-    slice: &'v Value,
-    port: &str,
-    versions: &BTreeMap<&'v str, &'v str>,
-) -> Vec<(Option<&'v str>, SocketAddr)> {
+/// Who is ready behind this port of a service: its pod, and where it is.
+fn endpoints<'v>(slice: &'v Value, port: &str) -> Vec<(&'v str, SocketAddr)> {
     let mut ports = slice["ports"].as_array().into_iter().flatten();
     let port = ports.find(|other| text(&other["name"]) == port).and_then(|found| number(&found["port"]));
     let Some(port) = port else { return Vec::new() };
@@ -117,10 +117,15 @@ fn endpoints<'v>(
     let all = slice["endpoints"].as_array().into_iter().flatten().filter(ready);
     all.filter_map(|endpoint| {
         let ip: IpAddr = text(&endpoint["addresses"][0]).parse().ok()?;
-        let version = versions.get(text(&endpoint["targetRef"]["name"])).copied();
-        Some((version, SocketAddr::new(ip, port)))
+        Some((text(&endpoint["targetRef"]["name"]), SocketAddr::new(ip, port)))
     })
     .collect()
+}
+
+/// Whether somebody starts another pod when this one ends.
+fn is_owned(pod: &Value) -> bool {
+    let owners = pod["metadata"]["ownerReferences"].as_array();
+    owners.into_iter().flatten().any(|owner| owner["controller"] == true)
 }
 
 /// The version of each pod that names one.

@@ -34,12 +34,8 @@ impl Asking {
     /// Those that some fault of this work needs, or of its control runs. What cannot be run needs none.
     pub(super) fn of(work: &Work) -> Asking {
         let mut all: BTreeMap<(String, String), Service> = BTreeMap::new();
-        let is_run = |plan: &&Plan| {
-            plan.needs.is_empty()
-                && squall_mesh_istio::render::refusals(plan).is_empty()
-                && refused_in_pods(plan).is_empty()
-        };
-        for plan in work.plans.iter().filter(|plan| plan.topology.theirs().next().is_some()).filter(is_run) {
+        let joins = |plan: &&Plan| plan.topology.theirs().next().is_some();
+        for plan in work.plans.iter().filter(joins).filter(|plan| is_run(plan)) {
             for service in render::asking_in(plan, work.controls) {
                 let Some(of) = service.deployed.as_ref().filter(|of| of.pods.is_some()) else { continue };
                 all.insert((of.namespace.clone(), service.name.to_string()), service.clone());
@@ -103,16 +99,9 @@ impl Asking {
             return Ok(());
         }
         let runner = cluster.address_of(&job.namespace, manifest::RUNNER, UP).await?;
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": job.namespace}});
-        let uid =
-            cluster.get(&namespace).await?.map(|it| it["metadata"]["uid"].as_str().unwrap_or_default().to_owned());
-        let run = Run {
-            word: &word_of(&job.work.run),
-            runner,
-            labels: &job.labels,
-            namespace: &job.namespace,
-            uid: uid.as_deref().unwrap_or_default(),
-        };
+        let uid = cluster.uid_of_namespace(&job.namespace).await?;
+        let run =
+            Run { word: &word_of(&job.work.run), runner, labels: &job.labels, namespace: &job.namespace, uid: &uid };
         for object in self.services.iter().filter_map(|service| asking(service, &run)) {
             cluster.create(&object).await?;
             self.made.borrow_mut().push(object);
@@ -126,6 +115,11 @@ impl Asking {
             let _ = cluster.delete(&object).await;
         }
     }
+}
+
+/// Whether a plan is run in pods: for what is not, nothing is put beside an application.
+pub(super) fn is_run(plan: &Plan) -> bool {
+    plan.needs.is_empty() && squall_mesh_istio::render::refusals(plan).is_empty() && refused_in_pods(plan).is_empty()
 }
 
 /// Waits, on the runner's side, until they are there: a connection that is older than the filters would go on without them.

@@ -2,7 +2,7 @@
 
 use super::seat::{PodConfig, own};
 use futures_util::future::LocalBoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 use squall_mesh::{Launch, WorkloadStart};
 use squall_mesh_istio::{Frozen, Keep, Lapse, Unkept};
 use squall_model::Part;
@@ -31,6 +31,15 @@ impl Keep for ApiServer {
 
     fn delete(&self, object: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
         Box::pin(async move { self.cluster.delete(&object).await.map_err(|error| unkept(&error)) })
+    }
+
+    fn pods<'k>(&'k self, namespace: &'k str) -> LocalBoxFuture<'k, Result<Vec<Value>, Unkept>> {
+        let like = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace}});
+        Box::pin(async move { self.cluster.list(&like).await.map_err(|error| unkept(&error)) })
+    }
+
+    fn end(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
+        Box::pin(async move { self.cluster.end(&pod).await.map_err(|error| unkept(&error)) })
     }
 
     fn hold(&self, manifest: Value, folder: &Path, faults: &Path) -> Launch {

@@ -12,13 +12,15 @@
 //! - [`life`]: how that side notices that this side is gone.
 //! - [`manifest`]: what is made on a cluster. Pure.
 //! - [`agents()`]: agents of a load run: a Job of them, each a generator of its own.
-//! - [`application()`]: what somebody else deployed, looked at; `asking`: what is put beside it while a run lasts.
+//! - [`application()`]: what somebody else deployed, looked at; `asking`: what is put beside it while a run lasts; `edits`: what of it a
+//!   run may change, where that is allowed.
 
 mod agents;
 mod application;
 mod asking;
 mod doctor;
 mod ear;
+mod edits;
 mod job;
 mod keep;
 mod life;

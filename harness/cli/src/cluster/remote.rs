@@ -1,6 +1,6 @@
 //! This side of a run on a cluster: what it makes there, what it hears, and how it ends all of it.
 
-use super::{asking::Asking, doctor::Lacking, ear::Ear, failure, job::Job, life, manifest};
+use super::{asking::Asking, doctor::Lacking, ear::Ear, edits, failure, job::Job, life, manifest};
 use crate::{
     args::RunArgs,
     limits::{Limits, sounds_like_production},
@@ -114,6 +114,7 @@ pub async fn run_on(
     out.note(&format!("within {}", ground.limits.whose()));
     let asking = Asking::of(work);
     asking.refuse(cluster).await?;
+    edits::refuse(cluster, &edits::edited(work)).await?;
     let heard = async {
         let heard = attend(cluster, job, &asking, events, &stopper, out).await;
         asking.take_away(cluster).await;
@@ -184,6 +185,7 @@ async fn make(cluster: &Cluster, job: &Job, asking: &Asking) -> Result<(), Clust
     for object in objects {
         cluster.apply(&object).await?;
     }
+    edits::allow(cluster, job).await?;
     cluster.create(&manifest::runner(job)).await?;
     cluster.runs(&job.namespace, manifest::RUNNER, UP).await
 }

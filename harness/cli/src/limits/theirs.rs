@@ -6,9 +6,10 @@ use squall_mesh_proxy::render;
 use squall_model::{Diagnostic, Plan, Protocol, Severity, TrafficLine};
 use std::collections::BTreeSet;
 
-/// Services of an application that are called, or whose tries are broken, without one of these labels.
+/// Services of an application that are called, whose tries are broken, or whose pods are restarted, without one of these labels.
 fn unlabelled(plan: &Plan, limit: &Limit<Vec<Label>>) -> Vec<Diagnostic> {
-    let broken: BTreeSet<_> = render::asking_in(plan, true).into_iter().map(|service| &service.name).collect();
+    let broken = render::asking_in(plan, true).into_iter().chain(render::restarted_in(plan, true));
+    let broken: BTreeSet<_> = broken.map(|service| &service.name).collect();
     let meant = plan.topology.theirs().filter(|(s, _)| plan.topology.is_called(&s.name) || broken.contains(&s.name));
     let lacking = meant.filter_map(|(service, of)| {
         let label = limit.value.iter().find(|label| of.labels.get(&label.name) != Some(&label.value))?;
@@ -19,7 +20,7 @@ fn unlabelled(plan: &Plan, limit: &Limit<Vec<Label>>) -> Vec<Diagnostic> {
 }
 
 /// The methods that change nothing (RFC 9110, 9.2.1): all others have to be spelled out by whoever owns the project.
-const SAFE: [&str; 2] = ["GET", "HEAD"];
+pub(super) const SAFE: [&str; 2] = ["GET", "HEAD"];
 
 impl Limits {
     /// Why the application of a namespace may not be joined, nor looked at; `None`: it may.

@@ -7,6 +7,7 @@ use super::{
     files,
     in_pod::{Task, VERSION},
     plan::Planned,
+    target::{Speaks, Target},
     tell,
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     term::Out,
 };
 use squall_load::{About, Agents, Merged, Own, Part, Report, Threshold, part};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// What is asked of a cluster.
 #[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "only a cluster reads it"))]
@@ -30,6 +31,10 @@ pub struct Errand {
     pub context: Option<String>,
     /// The image that was named.
     pub image: Option<String>,
+    /// What is called, as the URL says it.
+    pub host: String,
+    /// By which methods; none where bytes are sent.
+    pub methods: BTreeSet<String>,
     /// Most calls in any second; `None` where it is up to the answers.
     pub peak: Option<f64>,
     /// Users who wait for their answers.
@@ -63,6 +68,7 @@ pub struct Heard {
 pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
     refuse(args)?;
     let planned = Planned::for_others(args)?;
+    let target = Target::parse(&args.url)?;
     let mut about = about(args, &planned);
     let own = own(args.agents, args.users.map(u64::from), about.meant)?;
     out.note(&format!("{} · {} · {}", about.url, about.protocol, about.schedule));
@@ -78,6 +84,13 @@ pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
         own: own.clone(),
         context: args.context.clone(),
         image: args.image.clone(),
+        host: target.host,
+        methods: match target.speaks {
+            Speaks::Bytes => BTreeSet::new(),
+            Speaks::Http | Speaks::WebSocket => {
+                planned.line.requests.methods().into_iter().map(str::to_owned).collect()
+            }
+        },
         peak: planned.pace.peak,
         users: args.users,
         length: planned.pace.length,

@@ -61,6 +61,9 @@ impl<M: Mesh> World<'_, M> {
                 let whom = self.down.remove(&id).unwrap_or_default();
                 self.bring_up(*how, *part, whom).await
             }
+            FaultKind::Restarted { of: Members::Of(target), .. } if here && self.is_theirs(target) => {
+                self.replace(target.instances(&self.topology)).await.map(Some)
+            }
             FaultKind::Restarted { part, of } if here => self.restart(*part, of.instances(&self.topology)).await,
             FaultKind::Restarted { .. } => Ok(Some(until_now(clock::now()))),
             FaultKind::Wire { .. } | FaultKind::Outage { .. } => match fault.does.site_cut_off() {

@@ -38,6 +38,11 @@ impl Lives {
     pub(super) fn from_now(keeper: &Keeper) -> Lives {
         Lives { looked: keeper.ends().len(), ..Lives::default() }
     }
+
+    /// Notes ends that the keeper knows nothing of.
+    pub(super) fn ended_elsewhere(&mut self, ends: impl IntoIterator<Item = LifeEnd>) {
+        self.ends.extend(ends);
+    }
 }
 
 impl<M: Mesh> World<'_, M> {

@@ -7,6 +7,7 @@ mod acts;
 mod down;
 mod lives;
 mod sizes;
+mod theirs;
 mod wires;
 
 use crate::{
@@ -102,6 +103,7 @@ impl<'a, M: Mesh> World<'a, M> {
             waiting: Vec::new(),
             lives: Lives::from_now(pool.keeper),
         };
+        world.find_theirs();
         world.know_everybody();
         match world.lay_wires(main, &whole).await {
             Ok(()) => Ok(world),

@@ -41,7 +41,10 @@ fn ended(
         (!part.has_proxy() || of_it(id, Process::Proxy))
             && (!(part.has_workload() && hosts) || of_it(id, Process::Workload))
     };
-    let concerns = |s: &CallStory| meant.iter().any(|id| id.service == s.edge.to || *id == s.caller);
+    // Whom only services of an application call is called for some of the calls to those; nobody says for which.
+    let is_behind =
+        |id: &InstanceId| plan.topology.deployed(&id.service).is_some() && !plan.topology.is_called(&id.service);
+    let concerns = |s: &CallStory| meant.iter().any(|id| id.service == s.edge.to || *id == s.caller || is_behind(id));
     let traffic = evidence.stories().iter().any(|s| own.windows.possibly_at(s.intended, Duration::ZERO) && concerns(s));
     if !traffic {
         return counted(own, 0, meant.len() as u64);

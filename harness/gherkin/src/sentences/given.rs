@@ -8,7 +8,7 @@ pub(super) const GIVEN: &[Sentence] = &[
         2,
         Topology,
         "the application in namespace {text}",
-        "the services that somebody else deployed in that namespace of a cluster: they are called, and nothing of theirs is changed",
+        "the services that somebody else deployed in that namespace of a cluster: they are called, and nothing of theirs is changed, but that its pods may be restarted where `--allow-edit` says so",
         "the application in namespace \"shop\"",
     ),
     built(

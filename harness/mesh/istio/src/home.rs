@@ -1,9 +1,9 @@
 //! Where an Istio lives: how its proxies are started, and how it is told what is wanted.
 
 use crate::render::{Config, Site};
-use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
+use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Replaced, Seat, WorkloadStart};
 use squall_mesh_proxy::{outbound_socket, port::FaultPort};
-use squall_model::{Effect, Part, Plan, Stamp};
+use squall_model::{Deployed, Effect, Part, Plan, Stamp};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
@@ -138,6 +138,20 @@ pub trait Home {
     async fn resume(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
         let _ = (part, at, by);
         Ok(false)
+    }
+
+    /// Has instances of somebody else's end in order, and waits for those that come in their places.
+    ///
+    /// # Errors
+    /// Where they do not by then.
+    async fn replace(&self, of: &Deployed, all: &[SocketAddr], by: Stamp) -> Result<Vec<Replaced>, MeshError> {
+        let _ = (of, all, by);
+        Err(Refusal("nobody's application is joined here".into()).into())
+    }
+
+    /// Where an instance is by now that was deployed at this address.
+    fn found(&self, deployed: SocketAddr) -> SocketAddr {
+        deployed
     }
 
     /// For how long a line of a log may be in its proxy's memory alone.

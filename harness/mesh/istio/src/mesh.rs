@@ -8,7 +8,7 @@ use crate::{
 };
 use squall_mesh::{
     Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent,
-    PoliciesInForce, Refusal, Seat, WallOffset, WorkloadStart, settling,
+    PoliciesInForce, Refusal, Replaced, Seat, WallOffset, WorkloadStart, settling,
 };
 use squall_mesh_proxy::{
     Leases, Proof, Proxies, ServeError,
@@ -18,7 +18,9 @@ use squall_mesh_proxy::{
     port::FaultPort,
     render as table,
 };
-use squall_model::{AskedRecord, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, ServiceName, Side, Stamp};
+use squall_model::{
+    AskedRecord, Deployed, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, ServiceName, Side, Stamp,
+};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -57,7 +59,7 @@ impl<H: Home> Istio<H> {
     fn order(&self, port: &FaultPort, plan: &Plan, at: &Bindings, armed: &BTreeSet<FaultId>) {
         let theirs = |those: &BTreeSet<ServiceName>| -> Vec<(SocketAddr, InstanceId)> {
             let all = plan.topology.instances().filter(|(id, ..)| those.contains(&id.service));
-            all.filter_map(|(id, _, instance)| Some((instance.at?, id))).collect()
+            all.filter_map(|(id, _, instance)| Some((self.home.found(instance.at?), id))).collect()
         };
         // Another service may stand before the very same pods: only those that are meant have a say.
         let every = plan.faults.iter().map(|fault| fault.id).collect();
@@ -257,6 +259,14 @@ impl<H: Home> Mesh for Istio<H> {
 
     async fn resume(&self, part: Part, at: &Bindings, by: Stamp) -> Result<bool, MeshError> {
         self.home.resume(part, at, by).await
+    }
+
+    async fn replace(&self, of: &Deployed, all: &[SocketAddr], by: Stamp) -> Result<Vec<Replaced>, MeshError> {
+        self.home.replace(of, all, by).await
+    }
+
+    fn found(&self, deployed: SocketAddr) -> SocketAddr {
+        self.home.found(deployed)
     }
 
     fn unwritten(&self) -> Duration {

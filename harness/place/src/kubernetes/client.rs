@@ -4,7 +4,7 @@ use super::error::ClusterError;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Config,
-    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, PropagationPolicy},
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy},
     config::KubeConfigOptions,
     core::{ApiResource, GroupVersionKind},
 };
@@ -116,6 +116,20 @@ impl Cluster {
         in_time(&what, deleting).await.map(drop)
     }
 
+    /// Has an object go in order, in the time that it gives itself: this very one, by its uid, and no other of its name. One that is gone
+    /// already is no error.
+    ///
+    /// # Errors
+    /// Where the cluster does not take it.
+    pub async fn end(&self, object: &Value) -> Result<(), ClusterError> {
+        let (api, name, what) = self.place_of(object)?;
+        let uid = object["metadata"]["uid"].as_str().map(str::to_owned);
+        let preconditions = Some(Preconditions { uid, resource_version: None });
+        let params = DeleteParams { preconditions, ..DeleteParams::background() };
+        let ending = async { missing_is_none(api.delete(&name, &params).await) };
+        in_time(&what, ending).await.map(drop)
+    }
+
     /// One object; `None`: there is none.
     ///
     /// # Errors
@@ -134,7 +148,22 @@ impl Cluster {
         let (api, ..) = self.place_of(like)?;
         let what = format!("list {}s in {}", text(like, "kind"), text(&like["metadata"], "namespace"));
         let found = in_time(&what, api.list(&ListParams::default())).await?;
-        Ok(found.items.into_iter().filter_map(|object| serde_json::to_value(object).ok()).collect())
+        // In a list they do not say of what kind they are.
+        let of_its_kind = |object: DynamicObject| {
+            let mut object = serde_json::to_value(object).ok()?;
+            (object["apiVersion"], object["kind"]) = (like["apiVersion"].clone(), like["kind"].clone());
+            Some(object)
+        };
+        Ok(found.items.into_iter().filter_map(of_its_kind).collect())
+    }
+
+    /// What tells a namespace from all others that ever had its name: what is owned by it goes with it.
+    ///
+    /// # Errors
+    /// Where the cluster does not say.
+    pub async fn uid_of_namespace(&self, name: &str) -> Result<String, ClusterError> {
+        let found = self.get(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await?;
+        Ok(found.and_then(|it| it["metadata"]["uid"].as_str().map(str::to_owned)).unwrap_or_default())
     }
 
     /// The names of the namespaces with this label.

@@ -3,7 +3,10 @@ use crate::{
     dose::tests::dose,
     testing::{Hop, Scene, at, faulty, plan, reviews, span, target, web},
 };
-use squall_model::{Act, Condition, Dose, Down, FaultId, FaultKind, Members, Part, Place, When, Which};
+use squall_model::{
+    Act, Condition, Deployed, Dose, Down, FaultId, FaultKind, InstanceId, Members, Part, Place, Service, Target, When,
+    Which,
+};
 use std::time::Duration;
 
 const BOTH: [Process; 2] = [Process::Proxy, Process::Workload];
@@ -114,6 +117,23 @@ fn a_restart_is_an_end_within_its_effect() {
 }
 
 /// Instance 1 stands still from 50 to 150 ms; one call every 10 ms, to it and to instance 2 in turn.
+/// Of an application services may call each other for our calls, and nobody says for which of them.
+#[test]
+fn whom_only_an_application_calls_is_missed_by_any_call() {
+    let does = FaultKind::Restarted { part: Part::Instance, of: Members::Of(Target::service("ratings".into())) };
+    let mut scene = Scene::new(faulty(plan(), does, When::At(Duration::from_millis(50))));
+    let deployed = Deployed { namespace: "shop".into(), ..Deployed::default() };
+    scene.plan.topology.services.push(Service { deployed: Some(deployed), ..Service::new("ratings".into()) });
+    scene.happened(Act::Arm(FaultId(0)), 50, 60);
+    scene.calls(0, 5, 40, |_| [Hop::Ok(3)]);
+    let ratings = InstanceId { service: "ratings".into(), number: 1 };
+    BOTH.into_iter().for_each(|what| scene.killed(ratings.clone(), what, 50));
+    assert_eq!(dose(&scene), (Dose::Confirmed, 1, 1));
+    // One of ours that nobody calls is missed by nobody.
+    scene.plan.topology.services.last_mut().unwrap().deployed = None;
+    assert_eq!(dose(&scene).0, Dose::Absent);
+}
+
 fn pausing(part: Part, hop: impl Fn(u64) -> Hop) -> Scene {
     let does = FaultKind::Down { how: Down::Paused, part, of: Members::Of(target(Which::Instance(1))) };
     let mut scene = Scene::new(faulty(plan(), does, span(50, 150)));

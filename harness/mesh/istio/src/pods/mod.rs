@@ -7,6 +7,7 @@
 pub mod asking;
 pub mod manifest;
 mod pauses;
+mod replacing;
 mod way;
 
 pub use way::Way;
@@ -18,10 +19,11 @@ use crate::{
 };
 use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
 use pauses::{Pause, Pauses};
+use replacing::Moves;
 use serde_json::{Value, json};
-use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Seat, WorkloadStart};
+use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Replaced, Seat, WorkloadStart};
 use squall_mesh_proxy::{confirm::pause, instant, logs, now, port::FaultPort, silent};
-use squall_model::{Damage, Down, Effect, FaultKind, InstanceId, Part, Plan, Stamp};
+use squall_model::{Damage, Deployed, Down, Effect, FaultKind, InstanceId, Part, Plan, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -51,6 +53,12 @@ pub trait Keep: Debug {
 
     /// Removes an object; one that is gone already is no error.
     fn delete(&self, object: Value) -> LocalBoxFuture<'_, Result<(), Unkept>>;
+
+    /// The pods of a namespace.
+    fn pods<'k>(&'k self, namespace: &'k str) -> LocalBoxFuture<'k, Result<Vec<Value>, Unkept>>;
+
+    /// Has a pod end in order, in the time that its owners give it; one that is gone already is no error.
+    fn end(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>>;
 
     /// How the process is started that stands for a pod on this machine: one of this manifest, with the proxy's files in this folder, and
     /// the fault channel at this socket.
@@ -130,6 +138,7 @@ struct State {
     listening: BTreeSet<String>,
     nodes: BTreeSet<String>,
     pauses: Pauses,
+    moves: Moves,
 }
 
 /// What has to be told for a configuration.
@@ -222,14 +231,14 @@ impl Pods {
     }
 
     /// Asks an API server that is away for a moment again.
-    async fn insist<'k>(
+    async fn insist<'k, T>(
         &'k self,
         by: Stamp,
-        ask: impl Fn() -> LocalBoxFuture<'k, Result<(), Unkept>>,
-    ) -> Result<(), MeshError> {
+        ask: impl Fn() -> LocalBoxFuture<'k, Result<T, Unkept>>,
+    ) -> Result<T, MeshError> {
         loop {
             match ask().await {
-                Ok(()) => return Ok(()),
+                Ok(answer) => return Ok(answer),
                 Err(Unkept { passing: true, .. }) if now() < by => pause(AGAIN).await,
                 Err(Unkept { why, .. }) => return Err(MeshError::ControlPlane(why)),
             }
@@ -418,6 +427,14 @@ impl Home for Pods {
             woken.map(drop)
         });
         at_once(waking).await.map(|()| true)
+    }
+
+    async fn replace(&self, of: &Deployed, all: &[SocketAddr], by: Stamp) -> Result<Vec<Replaced>, MeshError> {
+        self.replace_pods(of, all, by).await
+    }
+
+    fn found(&self, deployed: SocketAddr) -> SocketAddr {
+        self.state.borrow().moves.found(deployed)
     }
 
     /// The logs of a sidecar are written every ten milliseconds, by a thread that has to get a core.

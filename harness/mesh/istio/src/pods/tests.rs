@@ -51,13 +51,21 @@ impl Drop for Ice {
 
 /// A cluster that remembers what it was told, in order, and is away as often as it is to be.
 #[derive(Debug, Default)]
-struct Told {
+pub(super) struct Told {
     all: Rc<RefCell<Vec<String>>>,
     away: RefCell<usize>,
     thaw: Rc<RefCell<Thaw>>,
+    /// What pods of others there are at one look after the other, and from the last on.
+    looks: RefCell<Vec<Vec<Value>>>,
 }
 
 impl Told {
+    /// A cluster with these pods of others.
+    pub(super) fn showing(mut looks: Vec<Vec<Value>>) -> Told {
+        looks.reverse();
+        Told { looks: RefCell::new(looks), ..Told::default() }
+    }
+
     fn answer(&self, word: &str, object: &Value) -> Result<(), Unkept> {
         let mut away = self.away.borrow_mut();
         if *away > 0 {
@@ -69,7 +77,7 @@ impl Told {
         Ok(())
     }
 
-    fn since(&self) -> Vec<String> {
+    pub(super) fn since(&self) -> Vec<String> {
         std::mem::take(&mut self.all.borrow_mut())
     }
 }
@@ -81,6 +89,18 @@ impl Keep for Told {
 
     fn delete(&self, object: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
         Box::pin(async move { self.answer("delete", &object) })
+    }
+
+    fn pods<'k>(&'k self, _: &'k str) -> LocalBoxFuture<'k, Result<Vec<Value>, Unkept>> {
+        let mut looks = self.looks.borrow_mut();
+        let look = if looks.len() > 1 { looks.pop() } else { looks.last().cloned() };
+        Box::pin(std::future::ready(Ok(look.unwrap_or_default())))
+    }
+
+    fn end(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
+        let told = format!("end {}", pod["metadata"]["name"].as_str().unwrap());
+        self.all.borrow_mut().push(told);
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn hold(&self, _: Value, _: &Path, _: &Path) -> Launch {
@@ -107,7 +127,7 @@ impl Keep for Told {
     }
 }
 
-async fn pods(told: &Rc<Told>) -> Pods {
+pub(super) async fn pods(told: &Rc<Told>) -> Pods {
     let pod = manifest::Settings {
         home: "/run/squall".into(),
         namespace: "squall-1".into(),

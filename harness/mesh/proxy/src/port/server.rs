@@ -50,6 +50,18 @@ impl FaultPort {
         self.state.know(instances, callers);
     }
 
+    /// Says that whoever was known at one address is at another now: instances with the same ports, and callers. The former is known
+    /// as before.
+    pub fn moved(&self, from: IpAddr, to: IpAddr) {
+        self.state.moved(from, to);
+    }
+
+    /// Who is where, as far as it was said.
+    #[must_use]
+    pub fn whereabouts(&self) -> BTreeMap<SocketAddr, InstanceId> {
+        self.state.whereabouts()
+    }
+
     /// What was asked about these tries since the last call, in order.
     #[must_use]
     pub fn take(&self, prefix: &str) -> Vec<AskedRecord> {

@@ -72,6 +72,21 @@ impl PortState {
         inner.callers = callers;
     }
 
+    /// Who was at one address is at another now, too; tries that are under way may still reach the former.
+    pub(super) fn moved(&self, from: IpAddr, to: IpAddr) {
+        let mut inner = self.lock();
+        let here = inner.instances.iter().filter(|(at, _)| at.ip() == from);
+        let there: Vec<_> = here.map(|(at, id)| (SocketAddr::new(to, at.port()), id.clone())).collect();
+        inner.instances.extend(there);
+        if let Some(caller) = inner.callers.get(&from).cloned() {
+            inner.callers.insert(to, caller);
+        }
+    }
+
+    pub(super) fn whereabouts(&self) -> BTreeMap<SocketAddr, InstanceId> {
+        self.lock().instances.clone()
+    }
+
     pub(super) fn take(&self, prefix: &str) -> Vec<AskedRecord> {
         self.lock().runs.get_mut(prefix).map(|run| std::mem::take(&mut run.asked)).unwrap_or_default()
     }

@@ -7,6 +7,7 @@
 
 mod asked;
 mod clusters;
+mod edited;
 mod faults;
 mod layers;
 mod lint;
@@ -18,6 +19,7 @@ mod ways;
 
 pub use asked::{asking, asking_in, orders};
 pub use clusters::{hash_key, preferred};
+pub use edited::restarted_in;
 pub use faults::{FaultSlot, SLOTS, SlotTouch};
 pub use layers::{EPOCHS, NO_EPOCH, epoch_key, layers};
 pub use lint::lint;

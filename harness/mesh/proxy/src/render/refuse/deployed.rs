@@ -3,8 +3,8 @@
 use super::super::{asked, concerns};
 use squall_mesh::Refusal;
 use squall_model::{
-    Calls, Claim, ClaimKind, Fault, FaultKind, Happening, Level, Members, Only, Outcome, Plan, PolicyKind, Population,
-    Quantity, Service, ServiceName, Shedder, Stick, Topology, Unit, Wires, every_run,
+    Calls, Claim, ClaimKind, Fault, FaultKind, Happening, Level, Members, Only, Outcome, Part, Plan, PolicyKind,
+    Population, Quantity, Service, ServiceName, Shedder, Stick, Target, Topology, Unit, Wires, every_run,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,7 +28,7 @@ pub(super) fn fault(fault: &FaultKind, topology: &Topology) -> Option<Refusal> {
         FaultKind::Touch { on, .. } => return tries(&on.of, topology),
         FaultKind::Answers { of: target, .. } => of(&target.service),
         FaultKind::Down { of: Members::Of(target), .. } | FaultKind::Restarted { of: Members::Of(target), .. } => {
-            of(&target.service)
+            return down(fault, target, topology);
         }
         FaultKind::Wire { of: Wires::Between { from, to }, .. } => {
             of(&to.service).or_else(|| from.as_ref().and_then(of))
@@ -44,6 +44,21 @@ pub(super) fn fault(fault: &FaultKind, topology: &Topology) -> Option<Refusal> {
     Some(Refusal(format!(
         "\"{theirs}\" is deployed by somebody else, and stays untouched: only calls and tries to it can be aborted or delayed"
     )))
+}
+
+/// Why instances of theirs do not go down.
+fn down(fault: &FaultKind, target: &Target, topology: &Topology) -> Option<Refusal> {
+    let deployed = topology.deployed(&target.service)?;
+    let why = match fault {
+        FaultKind::Restarted { part: Part::Instance, .. } if deployed.restartable => return None,
+        FaultKind::Restarted { part: Part::Instance, .. } => {
+            "its pods are restarted with `--allow-edit` alone, and where each has an owner that starts another"
+        }
+        _ => {
+            "of its instances none stays away, since their owners start others: with `--allow-edit` one `is restarted`, its whole pod"
+        }
+    };
+    Some(Refusal(format!("\"{}\" is deployed by somebody else: {why}", target.service)))
 }
 
 /// Why tries that reach them cannot be broken.
@@ -156,7 +171,7 @@ fn called(calls: &Calls, topology: &Topology) -> Option<ServiceName> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use squall_model::{AnswerCode, Deployed, Fraction, Service, Target, Touch, Traffic, Which};
+    use squall_model::{AnswerCode, Deployed, Down, Fraction, Service, Target, Touch, Traffic, Which};
     use std::time::Duration;
 
     /// `web`, which is ours, calls `reviews`, which is ours, and `shop`, which is not.
@@ -249,12 +264,21 @@ mod tests {
         let anywhere = Calls { from: Some("shop".into()), ..Calls::default() };
         assert!(fault(&touch(Level::Tries, anywhere), &asking).is_some(), "whom it calls nobody knows");
         assert_eq!(fault(&touch(Level::Tries, to("reviews")), &topology), None);
-        let killed = |name: &str| FaultKind::Down {
-            how: squall_model::Down::Killed,
-            part: squall_model::Part::Instance,
-            of: Members::Of(Target { service: name.into(), which: Which::Instance(1), place: None }),
-        };
+    }
+
+    #[test]
+    fn pods_are_restarted_where_that_is_allowed_and_nothing_else_befalls_them() {
+        let mut topology = topology();
+        let of = |name: &str| Members::Of(Target { service: name.into(), which: Which::Instance(1), place: None });
+        let killed = |name: &str| FaultKind::Down { how: Down::Killed, part: Part::Instance, of: of(name) };
+        let restarted = |part| FaultKind::Restarted { part, of: of("shop") };
         assert_eq!(fault(&killed("reviews"), &topology), None);
         assert!(fault(&killed("shop"), &topology).is_some());
+        let why = fault(&restarted(Part::Instance), &topology).unwrap();
+        assert!(why.0.contains("--allow-edit"), "{why}");
+        topology.services[2].deployed.as_mut().unwrap().restartable = true;
+        assert_eq!(fault(&restarted(Part::Instance), &topology), None);
+        assert!(fault(&restarted(Part::Proxy), &topology).is_some());
+        assert!(fault(&killed("shop"), &topology).is_some(), "its owners start another at once");
     }
 }

@@ -1,0 +1,171 @@
+//! Instances of an application end in order, and their owners start others: the one edit that is made of what is theirs.
+//!
+//! A pod is deleted as `kubectl delete pod` does it, in the time that its owners give it. There is nothing to be taken back: whoever owns it
+//! (a ReplicaSet, a StatefulSet, a DaemonSet) starts another whether we live or not.
+
+use super::Pods;
+use serde_json::Value;
+use squall_mesh::{MeshError, Replaced};
+use squall_mesh_proxy::{confirm::pause, now};
+use squall_model::{Deployed, Stamp};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+/// How often the pods are looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Where pods are that came in the place of others.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    /// By the address at which their first one was deployed. Addresses are used again: one that was somebody's may be another's by now.
+    now: BTreeMap<IpAddr, IpAddr>,
+}
+
+impl Moves {
+    pub(super) fn found(&self, deployed: SocketAddr) -> SocketAddr {
+        let ip = deployed.ip();
+        SocketAddr::new(self.now.get(&ip).copied().unwrap_or(ip), deployed.port())
+    }
+
+    fn moved(&mut self, from: IpAddr, to: IpAddr) {
+        match self.now.values_mut().find(|at| **at == from) {
+            Some(at) => *at = to,
+            None => drop(self.now.insert(from, to)),
+        }
+    }
+}
+
+/// A pod, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pod {
+    name: String,
+    uid: String,
+    /// Whose it is.
+    owner: Option<String>,
+    /// Where it is, once that is known.
+    ip: Option<IpAddr>,
+    /// It takes calls.
+    ready: bool,
+    /// It was told to end.
+    ends: bool,
+}
+
+impl Pod {
+    fn of(object: &Value) -> Pod {
+        let (metadata, status) = (&object["metadata"], &object["status"]);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let all = |list: &Value| list.as_array().cloned().unwrap_or_default();
+        let owner = all(&metadata["ownerReferences"]).into_iter().find(|owner| owner["controller"] == true);
+        let is_ready = |one: &Value| one["type"] == "Ready" && one["status"] == "True";
+        Pod {
+            name: text(&metadata["name"]),
+            uid: text(&metadata["uid"]),
+            owner: owner.map(|owner| text(&owner["uid"])),
+            ip: status["podIP"].as_str().and_then(|ip| ip.parse().ok()),
+            ready: all(&status["conditions"]).iter().any(is_ready),
+            ends: !metadata["deletionTimestamp"].is_null(),
+        }
+    }
+}
+
+/// One that goes, and what is known of the one that comes.
+#[derive(Debug)]
+struct Place {
+    at: SocketAddr,
+    former: Pod,
+    asked: Stamp,
+    gone: Option<Stamp>,
+    next: Option<Pod>,
+    ready: Option<Stamp>,
+}
+
+impl Place {
+    /// What a look at the pods says of it, among whom some are taken by other places.
+    fn look(&mut self, pods: &[Pod], before: &BTreeSet<String>, taken: &mut BTreeSet<String>, seen: Stamp) {
+        if pods.iter().all(|pod| pod.uid != self.former.uid) {
+            self.gone.get_or_insert(seen);
+        }
+        // One that did not come to be ready is replaced by its owner, too.
+        let next = self.next.as_ref().and_then(|next| pods.iter().find(|pod| pod.uid == next.uid && !pod.ends));
+        let is_new = |pod: &&Pod| {
+            pod.owner == self.former.owner && !pod.ends && !before.contains(&pod.uid) && !taken.contains(&pod.uid)
+        };
+        self.next = next.or_else(|| pods.iter().find(is_new)).cloned();
+        taken.extend(self.next.iter().map(|next| next.uid.clone()));
+        match self.next.as_ref().is_some_and(|next| next.ready && next.ip.is_some()) {
+            true => drop(self.ready.get_or_insert(seen)),
+            false => self.ready = None,
+        }
+    }
+
+    /// From where to where, as soon as that is known.
+    fn moves(&self) -> Option<(IpAddr, IpAddr)> {
+        Some((self.at.ip(), self.next.as_ref()?.ip?))
+    }
+
+    fn replaced(&self) -> Option<Replaced> {
+        let (next, gone, ready) = (self.next.as_ref()?, self.gone?, self.ready?);
+        let how = format!("was deleted ({}), and {} came", self.former.name, next.name);
+        Some(Replaced { asked: self.asked, gone, ready, at: SocketAddr::new(next.ip?, self.at.port()), how })
+    }
+
+    /// What it waits for.
+    fn lacks(&self) -> String {
+        let what = match (&self.gone, &self.next) {
+            (_, None) => "nobody has started another".to_owned(),
+            (None, _) => "it has not ended".to_owned(),
+            (_, Some(next)) => format!("{}, which came for it, is not ready", next.name),
+        };
+        format!("pod {} of {}: {what}", self.former.name, self.at.ip())
+    }
+}
+
+impl Pods {
+    pub(super) async fn replace_pods(
+        &self,
+        of: &Deployed,
+        all: &[SocketAddr],
+        by: Stamp,
+    ) -> Result<Vec<Replaced>, MeshError> {
+        let namespace = of.namespace.as_str();
+        let objects = self.insist(by, || self.keep.pods(namespace)).await?;
+        let before: BTreeSet<String> = objects.iter().map(|object| Pod::of(object).uid).collect();
+        let mut places = Vec::new();
+        for at in all {
+            let at_it = |(_, pod): &(&Value, Pod)| pod.ip == Some(at.ip()) && !pod.ends && pod.owner.is_some();
+            let found = objects.iter().map(|object| (object, Pod::of(object))).find(at_it);
+            let missing = || MeshError::Lagging(vec![format!("no pod with an owner is at {} any more", at.ip())]);
+            let (object, former) = found.ok_or_else(missing)?;
+            let asked = now();
+            self.insist(by, || self.keep.end(object.clone())).await?;
+            places.push(Place { at: *at, former, asked, gone: None, next: None, ready: None });
+        }
+        loop {
+            let pods = self.insist(by, || self.keep.pods(namespace)).await?;
+            let (pods, seen): (Vec<Pod>, Stamp) = (pods.iter().map(Pod::of).collect(), now());
+            let mut taken: BTreeSet<String> =
+                places.iter().filter_map(|p| Some(p.next.as_ref()?.uid.clone())).collect();
+            places.iter_mut().for_each(|place| place.look(&pods, &before, &mut taken, seen));
+            // Its proxy may ask about tries before anybody else says that it is ready.
+            if let Some(port) = &self.port {
+                places.iter().filter_map(Place::moves).for_each(|(from, to)| port.moved(from, to));
+            }
+            if let Some(replaced) = places.iter().map(Place::replaced).collect::<Option<Vec<Replaced>>>() {
+                let mut state = self.state.borrow_mut();
+                places.iter().filter_map(Place::moves).for_each(|(from, to)| state.moves.moved(from, to));
+                return Ok(replaced);
+            }
+            if seen > by {
+                let late = places.iter().filter(|place| place.replaced().is_none());
+                return Err(MeshError::Lagging(late.map(Place::lacks).collect()));
+            }
+            pause(LOOK).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
