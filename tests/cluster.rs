@@ -621,24 +621,32 @@ fn pods_of_an_application_are_restarted_where_that_is_allowed() {
     let text = shop.own(&std::fs::read_to_string(root().join("fixtures/shop/edits.feature")).unwrap());
     let feature = squall.feature("edits.feature", &text);
     // Who started how often is what is edited here, and no object is.
-    let objects = || {
+    let unedited = || {
         let mut all = theirs(&name);
         all.retain(|name, _| !name.starts_with("Pod "));
         all.iter_mut().filter(|(name, _)| name.starts_with("Deployment ")).for_each(|(_, it)| *it = it["spec"].take());
         all
     };
     let pods = || theirs(&name).into_keys().filter(|name| name.starts_with("Pod ")).collect::<Vec<String>>();
-    let (before, first) = (objects(), pods());
+    let (before, first) = (unedited(), pods());
     let refused = run(&squall, &[&feature]);
     let untouched = pods();
     let planned = squall.run(&["plan", "--mesh", "istio", "--on", "kubernetes", "--allow-edit", &feature]);
-    let held = run(&squall, &["--allow-edit", "--controls", &feature]);
+    // With no more rights than those of kind-config.
+    let role = objects("kind-config/rbac.yaml");
+    make(&role);
+    make(&objects_in(&shop.own(&std::fs::read_to_string(root().join("kind-config/application.yaml")).unwrap())));
+    let own = as_the_starter(&squall);
+    let args = ["run", "--mesh", "istio", "--on", "kubernetes", "--allow-edit", "--controls", &feature];
+    let held = Ran::from(squall.command(&args).env("KUBECONFIG", &own).output().unwrap());
     eprintln!("{}", held.out);
-    let (after, last) = (objects(), pods());
+    remove(&role);
+    let (after, last) = (unedited(), pods());
     // What the runner was allowed goes with the namespace of the run.
     let roles = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"namespace": name}});
     let by = Instant::now() + Duration::from_secs(30);
-    while !ask(async |cluster| cluster.list(&roles).await.unwrap()).is_empty() {
+    let is_of_a_run = |role: &Value| role["metadata"]["name"].as_str().unwrap().starts_with("squall-edits-");
+    while ask(async |cluster| cluster.list(&roles).await.unwrap()).iter().any(is_of_a_run) {
         assert!(Instant::now() < by, "the role of the run is left");
         before_the_next_look();
     }

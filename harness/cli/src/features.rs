@@ -198,7 +198,7 @@ impl Applications<'_> {
     fn allowed(&self, mut services: Vec<Service>) -> Vec<Service> {
         for of in services.iter_mut().filter_map(|service| service.deployed.as_mut()) {
             of.pods = of.pods.take().filter(|_| self.by != FaultBy::Native);
-            of.restartable &= self.allow_edit;
+            of.restarted = of.restarted.take().filter(|_| self.allow_edit);
         }
         services
     }
@@ -222,5 +222,24 @@ fn nothing(paths: &Paths) -> Failure {
     match &paths.tags {
         Some(tags) => Failure::nothing(format!("no scenario in {where_} has the tags {tags}")),
         None => Failure::nothing(format!("there is no scenario in {where_}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_model::Deployed;
+
+    #[test]
+    fn no_more_is_done_to_others_than_was_allowed() {
+        let labels = || Some(BTreeMap::from([("app".to_owned(), "shop".to_owned())]));
+        let deployed = Deployed { pods: labels(), restarted: labels(), ..Deployed::default() };
+        let shop = Service { deployed: Some(deployed), ..Service::new("shop".into()) };
+        for (by, allow_edit) in [FaultBy::Auto, FaultBy::Native].into_iter().flat_map(|by| [(by, false), (by, true)]) {
+            let applications = Applications { of: None, by, allow_edit, seen: RefCell::default() };
+            let allowed = applications.allowed(vec![shop.clone()]);
+            let of = allowed[0].deployed.as_ref().unwrap();
+            assert_eq!((of.pods.is_some(), of.restarted.is_some()), (by == FaultBy::Auto, allow_edit));
+        }
     }
 }

@@ -129,7 +129,7 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
 
 /// Whether whoever runs this allowed its pods to be restarted.
 fn is_restartable(service: &Service) -> bool {
-    service.deployed.as_ref().is_some_and(|of| of.restartable)
+    service.deployed.as_ref().is_some_and(|of| of.restarted.is_some())
 }
 
 /// What ends each fault when nobody of ours is left to do it; faults that the same ends together.

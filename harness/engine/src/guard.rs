@@ -66,7 +66,8 @@ impl<'p> Guards<'p> {
         match self.meanwhile(flow, calls, waited_for.as_mut()).await {
             Err(aborted @ EngineError::Aborted(_)) => {
                 flow.run.stop_sending();
-                waited_for.await?;
+                // Whatever comes of it: a guard that is met is what is told, and what ends the whole run.
+                drop(waited_for.await);
                 Err(aborted)
             }
             other => other,

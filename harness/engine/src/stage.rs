@@ -162,8 +162,14 @@ impl<M: Mesh> Playing<'_, '_, '_, M> {
             }
         };
         self.gatherer.adopt(self.cast.mesh, self.world)?;
+        // What became of pods that are not ours is on record, whatever the scenario comes to.
+        let mut who_came = self.world.who_came();
         for (act, effect) in effects {
-            self.cast.events.emit(Some(self.cast.of), Body::CueEffect(cue(self.cast.plan, act, effect)));
+            let mut cue = cue(self.cast.plan, act, effect);
+            if let Some(who_came) = who_came.take() {
+                cue.text = format!("{} ({who_came})", cue.text);
+            }
+            self.cast.events.emit(Some(self.cast.of), Body::CueEffect(cue));
             self.effects.push((act, effect));
         }
         Ok(())

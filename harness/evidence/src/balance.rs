@@ -29,7 +29,7 @@ pub enum LawId {
     TriesLogged,
     /// Each try that was answered has a line at the callee's proxy.
     TryArrived,
-    /// Each try that somebody else's service answered went to an instance that it had when the run began.
+    /// Each try that somebody else's service answered went to an instance that is known: it had it when the run began, or got it by a fault of ours.
     HostKnown,
     /// Each line at a callee's proxy has a try that was sent.
     LineTried,
@@ -124,9 +124,7 @@ impl fmt::Display for Balance {
             LawId::RecordCalled => ("records with an id of ours", "of a call of ours"),
             LawId::TriesLogged => ("tries by the lines of callers' proxies", "in their upstream logs"),
             LawId::TryArrived => ("answered tries", "with a line at the callee's proxy"),
-            LawId::HostKnown => {
-                ("tries answered by services of others", "by an instance that they had when the run began")
-            }
+            LawId::HostKnown => ("tries answered by services of others", "by an instance of theirs that is known"),
             LawId::LineTried => ("lines at callees' proxies", "of a try that was sent"),
             LawId::LineServed => ("answers passed on by callees' proxies", "in a ledger"),
             LawId::ServedLogged => ("lines of ledgers", "with a line at the callee's proxy"),

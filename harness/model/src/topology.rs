@@ -54,10 +54,10 @@ pub struct Deployed {
     /// The labels of the service itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Whether its pods may be restarted: whoever runs this allowed that what is theirs is edited, and each of the pods has an owner that
-    /// starts another in its place.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub restartable: bool,
+    /// The labels by which its pods are selected, where they may be restarted: whoever runs this allowed that what is theirs is edited, and
+    /// each of the pods has an owner that starts another in its place. `None`: they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted: Option<BTreeMap<String, String>>,
 }
 
 /// One instance of a service: a workload and its proxy.

@@ -66,12 +66,13 @@ fn services_of(services: &[Value], slices: &[Value], pods: &[Value]) -> Vec<Serv
             place: None,
             at: Some(at),
         };
+        let selector = Some(texts(&service["spec"]["selector"])).filter(|labels| !labels.is_empty());
         let deployed = Deployed {
             namespace: text(&service["metadata"]["namespace"]).to_owned(),
             port: number(&port["port"])?,
-            pods: Some(texts(&service["spec"]["selector"])).filter(|labels| !labels.is_empty()),
+            restarted: selector.clone().filter(|_| behind.iter().all(|(pod, _)| owned.contains(pod))),
+            pods: selector,
             labels: texts(&service["metadata"]["labels"]),
-            restartable: behind.iter().all(|(pod, _)| owned.contains(pod)),
         };
         let instances: Vec<Instance> = instances.into_iter().map(instance).collect();
         (!instances.is_empty()).then(|| Service {
@@ -236,5 +237,27 @@ mod tests {
                 "reviews.shop:80 Http [\"v1 10.0.0.3:9080\", \"v1 10.0.0.9:9080\", \"v2 10.0.0.2:9080\"]",
             ]
         );
+    }
+
+    #[test]
+    fn pods_are_restarted_where_each_has_an_owner() {
+        let web = json!({"name": "http", "port": 9080});
+        let mut reviews = service("reviews", &json!([web]));
+        let slices =
+            [slice("reviews", &web, &json!([endpoint("10.0.0.1", "r-a", true), endpoint("10.0.0.2", "r-b", true)]))];
+        let owned = |name: &str, is_controller: bool| {
+            let owners = json!([{"kind": "ReplicaSet", "uid": "7", "controller": is_controller}]);
+            json!({"metadata": {"name": name, "ownerReferences": owners}})
+        };
+        let restarted = |service: &Value, pods: &[Value]| {
+            let all = services_of(std::slice::from_ref(service), &slices, pods);
+            all[0].deployed.as_ref().unwrap().restarted.clone()
+        };
+        assert_eq!(restarted(&reviews, &[owned("r-a", true), owned("r-b", true)]), None, "nothing selects its pods");
+        reviews["spec"]["selector"] = json!({"app": "reviews"});
+        let selected = Some(BTreeMap::from([("app".to_owned(), "reviews".to_owned())]));
+        assert_eq!(restarted(&reviews, &[owned("r-a", true), owned("r-b", true)]), selected);
+        assert_eq!(restarted(&reviews, &[owned("r-a", true), owned("r-b", false)]), None);
+        assert_eq!(restarted(&reviews, &[owned("r-a", true)]), None);
     }
 }

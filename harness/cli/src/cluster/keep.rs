@@ -11,6 +11,7 @@ use squall_place::{
     pod::{self, Freeze, Mirrors, ProcessInPod, Seat, Still, freeze},
 };
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -33,8 +34,12 @@ impl Keep for ApiServer {
         Box::pin(async move { self.cluster.delete(&object).await.map_err(|error| unkept(&error)) })
     }
 
-    fn pods<'k>(&'k self, namespace: &'k str) -> LocalBoxFuture<'k, Result<Vec<Value>, Unkept>> {
-        let like = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace}});
+    fn pods(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> LocalBoxFuture<'_, Result<Vec<Value>, Unkept>> {
+        let like = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace, "labels": labels}});
         Box::pin(async move { self.cluster.list(&like).await.map_err(|error| unkept(&error)) })
     }
 

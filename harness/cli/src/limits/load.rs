@@ -62,14 +62,21 @@ impl Limits {
 }
 
 /// The namespace of a name of the cluster (Kubernetes: DNS for Services and Pods), where it says one: `SERVICE.NAMESPACE`, `….svc` or
-/// `….svc.` and the cluster's own domain.
+/// `….svc.cluster.local`. Of other names of three words and more nobody can tell whether they are the cluster's own.
 fn namespace(host: &str) -> Option<&str> {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_end_matches('.');
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     if host.starts_with('[') || name.parse::<IpAddr>().is_ok() {
         return None;
     }
     match name.split('.').collect::<Vec<_>>()[..] {
-        [_, namespace] | [_, namespace, "svc"] | [_, namespace, "svc", ..] => Some(namespace),
+        [_, namespace]
+        | [_, namespace, "svc"]
+        | [_, namespace, "svc", "cluster", "local"]
+        | [_, namespace, "svc", "cluster", "local", ""]
+            if !namespace.is_empty() =>
+        {
+            Some(namespace)
+        }
         _ => None,
     }
 }
@@ -116,7 +123,8 @@ mod tests {
             told("reviews", &["GET"]),
             told("10.0.0.7:80", &["GET"]),
             told("[fd00::7]:80", &["GET"]),
-            told("reviews.shop.example.com", &["GET"]),
+            told("reviews.shop.svc.example.com", &["GET"]),
+            told("reviews.shop.", &["GET"]),
             told("reviews.shop", &["GET", "DELETE"]),
             told("reviews.shop", &[]),
         ];
@@ -126,7 +134,8 @@ mod tests {
         in which namespace `reviews` is nobody can tell, and on a cluster that is beyond `applications = ["shop"]` (squall.toml:3)
         in which namespace `10.0.0.7:80` is nobody can tell, and on a cluster that is beyond `applications = ["shop"]` (squall.toml:3)
         in which namespace `[fd00::7]:80` is nobody can tell, and on a cluster that is beyond `applications = ["shop"]` (squall.toml:3)
-        in which namespace `reviews.shop.example.com` is nobody can tell, and on a cluster that is beyond `applications = ["shop"]` (squall.toml:3)
+        in which namespace `reviews.shop.svc.example.com` is nobody can tell, and on a cluster that is beyond `applications = ["shop"]` (squall.toml:3)
+        in which namespace `reviews.shop.` is nobody can tell, and on a cluster that is beyond `applications = ["shop"]` (squall.toml:3)
         DELETE may change what somebody else deployed, and on a cluster that is beyond `methods = ["POST"]` (squall.toml:4)
         bytes may change what somebody else deployed, and on a cluster that is beyond `methods = ["POST"]` (squall.toml:4)
         "#);

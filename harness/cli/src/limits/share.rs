@@ -8,7 +8,10 @@ use squall_model::{
     Act, Diagnostic, Fault, FaultKind, Fraction, InstanceId, Level, Members, Origin, Plan, Service, ServiceName, Stage,
     Topology, Traffic,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// Every fault of a plan with which more of a service is broken than that.
 pub(super) fn beyond(plan: &Plan, limit: &Limit<Fraction>) -> Vec<Diagnostic> {
@@ -130,10 +133,20 @@ impl<'p> Moment<'p> {
     /// The instances that a fault hits by name.
     fn hit(&self, does: &FaultKind) -> Vec<InstanceId> {
         match does {
-            FaultKind::Down { of, .. } | FaultKind::Restarted { of, .. } => of.instances(&self.largest),
+            FaultKind::Down { of, .. } | FaultKind::Restarted { of, .. } => self.behind(of.instances(&self.largest)),
             FaultKind::Answers { of, .. } if does.is_harm() => Members::Of(of.clone()).instances(&self.largest),
             _ => Vec::new(),
         }
+    }
+
+    /// These, and those of other services that stand before the same pods of an application.
+    fn behind(&self, all: Vec<InstanceId>) -> Vec<InstanceId> {
+        let ip = |id: &InstanceId| Some(self.largest.instance(id)?.at?.ip());
+        let pods: BTreeSet<IpAddr> = all.iter().filter_map(ip).collect();
+        let others =
+            self.largest.instances().map(|(id, ..)| id).filter(|id| ip(id).is_some_and(|ip| pods.contains(&ip)));
+        let others: Vec<InstanceId> = others.filter(|id| !all.contains(id)).collect();
+        all.into_iter().chain(others).collect()
     }
 
     /// Whether calls to this service may be among them.

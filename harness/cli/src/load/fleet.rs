@@ -16,6 +16,7 @@ use crate::{
     term::Out,
 };
 use squall_load::{About, Agents, Merged, Own, Part, Report, Threshold, part};
+use squall_model::Protocol;
 use std::{collections::BTreeSet, time::Duration};
 
 /// What is asked of a cluster.
@@ -85,12 +86,7 @@ pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
         context: args.context.clone(),
         image: args.image.clone(),
         host: target.host,
-        methods: match target.speaks {
-            Speaks::Bytes => BTreeSet::new(),
-            Speaks::Http | Speaks::WebSocket => {
-                planned.line.requests.methods().into_iter().map(str::to_owned).collect()
-            }
-        },
+        methods: methods(&planned, target.speaks),
         peak: planned.pace.peak,
         users: args.users,
         length: planned.pace.length,
@@ -108,6 +104,16 @@ pub fn load(args: &LoadArgs, out: Out) -> Result<Exit, Failure> {
             Ok(exit)
         }
         None => Ok(exit),
+    }
+}
+
+/// By which methods calls are made; none where messages or bytes are sent that no method tells of.
+fn methods(planned: &Planned, speaks: Speaks) -> BTreeSet<String> {
+    match (speaks, planned.line.protocol) {
+        (Speaks::Bytes | Speaks::WebSocket, _) => BTreeSet::new(),
+        // Whatever else is written: it is always this.
+        (Speaks::Http, Protocol::Grpc) => BTreeSet::from(["POST".to_owned()]),
+        (Speaks::Http, _) => planned.line.requests.methods().into_iter().map(str::to_owned).collect(),
     }
 }
 

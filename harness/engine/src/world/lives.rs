@@ -24,6 +24,8 @@ pub(crate) struct Lives {
     pub(super) asked: BTreeMap<ProcessId, Stamp>,
     /// Addresses of proxies that have come back under another.
     pub(super) former: BTreeMap<SocketAddr, InstanceId>,
+    /// Who came in the place of whom, for people.
+    pub(super) replaced: Vec<String>,
     /// Instances whose proxy has begun anew.
     pub(super) anew: BTreeSet<InstanceId>,
     /// Ends of processes of this scenario, and how many ends of the keeper's list have been looked at.

@@ -3,7 +3,7 @@
 use super::World;
 use crate::{clock, deadline, error::EngineError};
 use squall_evidence::{LifeEnd, Process};
-use squall_mesh::{Mesh, Replaced};
+use squall_mesh::{Mesh, MeshError, Replaced};
 use squall_model::{Effect, InstanceId, Target};
 use std::net::SocketAddr;
 
@@ -33,25 +33,52 @@ impl<M: Mesh> World<'_, M> {
         let replaced = self.pool.mesh.replace(of, &all, deadline::REPLACE.from_now()).await?;
         let (mut gone, mut ready) = (asked, asked);
         for ((id, former), other) in whom.into_iter().zip(all).zip(replaced) {
+            self.refuse_known(&id, other.at)?;
             (gone, ready) = (gone.max(other.gone), ready.max(other.ready));
-            self.take_place(id, former, &other);
+            self.take_place(&id, former, &other);
         }
         Ok(Effect { asked, acked: gone, effective: gone.max(ready), last_old: gone })
     }
 
-    /// One in the place of another. Nobody sees the processes of either but the cluster: both of them went with the pod.
-    fn take_place(&mut self, id: InstanceId, former: SocketAddr, other: &Replaced) {
-        let end = |what| LifeEnd {
-            instance: id.clone(),
-            what,
-            asked: Some(other.asked),
-            at: other.gone,
-            how: other.how.clone(),
-        };
-        self.lives.ended_elsewhere([Process::Proxy, Process::Workload].map(end));
-        if let Some(instance) = self.topology.instance_mut(&id) {
-            instance.at = Some(other.at);
+    /// An address that another has had in this scenario would be taken for that one's in whatever is read of it.
+    fn refuse_known(&self, id: &InstanceId, at: SocketAddr) -> Result<(), EngineError> {
+        match self.addresses().at(at).filter(|other| *other != id) {
+            Some(other) => Err(EngineError::Mesh(MeshError::Lagging(vec![format!(
+                "{id} is where {other} was ({at}), so nobody could tell them apart"
+            )]))),
+            None => Ok(()),
         }
-        self.lives.former.insert(former, id);
+    }
+
+    /// One in the place of another, for every service that stands before it. Nobody sees the processes of either but the cluster: both of them
+    /// went with the pod.
+    fn take_place(&mut self, id: &InstanceId, former: SocketAddr, other: &Replaced) {
+        self.lives.replaced.push(format!("the pod of {id} {}", other.how));
+        let behind = self.topology.instances().filter_map(|(id, service, instance)| {
+            service.deployed.as_ref()?;
+            Some((id, instance.at.filter(|at| at.ip() == former.ip())?))
+        });
+        for (id, at) in behind.collect::<Vec<_>>() {
+            let end = |what| LifeEnd {
+                instance: id.clone(),
+                what,
+                asked: Some(other.asked),
+                at: other.gone,
+                how: other.how.clone(),
+            };
+            self.lives.ended_elsewhere([Process::Proxy, Process::Workload].map(end));
+            if let Some(instance) = self.topology.instance_mut(&id) {
+                instance.at = Some(SocketAddr::new(other.at.ip(), at.port()));
+            }
+            if self.topology.is_called(&id.service) {
+                self.lives.former.insert(at, id);
+            }
+        }
+    }
+
+    /// Who came in whose place since the last call, for people.
+    pub(crate) fn who_came(&mut self) -> Option<String> {
+        let all = std::mem::take(&mut self.lives.replaced);
+        (!all.is_empty()).then(|| all.join("; "))
     }
 }

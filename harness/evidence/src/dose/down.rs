@@ -2,7 +2,7 @@
 
 use super::{counted, draw::Armed, noticed, parts_of};
 use crate::{CallStory, Evidence, LifeEnd, Process, TryView, balance::is_from_workload, sizes::members_at};
-use squall_model::{ClientEnd, Dose, DoseCount, InstanceId, Meant, Members, Part, Plan, Target, Which};
+use squall_model::{ClientEnd, Dose, DoseCount, InstanceId, Meant, Members, Part, Plan, ServiceName, Target, Which};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -41,10 +41,7 @@ fn ended(
         (!part.has_proxy() || of_it(id, Process::Proxy))
             && (!(part.has_workload() && hosts) || of_it(id, Process::Workload))
     };
-    // Whom only services of an application call is called for some of the calls to those; nobody says for which.
-    let is_behind =
-        |id: &InstanceId| plan.topology.deployed(&id.service).is_some() && !plan.topology.is_called(&id.service);
-    let concerns = |s: &CallStory| meant.iter().any(|id| id.service == s.edge.to || *id == s.caller || is_behind(id));
+    let concerns = |s: &CallStory| meant.iter().any(|id| misses(plan, evidence, s, id));
     let traffic = evidence.stories().iter().any(|s| own.windows.possibly_at(s.intended, Duration::ZERO) && concerns(s));
     if !traffic {
         return counted(own, 0, meant.len() as u64);
@@ -53,6 +50,20 @@ fn ended(
     let touched = parts.iter().map(|(_, (down, _))| down).sum();
     let count = counted(own, touched, meant.len() as u64);
     DoseCount { parts: if parts.len() > 1 { parts_of(parts) } else { Vec::new() }, ..count }
+}
+
+/// Whether a call would miss an instance that is gone.
+fn misses(plan: &Plan, evidence: &Evidence, call: &CallStory, id: &InstanceId) -> bool {
+    let deployed = |service: &ServiceName| plan.topology.deployed(service);
+    match deployed(&id.service) {
+        None => id.service == call.edge.to || *id == call.caller,
+        // Its owners' routes say which of them are called, so that is seen by where tries of this run went.
+        Some(_) if id.service == call.edge.to => {
+            evidence.stories().iter().any(|story| evidence.tries(story).any(|t| t.instance() == Some(id)))
+        }
+        // Whom services of an application call among themselves for a call of ours nobody says: it may be any of them.
+        Some(of) => deployed(&call.edge.to).is_some_and(|to| to.namespace == of.namespace),
+    }
 }
 
 /// The instances that are meant: of those that there were when they were asked to go down. One that is named counts even

@@ -140,14 +140,17 @@ impl Cluster {
         Ok(found.and_then(|found| serde_json::to_value(found).ok()))
     }
 
-    /// All objects of the kind of this one in its namespace.
+    /// All objects of the kind of this one in its namespace, with all of its labels.
     ///
     /// # Errors
     /// Where the cluster does not say.
     pub async fn list(&self, like: &Value) -> Result<Vec<Value>, ClusterError> {
         let (api, ..) = self.place_of(like)?;
         let what = format!("list {}s in {}", text(like, "kind"), text(&like["metadata"], "namespace"));
-        let found = in_time(&what, api.list(&ListParams::default())).await?;
+        let labels = like["metadata"]["labels"].as_object().into_iter().flatten();
+        let labels: Vec<String> =
+            labels.map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or(""))).collect();
+        let found = in_time(&what, api.list(&ListParams::default().labels(&labels.join(",")))).await?;
         // In a list they do not say of what kind they are.
         let of_its_kind = |object: DynamicObject| {
             let mut object = serde_json::to_value(object).ok()?;

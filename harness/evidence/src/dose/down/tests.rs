@@ -116,24 +116,51 @@ fn a_restart_is_an_end_within_its_effect() {
     assert_eq!(dose(&half).0, Dose::Absent, "the workload was not restarted");
 }
 
-/// Instance 1 stands still from 50 to 150 ms; one call every 10 ms, to it and to instance 2 in turn.
-/// Of an application services may call each other for our calls, and nobody says for which of them.
-#[test]
-fn whom_only_an_application_calls_is_missed_by_any_call() {
-    let does = FaultKind::Restarted { part: Part::Instance, of: Members::Of(Target::service("ratings".into())) };
-    let mut scene = Scene::new(faulty(plan(), does, When::At(Duration::from_millis(50))));
-    let deployed = Deployed { namespace: "shop".into(), ..Deployed::default() };
-    scene.plan.topology.services.push(Service { deployed: Some(deployed), ..Service::new("ratings".into()) });
-    scene.happened(Act::Arm(FaultId(0)), 50, 60);
-    scene.calls(0, 5, 40, |_| [Hop::Ok(3)]);
-    let ratings = InstanceId { service: "ratings".into(), number: 1 };
-    BOTH.into_iter().for_each(|what| scene.killed(ratings.clone(), what, 50));
-    assert_eq!(dose(&scene), (Dose::Confirmed, 1, 1));
-    // One of ours that nobody calls is missed by nobody.
-    scene.plan.topology.services.last_mut().unwrap().deployed = None;
-    assert_eq!(dose(&scene).0, Dose::Absent);
+fn deployed(namespace: &str) -> Option<Deployed> {
+    Some(Deployed { namespace: namespace.into(), ..Deployed::default() })
 }
 
+/// A service is restarted at 50 ms whose instances ended then; calls go to instance 3 of `reviews`, which somebody else deployed.
+fn restarting(of: Target) -> Scene {
+    let whom = InstanceId {
+        service: of.service.clone(),
+        number: match of.which {
+            Which::Instance(number) => number,
+            _ => 1,
+        },
+    };
+    let does = FaultKind::Restarted { part: Part::Instance, of: Members::Of(of) };
+    let mut scene = Scene::new(faulty(plan(), does, When::At(Duration::from_millis(50))));
+    scene.plan.topology.services[1].deployed = deployed("shop");
+    scene.plan.topology.services.push(Service { deployed: deployed("shop"), ..Service::new("ratings".into()) });
+    scene.happened(Act::Arm(FaultId(0)), 50, 60);
+    scene.calls(0, 5, 40, |_| [Hop::Ok(3)]);
+    BOTH.into_iter().for_each(|what| scene.killed(whom.clone(), what, 50));
+    scene
+}
+
+/// Services of an application may call each other for our calls, and nobody says for which of them.
+#[test]
+fn whom_an_application_calls_is_missed_by_calls_to_that_application_alone() {
+    let mut scene = restarting(Target::service("ratings".into()));
+    assert_eq!(dose(&scene), (Dose::Confirmed, 1, 1));
+    // Declared as called, and not called.
+    scene.plan.topology.services[0].calls.push("ratings".into());
+    assert_eq!(dose(&scene), (Dose::Confirmed, 1, 1));
+    scene.plan.topology.services[1].deployed = deployed("bank");
+    assert_eq!(dose(&scene).0, Dose::Absent, "another application is called");
+    scene.plan.topology.services[1].deployed = None;
+    assert_eq!(dose(&scene).0, Dose::Absent, "one of ours is called");
+}
+
+#[test]
+fn whom_the_routes_of_its_owners_pass_over_nobody_misses() {
+    let instance = |number| Target { which: Which::Instance(number), ..Target::service("reviews".into()) };
+    assert_eq!(dose(&restarting(instance(3))), (Dose::Confirmed, 1, 1));
+    assert_eq!(dose(&restarting(instance(2))).0, Dose::Absent, "no try ever went there");
+}
+
+/// Instance 1 stands still from 50 to 150 ms; one call every 10 ms, to it and to instance 2 in turn.
 fn pausing(part: Part, hop: impl Fn(u64) -> Hop) -> Scene {
     let does = FaultKind::Down { how: Down::Paused, part, of: Members::Of(target(Which::Instance(1))) };
     let mut scene = Scene::new(faulty(plan(), does, span(50, 150)));

@@ -54,8 +54,12 @@ pub trait Keep: Debug {
     /// Removes an object; one that is gone already is no error.
     fn delete(&self, object: Value) -> LocalBoxFuture<'_, Result<(), Unkept>>;
 
-    /// The pods of a namespace.
-    fn pods<'k>(&'k self, namespace: &'k str) -> LocalBoxFuture<'k, Result<Vec<Value>, Unkept>>;
+    /// The pods of a namespace with all of these labels.
+    fn pods(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> LocalBoxFuture<'_, Result<Vec<Value>, Unkept>>;
 
     /// Has a pod end in order, in the time that its owners give it; one that is gone already is no error.
     fn end(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>>;

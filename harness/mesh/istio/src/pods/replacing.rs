@@ -15,10 +15,10 @@ use std::{
 };
 
 /// How often the pods are looked at meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Where pods are that came in the place of others.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Moves {
     /// By the address at which their first one was deployed. Addresses are used again: one that was somebody's may be another's by now.
     now: BTreeMap<IpAddr, IpAddr>,
@@ -30,11 +30,12 @@ impl Moves {
         SocketAddr::new(self.now.get(&ip).copied().unwrap_or(ip), deployed.port())
     }
 
-    fn moved(&mut self, from: IpAddr, to: IpAddr) {
-        match self.now.values_mut().find(|at| **at == from) {
-            Some(at) => *at = to,
-            None => drop(self.now.insert(from, to)),
-        }
+    /// After these have moved, all from where they are now: one may be where another was.
+    fn after(&self, moves: impl Iterator<Item = (IpAddr, IpAddr)>) -> Moves {
+        let first = |from: IpAddr| self.now.iter().find(|(_, at)| **at == from).map_or(from, |(first, _)| *first);
+        let mut now = self.now.clone();
+        now.extend(moves.map(|(from, to)| (first(from), to)));
+        Moves { now }
     }
 }
 
@@ -49,7 +50,7 @@ struct Pod {
     ip: Option<IpAddr>,
     /// It takes calls.
     ready: bool,
-    /// It was told to end.
+    /// It was told to end, or has ended: its address may be another's by now.
     ends: bool,
 }
 
@@ -66,7 +67,8 @@ impl Pod {
             owner: owner.map(|owner| text(&owner["uid"])),
             ip: status["podIP"].as_str().and_then(|ip| ip.parse().ok()),
             ready: all(&status["conditions"]).iter().any(is_ready),
-            ends: !metadata["deletionTimestamp"].is_null(),
+            ends: !metadata["deletionTimestamp"].is_null()
+                || matches!(status["phase"].as_str(), Some("Succeeded" | "Failed")),
         }
     }
 }
@@ -115,8 +117,8 @@ impl Place {
     /// What it waits for.
     fn lacks(&self) -> String {
         let what = match (&self.gone, &self.next) {
+            (None, _) => "it has not ended, in the time that its owners give it".to_owned(),
             (_, None) => "nobody has started another".to_owned(),
-            (None, _) => "it has not ended".to_owned(),
             (_, Some(next)) => format!("{}, which came for it, is not ready", next.name),
         };
         format!("pod {} of {}: {what}", self.former.name, self.at.ip())
@@ -130,32 +132,33 @@ impl Pods {
         all: &[SocketAddr],
         by: Stamp,
     ) -> Result<Vec<Replaced>, MeshError> {
-        let namespace = of.namespace.as_str();
-        let objects = self.insist(by, || self.keep.pods(namespace)).await?;
+        let labels = of.restarted.clone().unwrap_or_default();
+        let look = || self.insist(by, || self.keep.pods(&of.namespace, &labels));
+        let objects = look().await?;
         let before: BTreeSet<String> = objects.iter().map(|object| Pod::of(object).uid).collect();
+        let meant = all.iter().map(|at| meant(&objects, *at)).collect::<Result<Vec<_>, _>>()?;
         let mut places = Vec::new();
-        for at in all {
-            let at_it = |(_, pod): &(&Value, Pod)| pod.ip == Some(at.ip()) && !pod.ends && pod.owner.is_some();
-            let found = objects.iter().map(|object| (object, Pod::of(object))).find(at_it);
-            let missing = || MeshError::Lagging(vec![format!("no pod with an owner is at {} any more", at.ip())]);
-            let (object, former) = found.ok_or_else(missing)?;
+        for (at, (object, former)) in all.iter().zip(meant) {
             let asked = now();
             self.insist(by, || self.keep.end(object.clone())).await?;
             places.push(Place { at: *at, former, asked, gone: None, next: None, ready: None });
         }
+        let known = self.port.as_ref().map(|port| (port, port.whereabouts()));
+        let moves = self.state.borrow().moves.clone();
         loop {
-            let pods = self.insist(by, || self.keep.pods(namespace)).await?;
+            let pods = look().await?;
             let (pods, seen): (Vec<Pod>, Stamp) = (pods.iter().map(Pod::of).collect(), now());
             let mut taken: BTreeSet<String> =
                 places.iter().filter_map(|p| Some(p.next.as_ref()?.uid.clone())).collect();
             places.iter_mut().for_each(|place| place.look(&pods, &before, &mut taken, seen));
             // Its proxy may ask about tries before anybody else says that it is ready.
-            if let Some(port) = &self.port {
-                places.iter().filter_map(Place::moves).for_each(|(from, to)| port.moved(from, to));
+            if let Some((port, was)) = &known {
+                places.iter().filter_map(Place::moves).for_each(|(from, to)| port.moved(was, from, to));
             }
+            // Those that came, even where others do not.
+            let ready = places.iter().filter(|place| place.ready.is_some()).filter_map(Place::moves);
+            self.state.borrow_mut().moves = moves.after(ready);
             if let Some(replaced) = places.iter().map(Place::replaced).collect::<Option<Vec<Replaced>>>() {
-                let mut state = self.state.borrow_mut();
-                places.iter().filter_map(Place::moves).for_each(|(from, to)| state.moves.moved(from, to));
                 return Ok(replaced);
             }
             if seen > by {
@@ -165,6 +168,21 @@ impl Pods {
             pause(LOOK).await;
         }
     }
+}
+
+/// The one pod at an address: it alone is ended.
+fn meant(pods: &[Value], at: SocketAddr) -> Result<(&Value, Pod), MeshError> {
+    let here = pods.iter().map(|object| (object, Pod::of(object)));
+    let here: Vec<_> = here.filter(|(_, pod)| pod.ip == Some(at.ip()) && !pod.ends && pod.owner.is_some()).collect();
+    let found = here.len();
+    let one: Result<[_; 1], _> = here.try_into();
+    one.map(|[one]| one).map_err(|_| {
+        let how_many = if found == 0 { "no pod" } else { "more than one pod" };
+        MeshError::Lagging(vec![format!(
+            "{how_many} of the service with an owner is at {}: nothing was ended",
+            at.ip()
+        )])
+    })
 }
 
 #[cfg(test)]

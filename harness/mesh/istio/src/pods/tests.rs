@@ -91,7 +91,7 @@ impl Keep for Told {
         Box::pin(async move { self.answer("delete", &object) })
     }
 
-    fn pods<'k>(&'k self, _: &'k str) -> LocalBoxFuture<'k, Result<Vec<Value>, Unkept>> {
+    fn pods(&self, _: &str, _: &BTreeMap<String, String>) -> LocalBoxFuture<'_, Result<Vec<Value>, Unkept>> {
         let mut looks = self.looks.borrow_mut();
         let look = if looks.len() > 1 { looks.pop() } else { looks.last().cloned() };
         Box::pin(std::future::ready(Ok(look.unwrap_or_default())))

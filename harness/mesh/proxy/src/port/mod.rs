@@ -20,3 +20,4 @@ mod tests;
 pub use draw::Draw;
 pub use order::Order;
 pub use server::FaultPort;
+pub use state::Whereabouts;

@@ -1,6 +1,10 @@
 //! The handle of the fault port.
 
-use super::{Order, service::Port, state::PortState};
+use super::{
+    Order,
+    service::Port,
+    state::{PortState, Whereabouts},
+};
 use crate::host::{Host, ServeError};
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use squall_model::{AskedRecord, InstanceId, ServiceName};
@@ -50,16 +54,16 @@ impl FaultPort {
         self.state.know(instances, callers);
     }
 
-    /// Says that whoever was known at one address is at another now: instances with the same ports, and callers. The former is known
-    /// as before.
-    pub fn moved(&self, from: IpAddr, to: IpAddr) {
-        self.state.moved(from, to);
-    }
-
     /// Who is where, as far as it was said.
     #[must_use]
-    pub fn whereabouts(&self) -> BTreeMap<SocketAddr, InstanceId> {
+    pub fn whereabouts(&self) -> Whereabouts {
         self.state.whereabouts()
+    }
+
+    /// Says that whoever was at one address is at another now, too: instances with the same ports, and callers. Who was there is told, since
+    /// several may move at a time, and one to where another was.
+    pub fn moved(&self, was: &Whereabouts, from: IpAddr, to: IpAddr) {
+        self.state.moved(was, from, to);
     }
 
     /// What was asked about these tries since the last call, in order.

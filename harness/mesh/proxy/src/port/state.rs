@@ -17,6 +17,15 @@ pub(super) struct PortState {
     inner: Mutex<Inner>,
 }
 
+/// Who is where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Instances, by the address that tries reach.
+    pub instances: BTreeMap<SocketAddr, InstanceId>,
+    /// Services that call, by the address that tries come from.
+    pub callers: BTreeMap<IpAddr, ServiceName>,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     /// By the beginning of its ids, up to the first dot and with it.
@@ -72,19 +81,16 @@ impl PortState {
         inner.callers = callers;
     }
 
-    /// Who was at one address is at another now, too; tries that are under way may still reach the former.
-    pub(super) fn moved(&self, from: IpAddr, to: IpAddr) {
-        let mut inner = self.lock();
-        let here = inner.instances.iter().filter(|(at, _)| at.ip() == from);
-        let there: Vec<_> = here.map(|(at, id)| (SocketAddr::new(to, at.port()), id.clone())).collect();
-        inner.instances.extend(there);
-        if let Some(caller) = inner.callers.get(&from).cloned() {
-            inner.callers.insert(to, caller);
-        }
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        let inner = self.lock();
+        Whereabouts { instances: inner.instances.clone(), callers: inner.callers.clone() }
     }
 
-    pub(super) fn whereabouts(&self) -> BTreeMap<SocketAddr, InstanceId> {
-        self.lock().instances.clone()
+    pub(super) fn moved(&self, was: &Whereabouts, from: IpAddr, to: IpAddr) {
+        let mut inner = self.lock();
+        let there = was.instances.iter().filter(|(at, _)| at.ip() == from);
+        inner.instances.extend(there.map(|(at, id)| (SocketAddr::new(to, at.port()), id.clone())));
+        inner.callers.extend(was.callers.get(&from).map(|caller| (to, caller.clone())));
     }
 
     pub(super) fn take(&self, prefix: &str) -> Vec<AskedRecord> {

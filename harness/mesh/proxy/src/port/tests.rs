@@ -98,6 +98,25 @@ async fn what_is_asked_is_told_by_run_instance_and_caller() {
     assert_eq!((none.meant, none.struck), (Vec::new(), Vec::new()), "a run without orders is written down, too");
 }
 
+/// Each to where it is now, also where that is where another was.
+#[test]
+fn whoever_moved_is_known_where_it_is() {
+    let (_, state) = port();
+    let ip = |last: u8| std::net::IpAddr::from([10, 0, 0, last]);
+    let at = |last: u8| SocketAddr::new(ip(last), 9080);
+    let id = |number: u32| InstanceId { service: "shop".into(), number };
+    let callers = BTreeMap::from([(ip(1), "shop".into())]);
+    state.know(BTreeMap::from([(at(1), id(1)), (at(2), id(2))]), callers);
+    let was = state.whereabouts();
+    for _ in 0..2 {
+        state.moved(&was, ip(1), ip(2));
+        state.moved(&was, ip(2), ip(3));
+    }
+    let now = state.whereabouts();
+    assert_eq!(now.instances, BTreeMap::from([(at(1), id(1)), (at(2), id(1)), (at(3), id(2))]));
+    assert_eq!(now.callers, BTreeMap::from([(ip(1), "shop".into()), (ip(2), "shop".into())]));
+}
+
 #[tokio::test]
 async fn orders_end_with_the_call_that_ends_them() {
     let (port, state) = port();

@@ -19,9 +19,12 @@ pub fn asking<'f, 't>(faults: impl Iterator<Item = &'f Fault>, topology: &'t Top
 
 /// The same of a plan, and with `controls` of its control runs, too.
 pub fn asking_in(plan: &Plan, controls: bool) -> Vec<&Service> {
-    let runs = every_run(plan).take(if controls { usize::MAX } else { 1 });
-    let faults: Vec<Fault> = runs.flat_map(|run| run.faults).collect();
-    asking(faults.iter(), &plan.topology)
+    asking(faults_in(plan, controls).iter(), &plan.topology)
+}
+
+/// The faults of a plan, and with `controls` of its control runs, too.
+pub(super) fn faults_in(plan: &Plan, controls: bool) -> Vec<Fault> {
+    every_run(plan).take(if controls { usize::MAX } else { 1 }).flat_map(|run| run.faults).collect()
 }
 
 /// The tries that a fault means, where it is one on tries.

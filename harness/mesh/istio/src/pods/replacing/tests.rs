@@ -35,17 +35,19 @@ fn ending(mut pod: Value) -> Value {
 
 #[test]
 fn whoever_came_in_the_place_of_another_is_found_by_where_the_first_was() {
-    let mut moves = Moves::default();
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+    let moved = |moves: &Moves, all: &[(&str, &str)]| moves.after(all.iter().map(|(from, to)| (ip(from), ip(to))));
+    let moves = Moves::default();
     assert_eq!(moves.found(at("10.0.0.1")), at("10.0.0.1"));
-    moves.moved(ip("10.0.0.1"), ip("10.0.0.2"));
-    moves.moved(ip("10.0.0.5"), ip("10.0.0.1"));
+    let moves = moved(&moved(&moves, &[("10.0.0.1", "10.0.0.2")]), &[("10.0.0.5", "10.0.0.1")]);
     assert_eq!(moves.found(at("10.0.0.1")), at("10.0.0.2"), "its first address is another's by now");
     assert_eq!(moves.found(at("10.0.0.5")), at("10.0.0.1"));
-    moves.moved(ip("10.0.0.1"), ip("10.0.0.9"));
+    let moves = moved(&moves, &[("10.0.0.1", "10.0.0.9")]);
     assert_eq!(moves.found(at("10.0.0.5")), at("10.0.0.9"));
-    moves.moved(ip("10.0.0.2"), ip("10.0.0.3"));
-    assert_eq!(moves.found(at("10.0.0.1")), at("10.0.0.3"));
+    // Two at a time, one to where the other was.
+    let moves = moved(&moves, &[("10.0.0.2", "10.0.0.9"), ("10.0.0.9", "10.0.0.3")]);
+    assert_eq!(moves.found(at("10.0.0.1")), at("10.0.0.9"));
+    assert_eq!(moves.found(at("10.0.0.5")), at("10.0.0.3"));
 }
 
 /// Has these replaced in a cluster that shows these pods at one look after the other.
@@ -86,6 +88,10 @@ async fn each_has_another_of_its_owner_in_its_place() {
 
 #[tokio::test]
 async fn one_that_does_not_come_to_be_ready_is_waited_for_by_name() {
+    let ends = ending(pod("a-1", "10.0.0.1", false));
+    let (came, _) = replaced(&["10.0.0.1"], vec![vec![pod("a-1", "10.0.0.1", true)], vec![ends]], Duration::ZERO).await;
+    let why = came.unwrap_err().to_string();
+    assert!(why.contains("pod a-1 of 10.0.0.1: it has not ended"), "{why}");
     let looks = vec![vec![pod("a-1", "10.0.0.1", true)], vec![pod("a-2", "10.0.0.2", false)]];
     let (came, _) = replaced(&["10.0.0.1"], looks, Duration::from_millis(250)).await;
     let why = came.unwrap_err().to_string();
@@ -96,8 +102,13 @@ async fn one_that_does_not_come_to_be_ready_is_waited_for_by_name() {
 async fn nobody_is_ended_who_is_not_there_or_has_no_owner() {
     let mut bare = pod("a-1", "10.0.0.1", true);
     bare["metadata"]["ownerReferences"][1]["controller"] = json!(false);
-    for there in [vec![bare], vec![ending(pod("a-1", "10.0.0.1", true))], vec![pod("a-2", "10.0.0.2", true)]] {
-        let (came, told) = replaced(&["10.0.0.1"], vec![there], LONG).await;
+    let mut over = pod("a-1", "10.0.0.1", false);
+    over["status"]["phase"] = json!("Succeeded");
+    let twice = vec![pod("a-1", "10.0.0.1", true), pod("b-1", "10.0.0.1", true)];
+    for there in [vec![bare], vec![over], twice, vec![ending(pod("a-1", "10.0.0.1", true))], Vec::new()] {
+        // Nor is the other one of two that are meant.
+        let there = there.into_iter().chain([pod("a-2", "10.0.0.2", true)]).collect();
+        let (came, told) = replaced(&["10.0.0.2", "10.0.0.1"], vec![there], LONG).await;
         assert!(came.is_err());
         assert_eq!(told, [] as [String; 0]);
     }
@@ -106,10 +117,12 @@ async fn nobody_is_ended_who_is_not_there_or_has_no_owner() {
 /// One that came and went before it was ready is replaced, too.
 #[tokio::test]
 async fn whoever_is_ready_in_the_end_has_the_place() {
+    let mut failed = pod("a-2", "10.0.0.2", false);
+    failed["status"]["phase"] = json!("Failed");
     let looks = vec![
         vec![pod("a-1", "10.0.0.1", true)],
         vec![pod("a-2", "10.0.0.2", true), ending(pod("a-1", "10.0.0.1", true))],
-        vec![ending(pod("a-2", "10.0.0.2", true)), pod("a-3", "10.0.0.3", true)],
+        vec![failed, pod("a-3", "10.0.0.3", true)],
     ];
     let (came, _) = replaced(&["10.0.0.1"], looks, LONG).await;
     assert_eq!(came.unwrap()[0].at, at("10.0.0.3"));
@@ -127,5 +140,5 @@ async fn the_port_knows_it_as_soon_as_it_has_an_address() {
     let came = home.replace_pods(&of, &[at("10.0.0.1")], now() + Duration::from_millis(150)).await;
     assert!(came.is_err(), "it is never ready");
     let known = home.port.as_ref().unwrap().whereabouts();
-    assert_eq!(known, BTreeMap::from([(at("10.0.0.1"), id.clone()), (at("10.0.0.2"), id)]));
+    assert_eq!(known.instances, BTreeMap::from([(at("10.0.0.1"), id.clone()), (at("10.0.0.2"), id)]));
 }

@@ -3,7 +3,7 @@
 use super::super::{asked, concerns};
 use squall_mesh::Refusal;
 use squall_model::{
-    Calls, Claim, ClaimKind, Fault, FaultKind, Happening, Level, Members, Only, Outcome, Part, Plan, PolicyKind,
+    Calls, Claim, ClaimKind, Down, Fault, FaultKind, Happening, Level, Members, Only, Outcome, Part, Plan, PolicyKind,
     Population, Quantity, Service, ServiceName, Shedder, Stick, Target, Topology, Unit, Wires, every_run,
 };
 use std::{
@@ -42,7 +42,7 @@ pub(super) fn fault(fault: &FaultKind, topology: &Topology) -> Option<Refusal> {
         | FaultKind::ControlPlaneKilled => None,
     }?;
     Some(Refusal(format!(
-        "\"{theirs}\" is deployed by somebody else, and stays untouched: only calls and tries to it can be aborted or delayed"
+        "\"{theirs}\" is deployed by somebody else, and stays as it is: calls and tries to it can be aborted or delayed, and its instances restarted"
     )))
 }
 
@@ -50,13 +50,15 @@ pub(super) fn fault(fault: &FaultKind, topology: &Topology) -> Option<Refusal> {
 fn down(fault: &FaultKind, target: &Target, topology: &Topology) -> Option<Refusal> {
     let deployed = topology.deployed(&target.service)?;
     let why = match fault {
-        FaultKind::Restarted { part: Part::Instance, .. } if deployed.restartable => return None,
+        FaultKind::Restarted { part: Part::Instance, .. } if deployed.restarted.is_some() => return None,
         FaultKind::Restarted { part: Part::Instance, .. } => {
             "its pods are restarted with `--allow-edit` alone, and where each has an owner that starts another"
         }
-        _ => {
-            "of its instances none stays away, since their owners start others: with `--allow-edit` one `is restarted`, its whole pod"
+        FaultKind::Down { how: Down::Paused, .. } => "nothing of it is made to stand still",
+        FaultKind::Down { .. } => {
+            "none of its instances stays away, since their owners start others: with `--allow-edit` one `is restarted`"
         }
+        _ => "of a pod nothing is restarted alone: with `--allow-edit` an instance is, its whole pod",
     };
     Some(Refusal(format!("\"{}\" is deployed by somebody else: {why}", target.service)))
 }
@@ -171,7 +173,7 @@ fn called(calls: &Calls, topology: &Topology) -> Option<ServiceName> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use squall_model::{AnswerCode, Deployed, Down, Fraction, Service, Target, Touch, Traffic, Which};
+    use squall_model::{AnswerCode, Deployed, Fraction, Service, Target, Touch, Traffic, Which};
     use std::time::Duration;
 
     /// `web`, which is ours, calls `reviews`, which is ours, and `shop`, which is not.
@@ -276,7 +278,7 @@ mod tests {
         assert!(fault(&killed("shop"), &topology).is_some());
         let why = fault(&restarted(Part::Instance), &topology).unwrap();
         assert!(why.0.contains("--allow-edit"), "{why}");
-        topology.services[2].deployed.as_mut().unwrap().restartable = true;
+        topology.services[2].deployed.as_mut().unwrap().restarted = Some(BTreeMap::new());
         assert_eq!(fault(&restarted(Part::Instance), &topology), None);
         assert!(fault(&restarted(Part::Proxy), &topology).is_some());
         assert!(fault(&killed("shop"), &topology).is_some(), "its owners start another at once");
