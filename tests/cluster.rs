@@ -612,6 +612,35 @@ fn an_application_of_somebody_elses_is_joined_broken_judged_and_untouched() {
     assert_eq!(namespaces(), Vec::<String>::new());
 }
 
+/// The line of a text that has these words, from 0.
+fn line_of(text: &str, words: &str) -> usize {
+    text.lines().position(|line| line.contains(words)).unwrap()
+}
+
+/// Has kind-config/guard.yaml in force: whoever may make a ConfigMap by his role makes none in a namespace that is no run's any more.
+fn bind(namespace: &str, guard: &[Value]) {
+    let kubectl = |who: &[&str], args: &[&str]| {
+        let all = [&["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "-n", namespace], who, args].concat();
+        on_node(&all)
+    };
+    let by = Instant::now() + Duration::from_secs(60);
+    let until = |is_made: bool| {
+        let starter = ["--as", "system:serviceaccount:squall-system:squall-starter"];
+        loop {
+            let made = kubectl(&starter, &["create", "configmap", "squall-stray"]);
+            assert!(!made || kubectl(&[], &["delete", "configmap", "squall-stray"]));
+            if made == is_made {
+                return;
+            }
+            assert!(Instant::now() < by, "a ConfigMap is made: {made}");
+            before_the_next_look();
+        }
+    };
+    until(true);
+    make(guard);
+    until(false);
+}
+
 #[test]
 fn pods_of_an_application_are_restarted_where_that_is_allowed() {
     let Some(_turn) = cluster_to_be_had() else { return };
@@ -632,15 +661,30 @@ fn pods_of_an_application_are_restarted_where_that_is_allowed() {
     let refused = run(&squall, &[&feature]);
     let untouched = pods();
     let planned = squall.run(&["plan", "--mesh", "istio", "--on", "kubernetes", "--allow-edit", &feature]);
-    // With no more rights than those of kind-config.
-    let role = objects("kind-config/rbac.yaml");
+    // With no more rights than those of kind-config, and bound to what is a run's.
+    let (role, guard) = (objects("kind-config/rbac.yaml"), objects("kind-config/guard.yaml"));
     make(&role);
     make(&objects_in(&shop.own(&std::fs::read_to_string(root().join("kind-config/application.yaml")).unwrap())));
+    bind(&name, &guard);
     let own = as_the_starter(&squall);
-    let args = ["run", "--mesh", "istio", "--on", "kubernetes", "--allow-edit", "--controls", &feature];
-    let held = Ran::from(squall.command(&args).env("KUBECONFIG", &own).output().unwrap());
-    eprintln!("{}", held.out);
-    remove(&role);
+    let with = |args: &[&str]| {
+        let args = [&["run", "--mesh", "istio", "--on", "kubernetes", "--allow-edit"], args].concat();
+        Ran::from(squall.command(&args).env("KUBECONFIG", &own).output().unwrap())
+    };
+    // A budget that keeps all of its pods.
+    let budget = json!({
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "all", "namespace": name},
+        "spec": {"minAvailable": 3, "selector": {"matchLabels": {"app": "reviews"}}},
+    });
+    make(std::slice::from_ref(&budget));
+    let kept = with(&["--no-controls", &format!("{feature}:{}", 1 + line_of(&text, "Hardly anybody"))]);
+    let spared = pods();
+    remove(std::slice::from_ref(&budget));
+    let held = with(&["--controls", &feature]);
+    eprintln!("{}{}", kept.out, held.out);
+    remove(&[role, guard].concat());
     let (after, last) = (unedited(), pods());
     // What the runner was allowed goes with the namespace of the run.
     let roles = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"namespace": name}});
@@ -653,7 +697,9 @@ fn pods_of_an_application_are_restarted_where_that_is_allowed() {
     drop(shop);
     refused.says(&["2 unsupported", "--allow-edit"]);
     assert_eq!(untouched, first, "without being allowed nobody is restarted");
-    planned.expect(0).says(&[&format!("edits    pods of reviews in namespace {name} are deleted, in order")]);
+    planned.expect(0).says(&[&format!("edits    pods of reviews in namespace {name} are evicted")]);
+    kept.expect(3).says(&["disruption budget"]);
+    assert_eq!(spared, first, "a budget is its owners' word");
     held.expect(0).says(&["2 scenarios: 2 hold", "2 controls: 2 red"]);
     assert_eq!(after, before);
     assert_eq!(last.len(), first.len());

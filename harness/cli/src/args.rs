@@ -116,8 +116,8 @@ pub struct Paths {
     /// the run lasts), or nothing.
     #[arg(long, value_enum, default_value = "auto", value_name = "HOW")]
     pub fault_by: FaultBy,
-    /// Lets scenarios edit what somebody else deployed, where nothing else does: `is restarted` deletes pods of the application, in
-    /// order, and their owners start others. Without it such scenarios are unsupported.
+    /// Lets scenarios edit what somebody else deployed, where nothing else does: `is restarted` evicts pods of the application, and their
+    /// controllers start others. Without it such scenarios are unsupported.
     #[arg(long)]
     pub allow_edit: bool,
     /// The seed of schedules, ids and draws of ours (never of the proxies' own draws); random unless given.
@@ -301,6 +301,9 @@ pub struct PlanArgs {
     /// Which scenarios.
     #[command(flatten)]
     pub paths: Paths,
+    /// The context of the kubeconfig, for `--on kubernetes`; else the current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
     /// The plans exactly as the engine runs them.
     #[arg(long)]
     pub json: bool,

@@ -43,6 +43,8 @@ pub struct Limits {
     methods: Option<Limit<Vec<String>>>,
     /// Labels that a service of an application must have, all of them, to be called or broken.
     labels: Option<Limit<Vec<Label>>>,
+    /// Whether what is theirs may be edited, or anything be put beside it, where a command line allows it.
+    edits: Option<Limit<bool>>,
 }
 
 /// A limit, and the line of squall.toml that says it.
@@ -67,6 +69,7 @@ pub struct Written {
     applications: Option<Spanned<Vec<String>>>,
     methods: Option<Spanned<Vec<String>>>,
     labels: Option<Spanned<Vec<Label>>>,
+    edits: Option<Spanned<bool>>,
 }
 
 /// A label with its value, as people write it: `chaos=allowed`.
@@ -139,6 +142,7 @@ impl Written {
             applications: at("applications", self.applications, text),
             methods: at("methods", self.methods, text),
             labels: at("labels", self.labels, text),
+            edits: at("edits", self.edits, text),
         }
     }
 }
@@ -179,6 +183,7 @@ impl Limits {
             self.applications.as_ref().map(ToString::to_string),
             self.methods.as_ref().map(ToString::to_string),
             self.labels.as_ref().map(ToString::to_string),
+            self.edits.as_ref().map(ToString::to_string),
         ];
         std::iter::once(self.whose()).chain(all.into_iter().flatten()).collect()
     }

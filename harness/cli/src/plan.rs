@@ -20,7 +20,7 @@ use std::{fmt::Write, path::Path, time::Duration};
 /// Prints the plans.
 pub fn plan(args: &PlanArgs, out: Out) -> Result<Exit, Failure> {
     let settings = Settings::read(Path::new("."))?;
-    let selected = features::select(&args.paths, &settings, None, out)?;
+    let selected = features::select(&args.paths, &settings, args.context.as_deref(), out)?;
     out.print_error(&selected.sources.render(&selected.warnings, out.error_style.colour));
     if args.json {
         let json = serde_json::to_string_pretty(&selected.plans).map_err(|e| Failure::environment(e.to_string()))?;
@@ -96,7 +96,7 @@ fn describe(plan: &Plan, on: &[GroundKind], style: Style) -> String {
         for service in restarted {
             let namespace = service.deployed.as_ref().map_or("", |of| of.namespace.as_str());
             let whose = format!("pods of {} in namespace {namespace}", service.name);
-            let _ = writeln!(text, "  edits    {whose} are deleted, in order, and their owners start others");
+            let _ = writeln!(text, "  edits    {whose} are evicted, and their controllers start others");
         }
         for service in render::asking_in(plan, true) {
             let Some(of) = service.deployed.as_ref().filter(|of| of.pods.is_some()) else { continue };
@@ -160,7 +160,7 @@ fn net(plan: &Plan, fault: &FaultKind) -> &'static str {
             "3 s, by the lease of the link that the wires lead through"
         }
         FaultKind::Restarted { of: Members::Of(target), .. } if plan.topology.deployed(&target.service).is_some() => {
-            "whoever owns its pods, and starts others"
+            "the controller of its pods, which starts others"
         }
         FaultKind::Down { .. }
         | FaultKind::Restarted { .. }

@@ -55,7 +55,7 @@ pub struct Deployed {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// The labels by which its pods are selected, where they may be restarted: whoever runs this allowed that what is theirs is edited, and
-    /// each of the pods has an owner that starts another in its place. `None`: they are not.
+    /// each of the pods has a controller that starts another in its place. `None`: they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restarted: Option<BTreeMap<String, String>>,
 }

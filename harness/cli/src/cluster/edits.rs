@@ -11,7 +11,10 @@ use std::collections::BTreeSet;
 
 /// What the runner needs where pods are restarted.
 pub(super) fn rules() -> Value {
-    json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]}])
+    json!([
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
+    ])
 }
 
 /// Namespaces of applications some of whose pods are restarted by some run of this work.
@@ -31,7 +34,7 @@ pub(super) async fn refuse(cluster: &Cluster, namespaces: &BTreeSet<&str>) -> Re
         if let Some(words) = Lacking::within(Some(namespace), cluster, &needed).await.missing() {
             let what = format!("to restart pods of the application a run needs to {words} in namespace {namespace}");
             return Err(Failure::environment(ClusterError::Forbidden(what).to_string())
-                .help("kind-config/rbac.yaml has these rules; without `--allow-edit` all else runs"));
+                .help("kind-config/application.yaml has a role for that; without `--allow-edit` all else runs"));
         }
     }
     Ok(())

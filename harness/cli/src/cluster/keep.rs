@@ -43,8 +43,12 @@ impl Keep for ApiServer {
         Box::pin(async move { self.cluster.list(&like).await.map_err(|error| unkept(&error)) })
     }
 
-    fn end(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
-        Box::pin(async move { self.cluster.end(&pod).await.map_err(|error| unkept(&error)) })
+    fn evict(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
+        Box::pin(async move {
+            let of = |what: &str| pod["metadata"][what].as_str().unwrap_or_default().to_owned();
+            let (namespace, name, uid) = (of("namespace"), of("name"), of("uid"));
+            self.cluster.evict(&namespace, &name, &uid).await.map_err(|error| unkept(&error))
+        })
     }
 
     fn hold(&self, manifest: Value, folder: &Path, faults: &Path) -> Launch {

@@ -1,6 +1,9 @@
 use super::*;
 use squall_gherkin::{Defaults, Selection, Source, compile};
-use squall_model::{Calls, Fault, FaultId, FaultKind, Level, Target, Touch, Traffic, When};
+use squall_model::{
+    Act, Calls, Fault, FaultId, FaultKind, Instance, Level, Members, Part, Service, Target, Touch, Traffic, When, Which,
+};
+use std::collections::BTreeMap;
 
 /// `[kubernetes.limits]` with these lines, as settings have it.
 pub(super) fn limits(lines: &str) -> Limits {
@@ -308,4 +311,38 @@ fn a_service_without_the_label_is_neither_called_nor_broken() {
     plan.faults.push(Fault { id: FaultId(0), does, when: When::Standing });
     assert_eq!(told(&allowed, &plan), [lacks("reviews")]);
     assert!(Label::try_from("chaos".to_owned()).is_err());
+}
+
+/// Of two services before the same pod one is restarted, and so is the other.
+#[test]
+fn pods_are_not_restarted_where_nothing_may_be_edited_or_too_much_would_be() {
+    let mut plan = joined("GET");
+    let front = plan.topology.service_mut(&"front".into()).unwrap();
+    let at = |last: u8| Instance { at: Some(([10, 0, 0, last], 9080).into()), ..Instance::default() };
+    front.instances = vec![at(7)];
+    front.deployed.as_mut().unwrap().restarted = Some(BTreeMap::new());
+    let all = Service { name: "all".into(), instances: vec![at(7), at(8)], ..front.clone() };
+    plan.topology.services.push(all);
+    let told = |limits: &Limits, plan: &Plan| -> Vec<String> {
+        limits.beyond(plan).into_iter().map(|one| one.message).collect()
+    };
+    assert_eq!(told(&limits("edits = false"), &plan), Vec::<String>::new(), "nobody is restarted");
+    let of = Members::Of(Target { which: Which::Instance(1), ..Target::service("all".into()) });
+    plan.faults.push(Fault {
+        id: FaultId(0),
+        does: FaultKind::Restarted { part: Part::Instance, of },
+        when: When::Standing,
+    });
+    plan.timeline.stages[0].standing.push(Act::Arm(FaultId(0)));
+    let beyond = |name: &str| {
+        format!("pods of \"{name}\" are restarted, and on a cluster that is beyond `edits = false` (squall.toml:3)")
+    };
+    assert_eq!(told(&limits("edits = false"), &plan), [beyond("front"), beyond("all")]);
+    assert_eq!(told(&limits("edits = true"), &plan), Vec::<String>::new());
+    assert_eq!(told(&limits("labels = [\"chaos=allowed\"]"), &plan).len(), 2, "neither has the label");
+    let share = told(&limits("share = \"60%\""), &plan);
+    assert!(
+        share.len() == 1 && share[0].contains("100% of the instances"),
+        "one of two, but the only one of `front`: {share:?}"
+    );
 }

@@ -3,7 +3,7 @@
 use super::{ELSEWHERE, Label, Limit, Limits, diagnostic};
 use crate::settings::FILE;
 use squall_mesh_proxy::render;
-use squall_model::{Diagnostic, Plan, Protocol, Severity, TrafficLine};
+use squall_model::{Deployed, Diagnostic, Plan, Protocol, Service, Severity, TrafficLine};
 use std::collections::BTreeSet;
 
 /// Services of an application that are called, whose tries are broken, or whose pods are restarted, without one of these labels.
@@ -17,6 +17,16 @@ fn unlabelled(plan: &Plan, limit: &Limit<Vec<Label>>) -> Vec<Diagnostic> {
         Some(diagnostic(&what, limit, &plan.origins.scenario, "this scenario"))
     });
     lacking.collect()
+}
+
+/// Services of an application whose pods are restarted, or whose proxies are to ask, where nothing may be edited.
+fn edited(plan: &Plan, limit: &Limit<bool>) -> Vec<Diagnostic> {
+    let of = |service: &Service, what: fn(&Deployed) -> bool| service.deployed.as_ref().is_some_and(what);
+    let restarted = render::restarted_in(plan, true).into_iter().filter(|s| of(s, |of| of.restarted.is_some()));
+    let asking = render::asking_in(plan, true).into_iter().filter(|s| of(s, |of| of.pods.is_some()));
+    let told = restarted.map(|s| format!("pods of \"{}\" are restarted", s.name));
+    let told = told.chain(asking.map(|s| format!("an EnvoyFilter is put beside \"{}\"", s.name)));
+    told.map(|what| diagnostic(&what, limit, &plan.origins.scenario, "this scenario")).collect()
 }
 
 /// The methods that change nothing (RFC 9110, 9.2.1): all others have to be spelled out by whoever owns the project.
@@ -41,6 +51,7 @@ impl Limits {
             }
         }
         all.extend(self.labels.iter().flat_map(|limit| unlabelled(plan, limit)));
+        all.extend(self.edits.iter().filter(|limit| !limit.value).flat_map(|limit| edited(plan, limit)));
         all.extend(
             plan.lines()
                 .filter(|line| plan.topology.deployed(&line.to.service).is_some())

@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::source::Mistake;
-use squall_model::{FaultKind, InstanceId, Members, Plan, ServiceName, Target, Wires};
+use squall_model::{FaultKind, InstanceId, Members, Plan, Service, ServiceName, Target, Wires};
 
 /// Looks at every fault.
 pub(crate) fn check(view: &mut View<'_, '_, '_>) {
@@ -36,7 +36,9 @@ fn absent<'f>(plan: &Plan, does: &'f FaultKind) -> Option<&'f Target> {
         FaultKind::Touch { on, .. } => on.of.to.as_ref()?,
         _ => return None,
     };
-    let known = plan.topology.service(&of.service).is_some();
+    // Of an application that was not looked at nobody knows whom it has.
+    let unseen = |service: &Service| service.deployed.is_some() && !plan.needs.is_empty();
+    let known = plan.topology.service(&of.service).is_some_and(|service| !unseen(service));
     (known && of.instances(&plan.topology).is_empty()).then_some(of)
 }
 

@@ -4,7 +4,7 @@ use super::error::ClusterError;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Config,
-    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy},
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, PropagationPolicy},
     config::KubeConfigOptions,
     core::{ApiResource, GroupVersionKind},
 };
@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) client: Client,
+    /// The same, for what is asked once: a "not now" is an answer (429), and not to be asked again behind our back.
+    pub(super) once: Client,
     /// Where its API server is, as it was found.
     server: String,
 }
@@ -54,8 +56,10 @@ impl Cluster {
         };
         config.connect_timeout = Some(PATIENCE / 2);
         let server = config.cluster_url.to_string();
-        let client = Client::try_from(config).map_err(|why| ClusterError::of("connect", why))?;
-        Ok(Cluster { client, server })
+        let mut asking_once = config.clone();
+        asking_once.default_retry = false;
+        let client = |config: Config| Client::try_from(config).map_err(|why| ClusterError::of("connect", why));
+        Ok(Cluster { client: client(config)?, once: client(asking_once)?, server })
     }
 
     /// Where its API server is.
@@ -114,20 +118,6 @@ impl Cluster {
         // One that is missing is as good as deleted.
         let deleting = async { missing_is_none(api.delete(&name, &params).await) };
         in_time(&what, deleting).await.map(drop)
-    }
-
-    /// Has an object go in order, in the time that it gives itself: this very one, by its uid, and no other of its name. One that is gone
-    /// already is no error.
-    ///
-    /// # Errors
-    /// Where the cluster does not take it.
-    pub async fn end(&self, object: &Value) -> Result<(), ClusterError> {
-        let (api, name, what) = self.place_of(object)?;
-        let uid = object["metadata"]["uid"].as_str().map(str::to_owned);
-        let preconditions = Some(Preconditions { uid, resource_version: None });
-        let params = DeleteParams { preconditions, ..DeleteParams::background() };
-        let ending = async { missing_is_none(api.delete(&name, &params).await) };
-        in_time(&what, ending).await.map(drop)
     }
 
     /// One object; `None`: there is none.

@@ -93,6 +93,8 @@ impl ClusterError {
             403 => ClusterError::Forbidden(words),
             // An object that is not as its kind is: no hiccup, whatever its status.
             500 if message.contains("typed patch object") => ClusterError::Refused { what: what.to_owned(), words },
+            // A budget that does not allow it now is its owners' word, and no hiccup.
+            429 if message.contains("disruption budget") => ClusterError::Refused { what: what.to_owned(), words },
             429 | 500..=599 => ClusterError::Unreachable(words),
             _ => ClusterError::Refused { what: what.to_owned(), words },
         }
@@ -125,6 +127,9 @@ mod tests {
         assert!(matches!(of(400, webhook), ClusterError::Webhook(_)));
         let untyped = "failed to create typed patch object (n/a; v1): .spec.http: field not declared in schema";
         assert!(matches!(of(500, untyped), ClusterError::Refused { .. }));
+        let budget = "Cannot evict pod as it would violate the pod's disruption budget.";
+        assert!(matches!(of(429, budget), ClusterError::Refused { .. }));
+        assert!(of(429, "too many requests").is_passing());
         assert!(of(503, "etcdserver: leader changed").is_passing());
         assert!(matches!(of(422, "is invalid"), ClusterError::Refused { .. }));
     }

@@ -8,7 +8,7 @@ use futures_util::{AsyncBufReadExt, StreamExt, io::Lines as FutureLines};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::{
     Api,
-    api::{DeleteParams, ListParams, LogParams},
+    api::{DeleteParams, EvictParams, ListParams, LogParams, Preconditions},
     runtime::wait::await_condition,
 };
 use std::{cell::Cell, net::IpAddr, time::Duration};
@@ -71,6 +71,20 @@ impl Cluster {
         let params = DeleteParams { grace_period_seconds: Some(grace.as_secs() as u32), ..DeleteParams::default() };
         let api = self.pods(namespace);
         in_time("end a pod", async { missing_is_none(api.delete(pod, &params).await) }).await.map(drop)
+    }
+
+    /// Has a pod evicted: it ends in order, in the time that it gives itself, where no PodDisruptionBudget keeps it (policy/v1, Eviction). This very
+    /// one, by its uid, and no other of its name; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// Where the cluster does not take it, or a budget does not allow it now.
+    pub async fn evict(&self, namespace: &str, pod: &str, uid: &str) -> Result<(), ClusterError> {
+        let pods: Api<Pod> = Api::namespaced(self.once.clone(), namespace);
+        let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+        let delete_options = Some(DeleteParams { preconditions, ..DeleteParams::default() });
+        let params = EvictParams { delete_options, ..EvictParams::default() };
+        let evicting = async { missing_is_none(pods.evict(pod, &params).await) };
+        in_time(&format!("evict pod {pod} of {namespace}"), evicting).await.map(drop)
     }
 
     /// The image of the first container of a pod with these labels; `None`: there is none, or nobody says.

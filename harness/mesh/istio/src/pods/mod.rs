@@ -61,8 +61,8 @@ pub trait Keep: Debug {
         labels: &BTreeMap<String, String>,
     ) -> LocalBoxFuture<'_, Result<Vec<Value>, Unkept>>;
 
-    /// Has a pod end in order, in the time that its owners give it; one that is gone already is no error.
-    fn end(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>>;
+    /// Has a pod evicted: it ends in order, in the time that its owners give it; one that is gone already is no error.
+    fn evict(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>>;
 
     /// How the process is started that stands for a pod on this machine: one of this manifest, with the proxy's files in this folder, and
     /// the fault channel at this socket.

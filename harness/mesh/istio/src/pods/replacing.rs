@@ -1,7 +1,7 @@
 //! Instances of an application end in order, and their owners start others: the one edit that is made of what is theirs.
 //!
-//! A pod is deleted as `kubectl delete pod` does it, in the time that its owners give it. There is nothing to be taken back: whoever owns it
-//! (a ReplicaSet, a StatefulSet, a DaemonSet) starts another whether we live or not.
+//! A pod is evicted, as `kubectl drain` does it: in the time that its owners give it, and not where a PodDisruptionBudget of theirs keeps it. There is
+//! nothing to be taken back: its controller (a ReplicaSet, a StatefulSet, a DaemonSet) starts another whether we live or not.
 
 use super::Pods;
 use serde_json::Value;
@@ -110,7 +110,7 @@ impl Place {
 
     fn replaced(&self) -> Option<Replaced> {
         let (next, gone, ready) = (self.next.as_ref()?, self.gone?, self.ready?);
-        let how = format!("was deleted ({}), and {} came", self.former.name, next.name);
+        let how = format!("was evicted ({}), and {} came", self.former.name, next.name);
         Some(Replaced { asked: self.asked, gone, ready, at: SocketAddr::new(next.ip?, self.at.port()), how })
     }
 
@@ -140,7 +140,7 @@ impl Pods {
         let mut places = Vec::new();
         for (at, (object, former)) in all.iter().zip(meant) {
             let asked = now();
-            self.insist(by, || self.keep.end(object.clone())).await?;
+            self.insist(by, || self.keep.evict(object.clone())).await?;
             places.push(Place { at: *at, former, asked, gone: None, next: None, ready: None });
         }
         let known = self.port.as_ref().map(|port| (port, port.whereabouts()));

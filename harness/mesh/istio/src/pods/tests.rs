@@ -97,8 +97,8 @@ impl Keep for Told {
         Box::pin(std::future::ready(Ok(look.unwrap_or_default())))
     }
 
-    fn end(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
-        let told = format!("end {}", pod["metadata"]["name"].as_str().unwrap());
+    fn evict(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
+        let told = format!("evict {}", pod["metadata"]["name"].as_str().unwrap());
         self.all.borrow_mut().push(told);
         Box::pin(std::future::ready(Ok(())))
     }

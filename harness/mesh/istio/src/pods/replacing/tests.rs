@@ -79,9 +79,9 @@ async fn each_has_another_of_its_owner_in_its_place() {
     ];
     let (came, told) = replaced(&["10.0.0.1", "10.0.0.2"], looks, LONG).await;
     let came = came.unwrap();
-    assert_eq!(told, ["end a-1", "end a-2"], "nobody else");
+    assert_eq!(told, ["evict a-1", "evict a-2"], "nobody else");
     assert_eq!(came.iter().map(|one| one.at).collect::<Vec<_>>(), [at("10.0.0.4"), at("10.0.0.5")]);
-    assert_eq!(came[0].how, "was deleted (a-1), and a-3 came");
+    assert_eq!(came[0].how, "was evicted (a-1), and a-3 came");
     assert!(came[1].gone < came[0].gone, "the second was gone first");
     assert!(came.iter().all(|one| one.asked <= one.gone && one.asked <= one.ready));
 }

@@ -52,11 +52,11 @@ fn down(fault: &FaultKind, target: &Target, topology: &Topology) -> Option<Refus
     let why = match fault {
         FaultKind::Restarted { part: Part::Instance, .. } if deployed.restarted.is_some() => return None,
         FaultKind::Restarted { part: Part::Instance, .. } => {
-            "its pods are restarted with `--allow-edit` alone, and where each has an owner that starts another"
+            "its pods are restarted only with `--allow-edit`, and where each has a controller that starts another"
         }
         FaultKind::Down { how: Down::Paused, .. } => "nothing of it is made to stand still",
         FaultKind::Down { .. } => {
-            "none of its instances stays away, since their owners start others: with `--allow-edit` one `is restarted`"
+            "none of its instances stays away, since their controllers start others: with `--allow-edit` one `is restarted`"
         }
         _ => "of a pod nothing is restarted alone: with `--allow-edit` an instance is, its whole pod",
     };
@@ -281,6 +281,6 @@ mod tests {
         topology.services[2].deployed.as_mut().unwrap().restarted = Some(BTreeMap::new());
         assert_eq!(fault(&restarted(Part::Instance), &topology), None);
         assert!(fault(&restarted(Part::Proxy), &topology).is_some());
-        assert!(fault(&killed("shop"), &topology).is_some(), "its owners start another at once");
+        assert!(fault(&killed("shop"), &topology).is_some(), "its controller starts another at once");
     }
 }
