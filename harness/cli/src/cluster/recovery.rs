@@ -53,13 +53,19 @@ async fn remove_if_dead(cluster: &Cluster, name: &str) -> Result<bool, ClusterEr
     cluster.remove_namespace(name, GONE).await.map(|()| true)
 }
 
-/// Whether the one who started a run gives signs of life: they change in time. What cannot be looked at is not judged.
+/// Whether the one who started a run gives signs of life: they change in time, and go on to. One may have been under way when whoever gave it
+/// died, and comes after the first look. What cannot be looked at is not judged.
 async fn is_alive(cluster: &Cluster, namespace: &str) -> Result<bool, ClusterError> {
-    let (first, by) = (life::sign(cluster, namespace).await?, Instant::now() + life::SILENT);
+    let (mut last, mut has_changed) = (life::sign(cluster, namespace).await?, false);
+    let mut by = Instant::now() + life::SILENT;
     while Instant::now() < by {
         sleep_until(Instant::now() + LOOK).await;
-        if life::sign(cluster, namespace).await? != first {
-            return Ok(true);
+        let sign = life::sign(cluster, namespace).await?;
+        if sign != last {
+            if has_changed {
+                return Ok(true);
+            }
+            (last, has_changed, by) = (sign, true, Instant::now() + life::SILENT);
         }
     }
     Ok(false)
