@@ -12,22 +12,19 @@ impl Limits {
     /// # Errors
     /// Exit 2, with the line that refuses it.
     pub fn refuse_load(&self, peak: Option<f64>, users: Option<u32>, length: Duration) -> Result<(), Failure> {
-        let beyond = |what: String, limit: &dyn Display| {
-            Err(Failure::usage(format!("{what}, and on a cluster that is beyond {limit}")).help(ELSEWHERE))
-        };
         if let Some(limit) = &self.rate {
             match peak {
                 Some(peak) if peak <= f64::from(limit.value) => {}
-                Some(peak) => return beyond(format!("{peak:.0} calls are sent per second"), limit),
-                None => return beyond("how many calls are sent per second is up to the answers".into(), limit),
+                Some(peak) => return beyond(&format!("{peak:.0} calls are sent per second"), limit),
+                None => return beyond("how many calls are sent per second is up to the answers", limit),
             }
         }
         match (&self.users, users) {
-            (Some(limit), Some(users)) if users > limit.value => return beyond(format!("{users} users call"), limit),
+            (Some(limit), Some(users)) if users > limit.value => return beyond(&format!("{users} users call"), limit),
             _ => {}
         }
         match &self.duration {
-            Some(limit) if length > limit.value => beyond(format!("calls are sent for {}", duration(length)), limit),
+            Some(limit) if length > limit.value => beyond(&format!("calls are sent for {}", duration(length)), limit),
             _ => Ok(()),
         }
     }
@@ -39,26 +36,27 @@ impl Limits {
     /// # Errors
     /// Exit 2, with the line that refuses it.
     pub fn refuse_target(&self, host: &str, methods: &BTreeSet<String>) -> Result<(), Failure> {
-        let beyond = |what: String, limit: &dyn Display| {
-            Err(Failure::usage(format!("{what}, and on a cluster that is beyond {limit}")).help(ELSEWHERE))
-        };
         if let Some(limit) = &self.applications {
             let Some(namespace) = namespace(host) else {
-                return beyond(format!("in which namespace `{host}` is nobody can tell"), limit);
+                return beyond(&format!("in which namespace `{host}` is nobody can tell"), limit);
             };
             if !limit.value.iter().any(|one| one == namespace) {
-                return beyond(format!("`{host}` is in namespace {namespace}"), limit);
+                return beyond(&format!("`{host}` is in namespace {namespace}"), limit);
             }
         }
         let Some(limit) = &self.methods else { return Ok(()) };
         let is_permitted =
             |method: &String| SAFE.contains(&method.as_str()) || limit.value.iter().any(|one| one == method);
         match methods.iter().find(|method| !is_permitted(method)) {
-            Some(method) => beyond(format!("{method} may change what somebody else deployed"), limit),
-            None if methods.is_empty() => beyond("bytes may change what somebody else deployed".into(), limit),
+            Some(method) => beyond(&format!("{method} may change what somebody else deployed"), limit),
+            None if methods.is_empty() => beyond("bytes may change what somebody else deployed", limit),
             None => Ok(()),
         }
     }
+}
+
+fn beyond(what: &str, limit: &dyn Display) -> Result<(), Failure> {
+    Err(Failure::usage(format!("{what}, and on a cluster that is beyond {limit}")).help(ELSEWHERE))
 }
 
 /// The namespace of a name of the cluster (Kubernetes: DNS for Services and Pods), where it says one: `SERVICE.NAMESPACE`, `….svc` or

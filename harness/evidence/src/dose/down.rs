@@ -41,7 +41,8 @@ fn ended(
         (!part.has_proxy() || of_it(id, Process::Proxy))
             && (!(part.has_workload() && hosts) || of_it(id, Process::Workload))
     };
-    let concerns = |s: &CallStory| meant.iter().any(|id| misses(plan, evidence, s, id));
+    let reached = reached(plan, evidence, &meant);
+    let concerns = |s: &CallStory| meant.iter().any(|id| misses(plan, &reached, s, id));
     let traffic = evidence.stories().iter().any(|s| own.windows.possibly_at(s.intended, Duration::ZERO) && concerns(s));
     if !traffic {
         return counted(own, 0, meant.len() as u64);
@@ -52,15 +53,20 @@ fn ended(
     DoseCount { parts: if parts.len() > 1 { parts_of(parts) } else { Vec::new() }, ..count }
 }
 
-/// Whether a call would miss an instance that is gone.
-fn misses(plan: &Plan, evidence: &Evidence, call: &CallStory, id: &InstanceId) -> bool {
+/// Those of somebody else's among these to which some try of the run went: its owners' routes say which of a service are called.
+fn reached<'m>(plan: &Plan, evidence: &Evidence, meant: &'m BTreeSet<InstanceId>) -> BTreeSet<&'m InstanceId> {
+    if meant.iter().all(|id| plan.topology.deployed(&id.service).is_none()) {
+        return BTreeSet::new();
+    }
+    evidence.stories().iter().flat_map(|s| evidence.tries(s)).filter_map(|t| meant.get(t.instance()?)).collect()
+}
+
+/// Whether a call would miss an instance that is gone; `reached`: those of somebody else's that are called at all.
+fn misses(plan: &Plan, reached: &BTreeSet<&InstanceId>, call: &CallStory, id: &InstanceId) -> bool {
     let deployed = |service: &ServiceName| plan.topology.deployed(service);
     match deployed(&id.service) {
         None => id.service == call.edge.to || *id == call.caller,
-        // Its owners' routes say which of them are called, so that is seen by where tries of this run went.
-        Some(_) if id.service == call.edge.to => {
-            evidence.stories().iter().any(|story| evidence.tries(story).any(|t| t.instance() == Some(id)))
-        }
+        Some(_) if id.service == call.edge.to => reached.contains(id),
         // Whom services of an application call among themselves for a call of ours nobody says: it may be any of them.
         Some(of) => deployed(&call.edge.to).is_some_and(|to| to.namespace == of.namespace),
     }

@@ -24,12 +24,15 @@ const FIELD_MANAGER: &str = "squall";
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+fn client(config: Config) -> Result<Client, ClusterError> {
+    Client::try_from(config).map_err(|why| ClusterError::of("connect", why))
+}
+
 /// A cluster, as one of us.
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) client: Client,
-    /// The same, for what is asked once: a "not now" is an answer (429), and not to be asked again behind our back.
-    pub(super) once: Client,
+    config: Config,
     /// Where its API server is, as it was found.
     server: String,
 }
@@ -56,10 +59,15 @@ impl Cluster {
         };
         config.connect_timeout = Some(PATIENCE / 2);
         let server = config.cluster_url.to_string();
-        let mut asking_once = config.clone();
-        asking_once.default_retry = false;
-        let client = |config: Config| Client::try_from(config).map_err(|why| ClusterError::of("connect", why));
-        Ok(Cluster { client: client(config)?, once: client(asking_once)?, server })
+        Ok(Cluster { client: client(config.clone())?, config, server })
+    }
+
+    /// A client for what is asked once: a "not now" is an answer (429), and not to be asked again behind our back. Made where it is needed, since
+    /// that may run what the kubeconfig names to log in.
+    pub(super) fn once(&self) -> Result<Client, ClusterError> {
+        let mut config = self.config.clone();
+        config.default_retry = false;
+        client(config)
     }
 
     /// Where its API server is.

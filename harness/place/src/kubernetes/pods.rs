@@ -79,7 +79,7 @@ impl Cluster {
     /// # Errors
     /// Where the cluster does not take it, or a budget does not allow it now.
     pub async fn evict(&self, namespace: &str, pod: &str, uid: &str) -> Result<(), ClusterError> {
-        let pods: Api<Pod> = Api::namespaced(self.once.clone(), namespace);
+        let pods: Api<Pod> = Api::namespaced(self.once()?, namespace);
         let preconditions = Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None });
         let delete_options = Some(DeleteParams { preconditions, ..DeleteParams::default() });
         let params = EvictParams { delete_options, ..EvictParams::default() };
