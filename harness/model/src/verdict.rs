@@ -54,6 +54,15 @@ pub enum Why {
         /// For how long the longest of them, in nanoseconds.
         longest: u64,
     },
+    /// What calls are compared with did not stay as it was: the limit that 95 of 100 of the pilot kept, the others do not.
+    Drifted {
+        /// So many of the others took longer…
+        slower: u64,
+        /// …of so many…
+        of: u64,
+        /// …than so many nanoseconds.
+        than: u64,
+    },
     /// The control run decided nothing.
     ControlUndecided,
     /// A guard ended the run: what was to be shown was cut off.
@@ -265,6 +274,14 @@ impl fmt::Display for Why {
                 write!(
                     f,
                     "it depends on {calls} that lay {longest} between the client and its proxy, and that is the machine's"
+                )
+            }
+            Why::Drifted { slower, of, than } => {
+                let than = duration(Duration::from_nanos(*than));
+                write!(
+                    f,
+                    "what it is compared with changed by itself: {slower} of {of} of the others took longer than {than}, \
+                     of the first of them 5 of 100 did"
                 )
             }
             Why::ControlUndecided => f.write_str("the control run decided nothing"),

@@ -13,6 +13,7 @@ pub(crate) fn of(verdict: &Verdict) -> Option<&'static str> {
             Some("less in flight at the borders of the phase: a longer phase, fewer calls at a time, shorter answers")
         }
         Why::HeldUp { .. } => Some(AGAIN),
+        Why::Drifted { .. } => Some(STEADY),
         // The fault, or the books, say what they lack themselves.
         Why::Dose { .. } | Why::Books(_) | Why::Environment(_) | Why::ControlUndecided | Why::Aborted(_) => None,
     }
@@ -29,6 +30,7 @@ pub(crate) fn of_control(verdict: &Verdict) -> Option<&'static str> {
             Some("see that the fault is felt in the control run too: more traffic that it can hit, or more of it hit")
         }
         Why::Books(_) | Why::Environment(_) | Why::HeldUp { .. } => Some(AGAIN),
+        Why::Drifted { .. } => Some(STEADY),
         Why::Empty => Some("a line about calls that are there without what is tested, too"),
         Why::Border => Some(
             "a stronger effect, or less in flight at the borders: a longer phase, fewer calls at a time, shorter answers",
@@ -38,6 +40,9 @@ pub(crate) fn of_control(verdict: &Verdict) -> Option<&'static str> {
 }
 
 const AGAIN: &str = "run it again, with less beside it on this machine";
+
+const STEADY: &str = "calls that take the same before anything is done to them: less beside them on this machine, or \
+                      traffic that runs for a while first";
 
 fn cause(verdict: &Verdict) -> Option<&Why> {
     match verdict {

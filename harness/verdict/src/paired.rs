@@ -8,6 +8,9 @@
 //!   margin at most. `T` is what 95 of 100 calls of a pilot took, `m` what the margin allows. The pilot is in neither test, so
 //!   `T` is fixed before the first pair: the test holds whatever `T` came out as. Who fails, or is not answered, is slower.
 //!
+//! `T` is a limit for the others as long as they are as the pilot was. Where many more of them are slower (the machine got busy,
+//! a cache went cold), the promise still says something, but not what its reader takes it for: that is never green.
+//!
 //! The chance of a false alarm is shared out between the halves. That of *holds* is not: both halves have to hold.
 
 mod sides;
@@ -18,7 +21,7 @@ use crate::{
     units::drawn_by,
 };
 use sides::{Call, Fate, Sides, sides};
-use squall_model::{Calls, Compared, Margin, Measured, Outcome, Reference, Verdict};
+use squall_model::{Calls, Compared, Margin, Measured, Outcome, Reference, Verdict, Why};
 use squall_stats::{
     paired::{Arm, Block, MarginError, PairedDesign, PairedTest, matched},
     plan::{Arms, pairs_to_decide},
@@ -29,6 +32,10 @@ use std::time::Duration;
 
 /// Of a pilot of fewer calls nobody can say what 95 of 100 take.
 const PILOT: usize = 20;
+
+/// A twentieth of the others should be slower than `T`. That it is more than this by the chances of a pilot comes about
+/// once in 130 times if the pilot has twenty calls, once in 220,000 if it has fifty.
+const DRIFTED: f64 = 0.3;
 
 /// Of a test that decided both ways.
 const CONTRADICTION: &str = "the pairs had no common difference: both sides of the margin were excluded in turn";
@@ -55,6 +62,7 @@ pub(crate) fn rule(case: Case<'_>, calls: &Calls, reference: Reference, margin: 
     };
     let needed = || needed(case, &sides, &success, latency.as_ref());
     let verdict = statistical(sides.doubt(), decision, needed, CONTRADICTION);
+    let verdict = unless_drifted(verdict, &sides, latency.as_ref());
     let standing = if verdict.is_decided() { Standing::Final } else { Standing::Open };
     let telling = telling(&success, latency.as_ref());
     let bad = |call: &&Call| telling.limits.is_bad(call.fate, Arm::Treated);
@@ -144,6 +152,25 @@ fn together(success: &Half, latency: Option<&Half>) -> Decision {
         .into_iter()
         .find(|decision| all.contains(decision))
         .unwrap_or(Decision::Holds)
+}
+
+/// Shown to be worse it is whatever its limit stands for. Anything else says nothing once the others have left that behind.
+fn unless_drifted(verdict: Verdict, sides: &Sides, latency: Option<&Half>) -> Verdict {
+    match verdict {
+        Verdict::Violated => verdict,
+        _ => latency.and_then(|half| drift(sides, half.limits)).map_or(verdict, Verdict::Inconclusive),
+    }
+}
+
+/// Far more of the others are slower than of a pilot, those left out that cross a border or that the machine held up.
+fn drift(sides: &Sides, limits: Limits) -> Option<Why> {
+    let Limits::Latency { baseline: than, .. } = limits else { return None };
+    let clear = sides.by(Reading::InnerUnheld);
+    let others = || clear.others().filter(|call| !call.fate.failed);
+    let of = others().count();
+    let slower = others().filter(|call| call.fate.took > than).count();
+    let drifted = of >= PILOT && slower as f64 > DRIFTED * of as f64;
+    drifted.then_some(Why::Drifted { slower: slower as u64, of: of as u64, than })
 }
 
 /// The half that decided: what broke the promise, what is still open, else what took longer.

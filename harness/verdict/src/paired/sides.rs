@@ -79,7 +79,16 @@ impl Sides {
     }
 
     pub(super) fn treated(&self) -> impl Iterator<Item = &Call> {
-        self.blocks.iter().filter(|(arm, _)| *arm == Arm::Treated).flat_map(|(_, calls)| calls)
+        self.of(Arm::Treated)
+    }
+
+    /// What these are compared with.
+    pub(super) fn others(&self) -> impl Iterator<Item = &Call> {
+        self.of(Arm::Baseline)
+    }
+
+    fn of(&self, arm: Arm) -> impl Iterator<Item = &Call> {
+        self.blocks.iter().filter(move |(of, _)| *of == arm).flat_map(|(_, calls)| calls)
     }
 
     fn all(&self) -> impl Iterator<Item = &Call> {

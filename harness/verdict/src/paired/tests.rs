@@ -216,6 +216,30 @@ fn a_verdict_does_not_hang_on_calls_that_cross_into_the_fault() {
 }
 
 #[test]
+fn what_others_leave_behind_by_themselves_is_no_measure() {
+    let claim = || as_good_as(Reference::BeforeFault, 5);
+    // A machine that gets busy after the pilot, before the fault: all are slower by then, and one in three much slower with it.
+    let busier = |share: u64, worse: Hop| {
+        before_and_during(move |n| match n {
+            0..50 => Hop::Ok(1),
+            510..1000 if n.is_multiple_of(3) => worse,
+            _ if n % 20 < share => Hop::Slow(1, 8),
+            _ => Hop::Ok(1),
+        })
+    };
+    let drifted = verdict(&busier(20, Hop::Slow(1, 60)), claim());
+    let Verdict::Inconclusive(Why::Drifted { slower, of, than }) = drifted else { panic!("{drifted:?}") };
+    assert!(slower == of && of > 400 && than < 6_000_000, "{slower} of {of} than {than}");
+    let little = verdict(&busier(2, Hop::Slow(1, 60)), claim());
+    assert_eq!(little, Verdict::Violated, "a tenth of the others is no drift");
+    assert_eq!(
+        verdict(&busier(20, Hop::Status(1, 503)), claim()),
+        Verdict::Violated,
+        "failures are failures whatever took how long"
+    );
+}
+
+#[test]
 fn a_decision_comes_before_the_run_is_over_and_stays() {
     let under_way = |calls: u64, hop: fn(u64) -> Hop| {
         let mut scene = scene_of(calls, |n| if on(2 * n) == Some(true) { hop(n) } else { Hop::Ok(1) });
