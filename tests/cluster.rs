@@ -17,21 +17,17 @@ use squall_place::kubernetes::{Cluster, RUN};
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 use support::{
     Ran, Squall, before_the_next_look, came,
-    cluster::{ORPHANED, ask, cluster_to_be_had, make, namespaces, namespaces_after, objects, objects_in, remove},
+    cluster::{
+        ORPHANED, as_the_starter, ask, cluster_to_be_had, make, namespaces, namespaces_after, objects, on_node, remove,
+        run,
+    },
     root, rows_of_meshes,
-    shop::{Shop, theirs},
 };
-
-fn run(squall: &Squall, args: &[&str]) -> Ran {
-    let mut all = vec!["run", "--mesh", "istio", "--on", "kubernetes"];
-    all.extend(args);
-    squall.run(&all)
-}
 
 fn start(squall: &Squall, what: &str) -> Child {
     let args = ["run", "--mesh", "istio", "--on", "kubernetes", what];
@@ -148,21 +144,6 @@ fn ctrl_c_ends_a_run_in_order() {
 /// Stops the API server, or lets it go on; only where the node is a container of this machine.
 fn api_server(signal: &str) -> bool {
     on_node(&["pkill", signal, "kube-apiserver"])
-}
-
-/// Whether a command succeeds on the node of the API server, where that is a container of this machine.
-fn on_node(command: &[&str]) -> bool {
-    let node = ask(async |cluster| cluster.server().to_owned());
-    let names = Command::new("docker").args(["ps", "--format", "{{.Names}} {{.Ports}}"]).output();
-    let Ok(names) = names else { return false };
-    let port = node.trim_end_matches('/').rsplit(':').next().unwrap_or_default().to_owned();
-    let names = String::from_utf8_lossy(&names.stdout).into_owned();
-    let Some(name) = names.lines().find(|line| line.contains(&format!(":{port}->"))).and_then(|l| l.split(' ').next())
-    else {
-        return false;
-    };
-    let done = Command::new("docker").args(["exec", name]).args(command).stdout(Stdio::null()).status();
-    done.is_ok_and(|status| status.success())
 }
 
 #[test]
@@ -313,17 +294,6 @@ fn pods_that_get_no_sidecar_and_pods_that_are_refused_are_named() {
     ask(async |cluster| cluster.delete(&webhook).await.unwrap());
     ran.expect(3).says(&["a webhook refuses", "refuses.squall.dev"]);
     assert_eq!(namespaces(), Vec::<String>::new());
-}
-
-/// A kubeconfig by which whoever owns the cluster acts as the account that the role of kind-config is bound to.
-fn as_the_starter(squall: &Squall) -> String {
-    let path =
-        std::env::var("KUBECONFIG").unwrap_or_else(|_| format!("{}/.kube/config", std::env::var("HOME").unwrap()));
-    let mut config: Value = serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    for user in config["users"].as_array_mut().unwrap() {
-        user["user"]["as"] = json!("system:serviceaccount:squall-system:squall-starter");
-    }
-    squall.feature("kubeconfig", &serde_yaml::to_string(&config).unwrap())
 }
 
 #[test]
@@ -560,151 +530,6 @@ fn the_nightly_job_runs_once_records_it_and_ends_by_the_verdict() {
         ask(async |cluster| cluster.delete(&volume).await.unwrap());
         on_node(&["rm", "-r", RUNS]);
     }
-}
-
-#[test]
-fn an_application_of_somebody_elses_is_joined_broken_judged_and_untouched() {
-    let Some(_turn) = cluster_to_be_had() else { return };
-    let shop = Shop::deploy(|text| text);
-    let name = shop.namespace().to_owned();
-    let read = |path: &str| shop.own(&std::fs::read_to_string(root().join(path)).unwrap());
-    let before = theirs(&name);
-    let squall = Squall::new();
-    let text = read("fixtures/shop/shop.feature");
-    let feature = squall.feature("shop.feature", &text);
-    let held = run(&squall, &["--controls", &feature]);
-    eprintln!("{}", held.out);
-    // One number changed: nobody answers as fast as that.
-    let other = squall.feature("other.feature", &text.replace("within 400 ms", "within 1 ms"));
-    let line = 1 + text.lines().position(|line| line.contains("within 400 ms")).unwrap();
-    let red = run(&squall, &[&format!("{other}:{line}")]);
-    let plan = ["plan", "--mesh", "istio", "--on", "kubernetes", &feature];
-    let planned = squall.run(&plan);
-    let after = theirs(&name);
-    // Whoever starts runs sees it only where a role lets him.
-    let (role, looks) = (objects("kind-config/rbac.yaml"), objects_in(&read("kind-config/application.yaml")));
-    make(&role);
-    let own = as_the_starter(&squall);
-    let with = || Ran::from(squall.command(&plan).env("KUBECONFIG", &own).output().unwrap());
-    let unseen = with();
-    make(&looks);
-    let by = Instant::now() + Duration::from_secs(10);
-    let seen = loop {
-        let ran = with();
-        if ran.status == Some(0) || Instant::now() > by {
-            break ran;
-        }
-    };
-    remove(&role);
-    drop(shop);
-    let joins = format!("joins    front x1, reviews x3 in namespace {name}");
-    unseen.expect(3).says(&["kind-config/application.yaml"]);
-    seen.expect(0).says(&[&joins]);
-    held.expect(0).says(&[
-        "5 scenarios: 5 hold",
-        "5 controls: 5 red",
-        "in force web-1 → reviews: timeout 2 s; 2 retries on 5xx",
-    ]);
-    red.expect(1).says(&[&format!("other.feature:{line}"), "violated"]);
-    let adds = format!("adds     EnvoyFilter squall-port-reviews in namespace {name}");
-    planned.expect(0).says(&[&joins, &adds]);
-    assert_eq!(after, before);
-    assert_eq!(namespaces(), Vec::<String>::new());
-}
-
-/// The line of a text that has these words, from 0.
-fn line_of(text: &str, words: &str) -> usize {
-    text.lines().position(|line| line.contains(words)).unwrap()
-}
-
-/// Has kind-config/guard.yaml in force: whoever may make a ConfigMap by his role makes none in a namespace that is no run's any more.
-fn bind(namespace: &str, guard: &[Value]) {
-    let kubectl = |who: &[&str], args: &[&str]| {
-        let all = [&["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "-n", namespace], who, args].concat();
-        on_node(&all)
-    };
-    let by = Instant::now() + Duration::from_secs(60);
-    let until = |is_made: bool| {
-        let starter = ["--as", "system:serviceaccount:squall-system:squall-starter"];
-        loop {
-            let made = kubectl(&starter, &["create", "configmap", "squall-stray"]);
-            assert!(!made || kubectl(&[], &["delete", "configmap", "squall-stray"]));
-            if made == is_made {
-                return;
-            }
-            assert!(Instant::now() < by, "a ConfigMap is made: {made}");
-            before_the_next_look();
-        }
-    };
-    until(true);
-    make(guard);
-    until(false);
-}
-
-#[test]
-fn pods_of_an_application_are_restarted_where_that_is_allowed() {
-    let Some(_turn) = cluster_to_be_had() else { return };
-    let shop = Shop::deploy(|text| text);
-    let name = shop.namespace().to_owned();
-    let squall = Squall::new();
-    let text = shop.own(&std::fs::read_to_string(root().join("fixtures/shop/edits.feature")).unwrap());
-    let feature = squall.feature("edits.feature", &text);
-    // Who started how often is what is edited here, and no object is.
-    let unedited = || {
-        let mut all = theirs(&name);
-        all.retain(|name, _| !name.starts_with("Pod "));
-        all.iter_mut().filter(|(name, _)| name.starts_with("Deployment ")).for_each(|(_, it)| *it = it["spec"].take());
-        all
-    };
-    let pods = || theirs(&name).into_keys().filter(|name| name.starts_with("Pod ")).collect::<Vec<String>>();
-    let (before, first) = (unedited(), pods());
-    let refused = run(&squall, &[&feature]);
-    let untouched = pods();
-    let planned = squall.run(&["plan", "--mesh", "istio", "--on", "kubernetes", "--allow-edit", &feature]);
-    // With no more rights than those of kind-config, and bound to what is a run's.
-    let (role, guard) = (objects("kind-config/rbac.yaml"), objects("kind-config/guard.yaml"));
-    make(&role);
-    make(&objects_in(&shop.own(&std::fs::read_to_string(root().join("kind-config/application.yaml")).unwrap())));
-    bind(&name, &guard);
-    let own = as_the_starter(&squall);
-    let with = |args: &[&str]| {
-        let args = [&["run", "--mesh", "istio", "--on", "kubernetes", "--allow-edit"], args].concat();
-        Ran::from(squall.command(&args).env("KUBECONFIG", &own).output().unwrap())
-    };
-    // A budget that keeps all of its pods.
-    let budget = json!({
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": "all", "namespace": name},
-        "spec": {"minAvailable": 3, "selector": {"matchLabels": {"app": "reviews"}}},
-    });
-    make(std::slice::from_ref(&budget));
-    let kept = with(&["--no-controls", &format!("{feature}:{}", 1 + line_of(&text, "Hardly anybody"))]);
-    let spared = pods();
-    remove(std::slice::from_ref(&budget));
-    let held = with(&["--controls", &feature]);
-    eprintln!("{}{}", kept.out, held.out);
-    remove(&[role, guard].concat());
-    let (after, last) = (unedited(), pods());
-    // What the runner was allowed goes with the namespace of the run.
-    let roles = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"namespace": name}});
-    let by = Instant::now() + Duration::from_secs(30);
-    let is_of_a_run = |role: &Value| role["metadata"]["name"].as_str().unwrap().starts_with("squall-edits-");
-    while ask(async |cluster| cluster.list(&roles).await.unwrap()).iter().any(is_of_a_run) {
-        assert!(Instant::now() < by, "the role of the run is left");
-        before_the_next_look();
-    }
-    drop(shop);
-    refused.says(&["2 unsupported", "--allow-edit"]);
-    assert_eq!(untouched, first, "without being allowed nobody is restarted");
-    planned.expect(0).says(&[&format!("edits    pods of reviews in namespace {name} are evicted")]);
-    kept.expect(3).says(&["disruption budget"]);
-    assert_eq!(spared, first, "a budget is its owners' word");
-    held.expect(0).says(&["2 scenarios: 2 hold", "2 controls: 2 red"]);
-    assert_eq!(after, before);
-    assert_eq!(last.len(), first.len());
-    assert!(last.iter().any(|pod| !first.contains(pod)), "{last:?}");
-    assert_eq!(namespaces(), Vec::<String>::new());
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! What the tests on a real cluster share. Only clusters of this machine are touched (kind's): elsewhere, and without one, they say SKIPPED and why.
 
-use super::{Squall, before_the_next_look, root};
+use super::{Ran, Squall, before_the_next_look, root};
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use squall_place::kubernetes::{Cluster, RUN};
 use std::{
     io::Write as _,
+    process::{Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -29,6 +30,13 @@ pub fn cluster_to_be_had() -> Option<MutexGuard<'static, ()>> {
     };
     std::io::stderr().write_all(format!("SKIPPED the cluster tier: {why}\n").as_bytes()).unwrap();
     None
+}
+
+/// Runs features in pods of it.
+pub fn run(squall: &Squall, args: &[&str]) -> Ran {
+    let mut all = vec!["run", "--mesh", "istio", "--on", "kubernetes"];
+    all.extend(args);
+    squall.run(&all)
 }
 
 /// Asks the cluster something.
@@ -80,4 +88,30 @@ pub fn objects(path: &str) -> Vec<Value> {
 /// The objects of a text.
 pub fn objects_in(text: &str) -> Vec<Value> {
     serde_yaml::Deserializer::from_str(text).map(|one| Value::deserialize(one).unwrap()).collect()
+}
+
+/// A kubeconfig by which whoever owns the cluster acts as the account that the role of kind-config is bound to.
+pub fn as_the_starter(squall: &Squall) -> String {
+    let path =
+        std::env::var("KUBECONFIG").unwrap_or_else(|_| format!("{}/.kube/config", std::env::var("HOME").unwrap()));
+    let mut config: Value = serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for user in config["users"].as_array_mut().unwrap() {
+        user["user"]["as"] = json!("system:serviceaccount:squall-system:squall-starter");
+    }
+    squall.feature("kubeconfig", &serde_yaml::to_string(&config).unwrap())
+}
+
+/// Whether a command succeeds on the node of the API server, where that is a container of this machine.
+pub fn on_node(command: &[&str]) -> bool {
+    let node = ask(async |cluster| cluster.server().to_owned());
+    let names = Command::new("docker").args(["ps", "--format", "{{.Names}} {{.Ports}}"]).output();
+    let Ok(names) = names else { return false };
+    let port = node.trim_end_matches('/').rsplit(':').next().unwrap_or_default().to_owned();
+    let names = String::from_utf8_lossy(&names.stdout).into_owned();
+    let Some(name) = names.lines().find(|line| line.contains(&format!(":{port}->"))).and_then(|l| l.split(' ').next())
+    else {
+        return false;
+    };
+    let done = Command::new("docker").args(["exec", name]).args(command).stdout(Stdio::null()).status();
+    done.is_ok_and(|status| status.success())
 }

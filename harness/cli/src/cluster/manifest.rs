@@ -21,6 +21,9 @@ pub const JOB: &str = "/etc/squall/job.json";
 /// The runner's own address, in its environment.
 pub const ADDRESS: &str = "SQUALL_POD_IP";
 
+/// The name of the node that the runner is on, in its environment.
+pub const MACHINE: &str = "SQUALL_NODE";
+
 /// What the runner may do, and only in its own namespace.
 pub fn rules() -> Value {
     json!([
@@ -175,6 +178,7 @@ pub fn runner(job: &Job) -> Value {
                 "args": ["runner", "--config", JOB],
                 "env": [
                     {"name": ADDRESS, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+                    {"name": MACHINE, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
                     squall_mesh_istio::manifest::token(),
                 ],
                 "securityContext": secured(),

@@ -47,26 +47,64 @@ pub fn leftovers(context: Option<&str>, out: Out) -> Result<Exit, Failure> {
 }
 
 async fn remove_if_dead(cluster: &Cluster, name: &str) -> Result<bool, ClusterError> {
-    if is_alive(cluster, name).await? {
-        return Ok(false);
+    let mut watched = Watched::from(Instant::now(), life::sign(cluster, name).await?);
+    loop {
+        sleep_until(Instant::now() + LOOK).await;
+        match watched.look(Instant::now(), life::sign(cluster, name).await?) {
+            Some(true) => return Ok(false),
+            Some(false) => break,
+            None => {}
+        }
     }
     cluster.remove_namespace(name, GONE).await.map(|()| true)
 }
 
 /// Whether the one who started a run gives signs of life: they change in time, and go on to. One may have been under way when whoever gave it
-/// died, and comes after the first look. What cannot be looked at is not judged.
-async fn is_alive(cluster: &Cluster, namespace: &str) -> Result<bool, ClusterError> {
-    let (mut last, mut has_changed) = (life::sign(cluster, namespace).await?, false);
-    let mut by = Instant::now() + life::SILENT;
-    while Instant::now() < by {
-        sleep_until(Instant::now() + LOOK).await;
-        let sign = life::sign(cluster, namespace).await?;
-        if sign != last {
-            if has_changed {
-                return Ok(true);
-            }
-            (last, has_changed, by) = (sign, true, Instant::now() + life::SILENT);
-        }
+/// died, and comes after the first look.
+struct Watched {
+    last: Option<String>,
+    has_changed: bool,
+    until: Instant,
+}
+
+impl Watched {
+    fn from(now: Instant, last: Option<String>) -> Watched {
+        Watched { last, has_changed: false, until: now + life::SILENT }
     }
-    Ok(false)
+
+    /// The sign is this now: whether there is somebody; `None`: it is too soon to say.
+    fn look(&mut self, now: Instant, sign: Option<String>) -> Option<bool> {
+        if sign == self.last {
+            return (now >= self.until).then_some(false);
+        }
+        if self.has_changed {
+            return Some(true);
+        }
+        *self = Watched { has_changed: true, ..Watched::from(now, sign) };
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether one is taken for alive whose last sign so many seconds after the first look is this.
+    fn is_alive_with(sign: impl Fn(u64) -> Option<u64>) -> bool {
+        let begin = Instant::now();
+        let at = |second| (begin + Duration::from_secs(second), sign(second).map(|number| number.to_string()));
+        let mut watched = Watched::from(begin, at(0).1);
+        (1..).map(at).find_map(|(now, sign)| watched.look(now, sign)).unwrap()
+    }
+
+    #[test]
+    fn whoever_gives_signs_is_alive_and_whoever_gave_one_is_not() {
+        assert!(is_alive_with(|second| Some(second / 3)));
+        assert!(!is_alive_with(|_| Some(7)));
+        assert!(!is_alive_with(|_| None), "one who has not given any");
+        assert!(!is_alive_with(|second| Some(second.min(1))), "one that was under way");
+        let late = life::SILENT.as_secs() - 1;
+        let pauses = |second: u64| Some(if second < late { 0 } else { 1 + (second - late) / 3 });
+        assert!(is_alive_with(pauses), "one who was held up for nearly as long as is waited");
+    }
 }

@@ -22,7 +22,7 @@ use squall_place::{kubernetes::Cluster, pod::Mirrors};
 use squall_report::write_event;
 use std::{
     io::Write,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     rc::Rc,
     sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
@@ -65,13 +65,14 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let Begun { signals, exe, keeper, load } = Begun::begin().await?;
     let cluster = Cluster::connect(None).await.map_err(|e| failure(&e))?;
     let stopper = Stopper::default();
-    let address = std::env::var(manifest::ADDRESS).ok().and_then(|address| address.parse().ok());
-    let address = address.ok_or_else(|| Failure::usage("a runner is started by a run, not by hand"))?;
-    let token = std::env::var(TOKEN).map_err(|_| Failure::usage("a runner is started by a run, not by hand"))?;
+    let told = |what| std::env::var(what).map_err(|_| Failure::usage("a runner is started by a run, not by hand"));
+    let address = told(manifest::ADDRESS)?;
+    let address: IpAddr = address.parse().map_err(|_| Failure::usage(format!("`{address}` is no pod's address")))?;
+    let (machine, token) = (told(manifest::MACHINE)?, told(TOKEN)?);
     let mirrors = Mirrors::start().map_err(|e| fail("start a thread", e.to_string()))?;
     let keep = Rc::new(ApiServer { cluster: cluster.clone(), exe: exe.clone(), token, mirrors });
     let way = Way::open(address, job.istiod.clone()).await.map_err(|e| fail("open a way to istiod", e.to_string()))?;
-    let runner = Runner { address, can_be_silent: squall_link::can_be_silent() };
+    let runner = Runner { address, machine, can_be_silent: squall_link::can_be_silent() };
     let mut pods = Pods::new(keep, job.pods(), runner, way);
     if !Asking::of(&job.work).is_empty() {
         asking::are_put(&cluster, job).await?;

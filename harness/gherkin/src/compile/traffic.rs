@@ -107,8 +107,8 @@ fn callee(args: &mut Args<'_>, caller: &ServiceName, caller_at: Range<usize>) ->
 /// `200 calls per second`.
 fn rate(r: &mut Reader<'_>) -> Option<Rate> {
     let (count, span) = r.at_least_one("no calls at all")?;
-    let per =
-        r.one_of(&[(" calls per second", Duration::from_secs(1)), (" calls per minute", Duration::from_secs(60))])?;
+    r.one_of(&[(" calls", ()), (" call", ())])?;
+    let per = r.one_of(&[(" per second", Duration::from_secs(1)), (" per minute", Duration::from_secs(60))])?;
     if per == Duration::from_secs(1)
         && let Some(mistake) = too_fast(count, &span)
     {

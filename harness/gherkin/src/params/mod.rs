@@ -54,7 +54,7 @@ pub(crate) fn params() -> Vec<Param> {
         param("n", N.into()),
         param("time", T.into()),
         param("percent", P.into()),
-        param("rate", format!("{N} calls per (?:second|minute)")),
+        param("rate", format!("{N} calls? per (?:second|minute)")),
         param("claim", claim(&target, &filters)),
         param("outcome", outcome(&target, &answer)),
         param("subject", subject(&target, &place)),

@@ -6,7 +6,7 @@ use super::support::{each, scenario, told};
 fn lines_that_are_no_sentence() {
     insta::assert_snapshot!(each(&[
         "When \"web\" makes 20 cals to \"reviews\"\nThen evry call succeds",
-        "When \"web\" makes 200 call per second to \"reviews\" for 5 s\nThen at least 99 of the calls succeed",
+        "When \"web\" makes 200 calls per sekond to \"reviews\" for 5 s\nThen at least 99 of the calls succeed",
         "Given calls to \"reviews\" time out after 300\nWhen web makes 20 calls to \"reviews\"\nThen every call times out",
         "When \"web\" makes 20 calls \"reviews\"\nThen every single call succeeds",
         "When \"web\" sends 20 requests to \"reviews\"\nThen the breaker opens",

@@ -243,3 +243,14 @@ fn what_cannot_be_run_is_a_need_with_its_own_words() {
     insta::assert_snapshot!(needs.join("\n"));
     assert!(plan.claims.is_empty() && plan.faults.is_empty() && plan.policies.is_empty());
 }
+
+#[test]
+fn one_call_is_one_call() {
+    let every = |rate: &str| {
+        let text = format!("When \"web\" makes {rate} to \"reviews\" for 60 seconds\nThen at least 1 call succeeds");
+        plan(&scenario(&text)).timeline.stages[0].lines[0].shape
+    };
+    assert_eq!(every("1 call per second"), every("1 calls per second"));
+    assert_eq!(every("60 calls per minute"), every("60 call per minute"));
+    assert_ne!(every("1 call per second"), every("1 call per minute"));
+}

@@ -116,7 +116,7 @@ written!(
         "description": "Calls per second as a number, or `200 per second`, `30 per minute`.",
         "anyOf": [
             {"type": "integer", "minimum": 1},
-            {"type": "string", "pattern": r"^\d+( calls)? per (second|minute)$"}
+            {"type": "string", "pattern": r"^\d+( calls?)? per (second|minute)$"}
         ]
     }
 );
@@ -160,7 +160,8 @@ fn algorithms() -> Vec<String> {
 
 fn per_time(text: &str) -> Result<PerTime, String> {
     let (number, unit) = text.split_once(' ').unwrap_or((text, "per second"));
-    let per = match unit.trim_start_matches("calls ") {
+    let unit = unit.strip_prefix("calls ").or_else(|| unit.strip_prefix("call ")).unwrap_or(unit);
+    let per = match unit {
         "per second" => Duration::from_secs(1),
         "per minute" => Duration::from_secs(60),
         other => return Err(format!("`{other}` is no unit of a rate: per second or per minute")),

@@ -4,6 +4,7 @@
 //! where its Sidecar has it listen, as on one machine. The bootstrap of a sidecar is Istio's own, with the fault channel's runtime
 //! layer added to it (`sidecar.istio.io/bootstrapOverride`).
 
+use super::Runner;
 use crate::render::{INSTANCE, nothing_by_default, plain_text};
 use serde_json::{Value, json};
 use squall_mesh_proxy::{
@@ -50,7 +51,7 @@ pub(super) fn labels_of_nobody(node: &str) -> BTreeMap<&'static str, String> {
 
 /// One pod: a sidecar, and beside it our agent, which starts workloads. `folder` is the proxy's on the runner's side; the pod has one
 /// under the same path. `way`: where it finds istiod.
-pub(super) fn pod(settings: &Settings, node: &str, folder: &Path, way: SocketAddr) -> Value {
+pub(super) fn pod(settings: &Settings, node: &str, folder: &Path, way: SocketAddr, runner: &Runner) -> Value {
     let run = folder.parent().unwrap_or(folder);
     let shared = json!([{"name": "squall", "mountPath": settings.home}, {"name": "squall", "mountPath": run}]);
     let mut labels: BTreeMap<String, String> = settings.labels.clone();
@@ -89,6 +90,7 @@ pub(super) fn pod(settings: &Settings, node: &str, folder: &Path, way: SocketAdd
             // The agent ends the sidecar when the run is gone: it has to see it.
             "shareProcessNamespace": true,
             "securityContext": {"fsGroup": PROXY_USER},
+            "affinity": beside(runner),
             "containers": [{
                 "name": "squall",
                 "image": settings.image,
@@ -109,6 +111,14 @@ pub(super) fn pod(settings: &Settings, node: &str, folder: &Path, way: SocketAdd
             "volumes": [{"name": "squall", "emptyDir": {}}],
         },
     })
+}
+
+/// On the machine of the runner, whose clock is all the clock there is. As a DaemonSet's pods find theirs: a node's label
+/// `kubernetes.io/hostname` need not be its name.
+fn beside(runner: &Runner) -> Value {
+    let this = json!({"key": "metadata.name", "operator": "In", "values": [runner.machine]});
+    let terms = json!({"nodeSelectorTerms": [{"matchFields": [this]}]});
+    json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}})
 }
 
 /// The environment variable with the secret by which an agent knows its run.
@@ -166,12 +176,9 @@ mod tests {
 
     #[test]
     fn a_pod() {
-        assert_yaml_snapshot!(pod(
-            &settings(),
-            "p3",
-            Path::new("/tmp/squall-0/abc/4-p3"),
-            SocketAddr::from(([10, 0, 0, 9], 4444))
-        ));
+        let runner = Runner { address: [10, 0, 0, 9].into(), machine: "worker-2".into(), can_be_silent: true };
+        let way = SocketAddr::from(([10, 0, 0, 9], 4444));
+        assert_yaml_snapshot!(pod(&settings(), "p3", Path::new("/tmp/squall-0/abc/4-p3"), way, &runner));
     }
 
     #[test]

@@ -109,10 +109,12 @@ pub struct Unkept {
 }
 
 /// The pod that we are in ourselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runner {
     /// Its address: links are found there.
     pub address: IpAddr,
+    /// The node that it is on, by name: all pods of a run are.
+    pub machine: String,
     /// Whether its kernel lets a link be silent.
     pub can_be_silent: bool,
 }
@@ -290,7 +292,7 @@ impl Home for Pods {
 
     fn launch(&self, node: &str, folder: &Path, faults: &Path) -> Launch {
         let way = SocketAddr::new(self.runner.address, self.way.port());
-        self.keep.hold(manifest::pod(&self.pod, node, folder, way), folder, faults)
+        self.keep.hold(manifest::pod(&self.pod, node, folder, way, &self.runner), folder, faults)
     }
 
     fn boots_within(&self) -> Option<Duration> {

@@ -135,7 +135,7 @@ pub(super) async fn pods(told: &Rc<Told>) -> Pods {
         istiod: "istiod.istio-system.svc:15012".into(),
         labels: BTreeMap::new(),
     };
-    let runner = Runner { address: [127, 0, 0, 1].into(), can_be_silent: true };
+    let runner = Runner { address: [127, 0, 0, 1].into(), machine: "here".into(), can_be_silent: true };
     let way = Way::open(runner.address, pod.istiod.clone()).await.unwrap();
     Pods::new(Rc::clone(told) as Rc<dyn Keep>, pod, runner, way)
 }
@@ -333,7 +333,7 @@ async fn one_that_does_not_follow_connects_anew() {
     };
     let ours: IpAddr = [127, 0, 0, 1].into();
     let way = Way::open(ours, settings().istiod).await.unwrap();
-    let runner = Runner { address: ours, can_be_silent: true };
+    let runner = Runner { address: ours, machine: "here".into(), can_be_silent: true };
     let pods = Pods::new(Rc::new(Told::default()) as Rc<dyn Keep>, settings(), runner, way);
     let at = seated(1);
     let mut proxy = TcpStream::connect((ours, pods.way.port())).await.unwrap();
