@@ -56,6 +56,33 @@ fn proxies(squall: &Squall) -> Vec<Pid> {
 }
 
 #[test]
+fn calls_that_get_nowhere_until_a_fault_is_over_failed_during_it() {
+    let Some(_turn) = envoy_to_be_had() else { return };
+    let squall = Squall::new();
+    // What was held is read when all is well again, by proxies whose callers gave up long before.
+    let path = squall.feature(
+        "held.feature",
+        "Feature: Held until it is over\n\
+         \x20 Background:\n\
+         \x20   Given a service \"web\" that calls \"reviews\"\n\
+         \x20   And a service \"reviews\" with 2 instances that answers in 5 ms\n\
+         \x20 Scenario: On the wire\n\
+         \x20   Given calls to \"reviews\" time out after 200 ms\n\
+         \x20   When the wire from \"web\" to instance 2 of \"reviews\" swallows requests from 1 s to 3 s\n\
+         \x20   And \"web\" makes 200 calls per second to \"reviews\" for 4 s\n\
+         \x20   Then at least 90% of the calls succeed during the fault\n\
+         \x20 Scenario: Before a proxy that stands still\n\
+         \x20   Given calls to \"reviews\" time out after 200 ms\n\
+         \x20   When instance 2 of \"reviews\" is paused from 1 s to 3 s\n\
+         \x20   And \"web\" makes 100 calls per second to \"reviews\" for 4 s\n\
+         \x20   Then no call fails during the fault\n",
+    );
+    let ran = squall.run_when_the_machine_allows(&["run", "--no-controls", &path]);
+    eprintln!("{}", ran.out);
+    ran.expect(1).says(&["2 scenarios: 2 violated"]);
+}
+
+#[test]
 fn a_proxy_that_is_killed_from_outside_gives_its_name_and_no_number() {
     let Some(_turn) = envoy_to_be_had() else { return };
     let squall = Squall::new();

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use squall_model::{
-    AccessRecord, Act, AskedRecord, CallRecord, ControlRecord, CounterRecord, Effect, Holder, InstanceId, LedgerRecord,
-    Plan, Stamp, StateRecord, TryRecord, WireRecord, duration,
+    AccessRecord, Act, AskedRecord, CallRecord, ControlRecord, CounterRecord, Effect, FaultKind, Holder, InstanceId,
+    LedgerRecord, Plan, Stamp, StateRecord, TryRecord, WireRecord, duration,
 };
 use std::{fmt, time::Duration};
 
@@ -79,6 +79,9 @@ pub struct Planned {
     pub at: Option<Duration>,
     /// True for an event, which is no fault.
     pub event: bool,
+    /// True for what has no end of its own: a restart is over when all is up again.
+    #[serde(default)]
+    pub at_once: bool,
 }
 
 /// The times of a stage.
@@ -301,10 +304,12 @@ impl Observed {
 /// What a plan does, and when: for [`Observed::planned`] of its control runs.
 #[must_use]
 pub fn planned(plan: &Plan) -> Vec<Planned> {
-    let event = |act: Act| match act {
-        Act::Arm(id) | Act::End(id) => plan.fault(id).is_some_and(|f| f.does.is_event()),
-        Act::Change(_) | Act::Revert(_) => false,
+    let does = |act: Act| match act {
+        Act::Arm(id) | Act::End(id) => plan.fault(id).map(|fault| &fault.does),
+        Act::Change(_) | Act::Revert(_) => None,
     };
+    let event = |act: Act| does(act).is_some_and(FaultKind::is_event);
+    let at_once = |act: Act| matches!(does(act), Some(FaultKind::Restarted { .. }));
     let stages = plan.timeline.stages.iter().zip(0u32..);
     stages
         .flat_map(|(stage, number)| {
@@ -312,6 +317,6 @@ pub fn planned(plan: &Plan) -> Vec<Planned> {
             let cues = stage.cues.iter().map(|cue| (cue.act, Some(cue.at)));
             standing.chain(cues).map(move |(act, at)| (act, number, at))
         })
-        .map(|(act, stage, at)| Planned { act, stage, at, event: event(act) })
+        .map(|(act, stage, at)| Planned { act, stage, at, event: event(act), at_once: at_once(act) })
         .collect()
 }

@@ -33,7 +33,7 @@ pub struct Window {
 pub struct Life {
     /// When it was meant to be sent; a try: when it was.
     pub intended: Stamp,
-    /// When it met the first proxy that could do anything to it.
+    /// When it met the first proxy that could do anything to it; [`NEAR`] after it was sent, where it took longer.
     pub met: Stamp,
     /// When it was over.
     pub done: Stamp,
@@ -94,15 +94,26 @@ impl Window {
     }
 }
 
+/// How long calls are on their way: sends may be as late as this. Whoever is for longer was kept there, on a wire or by a proxy that stands
+/// still, and belongs to the time that it was sent in. Else all that hang until a fault ends would belong to nothing, and nobody would have
+/// failed during it.
+const NEAR: Duration = Duration::from_millis(20);
+
+impl Life {
+    fn new(intended: Stamp, met: Stamp, done: Stamp) -> Life {
+        Life { intended, met: met.min(intended + NEAR).min(done.max(intended)), done }
+    }
+}
+
 impl From<&CallStory> for Life {
     fn from(story: &CallStory) -> Life {
-        Life { intended: story.intended, met: story.met, done: story.done }
+        Life::new(story.intended, story.met, story.done)
     }
 }
 
 impl From<&TryView<'_>> for Life {
     fn from(t: &TryView<'_>) -> Life {
-        Life { intended: t.began(), met: t.met(), done: t.ended() }
+        Life::new(t.began(), t.met(), t.ended())
     }
 }
 
@@ -195,7 +206,11 @@ pub(crate) fn windows(plan: &Plan, observed: &Observed) -> [Vec<Window>; 2] {
         let (subject, begins) = subject(p.act);
         let Some(start) = start.filter(|_| begins) else { continue };
         let meant = own.iter().zip(&borders).filter(|(p, _)| ends(subject, p.act)).filter_map(|(_, border)| *border);
-        let window = Window { start, end: end_of(observed, meant, subject, start) };
+        let end = match p.at_once {
+            true => Some(Border::at(start.settled)),
+            false => end_of(observed, meant, subject, start),
+        };
+        let window = Window { start, end };
         all[usize::from(matches!(subject, Subject::Change(_)))].push(window);
     }
     all

@@ -130,13 +130,14 @@ impl<'a> CallMatcher<'a> {
         self.calls.to.as_ref().is_none_or(all)
     }
 
-    /// Calls are made to a service; those *to some of its instances* are those that its line aims there, or that reached one.
+    /// Calls are made to a service; those *to some of its instances* are those that its line aims there, that reached one, or that reached nobody
+    /// and were sent to one last.
     fn is_to(&self, evidence: &Evidence, story: &CallStory) -> bool {
         let Some(to) = &self.calls.to else { return true };
         let aimed = || story.line.is_some_and(|line| self.aimed.contains(&line));
         self.is_to_all()
             || aimed()
-            || evidence.reached(story).is_some_and(|instance| targets(self.topology, to, instance))
+            || evidence.reached_or_tried(story).is_some_and(|instance| targets(self.topology, to, instance))
     }
 }
 

@@ -346,6 +346,13 @@ impl Evidence {
         let passed_on = self.line(story).and_then(|line| arrived().find(|t| outcome::is_passed_on(line, t)));
         passed_on.or_else(|| arrived().next()).and_then(|t| t.instance())
     }
+
+    /// The same; of a call that arrived nowhere the instance that it was sent to last: one that refuses connections has its failures, too.
+    #[must_use]
+    pub fn reached_or_tried<'a>(&'a self, story: &CallStory) -> Option<&'a InstanceId> {
+        let sent = || self.tries(story).rev().filter(TryView::was_sent).find_map(|t| t.instance());
+        self.reached(story).or_else(sent)
+    }
 }
 
 /// A try with its records.

@@ -54,14 +54,19 @@ pub enum Why {
         /// For how long the longest of them, in nanoseconds.
         longest: u64,
     },
-    /// What calls are compared with did not stay as it was: the limit that 95 of 100 of the pilot kept, the others do not.
+    /// What calls are compared with did not stay as it was at first, so that it would be no measure of them.
     Drifted {
-        /// So many of the others took longer…
-        slower: u64,
-        /// …of so many…
+        /// What 95 of 100 of the first calls took, nanoseconds…
+        first: u64,
+        /// …and of the others that nothing was done to.
+        others: u64,
+    },
+    /// What calls are compared with fails by itself.
+    Failing {
+        /// So many of the first calls failed…
+        failed: u64,
+        /// …of so many.
         of: u64,
-        /// …than so many nanoseconds.
-        than: u64,
     },
     /// The control run decided nothing.
     ControlUndecided,
@@ -276,13 +281,15 @@ impl fmt::Display for Why {
                     "it depends on {calls} that lay {longest} between the client and its proxy, and that is the machine's"
                 )
             }
-            Why::Drifted { slower, of, than } => {
-                let than = duration(Duration::from_nanos(*than));
+            Why::Drifted { first, others } => {
+                let [first, others] = [first, others].map(|nanos| duration(Duration::from_nanos(*nanos)));
                 write!(
                     f,
-                    "what it is compared with changed by itself: {slower} of {of} of the others took longer than {than}, \
-                     of the first of them 5 of 100 did"
+                    "what it is compared with changed by itself: 95 of 100 took {first} at first, {others} later on"
                 )
+            }
+            Why::Failing { failed, of } => {
+                write!(f, "what it is compared with fails by itself: {failed} of the first {of} calls did")
             }
             Why::ControlUndecided => f.write_str("the control run decided nothing"),
             Why::Aborted(met) => write!(f, "nothing was proven, {met}"),

@@ -14,6 +14,7 @@ pub(crate) fn of(verdict: &Verdict) -> Option<&'static str> {
         }
         Why::HeldUp { .. } => Some(AGAIN),
         Why::Drifted { .. } => Some(STEADY),
+        Why::Failing { .. } => Some(SOUND),
         // The fault, or the books, say what they lack themselves.
         Why::Dose { .. } | Why::Books(_) | Why::Environment(_) | Why::ControlUndecided | Why::Aborted(_) => None,
     }
@@ -31,6 +32,7 @@ pub(crate) fn of_control(verdict: &Verdict) -> Option<&'static str> {
         }
         Why::Books(_) | Why::Environment(_) | Why::HeldUp { .. } => Some(AGAIN),
         Why::Drifted { .. } => Some(STEADY),
+        Why::Failing { .. } => Some(SOUND),
         Why::Empty => Some("a line about calls that are there without what is tested, too"),
         Why::Border => Some(
             "a stronger effect, or less in flight at the borders: a longer phase, fewer calls at a time, shorter answers",
@@ -43,6 +45,9 @@ const AGAIN: &str = "run it again, with less beside it on this machine";
 
 const STEADY: &str = "calls that take the same before anything is done to them: less beside them on this machine, or \
                       traffic that runs for a while first";
+
+const SOUND: &str =
+    "calls that succeed as long as nothing is done to them: see the path, the route and the policies that they meet";
 
 fn cause(verdict: &Verdict) -> Option<&Why> {
     match verdict {

@@ -5,11 +5,13 @@
 //!
 //! - **in success**: the share of the calls that fail is higher by the margin at most;
 //! - **in latency**: the share of those that are slower than `T + m` exceeds the share of the others slower than `T` by the
-//!   margin at most. `T` is what 95 of 100 calls of a pilot took, `m` what the margin allows. The pilot is in neither test, so
-//!   `T` is fixed before the first pair: the test holds whatever `T` came out as. Who fails, or is not answered, is slower.
+//!   margin at most. `T` is what 95 of 100 calls of a pilot took, those left out that failed, `m` what the margin allows. The
+//!   pilot is in neither test, so `T` is fixed before the first pair: what is shown to be worse is, whatever `T` came out as.
+//!   Who fails, or is not answered, is slower.
 //!
-//! `T` is a limit for the others as long as they are as the pilot was. Where many more of them are slower (the machine got busy,
-//! a cache went cold), the promise still says something, but not what its reader takes it for: that is never green.
+//! `T` is a limit for the others as long as they are as the pilot was. Where they are slower by themselves (the machine got busy)
+//! or quicker (caches got warm), the promise still says something, but not what its reader takes it for: green it is only where
+//! it is by what 95 of 100 of the others themselves took, too.
 //!
 //! The chance of a false alarm is shared out between the halves. That of *holds* is not: both halves have to hold.
 
@@ -33,8 +35,8 @@ use std::time::Duration;
 /// Of a pilot of fewer calls nobody can say what 95 of 100 take.
 const PILOT: usize = 20;
 
-/// A twentieth of the others should be slower than `T`. That it is more than this by the chances of a pilot comes about
-/// once in 130 times if the pilot has twenty calls, once in 220,000 if it has fifty.
+/// A twentieth of the others should be slower than `T`. Where more than this are and nothing is shown, that is why. By the chances of a pilot
+/// it comes about once in 130 times if that has twenty calls, once in 220,000 if it has fifty.
 const DRIFTED: f64 = 0.3;
 
 /// Of a test that decided both ways.
@@ -52,17 +54,21 @@ pub(crate) fn rule(case: Case<'_>, calls: &Calls, reference: Reference, margin: 
     if sides.is_empty() {
         return Ruling::empty();
     }
-    let (success, latency) = halves(&design, &sides, margin);
+    let by = Compare { design: &design, margin };
+    let (success, latency) = by.halves(&sides);
     let decision = |reading| match reading {
         Reading::Seen => together(&success, latency.as_ref()),
         _ => {
-            let (success, latency) = halves(&design, &sides.by(reading), margin);
+            let (success, latency) = by.halves(&sides.by(reading));
             together(&success, latency.as_ref())
         }
     };
     let needed = || needed(case, &sides, &success, latency.as_ref());
     let verdict = statistical(sides.doubt(), decision, needed, CONTRADICTION);
-    let verdict = unless_drifted(verdict, &sides, latency.as_ref());
+    let verdict = match failing(&sides.pilot) {
+        Some(why) if verdict != Verdict::Violated => Verdict::Inconclusive(why),
+        _ => unless_drifted(verdict, &by, &sides, latency.as_ref()),
+    };
     let standing = if verdict.is_decided() { Standing::Final } else { Standing::Open };
     let telling = telling(&success, latency.as_ref());
     let bad = |call: &&Call| telling.limits.is_bad(call.fate, Arm::Treated);
@@ -110,20 +116,31 @@ struct Half {
     pairs: Vec<(bool, bool)>,
 }
 
-/// In success and in latency; the latter not before there is a pilot.
-fn halves(design: &PairedDesign, sides: &Sides, margin: Margin) -> (Half, Option<Half>) {
-    let latency = pilot_time(&sides.pilot).map(|baseline| {
-        let later = margin.later_than(Duration::from_nanos(baseline)).as_nanos();
-        let treated = baseline.saturating_add(u64::try_from(later).unwrap_or(u64::MAX));
-        half(design, sides, Limits::Latency { treated, baseline })
-    });
-    (half(design, sides, Limits::Success), latency)
+/// What halves are made by.
+struct Compare<'d> {
+    design: &'d PairedDesign,
+    margin: Margin,
 }
 
-/// What 95 of 100 calls of the pilot took; those that failed, for ever.
-fn pilot_time(pilot: &[Call]) -> Option<u64> {
-    let mut lasted: Vec<u64> =
-        pilot.iter().map(|call| if call.fate.failed { u64::MAX } else { call.fate.took }).collect();
+impl Compare<'_> {
+    /// In success and in latency; the latter not before there is a pilot.
+    fn halves(&self, sides: &Sides) -> (Half, Option<Half>) {
+        let pilot = sides.pilot.iter().filter(|call| !call.fate.failed).map(|call| call.fate.took);
+        let latency = lasts(pilot).map(|baseline| half(self.design, sides, self.limits(baseline)));
+        (half(self.design, sides, Limits::Success), latency)
+    }
+
+    /// So long may the others take, and that much longer the treated.
+    fn limits(&self, baseline: u64) -> Limits {
+        let later = self.margin.later_than(Duration::from_nanos(baseline)).as_nanos();
+        let treated = baseline.saturating_add(u64::try_from(later).unwrap_or(u64::MAX));
+        Limits::Latency { treated, baseline }
+    }
+}
+
+/// What 95 of 100 of these took; `None` of too few.
+fn lasts(took: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut lasted: Vec<u64> = took.collect();
     lasted.sort_unstable();
     quantile(&lasted, 0.95).filter(|_| lasted.len() >= PILOT)
 }
@@ -154,23 +171,26 @@ fn together(success: &Half, latency: Option<&Half>) -> Decision {
         .unwrap_or(Decision::Holds)
 }
 
-/// Shown to be worse it is whatever its limit stands for. Anything else says nothing once the others have left that behind.
-fn unless_drifted(verdict: Verdict, sides: &Sides, latency: Option<&Half>) -> Verdict {
-    match verdict {
-        Verdict::Violated => verdict,
-        _ => latency.and_then(|half| drift(sides, half.limits)).map_or(verdict, Verdict::Inconclusive),
-    }
+/// Shown to be worse it is whatever its limit stands for. To be as good it is where it is by a limit that the others keep, too; and where
+/// nothing is shown, a limit that they have left behind is the reason.
+fn unless_drifted(verdict: Verdict, by: &Compare<'_>, sides: &Sides, latency: Option<&Half>) -> Verdict {
+    let Some(Half { limits: Limits::Latency { baseline: first, .. }, .. }) = latency else { return verdict };
+    let clear = sides.by(Reading::InnerUnheld);
+    let others = || clear.others().filter(|call| !call.fate.failed).map(|call| call.fate.took);
+    let Some(own) = lasts(others()) else { return verdict };
+    let drifted = match verdict {
+        Verdict::Violated => false,
+        Verdict::Holds => half(by.design, &clear, by.limits(own)).test.decision() != Decision::Holds,
+        _ => others().filter(|took| took > first).count() as f64 > DRIFTED * others().count() as f64,
+    };
+    if drifted { Verdict::Inconclusive(Why::Drifted { first: *first, others: own }) } else { verdict }
 }
 
-/// Far more of the others are slower than of a pilot, those left out that cross a border or that the machine held up.
-fn drift(sides: &Sides, limits: Limits) -> Option<Why> {
-    let Limits::Latency { baseline: than, .. } = limits else { return None };
-    let clear = sides.by(Reading::InnerUnheld);
-    let others = || clear.others().filter(|call| !call.fate.failed);
-    let of = others().count();
-    let slower = others().filter(|call| call.fate.took > than).count();
-    let drifted = of >= PILOT && slower as f64 > DRIFTED * of as f64;
-    drifted.then_some(Why::Drifted { slower: slower as u64, of: of as u64, than })
+/// Who fails from the first is no measure of anybody.
+fn failing(pilot: &[Call]) -> Option<Why> {
+    let failed = pilot.iter().filter(|call| call.fate.failed).count();
+    let too_few = pilot.len() >= PILOT && pilot.len() - failed < PILOT;
+    too_few.then_some(Why::Failing { failed: failed as u64, of: pilot.len() as u64 })
 }
 
 /// The half that decided: what broke the promise, what is still open, else what took longer.

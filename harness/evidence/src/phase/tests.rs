@@ -66,6 +66,44 @@ fn a_call_that_meets_its_first_proxy_too_late_belongs_to_no_phase() {
     assert_eq!(stands(&evidence, DURING, 595), Membership::Outside);
 }
 
+/// That of the call of this moment that arrived at its callee's proxy, or is to.
+fn arrives(scene: &mut Scene, of: u64, when: Stamp) {
+    let call = scene.seen.calls.iter().position(|c| c.intended == at(of)).unwrap();
+    let id = format!("{}{call}", scene.seen.prefix);
+    scene.seen.access.iter_mut().filter(|l| l.id == id).for_each(|l| l.began = when);
+}
+
+#[test]
+fn who_is_kept_on_its_way_belongs_to_when_it_was_sent() {
+    let mut scene = scene();
+    // Given up after 50 ms, read when the fault is over; and one that waited for that.
+    arrives(&mut scene, 400, at(601));
+    arrives(&mut scene, 450, at(604));
+    arrives(&mut scene, 180, at(300));
+    for (of, done) in [(400, 450), (450, 610), (180, 301)] {
+        scene.seen.calls.iter_mut().find(|c| c.intended == at(of)).unwrap().done = at(done);
+    }
+    let evidence = scene.evidence();
+    assert_eq!(stands(&evidence, DURING, 400), Membership::Within);
+    assert_eq!(stands(&evidence, DURING, 450), Membership::Crossing, "what it did it did when the fault was over");
+    assert_eq!(stands(&evidence, AFTER, 450), Membership::Outside);
+    assert_eq!([BEFORE, DURING].map(|phase| stands(&evidence, phase, 180)), [Membership::Outside; 2], "sent too near");
+}
+
+#[test]
+fn a_restart_is_over_when_all_is_up_again() {
+    let of = Members::Of(target(Which::Instance(1)));
+    let mut scene = Scene::new(faulty(plan(), FaultKind::Restarted { part: Part::Instance, of }, When::At(200 * MS)));
+    scene.happened(Act::Arm(FaultId(0)), 200, 400);
+    scene.calls(0, 5, 200, |_| [Hop::Ok(1)]);
+    let evidence = scene.evidence();
+    let of = |ms| [BEFORE, DURING, AFTER].map(|phase| stands(&evidence, phase, ms) == Membership::Within);
+    assert_eq!(of(100), [true, false, false]);
+    assert_eq!(of(300), [false; 3], "while it lasts");
+    assert_eq!(of(600), [false, false, true]);
+    assert_eq!(evidence.moment(MomentRef::FaultEnd), Some(Border::at(at(400))));
+}
+
 #[test]
 fn a_standing_fault_leaves_nothing_before_it() {
     let mut scene = Scene::new(abort(When::Standing));

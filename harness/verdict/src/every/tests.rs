@@ -207,7 +207,7 @@ proptest! {
     }
 }
 #[test]
-fn calls_to_an_instance_are_those_that_reached_it_or_were_aimed_there() {
+fn calls_to_an_instance_are_those_that_reached_it_were_refused_by_it_or_aimed_there() {
     let mut scene = scene(&[&[Hop::Ok(1)], &[Hop::Ok(2)], &[Hop::Refused(2)]]);
     let n = |scene: &Scene| match finding(
         scene,
@@ -218,7 +218,9 @@ fn calls_to_an_instance_are_those_that_reached_it_or_were_aimed_there() {
         Measured::Every { n, .. } => n,
         other => panic!("{other:?}"),
     };
-    assert_eq!(n(&scene), 1);
+    assert_eq!(n(&scene), 2);
+    let to_it = || every(Population { calls: calls_to(Which::Instance(2)), ..whole() }, SUCCEED);
+    assert_eq!(verdict(&scene, to_it()), Verdict::Violated);
     scene.plan.timeline.stages[0].lines[0].to = target(Which::Instance(2));
     assert_eq!(n(&scene), 3);
 }

@@ -228,8 +228,8 @@ fn what_others_leave_behind_by_themselves_is_no_measure() {
         })
     };
     let drifted = verdict(&busier(20, Hop::Slow(1, 60)), claim());
-    let Verdict::Inconclusive(Why::Drifted { slower, of, than }) = drifted else { panic!("{drifted:?}") };
-    assert!(slower == of && of > 400 && than < 6_000_000, "{slower} of {of} than {than}");
+    let Verdict::Inconclusive(Why::Drifted { first, others }) = drifted else { panic!("{drifted:?}") };
+    assert!(first < 6_000_000 && others > 7_000_000, "{first} and {others}");
     let little = verdict(&busier(2, Hop::Slow(1, 60)), claim());
     assert_eq!(little, Verdict::Violated, "a tenth of the others is no drift");
     assert_eq!(
@@ -237,6 +237,50 @@ fn what_others_leave_behind_by_themselves_is_no_measure() {
         Verdict::Violated,
         "failures are failures whatever took how long"
     );
+}
+
+#[test]
+fn slowness_shows_beside_failures_of_both_kinds() {
+    let beside = |ms| {
+        move |n| match one_in(10)(n) {
+            Hop::Ok(i) if on(2 * n) == Some(true) && ms > 0 => Hop::Slow(i, ms),
+            other => other,
+        }
+    };
+    assert_eq!(verdict(&scene_of(1000, beside(60)), without(15)), Verdict::Violated);
+    assert_eq!(verdict(&scene_of(1000, beside(0)), without(15)), Verdict::Holds);
+}
+
+#[test]
+fn a_pilot_that_was_cold_hides_no_slowness() {
+    let cold = |during: fn() -> Hop| {
+        before_and_during(move |n| match n {
+            0..3 => Hop::Slow(1, 100),
+            510..1000 => during(),
+            _ => Hop::Ok(1),
+        })
+    };
+    let slower = verdict(&cold(|| Hop::Slow(1, 60)), as_good_as(Reference::BeforeFault, 5));
+    assert!(matches!(slower, Verdict::Inconclusive(Why::Drifted { .. })), "{slower:?}");
+    assert_eq!(verdict(&cold(|| Hop::Ok(1)), as_good_as(Reference::BeforeFault, 5)), Verdict::Holds);
+}
+
+#[test]
+fn what_fails_by_itself_is_no_measure() {
+    let all = verdict(&scene_of(1000, |_| Hop::Status(1, 404)), without(5));
+    assert_eq!(all, Verdict::Inconclusive(Why::Failing { failed: 125, of: 125 }));
+}
+
+#[test]
+fn calls_that_are_read_too_late_are_compared_like_others() {
+    // A proxy that stands still reads them when it goes on; their callers had given up long before.
+    let mut scene =
+        before_and_during(|n| if (510..1000).contains(&n) && n % 2 == 0 { Hop::TimedOut(1, 100) } else { Hop::Ok(1) });
+    for line in scene.seen.access.iter_mut().filter(|l| l.side == squall_model::Side::Inbound && l.status == 0) {
+        (line.began, line.took) = (squall_evidence::testing::at(1005), 0);
+    }
+    scene.seen.ledger.retain(|(_, l)| l.status != 0);
+    assert_eq!(verdict(&scene, as_good_as(Reference::BeforeFault, 5)), Verdict::Violated);
 }
 
 #[test]
@@ -325,7 +369,7 @@ fn halves_err_no_more_often_than_they_may() {
             let pilot = calls(30, Arm::Baseline);
             let blocks = (0..8).map(|block| (Arm::in_turn(block), calls(40, Arm::in_turn(block)))).collect();
             let sides = Sides { pilot, blocks, left_out: 0 };
-            let (success, latency) = halves(&design, &sides, margin);
+            let (success, latency) = Compare { design: &design, margin }.halves(&sides);
             match together(&success, latency.as_ref()) {
                 Decision::Violated => violated += 1,
                 Decision::Holds => holds += 1,
