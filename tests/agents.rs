@@ -16,7 +16,6 @@ use nix::{
 };
 use serde_json::{Value, json};
 use squall_load::{Merged, Own, Part, part};
-use squall_place::kubernetes::RUN;
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -369,7 +368,7 @@ fn four_agents_in_pods_send_what_was_asked_and_what_they_tell_adds_up() {
 /// The pod of an agent, from 0, of the run that is under way.
 fn pod_of(nth: usize) -> Value {
     ask(async |cluster| {
-        let namespace = cluster.namespaces(RUN).await.unwrap().pop().unwrap();
+        let namespace = cluster.namespaces_of_runs().await.unwrap().pop().unwrap();
         let like = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": namespace}});
         let is_it = |pod: &Value| {
             pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] == json!(nth.to_string())

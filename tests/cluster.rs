@@ -13,7 +13,7 @@ mod support;
 
 use rand::RngExt;
 use serde_json::{Value, json};
-use squall_place::kubernetes::{Cluster, RUN};
+use squall_place::kubernetes::Cluster;
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
@@ -567,7 +567,7 @@ fn while_it_starts(what: impl for<'c> Fn(&'c Cluster, &str) -> Doing<'c>) -> Ran
     let by = Instant::now() + Duration::from_secs(30);
     ask(async |cluster| {
         loop {
-            let all = cluster.namespaces(RUN).await.unwrap();
+            let all = cluster.namespaces_of_runs().await.unwrap();
             if let Some(name) = all.first() {
                 return what(cluster, name).await;
             }

@@ -3,7 +3,7 @@
 use super::{Ran, Squall, before_the_next_look, root};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
-use squall_place::kubernetes::{Cluster, RUN};
+use squall_place::kubernetes::Cluster;
 use std::{
     io::Write as _,
     process::{Command, Stdio},
@@ -47,7 +47,7 @@ pub fn ask<T>(question: impl AsyncFnOnce(&Cluster) -> T) -> T {
 
 /// The namespaces of runs that are there.
 pub fn namespaces() -> Vec<String> {
-    ask(async |cluster| cluster.namespaces(RUN).await.unwrap())
+    ask(async |cluster| cluster.namespaces_of_runs().await.unwrap())
 }
 
 /// Waits until there are none, or the time is over.

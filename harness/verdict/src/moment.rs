@@ -14,7 +14,7 @@ use crate::{
     state::pairs,
 };
 use squall_evidence::{Border, TryView, targets};
-use squall_model::{Happening, Measured, MomentRef, Stamp, Target, Verdict, Why};
+use squall_model::{Happening, Measured, MomentRef, Stamp, Target, Verdict, Which, Why};
 use squall_stats::share::Decision;
 use std::time::Duration;
 
@@ -64,8 +64,22 @@ fn verdict(early: Came, late: Came) -> (Verdict, Standing) {
     (verdict, standing)
 }
 
-/// The first try after the moment that reaches one of the target's instances.
+/// Of several instances that are named the last one counts.
 fn gets_traffic(case: Case<'_>, target: &Target, within: Duration, of: MomentRef) -> Ruling {
+    let each =
+        case.plan.topology.instances().map(|(id, _, _)| id).filter(|id| targets(&case.plan.topology, target, id));
+    let rulings = match target.which {
+        Which::Every | Which::First(_) => each
+            .map(|id| reached(case, &Target { which: Which::Instance(id.number), ..target.clone() }, within, of))
+            .collect(),
+        _ => vec![reached(case, target, within, of)],
+    };
+    rulings.into_iter().max_by_key(|r| (r.verdict.weight(), becomes::time(&r.measured))).unwrap_or_else(Ruling::empty)
+}
+
+/// The first try after the moment that reaches one of the target's instances. One that was sent before it and arrives after it, as those do
+/// that a wire or a standing process kept, says nothing of what its sender does now.
+fn reached(case: Case<'_>, target: &Target, within: Duration, of: MomentRef) -> Ruling {
     let Case { plan, evidence, .. } = case;
     let Some(moment) = moment(case, target, of) else { return Ruling::empty() };
     let to_service = || evidence.settled().iter().enumerate().filter(|(_, s)| s.edge.to == target.service);
@@ -73,14 +87,14 @@ fn gets_traffic(case: Case<'_>, target: &Target, within: Duration, of: MomentRef
         return Ruling::empty();
     };
     let there = |t: &TryView<'_>| t.has_arrived() && t.instance().is_some_and(|i| targets(&plan.topology, target, i));
-    let arrivals = to_service().flat_map(|(_, s)| evidence.tries(s).filter(there).map(|t| t.met()));
+    let arrivals = to_service().flat_map(|(_, s)| evidence.tries(s).filter(there).map(|t| (t.began(), t.met())));
     let (mut after_asked, mut after_settled) = (None, None);
-    for met in arrivals {
+    for (began, met) in arrivals {
         let earlier = |first: Option<Stamp>| Some(first.map_or(met, |first| first.min(met)));
-        if met >= moment.asked {
+        if began >= moment.asked {
             after_asked = earlier(after_asked);
         }
-        if met >= moment.settled {
+        if began >= moment.settled {
             after_settled = earlier(after_settled);
         }
     }

@@ -4,6 +4,7 @@
 use super::{failure, remote::permitted};
 use crate::{outcome::Failure, settings::Kubernetes};
 use serde_json::{Value, json};
+use squall_mesh_istio::starter_of;
 use squall_model::{Deployed, Instance, Protocol, Service, VersionName};
 use squall_place::kubernetes::{Cluster, ClusterError};
 use std::{
@@ -43,7 +44,7 @@ fn unseen(error: &ClusterError) -> Failure {
 fn services_of(services: &[Value], slices: &[Value], pods: &[Value]) -> Vec<Service> {
     let versions = versions(pods);
     let owned: BTreeSet<&str> =
-        pods.iter().filter(|pod| is_owned(pod)).map(|pod| text(&pod["metadata"]["name"])).collect();
+        pods.iter().filter(|pod| starter_of(pod).is_some()).map(|pod| text(&pod["metadata"]["name"])).collect();
     let of = |service: &Value| {
         let name = text(&service["metadata"]["name"]);
         let (port, protocol) = port(service)?;
@@ -121,12 +122,6 @@ fn endpoints<'v>(slice: &'v Value, port: &str) -> Vec<(&'v str, SocketAddr)> {
         Some((text(&endpoint["targetRef"]["name"]), SocketAddr::new(ip, port)))
     })
     .collect()
-}
-
-/// Whether somebody starts another pod when this one ends.
-fn is_owned(pod: &Value) -> bool {
-    let owners = pod["metadata"]["ownerReferences"].as_array();
-    owners.into_iter().flatten().any(|owner| owner["controller"] == true)
 }
 
 /// The version of each pod that names one.
@@ -245,10 +240,11 @@ mod tests {
         let mut reviews = service("reviews", &json!([web]));
         let slices =
             [slice("reviews", &web, &json!([endpoint("10.0.0.1", "r-a", true), endpoint("10.0.0.2", "r-b", true)]))];
-        let owned = |name: &str, is_controller: bool| {
-            let owners = json!([{"kind": "ReplicaSet", "uid": "7", "controller": is_controller}]);
+        let of_a = |kind: &str, api: &str, name: &str, is_controller: bool| {
+            let owners = json!([{"apiVersion": api, "kind": kind, "uid": "7", "controller": is_controller}]);
             json!({"metadata": {"name": name, "ownerReferences": owners}})
         };
+        let owned = |name: &str, is_controller| of_a("ReplicaSet", "apps/v1", name, is_controller);
         let restarted = |service: &Value, pods: &[Value]| {
             let all = services_of(std::slice::from_ref(service), &slices, pods);
             all[0].deployed.as_ref().unwrap().restarted.clone()
@@ -259,5 +255,9 @@ mod tests {
         assert_eq!(restarted(&reviews, &[owned("r-a", true), owned("r-b", true)]), selected);
         assert_eq!(restarted(&reviews, &[owned("r-a", true), owned("r-b", false)]), None);
         assert_eq!(restarted(&reviews, &[owned("r-a", true)]), None);
+        for (kind, api) in [("Job", "batch/v1"), ("Node", "v1"), ("ReplicaSet", "others.dev/v1")] {
+            let other = of_a(kind, api, "r-b", true);
+            assert_eq!(restarted(&reviews, &[owned("r-a", true), other]), None, "{kind} of {api}");
+        }
     }
 }

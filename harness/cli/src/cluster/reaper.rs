@@ -9,7 +9,7 @@ use crate::{
     stop::Signals,
     term::Out,
 };
-use squall_place::kubernetes::{Cluster, RUN};
+use squall_place::kubernetes::Cluster;
 use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
@@ -32,7 +32,7 @@ async fn watch(cluster: &Cluster, out: Out) -> Infallible {
     loop {
         sleep_until(Instant::now() + life::BEAT).await;
         // Time in which the API server does not answer counts for nobody: signs cannot arrive then.
-        let Ok(names) = cluster.namespaces(RUN).await else { continue };
+        let Ok(names) = cluster.namespaces_of_runs().await else { continue };
         runs.keep(&names);
         for name in names {
             let Ok(sign) = life::sign(cluster, &name).await else { continue };

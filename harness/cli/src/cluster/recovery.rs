@@ -6,7 +6,7 @@ use crate::{
     settings::Settings,
     term::Out,
 };
-use squall_place::kubernetes::{Cluster, ClusterError, RUN};
+use squall_place::kubernetes::{Cluster, ClusterError};
 use std::{path::Path, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
@@ -19,7 +19,7 @@ pub fn leftovers(context: Option<&str>, out: Out) -> Result<Exit, Failure> {
     let context = settings.kubernetes.context(context);
     super::seat::block_on(async {
         let cluster = Cluster::connect(context).await.map_err(|e| failure(&e))?;
-        let all = cluster.namespaces(RUN).await.map_err(|e| failure(&e))?;
+        let all = cluster.namespaces_of_runs().await.map_err(|e| failure(&e))?;
         if all.is_empty() {
             out.print("nothing is left on the cluster\n");
         }

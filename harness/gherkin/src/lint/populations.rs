@@ -3,8 +3,8 @@
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
-    Calls, ClaimKind, Filter, Happening, Outcome, Per, PolicyKind, Population, Protocol, Quantity, Shape, Target,
-    Topology, TrafficLine, Unit, Which,
+    Calls, ClaimKind, Filter, Happening, Outcome, Per, PolicyKind, Population, Protocol, Quantity, Shape, ShareBound,
+    Target, Topology, TrafficLine, Unit, Which,
 };
 
 /// Calls that a user must have made to be asked what he sticks to.
@@ -25,6 +25,7 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
                 calls(view, line, &of.calls, "claim");
                 if of.unit == Unit::User {
                     users(view, line, of);
+                    any_of_theirs(view, line, &claim.kind);
                 }
                 if matches!(claim.kind, ClaimKind::Every { outcome: Outcome::ReachOnlyOne(_), .. }) {
                     enough_for_each(view, line, of);
@@ -42,6 +43,24 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
             | ClaimKind::Lasts { what: state, .. } => tries(view, line, &state.of, Per::Total),
         }
     }
+}
+
+/// A user does what all of its calls do (it fails if any does): said in the negative, one of many would not show.
+fn any_of_theirs(view: &mut View<'_, '_, '_>, line: Option<usize>, kind: &ClaimKind) {
+    let outcome = match kind {
+        ClaimKind::Every { outcome, all: false, .. }
+        | ClaimKind::Share { outcome, bound: ShareBound::AtMost(_), .. } => outcome,
+        ClaimKind::Total { quantity: Quantity::Count { outcome, .. }, bound } if bound.low.is_none() => outcome,
+        _ => return,
+    };
+    if matches!(outcome, Outcome::Fail | Outcome::Succeed(_) | Outcome::FinishWithin(_) | Outcome::ReachOnlyOne(_)) {
+        return;
+    }
+    view.tell(line, |line| {
+        Mistake::error("some-of-theirs", line.clause("outcome"), "a user does this only if all of its calls do")
+            .label("of a user of whose calls some do, this would hold")
+            .hint("say it of the calls: `no call …`; or of users that they fail, which they do if any of their calls does: `no user fails`")
+    });
 }
 
 /// Some line, or some workload that `from` names, makes such calls.

@@ -20,7 +20,9 @@ pub mod render;
 pub use alone::{Alone, Network, istiod};
 pub use home::Home;
 pub use mesh::Istio;
-pub use pods::{Frozen, Keep, Lapse, Pods, Runner, Unkept, Way, asking, manifest, refused as refused_in_pods};
+pub use pods::{
+    Frozen, Keep, Lapse, Pods, Runner, Unkept, Way, asking, manifest, refused as refused_in_pods, starter_of,
+};
 pub use squall_mesh_proxy::ServeError;
 
 /// The port of every proxy's inbound listener: one that hardly anybody listens on at every address of a machine.

@@ -1,6 +1,6 @@
 //! A cluster, and the objects that we have it keep.
 
-use super::error::ClusterError;
+use super::{RUN, error::ClusterError};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Config,
@@ -167,14 +167,19 @@ impl Cluster {
         Ok(found.and_then(|it| it["metadata"]["uid"].as_str().map(str::to_owned)).unwrap_or_default())
     }
 
-    /// The names of the namespaces with this label.
+    /// The namespaces of runs: those that are called as their label says. Whoever has given the label to his own has made no run of it, and will
+    /// have it left alone.
     ///
     /// # Errors
     /// Where the cluster does not say.
-    pub async fn namespaces(&self, selector: &str) -> Result<Vec<String>, ClusterError> {
+    pub async fn namespaces_of_runs(&self) -> Result<Vec<String>, ClusterError> {
         let api: Api<Namespace> = Api::all(self.client.clone());
-        let found = in_time("list namespaces", api.list(&ListParams::default().labels(selector))).await?;
-        Ok(found.items.into_iter().filter_map(|namespace| namespace.metadata.name).collect())
+        let found = in_time("list namespaces", api.list(&ListParams::default().labels(RUN))).await?;
+        Ok(found
+            .items
+            .into_iter()
+            .filter_map(|namespace| is_of_a_run(&namespace).then_some(namespace.metadata.name)?)
+            .collect())
     }
 
     /// Removes a namespace with all that is in it, and waits until it is gone.
@@ -257,4 +262,9 @@ pub(super) async fn in_time<T>(
         Ok(answer) => answer.map_err(|error| ClusterError::of(what, error)),
         Err(_) => Err(ClusterError::Unreachable(format!("no answer for {PATIENCE:?} ({what})"))),
     }
+}
+/// Called by the run that its label names.
+fn is_of_a_run(namespace: &Namespace) -> bool {
+    let run = namespace.metadata.labels.as_ref().and_then(|labels| labels.get(RUN));
+    run.is_some_and(|run| namespace.metadata.name == Some(format!("squall-{run}")))
 }

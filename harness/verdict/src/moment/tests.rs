@@ -9,7 +9,7 @@ use squall_evidence::{
 };
 use squall_model::{
     Act, AnswerCode, Calls, ClaimKind, Condition, CounterRecord, Down, FaultId, FaultKind, Happening, Measured,
-    Members, MomentRef, Part, State, Target, Verdict, Which,
+    Members, MomentRef, Part, Side, State, Target, Verdict, Which,
 };
 use std::time::Duration;
 
@@ -153,6 +153,29 @@ fn gets_traffic(within: u64) -> ClaimKind {
 /// From so many milliseconds after the origin instance 1 gets every other try.
 fn back_at(ms: u64) -> Scene {
     killing(move |now| if now >= ms && now % 4 == 0 { Hop::Ok(1) } else { Hop::Ok(2) })
+}
+
+#[test]
+fn every_instance_gets_traffic_only_if_each_does() {
+    let all = || claim(Happening::GetsTraffic(target(Which::Every)), 500, MomentRef::FaultEnd);
+    assert_eq!(verdict(&back_at(10_000), all()), Verdict::Violated, "instance 2 alone does");
+    let both = killing(|now| if now >= 500 && now % 4 == 0 { Hop::Ok(1) } else { Hop::Ok(2) });
+    let two = claim(Happening::GetsTraffic(target(Which::First(2))), 500, MomentRef::FaultEnd);
+    assert_eq!(verdict(&both, two), Verdict::Holds);
+}
+
+#[test]
+fn what_was_sent_before_the_moment_is_no_traffic_after_it() {
+    let paused = FaultKind::Down { how: Down::Paused, part: Part::Instance, of: Members::Of(instance(1)) };
+    let mut scene = Scene::new(faulty(plan(), paused, span(200, 400)));
+    scene.happened(Act::Arm(FaultId(0)), 200, 202);
+    scene.happened(Act::End(FaultId(0)), 400, 404);
+    scene.calls(0, 2, 500, |n| [if n == 175 { Hop::TimedOut(1, 20) } else { Hop::Ok(2) }]);
+    for line in scene.seen.access.iter_mut().filter(|l| l.side == Side::Inbound && l.status == 0) {
+        (line.began, line.took) = (at(405), 0);
+    }
+    scene.seen.ledger.retain(|(_, l)| l.status != 0);
+    assert_eq!(verdict(&scene, gets_traffic(500)), Verdict::Violated);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod pauses;
 mod replacing;
 mod way;
 
+pub use replacing::starter_of;
 pub use way::Way;
 
 use crate::{

@@ -59,7 +59,7 @@ impl Pod {
         let (metadata, status) = (&object["metadata"], &object["status"]);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let all = |list: &Value| list.as_array().cloned().unwrap_or_default();
-        let owner = all(&metadata["ownerReferences"]).into_iter().find(|owner| owner["controller"] == true);
+        let owner = starter_of(object);
         let is_ready = |one: &Value| one["type"] == "Ready" && one["status"] == "True";
         Pod {
             name: text(&metadata["name"]),
@@ -71,6 +71,22 @@ impl Pod {
                 || matches!(status["phase"].as_str(), Some("Succeeded" | "Failed")),
         }
     }
+}
+
+/// Whoever starts another pod when this one ends, for as long as it is wanted. A Job counts it as failed, perhaps for good, and the kubelet
+/// alone knows when it starts a static one.
+#[must_use]
+pub fn starter_of(pod: &Value) -> Option<&Value> {
+    let starts = |owner: &&Value| {
+        let [api, kind] = ["apiVersion", "kind"].map(|key| owner[key].as_str().unwrap_or_default());
+        let lasting = match kind {
+            "ReplicaSet" | "StatefulSet" | "DaemonSet" => api.starts_with("apps/"),
+            "ReplicationController" => api == "v1",
+            _ => false,
+        };
+        lasting && owner["controller"] == true
+    };
+    pod["metadata"]["ownerReferences"].as_array()?.iter().find(starts)
 }
 
 /// One that goes, and what is known of the one that comes.

@@ -48,6 +48,7 @@ fn rule(
     let subsets: Vec<Value> = subsets.into_iter().flatten().map(subset).collect();
     let spec = json!({
         "host": edge.site.host_of(service),
+        "exportTo": ["."],
         "workloadSelector": match_labels(caller),
         "trafficPolicy": policy(edge, service, cluster, want)?,
         "subsets": subsets,

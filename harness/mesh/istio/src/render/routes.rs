@@ -21,7 +21,11 @@ pub(super) fn virtual_services(edges: &[Edge<'_>]) -> Result<Vec<Object>, Refusa
         routes.entry(edge.to).or_insert((edge.site, Vec::new())).1.extend(of_caller);
     }
     let object = |(to, (site, http)): (&ServiceName, (&Site, Vec<Value>))| {
-        Object::new("VirtualService", to.to_string(), json!({"hosts": [site.host_of(to.as_str())], "http": http}))
+        Object::new(
+            "VirtualService",
+            to.to_string(),
+            json!({"hosts": [site.host_of(to.as_str())], "exportTo": ["."], "http": http}),
+        )
     };
     Ok(routes.into_iter().map(object).collect())
 }

@@ -104,6 +104,8 @@ fn retries_and_limits() {
     let on = [RetryOn::FiveHundreds, RetryOn::Status(409)];
     let config = rendered(&[retried(2, &on, true), limited(Level::Tries, 100), limited(Level::Calls, 1500)], &[]);
     assert_yaml_snapshot!(spec(&config.unwrap(), "VirtualService", "reviews"), @r#"
+    exportTo:
+      - "."
     hosts:
       - reviews.squall.svc.cluster.local
     http:

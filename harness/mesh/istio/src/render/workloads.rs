@@ -42,6 +42,7 @@ fn entry_point(name: &str, of: &Service, selector: &Value, site: &Site) -> Objec
     });
     let spec = json!({
         "hosts": [site.host_of(name)],
+        "exportTo": ["."],
         "location": "MESH_INTERNAL",
         "resolution": "STATIC",
         "ports": [port],

@@ -18,7 +18,7 @@ fn pod(name: &str, ip: &str, ready: bool) -> Value {
         "metadata": {
             "name": name,
             "uid": name,
-            "ownerReferences": [{"uid": "stranger"}, {"uid": &name[..1], "controller": true}],
+            "ownerReferences": [{"uid": "stranger"}, {"apiVersion": "apps/v1", "kind": "ReplicaSet", "uid": &name[..1], "controller": true}],
         },
         "status": {"conditions": [{"type": "Ready", "status": status}]},
     });
