@@ -198,8 +198,8 @@ fn telling<'h>(success: &'h Half, latency: Option<&'h Half>) -> &'h Half {
     let Some(latency) = latency else { return success };
     let rank = |half: &Half| match half.test.decision() {
         Decision::Contradicted => (3, 0),
-        // Of two that broke it, the one that did so first.
-        Decision::Violated => (2, u64::MAX - half.test.decided_at().unwrap_or(u64::MAX)),
+        // Who fails is slower, too: of two that broke it, success.
+        Decision::Violated => (2, 0),
         Decision::Undecided => (1, 0),
         Decision::Holds => (0, half.test.decided_at().unwrap_or(0)),
     };

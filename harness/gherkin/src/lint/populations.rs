@@ -50,7 +50,7 @@ fn any_of_theirs(view: &mut View<'_, '_, '_>, line: Option<usize>, kind: &ClaimK
     let outcome = match kind {
         ClaimKind::Every { outcome, all: false, .. }
         | ClaimKind::Share { outcome, bound: ShareBound::AtMost(_), .. } => outcome,
-        ClaimKind::Total { quantity: Quantity::Count { outcome, .. }, bound } if bound.low.is_none() => outcome,
+        ClaimKind::Total { quantity: Quantity::Count { outcome, .. }, bound } if bound.high.is_some() => outcome,
         _ => return,
     };
     if matches!(outcome, Outcome::Fail | Outcome::Succeed(_) | Outcome::FinishWithin(_) | Outcome::ReachOnlyOne(_)) {

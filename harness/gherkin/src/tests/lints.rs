@@ -441,3 +441,23 @@ fn trap_20_a_percentage_says_how_many_calls_it_takes() {
     let text = "When 10% of the tries reaching \"reviews\" are aborted with status 503\nAnd \"web\" makes 100 calls to \"reviews\"\nThen between 8% and 12% of the calls fail";
     assert_eq!(codes(&scenario(text)), ["undecided"]);
 }
+
+#[test]
+fn what_users_do_with_all_of_their_calls_is_not_denied_of_them() {
+    let users = |line: &str| {
+        let text =
+            format!("When \"web\" makes 200 calls per second to \"reviews\" as 20 users for 5 seconds\nThen {line}");
+        codes(&scenario(&text)).iter().any(|code| code == "some-of-theirs")
+    };
+    for line in [
+        "no user times out",
+        "at most 5% of the users are shed",
+        "exactly 0 users time out",
+        "at most 2 users are reset",
+    ] {
+        assert!(users(line), "{line}");
+    }
+    for line in ["no user fails", "at least 90% of the users succeed", "every user succeeds", "at most 2 users fail"] {
+        assert!(!users(line), "{line}");
+    }
+}
