@@ -29,8 +29,8 @@ pub struct Squall {
 /// What a verdict says that rests on the machine's health and on nothing else.
 pub const MACHINE: &str = "the run proves nothing";
 
-/// What it says when calls that nothing was done to got slower: where all there is are a machine and a mesh of fixed times, it
-/// was the machine.
+/// What it says when calls that nothing was done to got slower or quicker: where all there is are a machine and a mesh of fixed
+/// times, it was the machine.
 const DRIFTED: &str = "what it is compared with changed by itself";
 
 /// What a run of the program came to.

@@ -14,7 +14,7 @@ use crate::{
     state::pairs,
 };
 use squall_evidence::{Border, TryView, targets};
-use squall_model::{Happening, Measured, MomentRef, Stamp, Target, Verdict, Which, Why};
+use squall_model::{Happening, InstanceId, Measured, MomentRef, Stamp, Target, Verdict, Which, Why};
 use squall_stats::share::Decision;
 use std::time::Duration;
 
@@ -64,17 +64,31 @@ fn verdict(early: Came, late: Came) -> (Verdict, Standing) {
     (verdict, standing)
 }
 
+/// Of several that are asked, the worst; of those that came, the last.
+fn last(rulings: impl Iterator<Item = Ruling>) -> Ruling {
+    rulings.max_by_key(|r| (r.verdict.weight(), time(&r.measured))).unwrap_or_else(Ruling::empty)
+}
+
+/// The latest that it can have been; that it never was is later still.
+fn time(measured: &Measured) -> u64 {
+    match measured {
+        Measured::Time(Some((_, latest))) => *latest,
+        _ => u64::MAX,
+    }
+}
+
 /// Of several instances that are named the last one counts.
 fn gets_traffic(case: Case<'_>, target: &Target, within: Duration, of: MomentRef) -> Ruling {
-    let each =
-        case.plan.topology.instances().map(|(id, _, _)| id).filter(|id| targets(&case.plan.topology, target, id));
-    let rulings = match target.which {
-        Which::Every | Which::First(_) => each
-            .map(|id| reached(case, &Target { which: Which::Instance(id.number), ..target.clone() }, within, of))
-            .collect(),
-        _ => vec![reached(case, target, within, of)],
-    };
-    rulings.into_iter().max_by_key(|r| (r.verdict.weight(), becomes::time(&r.measured))).unwrap_or_else(Ruling::empty)
+    if !matches!(target.which, Which::Every | Which::First(_)) {
+        return reached(case, target, within, of);
+    }
+    last(each(case, target).map(|(_, one)| reached(case, &one, within, of)))
+}
+
+/// Every instance of a target, and the target that is it alone.
+fn each(case: Case<'_>, target: &Target) -> impl Iterator<Item = (InstanceId, Target)> {
+    let one = |id: &InstanceId| Target { which: Which::Instance(id.number), ..target.clone() };
+    target.instances(&case.plan.topology).into_iter().map(move |id| (id.clone(), one(&id)))
 }
 
 /// The first try after the moment that reaches one of the target's instances. One that was sent before it and arrives after it, as those do

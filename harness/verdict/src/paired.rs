@@ -67,7 +67,7 @@ pub(crate) fn rule(case: Case<'_>, calls: &Calls, reference: Reference, margin: 
     let verdict = statistical(sides.doubt(), decision, needed, CONTRADICTION);
     let verdict = match failing(&sides.pilot) {
         Some(why) if verdict != Verdict::Violated => Verdict::Inconclusive(why),
-        _ => unless_drifted(verdict, &by, &sides, latency.as_ref()),
+        _ => unless_drifted(case, verdict, &by, &sides, latency.as_ref()),
     };
     let standing = if verdict.is_decided() { Standing::Final } else { Standing::Open };
     let telling = telling(&success, latency.as_ref());
@@ -126,8 +126,13 @@ impl Compare<'_> {
     /// In success and in latency; the latter not before there is a pilot.
     fn halves(&self, sides: &Sides) -> (Half, Option<Half>) {
         let pilot = sides.pilot.iter().filter(|call| !call.fate.failed).map(|call| call.fate.took);
-        let latency = lasts(pilot).map(|baseline| half(self.design, sides, self.limits(baseline)));
+        let latency = lasts(pilot.collect()).map(|baseline| half(self.design, sides, self.limits(baseline)));
         (half(self.design, sides, Limits::Success), latency)
+    }
+
+    /// Whether latency would hold with this for the others' limit.
+    fn holds(&self, sides: &Sides, baseline: u64) -> bool {
+        half(self.design, sides, self.limits(baseline)).test.decision() == Decision::Holds
     }
 
     /// So long may the others take, and that much longer the treated.
@@ -139,10 +144,9 @@ impl Compare<'_> {
 }
 
 /// What 95 of 100 of these took; `None` of too few.
-fn lasts(took: impl Iterator<Item = u64>) -> Option<u64> {
-    let mut lasted: Vec<u64> = took.collect();
-    lasted.sort_unstable();
-    quantile(&lasted, 0.95).filter(|_| lasted.len() >= PILOT)
+fn lasts(mut took: Vec<u64>) -> Option<u64> {
+    took.sort_unstable();
+    quantile(&took, 0.95).filter(|_| took.len() >= PILOT)
 }
 
 fn half(design: &PairedDesign, sides: &Sides, limits: Limits) -> Half {
@@ -172,18 +176,25 @@ fn together(success: &Half, latency: Option<&Half>) -> Decision {
 }
 
 /// Shown to be worse it is whatever its limit stands for. To be as good it is where it is by a limit that the others keep, too; and where
-/// nothing is shown, a limit that they have left behind is the reason.
-fn unless_drifted(verdict: Verdict, by: &Compare<'_>, sides: &Sides, latency: Option<&Half>) -> Verdict {
-    let Some(Half { limits: Limits::Latency { baseline: first, .. }, .. }) = latency else { return verdict };
+/// nothing is shown, a limit that they have left behind is the reason, which nobody asks for while a run is under way.
+fn unless_drifted(
+    case: Case<'_>,
+    verdict: Verdict,
+    by: &Compare<'_>,
+    sides: &Sides,
+    latency: Option<&Half>,
+) -> Verdict {
+    let holds = verdict == Verdict::Holds;
+    let Some(Limits::Latency { baseline: first, .. }) = latency.map(|half| half.limits) else { return verdict };
+    if verdict == Verdict::Violated || !(holds || case.evidence.is_complete()) {
+        return verdict;
+    }
     let clear = sides.by(Reading::InnerUnheld);
-    let others = || clear.others().filter(|call| !call.fate.failed).map(|call| call.fate.took);
-    let Some(own) = lasts(others()) else { return verdict };
-    let drifted = match verdict {
-        Verdict::Violated => false,
-        Verdict::Holds => half(by.design, &clear, by.limits(own)).test.decision() != Decision::Holds,
-        _ => others().filter(|took| took > first).count() as f64 > DRIFTED * others().count() as f64,
-    };
-    if drifted { Verdict::Inconclusive(Why::Drifted { first: *first, others: own }) } else { verdict }
+    let others: Vec<u64> = clear.others().filter(|call| !call.fate.failed).map(|call| call.fate.took).collect();
+    let slower = others.iter().filter(|took| **took > first).count() as f64 > DRIFTED * others.len() as f64;
+    let Some(own) = lasts(others) else { return verdict };
+    let drifted = if holds { !by.holds(&clear, own) } else { slower };
+    if drifted { Verdict::Inconclusive(Why::Drifted { first, others: own }) } else { verdict }
 }
 
 /// Who fails from the first is no measure of anybody.

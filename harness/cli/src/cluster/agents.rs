@@ -27,7 +27,7 @@ use manifest::Job;
 pub(super) use manifest::rules;
 use pods::{find, hear, tell};
 use roll::{News, Roll};
-use squall_place::kubernetes::Cluster;
+use squall_place::kubernetes::{Cluster, namespace_of};
 use std::{path::Path, time::Duration};
 use tokio::{
     sync::{
@@ -85,7 +85,7 @@ pub fn agents(errand: &Errand, out: Out) -> Result<Heard, Failure> {
 fn job(errand: &Errand, image: String) -> Job {
     let run = format!("{}-{:04x}", date::stamp(), rand::random::<u16>());
     Job {
-        namespace: format!("squall-{run}"),
+        namespace: namespace_of(&run),
         image,
         labels: labels(&run),
         lease: life::LEASE,

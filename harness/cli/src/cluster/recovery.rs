@@ -46,6 +46,7 @@ pub fn leftovers(context: Option<&str>, out: Out) -> Result<Exit, Failure> {
     })?
 }
 
+/// What cannot be looked at is not judged.
 async fn remove_if_dead(cluster: &Cluster, name: &str) -> Result<bool, ClusterError> {
     let mut watched = Watched::from(Instant::now(), life::sign(cluster, name).await?);
     loop {

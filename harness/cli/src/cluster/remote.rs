@@ -12,7 +12,7 @@ use crate::{
 use serde_json::Value;
 use squall_engine::Stopper;
 use squall_model::RunEvent;
-use squall_place::kubernetes::{Cluster, ClusterError, RUN, current_context};
+use squall_place::kubernetes::{Cluster, ClusterError, RUN, current_context, namespace_of};
 use std::{collections::BTreeMap, sync::mpsc::Sender, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
@@ -89,7 +89,7 @@ fn job(ground: &Ground, work: &Work) -> Job {
     Job {
         work: work.clone(),
         mesh_version: ground.mesh_version.clone(),
-        namespace: format!("squall-{}", work.run),
+        namespace: namespace_of(&work.run),
         image: ground.image.clone(),
         istiod: ground.istiod.clone(),
         limits: ground.limits.clone(),

@@ -1,6 +1,6 @@
 //! A cluster, and the objects that we have it keep.
 
-use super::{RUN, error::ClusterError};
+use super::{RUN, error::ClusterError, namespace_of};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Config,
@@ -175,11 +175,7 @@ impl Cluster {
     pub async fn namespaces_of_runs(&self) -> Result<Vec<String>, ClusterError> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         let found = in_time("list namespaces", api.list(&ListParams::default().labels(RUN))).await?;
-        Ok(found
-            .items
-            .into_iter()
-            .filter_map(|namespace| is_of_a_run(&namespace).then_some(namespace.metadata.name)?)
-            .collect())
+        Ok(found.items.into_iter().filter(is_of_a_run).filter_map(|namespace| namespace.metadata.name).collect())
     }
 
     /// Removes a namespace with all that is in it, and waits until it is gone.
@@ -263,8 +259,26 @@ pub(super) async fn in_time<T>(
         Err(_) => Err(ClusterError::Unreachable(format!("no answer for {PATIENCE:?} ({what})"))),
     }
 }
+
 /// Called by the run that its label names.
 fn is_of_a_run(namespace: &Namespace) -> bool {
     let run = namespace.metadata.labels.as_ref().and_then(|labels| labels.get(RUN));
-    run.is_some_and(|run| namespace.metadata.name == Some(format!("squall-{run}")))
+    run.is_some_and(|run| namespace.metadata.name == Some(namespace_of(run)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_of_a_run_is_called_by_its_label() {
+        let is_one = |name: &str, labels: Value| {
+            let namespace = json!({"metadata": {"name": name, "labels": labels}});
+            is_of_a_run(&serde_json::from_value(namespace).unwrap())
+        };
+        assert!(is_one(&namespace_of("7"), json!({RUN: "7"})));
+        assert!(!is_one("shop", json!({RUN: "7"})), "somebody's own, with our label");
+        assert!(!is_one(&namespace_of("7"), json!({RUN: "8"})));
+        assert!(!is_one(&namespace_of("7"), json!({"app": "7"})));
+    }
 }

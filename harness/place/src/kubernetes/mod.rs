@@ -13,3 +13,9 @@ pub use pods::{Ended, Lines};
 
 /// The label of everything that a run makes, with the run's name; by itself it selects what any run has made.
 pub const RUN: &str = "squall.dev/run";
+
+/// What the namespace of a run is called.
+#[must_use]
+pub fn namespace_of(run: &str) -> String {
+    format!("squall-{run}")
+}

@@ -2,7 +2,7 @@
 //!
 //! Every instance of the target, to every caller's proxy that has to do with it: the last one counts.
 
-use super::{came, failure::nth_in_a_row, inferred, verdict};
+use super::{came, failure::nth_in_a_row, inferred, last, verdict};
 use crate::{
     ruling::{Case, Ruling},
     state::{Pair, pairs, untold},
@@ -26,7 +26,7 @@ pub(super) fn rule(case: Case<'_>, what: &State, within: Duration, of: MomentRef
     };
     let pairs = pairs(case, &what.of);
     let rulings = pairs.iter().filter_map(|pair| Some(one(case, pair, &spells, moment(pair)?, within)));
-    rulings.max_by_key(|r| (r.verdict.weight(), time(&r.measured))).unwrap_or_else(Ruling::empty)
+    last(rulings)
 }
 
 /// When it was so to one proxy, counted from the moment; at once if it was so then already.
@@ -40,14 +40,6 @@ fn one(case: Case<'_>, pair: &Pair, spells: &[Spell], moment: Border, within: Du
     let after = |at: Stamp, from: Stamp| at.0.saturating_sub(from.0);
     let time = first.map(|from| (after(from.asked, moment.settled), after(from.settled, moment.asked)));
     Ruling { verdict, measured: Measured::Time(time), standing, offenders: pair.calls(case, moment.asked) }
-}
-
-/// The latest that it can have been; that it never was is later still.
-pub(super) fn time(measured: &Measured) -> u64 {
-    match measured {
-        Measured::Time(Some((_, latest))) => *latest,
-        _ => u64::MAX,
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! *Is ejected within T of M*, of a mesh that tells nothing: inferred from the tries that stay away.
 
-use super::{Came, becomes::time, came, moment, verdict};
+use super::{Came, came, each, last, moment, verdict};
 use crate::ruling::{Case, Ruling, Standing};
 use squall_evidence::{Border, CallStory, TryView};
-use squall_model::{InstanceId, Measured, MomentRef, Stamp, Target, Verdict, Which};
+use squall_model::{InstanceId, Measured, MomentRef, Stamp, Target, Verdict};
 use std::time::Duration;
 
 /// Chance, at most, that an instance which is in is left out for as long as makes it look ejected.
@@ -11,12 +11,7 @@ const ERROR: f64 = 1e-5;
 
 /// Every instance of the target must be; the last one counts.
 pub(super) fn rule(case: Case<'_>, target: &Target, within: Duration, of: MomentRef) -> Ruling {
-    let one = |instance: InstanceId| {
-        let target = Target { which: Which::Instance(instance.number), ..target.clone() };
-        ruling(case, &instance, moment(case, &target, of), within)
-    };
-    let rulings = target.instances(&case.plan.topology).into_iter().map(one);
-    rulings.max_by_key(|r| (r.verdict.weight(), time(&r.measured))).unwrap_or_else(Ruling::empty)
+    last(each(case, target).map(|(instance, one)| ruling(case, &instance, moment(case, &one, of), within)))
 }
 
 fn ruling(case: Case<'_>, instance: &InstanceId, moment: Option<Border>, within: Duration) -> Ruling {

@@ -228,6 +228,7 @@ fn under_way_only_what_cannot_change_is_final() {
     assert_eq!(under_way(120, 3, failing(bound(Some(4), None))), (false, false), "more may come");
     assert_eq!(under_way(20, 4, failing(bound(Some(4), None))), (true, false));
     let per_call = |most| received(Which::Service, Per::Call, thousandths(None, Some(most)));
+    assert_eq!(under_way(20, 0, per_call(900)), (false, false), "too few calls for a mean");
     assert_eq!(under_way(120, 0, per_call(900)), (false, false), "a mean may come down");
     assert_eq!(under_way(120, 0, per_call(1_100)), (true, false));
 }
