@@ -27,8 +27,8 @@ Feature: Circuit breaker
   # 100 a second for 500 ms each would be 50 connections, against 5 and as many waiting. Control: no limit, nothing is shed.
   Scenario: Connections have a limit, and so has the line before them
     Given each instance of "web" has at most 5 connections to "reviews" and 5 calls waiting
-    When every instance of "reviews" answers in 500 ms from 500 ms to 2 s
-    And "web" makes 100 calls per second to "reviews" for 5 seconds
+    When every instance of "reviews" answers in 500 ms from 1 s to 2500 ms
+    And "web" makes 100 calls per second to "reviews" for 5500 ms
     Then at least 50% of the calls are shed by the circuit breaker during the fault
     And every shed call finishes within 50 ms
     And calls to "reviews" recover within 1500 ms of the end of the fault

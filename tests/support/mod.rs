@@ -46,6 +46,11 @@ impl Ran {
         format!("{}{}", self.out, self.err)
     }
 
+    /// Whether nothing was decided, for no other reason than the machine.
+    pub fn machine_was_in_trouble(&self) -> bool {
+        self.status == Some(5) && [MACHINE, DRIFTED].iter().any(|why| self.out.contains(why))
+    }
+
     /// Fails with all that it said unless it ended with this status.
     #[track_caller]
     pub fn expect(&self, status: i32) -> &Ran {
@@ -95,10 +100,9 @@ impl Squall {
     /// As `run`, and again, three times at most, while what the run says is that the *machine* was in trouble: by its health
     /// record or by calls that met no fault, never because a verdict was not the wanted one.
     pub fn run_when_the_machine_allows(&self, args: &[&str]) -> Ran {
-        let again = |ran: &Ran| ran.status == Some(5) && [MACHINE, DRIFTED].iter().any(|why| ran.out.contains(why));
         let mut ran = self.run(args);
         for _ in 0..2 {
-            if !again(&ran) {
+            if !ran.machine_was_in_trouble() {
                 break;
             }
             eprintln!("once more, the machine was in trouble:\n{}", ran.out);

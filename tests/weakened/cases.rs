@@ -1,7 +1,7 @@
 //! Every policy of the catalogue that has a number or a word to weaken, what it is weakened to, and the line that must notice.
 
 use crate::{
-    Measured::{AtLeast, Reads},
+    Measured::{AtLeast, Reads, Share},
     Weakened,
 };
 
@@ -68,7 +68,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "at most 10 tries to",
         to: "at most 160 tries to",
         red: "at least 50% of the calls are shed by the circuit breaker during the fault",
-        measured: Reads("0% (0 of …); the truth is at most 3…"),
+        measured: Share { at_most: 15.0 },
     },
     Weakened {
         feature: "circuit-breaker/circuit-breaker.feature",
@@ -84,7 +84,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "5 connections to \"reviews\" and 5 calls",
         to: "60 connections to \"reviews\" and 60 calls",
         red: "at least 50% of the calls are shed by the circuit breaker during the fault",
-        measured: Reads("0% (0 of …); the truth is at most 3…"),
+        measured: Share { at_most: 15.0 },
     },
     Weakened {
         feature: "bulkhead/bulkhead.feature",
@@ -260,7 +260,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "are delayed by 100 ms\n    And \"web\"",
         to: "are delayed by 20 ms\n    And \"web\"",
         red: "between 15% and 45% of the calls take at least 90 ms",
-        measured: Reads("0% (0 of …); the truth is at most 14.…% (99.99999% sure)"),
+        measured: Share { at_most: 5.0 },
     },
     Weakened {
         feature: "chaos/wire.feature",
@@ -268,7 +268,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "time out after 250 ms\n    When the wire from \"web\" to instance 2 of \"reviews\" is cut",
         to: "time out after 900 ms\n    When the wire from \"web\" to instance 2 of \"reviews\" is cut",
         red: "every call finishes within 350 ms",
-        measured: Reads("… of 600 break it"),
+        measured: Reads("… of 650 break it"),
     },
     Weakened {
         feature: "chaos/wire.feature",
@@ -284,7 +284,7 @@ pub(crate) const ALL: &[Weakened] = &[
         from: "is slowed by 100 ms, give or take 20 ms",
         to: "is slowed by 30 ms, give or take 5 ms",
         red: "between 32% and 68% of the calls take at least 75 ms",
-        measured: Reads("0% (0 of …); the truth is at most 2…% (99.99999% sure)"),
+        measured: Share { at_most: 10.0 },
     },
     Weakened {
         feature: "as-good-as/as-good-as.feature",

@@ -12,7 +12,7 @@ mod cases;
 mod support;
 
 use std::fs;
-use support::{Squall, envoy_to_be_had, root};
+use support::{Ran, Squall, envoy_to_be_had, root};
 
 /// A feature with one of its policies weakened.
 struct Weakened {
@@ -31,6 +31,14 @@ enum Measured {
     Reads(&'static str),
     /// A number, and no smaller one: far beyond what was promised.
     AtLeast(f64),
+    /// A share in percent, and no higher one: far below what was promised.
+    Share { at_most: f64 },
+}
+
+impl std::fmt::Display for Weakened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} with `{}`: `{}`", self.scenario, self.to, self.red)
+    }
 }
 
 impl Measured {
@@ -38,6 +46,10 @@ impl Measured {
         match self {
             Measured::Reads(words) => reads(row, words),
             Measured::AtLeast(least) => row.parse().is_ok_and(|number: f64| number >= *least),
+            Measured::Share { at_most } => {
+                let share = row.split_once("% (").and_then(|(share, _)| share.parse().ok());
+                share.is_some_and(|share: f64| share <= *at_most)
+            }
         }
     }
 }
@@ -83,38 +95,54 @@ fn what_is_measured_is_told_from_anything_else() {
     assert_eq!(is(&Measured::Reads("… of 600 break it"), &rows), [true, false, false, false, false, false]);
     assert_eq!(is(&Measured::Reads("6…"), &["60", "6", "16", ""]), [true, false, false, false]);
     assert_eq!(is(&Measured::Reads("0"), &["0", "10", ""]), [true, false, false]);
+    let shares =
+        ["0% (0 of 80); the truth is at most 20%", "3.8% (3 of 80); the truth …", "40% (4 of 10); …", "3 of 80"];
+    assert_eq!(is(&Measured::Share { at_most: 10.0 }, &shares), [true, true, false, false]);
     assert_eq!(is(&Measured::AtLeast(1.8), &["2.063", "1.8", "1.35", "it never happened"]), [true, true, false, false]);
 }
 
 #[test]
 fn every_weakened_policy_goes_red_with_its_line_and_both_numbers() {
     let Some(_turn) = envoy_to_be_had() else { return };
-    let mut missed = Vec::new();
     let only = std::env::var("SQUALL_WEAKENED").unwrap_or_default();
-    for weak in cases::ALL.iter().filter(|weak| weak.feature.contains(&only)) {
-        let text = fs::read_to_string(root().join("features").join(weak.feature)).unwrap();
-        let begin = text.find(&format!("Scenario: {}", weak.scenario)).unwrap_or_else(|| panic!("{}", weak.scenario));
-        let (before, rest) = text.split_at(begin);
-        assert!(rest.contains(weak.from), "{} no longer says `{}`", weak.feature, weak.from);
-        let text = format!("{before}{}", rest.replacen(weak.from, weak.to, 1));
-        let squall = Squall::new();
-        let path = squall.feature("weak.feature", &text);
-        let line = |words: &str| {
-            let lines = text.lines().enumerate().skip(before.lines().count() - 1);
-            lines.clone().find(|(_, line)| line.contains(words)).unwrap_or_else(|| panic!("{words}")).0 + 1
-        };
-        let scenario = line(weak.scenario);
-        let ran = squall.run_when_the_machine_allows(&["run", "--no-controls", &format!("{path}:{scenario}")]);
-        let place = format!("weak.feature:{}:", line(weak.red));
-        let block = block(&ran.out, &place).unwrap_or_default();
-        let says_so = row(&block, "promised").is_some_and(|row| row.contains(weak.red))
-            && row(&block, "measured").is_some_and(|row| weak.measured.is(row))
-            && row(&block, "so") == Some("violated");
-        if ran.status == Some(1) && says_so {
-            eprintln!("{}, line {}: {block}\n", weak.scenario, line(weak.red));
-        } else {
-            missed.push(format!("{} with `{}`: `{}`\n{}", weak.scenario, weak.to, weak.red, ran.all()));
+    let all = cases::ALL.iter().filter(|weak| weak.feature.contains(&only));
+    let (mut missed, mut later) = (Vec::new(), Vec::new());
+    for weak in all {
+        match goes_red(weak) {
+            Ok(()) => {}
+            Err(ran) if ran.machine_was_in_trouble() => later.push(weak),
+            Err(ran) => missed.push((weak, ran)),
         }
     }
-    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    // A machine that is in trouble for some seconds is well again when all others have had their turn.
+    missed.extend(later.into_iter().filter_map(|weak| Some((weak, goes_red(weak).err()?))));
+    let told: Vec<String> = missed.iter().map(|(weak, ran)| format!("{weak}\n{}", ran.all())).collect();
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+/// Weakens the policy and runs its scenario; what was said, if it is not that this line is violated, by this much.
+fn goes_red(weak: &Weakened) -> Result<(), Ran> {
+    let text = fs::read_to_string(root().join("features").join(weak.feature)).unwrap();
+    let begin = text.find(&format!("Scenario: {}", weak.scenario)).unwrap_or_else(|| panic!("{}", weak.scenario));
+    let (before, rest) = text.split_at(begin);
+    assert!(rest.contains(weak.from), "{} no longer says `{}`", weak.feature, weak.from);
+    let text = format!("{before}{}", rest.replacen(weak.from, weak.to, 1));
+    let squall = Squall::new();
+    let path = squall.feature("weak.feature", &text);
+    let line = |words: &str| {
+        let lines = text.lines().enumerate().skip(before.lines().count() - 1);
+        lines.clone().find(|(_, line)| line.contains(words)).unwrap_or_else(|| panic!("{words}")).0 + 1
+    };
+    let scenario = line(weak.scenario);
+    let ran = squall.run_when_the_machine_allows(&["run", "--no-controls", &format!("{path}:{scenario}")]);
+    let place = format!("weak.feature:{}:", line(weak.red));
+    let block = block(&ran.out, &place).unwrap_or_default();
+    let says_so = row(&block, "promised").is_some_and(|row| row.contains(weak.red))
+        && row(&block, "measured").is_some_and(|row| weak.measured.is(row))
+        && row(&block, "so") == Some("violated");
+    if !(ran.status == Some(1) && says_so) {
+        return Err(ran);
+    }
+    eprintln!("{}, line {}: {block}\n", weak.scenario, line(weak.red));
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! How this side hears who is there: the runner, every event once, in order, whatever becomes of the connection.
 
-use super::{failure, job::Job, manifest};
+use super::{failure, job::Job, life::AWAY, manifest};
 use crate::outcome::Failure;
 use squall_engine::Stopper;
 use squall_model::{Body, RunEvent};
@@ -8,9 +8,6 @@ use squall_place::kubernetes::{Cluster, ClusterError, Ended};
 use squall_report::read_event;
 use std::{sync::mpsc::Sender, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
-
-/// How long the API server may be away before the run is given up: the runner does not need it for everything, and goes on.
-const AWAY: Duration = Duration::from_secs(60);
 
 /// How long a connection may bring nothing, not even a sign of life, before it is taken for broken.
 const SILENCE: Duration = Duration::from_secs(10);

@@ -134,7 +134,7 @@ pub(super) async fn in_its_own<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<(T, Option<Failure>), Failure> {
     let name = namespace["metadata"]["name"].as_str().unwrap_or_default();
-    match cluster.create(namespace).await {
+    match cluster.create_once(namespace).await {
         Ok(()) => {}
         // It may have been made all the same.
         Err(error) if error.is_passing() => {
@@ -194,7 +194,8 @@ async fn make(cluster: &Cluster, job: &Job, asking: &Asking) -> Result<(), Clust
 async fn leave(cluster: &Cluster, job: &Job, stopper: &Stopper, out: Out) -> Failure {
     stopper.stopped().await;
     let by = Instant::now() + LEAVE;
-    if !cluster.has_begun(&job.namespace, manifest::RUNNER).await {
+    // Where nobody says, it may have.
+    if let Ok(false) = cluster.has_begun(&job.namespace, manifest::RUNNER).await {
         let why = stopper.why().unwrap_or_default();
         return Failure::environment(format!("interrupted by {why} before the runner began: nothing ran"));
     }

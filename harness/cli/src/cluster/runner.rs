@@ -87,8 +87,7 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let (stop, word) = (stopper.clone(), word_of(&job.work.run));
     let tools = Tools { work: &work, keeper: &keeper, load: &load, exe: &exe, events: &events, stopper: stop, word };
     let orphaned = async {
-        life::stands_still(&cluster, job).await;
-        stopper.stop("whoever started the run is gone");
+        stopper.stop(life::alone(&cluster, job).await.why());
     };
     let watching = signals.stop(stopper.clone(), None);
     let running = tools.run(&mesh, job.mesh_version.clone(), watching);
@@ -103,7 +102,7 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
         let mut signals = Signals::listen().map_err(|e| fail("listen for signals", e.to_string()))?;
         tokio::select! {
             _ = signals.first() => return ran,
-            () = life::stands_still(&cluster, job) => {}
+            _ = life::alone(&cluster, job) => {}
         }
     }
     // Nobody else will remove it.

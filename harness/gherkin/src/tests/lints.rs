@@ -152,6 +152,7 @@ fn phases_and_moments() {
         "When every instance of \"reviews\" answers with status 503\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen every call succeeds before the fault\nAnd every call succeeds after the fault\nAnd calls to \"reviews\" recover within 1 s of the fault",
         "When every instance of \"reviews\" answers with status 503\nAnd \"web\" makes 500 calls per second to \"reviews\" for 4 seconds\nThen calls to \"reviews\" recover within 1 s of its return",
         "When every instance of \"reviews\" answers with status 503 from 1 s to 3 s\nAnd \"web\" makes 100 calls per second to \"reviews\" for 4 seconds\nThen calls to \"reviews\" recover within 800 ms of the end of the fault",
+        "When every instance of \"reviews\" answers with status 503 from 500 ms to 1 s\nAnd \"web\" makes 100 calls per second to \"reviews\" for 4 seconds\nThen calls to \"reviews\" recover within 800 ms of the end of the fault",
         "When \"reviews\" grows to 4 instances at 1 s\nAnd \"web\" makes 100 calls per second to \"reviews\" for 4 seconds\nThen instance 4 of \"reviews\" gets traffic within 1 s of the fault",
     ]));
 }

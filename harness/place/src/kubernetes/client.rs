@@ -89,7 +89,7 @@ impl Cluster {
     /// # Errors
     /// Where it does not.
     pub async fn apply(&self, object: &Value) -> Result<(), ClusterError> {
-        let (api, name, what) = self.place_of(object)?;
+        let (api, name, what) = place_of(&self.client, object);
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match in_time(&what, api.patch(&name, &params, &Patch::Apply(object))).await {
             Ok(_) => Ok(()),
@@ -105,7 +105,19 @@ impl Cluster {
     /// # Errors
     /// Where it cannot be made.
     pub async fn create(&self, object: &Value) -> Result<(), ClusterError> {
-        let (api, _, what) = self.place_of(object)?;
+        self.create_by(&self.client, object).await
+    }
+
+    /// The same, asked once: asked again behind our back, an object that an unanswered first question had made would be taken for another's (409).
+    ///
+    /// # Errors
+    /// Where it cannot be made; where that is passing, it may have been made all the same.
+    pub async fn create_once(&self, object: &Value) -> Result<(), ClusterError> {
+        self.create_by(&self.once()?, object).await
+    }
+
+    async fn create_by(&self, client: &Client, object: &Value) -> Result<(), ClusterError> {
+        let (api, _, what) = place_of(client, object);
         let made: DynamicObject = serde_json::from_value(object.clone())
             .map_err(|why| ClusterError::Refused { what: what.clone(), words: why.to_string() })?;
         let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
@@ -117,7 +129,7 @@ impl Cluster {
     /// # Errors
     /// Where it stays.
     pub async fn delete(&self, object: &Value) -> Result<(), ClusterError> {
-        let (api, name, what) = self.place_of(object)?;
+        let (api, name, what) = place_of(&self.client, object);
         let params = DeleteParams {
             grace_period_seconds: Some(0),
             propagation_policy: Some(PropagationPolicy::Background),
@@ -133,7 +145,7 @@ impl Cluster {
     /// # Errors
     /// Where the cluster does not say.
     pub async fn get(&self, object: &Value) -> Result<Option<Value>, ClusterError> {
-        let (api, name, what) = self.place_of(object)?;
+        let (api, name, what) = place_of(&self.client, object);
         let found = in_time(&what, api.get_opt(&name)).await?;
         Ok(found.and_then(|found| serde_json::to_value(found).ok()))
     }
@@ -143,7 +155,7 @@ impl Cluster {
     /// # Errors
     /// Where the cluster does not say.
     pub async fn list(&self, like: &Value) -> Result<Vec<Value>, ClusterError> {
-        let (api, ..) = self.place_of(like)?;
+        let (api, ..) = place_of(&self.client, like);
         let what = format!("list {}s in {}", text(like, "kind"), text(&like["metadata"], "namespace"));
         let labels = like["metadata"]["labels"].as_object().into_iter().flatten();
         let labels: Vec<String> =
@@ -221,20 +233,20 @@ impl Cluster {
         let answer = in_time("ask what is permitted", api.create(&params, &asked)).await.ok()?;
         answer.data.get("status")?.get("allowed")?.as_bool()
     }
+}
 
-    /// Where an object belongs, its name, and what it is called in an error.
-    fn place_of(&self, object: &Value) -> Result<(Api<DynamicObject>, String, String), ClusterError> {
-        let (kind, version) = (text(object, "kind"), text(object, "apiVersion"));
-        let (group, version) = version.split_once('/').unwrap_or(("", &version));
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
-        let name = text(&object["metadata"], "name");
-        let what = format!("{kind} {name}");
-        let api = match object["metadata"]["namespace"].as_str() {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => Api::all_with(self.client.clone(), &resource),
-        };
-        Ok((api, name, what))
-    }
+/// Where an object belongs, its name, and what it is called in an error.
+fn place_of(client: &Client, object: &Value) -> (Api<DynamicObject>, String, String) {
+    let (kind, version) = (text(object, "kind"), text(object, "apiVersion"));
+    let (group, version) = version.split_once('/').unwrap_or(("", &version));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+    let name = text(&object["metadata"], "name");
+    let what = format!("{kind} {name}");
+    let api = match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    (api, name, what)
 }
 
 fn text(object: &Value, field: &str) -> String {

@@ -57,10 +57,13 @@ impl Cluster {
         self.waits(namespace, pod, limit, begun).await.map(drop)
     }
 
-    /// Whether there is such a pod and it is beyond being prepared; as far as the cluster says.
-    pub async fn has_begun(&self, namespace: &str, pod: &str) -> bool {
-        let found = in_time("look at a pod", self.pods(namespace).get_opt(pod)).await;
-        found.ok().flatten().is_some_and(|pod| phase(&pod) != Some("Pending"))
+    /// Whether there is such a pod and it is beyond being prepared.
+    ///
+    /// # Errors
+    /// Where the cluster does not say.
+    pub async fn has_begun(&self, namespace: &str, pod: &str) -> Result<bool, ClusterError> {
+        let found = in_time("look at a pod", self.pods(namespace).get_opt(pod)).await?;
+        Ok(found.is_some_and(|pod| phase(&pod) != Some("Pending")))
     }
 
     /// Has a pod end in order, in so much time at most; one that is gone already is no error.

@@ -3,14 +3,15 @@
 //! - **violated**: calls with the chances of those before do not fail like this, at α: neither the first of them (who has not
 //!   recovered yet fails on), nor 50 in a row (who gets worse again), nor all together (who stays worse).
 //! - **holds**: that all together fail by more than the margin more often is excluded at β, and no first ones and no 50 in a row
-//!   look worse at β. It is looked at once, when the run is over: what came right early may go wrong late.
+//!   look worse at β. It is looked at once, when the run is over: what came right early may go wrong late. With few calls before no
+//!   part can look worse than they do, whatever becomes of it: so there must have been [`BEFORE`], and half of them must have succeeded.
 
 use crate::{
     ruling::{Case, Ruling, Standing, at_both_ends},
     units::{Member, members},
 };
 use squall_evidence::CallOutcome;
-use squall_model::{Anchor, Calls, Measured, MomentRef, Phase, Stamp, Why};
+use squall_model::{Anchor, Calls, Measured, MomentRef, Phase, Stamp, Verdict, Why};
 use squall_stats::{
     bounds::{clopper_pearson_lower, clopper_pearson_upper},
     contrast::ln_fisher,
@@ -22,6 +23,9 @@ use std::time::Duration;
 const MARGIN: f64 = 0.10;
 /// Calls in a slot; so many first ones are looked at, too.
 const SLOT: usize = 50;
+/// So many calls must have been over before: against as many without a failure 7 in a slot look worse at β, against 50 only 10 do,
+/// against one or none no number does. Of two slots of calls that are sent before it, some are still in flight when the fault begins.
+const BEFORE: u64 = 80;
 
 pub(super) fn rule(case: Case<'_>, calls: &Calls, within: Duration, of: MomentRef) -> Ruling {
     let anchor = match of {
@@ -47,7 +51,10 @@ pub(super) fn rule(case: Case<'_>, calls: &Calls, within: Duration, of: MomentRe
         true => Measured::Time(None),
         false => Measured::Time(Some((time(moment.settled), time(moment.asked)))),
     };
-    let verdict = at_both_ends(early, late, || Why::Border);
+    let verdict = match at_both_ends(early, late, || Why::Border) {
+        Verdict::Holds if comparison.compares_with_failures() => Verdict::Inconclusive(comparison.failing()),
+        verdict => verdict,
+    };
     let standing = if verdict.is_decided() { Standing::Final } else { Standing::Open };
     let offenders = after(moment.asked + within).iter().filter(|c| c.failed).map(|c| c.index).collect();
     Ruling { verdict, measured, standing, offenders }
@@ -94,8 +101,9 @@ impl Comparison {
         if is_worse || over && self.is_worse(all, self.risk.alpha / 3.0) {
             return Decision::Violated;
         }
-        // Each at β: a promise is not shown while any part looks worse.
-        let well = over && calls.len() >= SLOT && !parts().any(|(part, _)| self.is_worse(part, self.risk.beta));
+        // Each at β: a promise is not shown while any part looks worse, nor where none could.
+        let enough = over && calls.len() >= SLOT && self.before.n >= BEFORE;
+        let well = enough && !parts().any(|(part, _)| self.is_worse(part, self.risk.beta));
         if well && self.is_within_margin(all) { Decision::Holds } else { Decision::Undecided }
     }
 
@@ -115,6 +123,15 @@ impl Comparison {
         let least = clopper_pearson_lower(self.before, beta);
         let most = clopper_pearson_upper(all, beta);
         least.zip(most).is_some_and(|(least, most)| most - least <= MARGIN)
+    }
+
+    /// Who fails as often as not before has nothing to come back to.
+    fn compares_with_failures(&self) -> bool {
+        2 * self.before.hits >= self.before.n
+    }
+
+    fn failing(&self) -> Why {
+        Why::Failing { failed: self.before.hits, of: self.before.n }
     }
 
     /// The very last slot is worse: whatever came of them later, nobody saw them recover.

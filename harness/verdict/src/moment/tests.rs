@@ -9,7 +9,7 @@ use squall_evidence::{
 };
 use squall_model::{
     Act, AnswerCode, Calls, ClaimKind, Condition, CounterRecord, Down, FaultId, FaultKind, Happening, Measured,
-    Members, MomentRef, Part, Side, State, Target, Verdict, Which,
+    Members, MomentRef, Part, Side, State, Target, Verdict, Which, Why,
 };
 use std::time::Duration;
 
@@ -82,6 +82,23 @@ fn who_gets_worse_again_has_not_recovered() {
 }
 
 #[test]
+fn fewer_calls_before_never_make_it_hold() {
+    let burst = |from: u64, to: u64| {
+        let killed = FaultKind::Down { how: Down::Killed, part: Part::Instance, of: Members::Of(instance(1)) };
+        let mut scene = Scene::new(faulty(plan(), killed, span(from, to)));
+        scene.happened(Act::Arm(FaultId(0)), from, from + 2);
+        scene.happened(Act::End(FaultId(0)), to, to + 4);
+        scene.killed(reviews(1), Process::Proxy, from);
+        scene.killed(reviews(1), Process::Workload, from);
+        scene.calls(0, 2, 500, |n| [if (800..816).contains(&(2 * n)) { Hop::Refused(2) } else { Hop::Ok(2) }]);
+        verdict(&scene, recover(100))
+    };
+    for before in [20, 100, 160, 200] {
+        assert_eq!(burst(before, before + 200), UNDECIDED, "{} calls", before / 2);
+    }
+}
+
+#[test]
 fn recovery_is_shown_by_sixty_six_calls_without_a_failure() {
     let scene = failing_until(300);
     assert_eq!(verdict(&scene, recover(462)), Verdict::Holds);
@@ -117,6 +134,14 @@ fn what_failed_before_may_fail_again_by_ten_points_more() {
         "after a flawless phase chance is spent as well"
     );
     assert_eq!(verdict(&failing(0, 1), recover(100)), Verdict::Holds);
+}
+
+#[test]
+fn who_failed_all_along_has_nothing_to_come_back_to() {
+    assert_eq!(verdict(&failing(40, 40), recover(100)), Verdict::Holds);
+    let all = verdict(&failing(100, 100), recover(100));
+    assert!(matches!(all, Verdict::Inconclusive(Why::Failing { failed, of }) if failed == of), "{all:?}");
+    assert_eq!(verdict(&failing(60, 100), recover(100)), Verdict::Violated);
 }
 
 #[test]

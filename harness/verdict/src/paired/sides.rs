@@ -12,7 +12,7 @@ use squall_stats::paired::Arm;
 /// The pilot of blocks: the first without the fault gives the time, the first with it lets whoever is new to the fault get
 /// used to it (pools open, the bad are found out).
 const PILOT_BLOCKS: usize = 2;
-/// The pilot before a moment: so many of the first calls.
+/// The pilot before a moment: so many calls, from all of the time before it.
 const PILOT_CALLS: usize = 50;
 
 /// What is kept of a call.
@@ -135,11 +135,15 @@ fn in_blocks(case: Case<'_>, calls: &Calls, stage: usize, blocks: Blocks) -> Sid
     Sides { pilot, blocks: rest, left_out }
 }
 
-/// Before a moment and after it: two long blocks, of which the first gives up its first calls.
+/// Before a moment and after it: two long blocks, of which the first gives up its pilot. That is taken from all over it, by place: the
+/// first calls alone are a tenth of a second of a busy machine, or a quiet one, and no measure of the seconds that follow.
 fn around(case: Case<'_>, calls: &Calls, treated: Phase, baseline: Phase) -> Sides {
     let of = |phase| members(case, calls, phase).map(|member| Call::new(case, &member)).collect::<Vec<_>>();
-    let (after, mut before) = (of(treated), of(baseline));
-    let rest = before.split_off(PILOT_CALLS.min(before.len()));
-    let left_out = before.len() as u64;
-    Sides { pilot: before, blocks: vec![(Arm::Baseline, rest), (Arm::Treated, after)], left_out }
+    let (after, before) = (of(treated), of(baseline));
+    let all = before.len().max(1);
+    let is_pilot = |place: usize| place * PILOT_CALLS / all != (place + 1) * PILOT_CALLS / all;
+    let (pilot, rest): (Vec<_>, Vec<_>) = before.into_iter().enumerate().partition(|(place, _)| is_pilot(*place));
+    let calls = |placed: Vec<(usize, Call)>| placed.into_iter().map(|(_, call)| call).collect::<Vec<_>>();
+    let left_out = pilot.len() as u64;
+    Sides { pilot: calls(pilot), blocks: vec![(Arm::Baseline, calls(rest)), (Arm::Treated, after)], left_out }
 }

@@ -217,26 +217,39 @@ fn a_verdict_does_not_hang_on_calls_that_cross_into_the_fault() {
 
 #[test]
 fn what_others_leave_behind_by_themselves_is_no_measure() {
-    let claim = || as_good_as(Reference::BeforeFault, 5);
-    // A machine that gets busy after the pilot, before the fault: all are slower by then, and one in three much slower with it.
+    // A machine that gets busy after the pilot: all are slower by then, and one in three much slower with the fault.
     let busier = |share: u64, worse: Hop| {
-        before_and_during(move |n| match n {
-            0..50 => Hop::Ok(1),
-            510..1000 if n.is_multiple_of(3) => worse,
+        scene_of(1000, move |n| match n {
+            0..125 => Hop::Ok(1),
+            _ if on(2 * n) == Some(true) && n.is_multiple_of(3) => worse,
             _ if n % 20 < share => Hop::Slow(1, 8),
             _ => Hop::Ok(1),
         })
     };
-    let drifted = verdict(&busier(20, Hop::Slow(1, 60)), claim());
+    let drifted = verdict(&busier(20, Hop::Slow(1, 60)), without(5));
     let Verdict::Inconclusive(Why::Drifted { first, others }) = drifted else { panic!("{drifted:?}") };
     assert!(first < 6_000_000 && others > 7_000_000, "{first} and {others}");
-    let little = verdict(&busier(2, Hop::Slow(1, 60)), claim());
+    let little = verdict(&busier(2, Hop::Slow(1, 60)), without(5));
     assert_eq!(little, Verdict::Violated, "a tenth of the others is no drift");
     assert_eq!(
-        verdict(&busier(20, Hop::Status(1, 503)), claim()),
+        verdict(&busier(20, Hop::Status(1, 503)), without(5)),
         Verdict::Violated,
         "failures are failures whatever took how long"
     );
+}
+
+#[test]
+fn a_quiet_moment_at_first_is_no_measure_of_the_time_before() {
+    // The machine is busy from the fiftieth call on, and in one in three the fault adds more than that.
+    let scene = before_and_during(|n| match n {
+        0..50 => Hop::Ok(1),
+        510..1000 if n.is_multiple_of(3) => Hop::Slow(1, 60),
+        _ => Hop::Slow(1, 8),
+    });
+    let found = finding(&scene, as_good_as(Reference::BeforeFault, 5));
+    assert_eq!(found.verdict, Verdict::Violated, "{found:?}");
+    let Compared::Latency { baseline, .. } = numbers(&found).0 else { panic!("{found:?}") };
+    assert!(baseline > 7_000_000, "{baseline}");
 }
 
 #[test]
@@ -253,16 +266,26 @@ fn slowness_shows_beside_failures_of_both_kinds() {
 
 #[test]
 fn a_pilot_that_was_cold_hides_no_slowness() {
-    let cold = |during: fn() -> Hop| {
-        before_and_during(move |n| match n {
-            0..3 => Hop::Slow(1, 100),
-            510..1000 => during(),
+    let cold = |with: Hop| {
+        scene_of(1000, move |n| match n {
+            0..10 => Hop::Slow(1, 100),
+            _ if on(2 * n) == Some(true) => with,
             _ => Hop::Ok(1),
         })
     };
-    let slower = verdict(&cold(|| Hop::Slow(1, 60)), as_good_as(Reference::BeforeFault, 5));
+    let slower = verdict(&cold(Hop::Slow(1, 60)), without(5));
     assert!(matches!(slower, Verdict::Inconclusive(Why::Drifted { .. })), "{slower:?}");
-    assert_eq!(verdict(&cold(|| Hop::Ok(1)), as_good_as(Reference::BeforeFault, 5)), Verdict::Holds);
+    assert_eq!(verdict(&cold(Hop::Ok(1)), without(5)), Verdict::Holds);
+    // Before a fault the first calls are few of the pilot.
+    let cold = |with: Hop| {
+        before_and_during(move |n| match n {
+            0..10 => Hop::Slow(1, 100),
+            510..1000 => with,
+            _ => Hop::Ok(1),
+        })
+    };
+    assert_eq!(verdict(&cold(Hop::Slow(1, 60)), as_good_as(Reference::BeforeFault, 5)), Verdict::Violated);
+    assert_eq!(verdict(&cold(Hop::Ok(1)), as_good_as(Reference::BeforeFault, 5)), Verdict::Holds);
 }
 
 #[test]
