@@ -225,6 +225,21 @@ impl Shape {
         }
     }
 
+    /// The most calls that it sends within a second, at random moments the mean; `None` where the answers decide. Who sends one after another
+    /// may send all of them within one, and a user again as soon as he has thought.
+    #[must_use]
+    pub fn peak(&self) -> Option<f64> {
+        match *self {
+            Shape::Open { rate, .. } | Shape::Decide { rate, .. } => Some(rate.hertz()),
+            Shape::Ramp { from, to, .. } => Some(f64::from(from.max(to))),
+            Shape::Serial { calls } => Some(f64::from(calls)),
+            Shape::Closed { thinking: Duration::ZERO, .. } => None,
+            Shape::Closed { users, thinking, .. } => {
+                Some(f64::from(users) * Duration::from_secs(1).as_nanos().div_ceil(thinking.as_nanos()) as f64)
+            }
+        }
+    }
+
     /// How long it sends; `None` where the answers decide.
     #[must_use]
     pub fn length(&self) -> Option<Duration> {

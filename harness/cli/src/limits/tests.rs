@@ -113,6 +113,27 @@ fn what_the_answers_decide_is_taken_at_its_most() {
 }
 
 #[test]
+fn traffic_of_one_time_adds_up() {
+    let beside = "\n    And meanwhile \"web\" makes 50 calls to \"ratings\"";
+    let then = "\n    And \"web\" makes 100 calls per second to \"ratings\" for 1 s";
+    let also = "\n    And meanwhile \"web\" makes 100 calls per second to \"ratings\" for 1 s";
+    assert_eq!(beyond("rate = 150\nusers = 1", &format!("{CALLS}{beside}")), None);
+    assert_eq!(beyond("rate = 100", &format!("{CALLS}{then}")), None, "one after the other");
+    let users = "    When 3 users of \"web\" call \"reviews\" for 2 s, thinking 1 s";
+    let told = [
+        beyond("rate = 149", &format!("{CALLS}{beside}")),
+        // Told once, by the first that is too much.
+        beyond("rate = 199", &format!("{CALLS}{also}{also}")),
+        beyond("users = 3", &format!("{users}{beside}")),
+    ];
+    insta::assert_snapshot!(told.map(Option::unwrap).join("\n"), @r#"
+    t.feature:8:9: with the traffic beside it up to 150 calls may be sent within a second, and on a cluster that is beyond `rate = 149` (squall.toml:3)
+    t.feature:8:9: with the traffic beside it 200 calls are sent per second, and on a cluster that is beyond `rate = 199` (squall.toml:3)
+    t.feature:8:9: with the traffic beside it 4 users call, and on a cluster that is beyond `users = 3` (squall.toml:3)
+    "#);
+}
+
+#[test]
 fn what_is_broken_at_the_same_time_adds_up() {
     let abort = |to: &str, when: &str| format!("30% of the calls to \"{to}\" are aborted with status 503{when}");
     let delay = |when: &str| format!("30% of the tries reaching \"reviews\" are delayed by 50 ms{when}");

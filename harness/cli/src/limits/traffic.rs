@@ -2,14 +2,14 @@
 //!
 //! Where the answers decide that, how soon a callee answers is no bound: it is what is tried out.
 
-use super::{ELSEWHERE, Limits, diagnostic};
-use squall_model::{Diagnostic, Plan, Shape, Stage, TrafficLine, duration};
+use super::{ELSEWHERE, Limit, Limits, diagnostic};
+use squall_model::{Diagnostic, Origin, Plan, Shape, Stage, TrafficLine, duration};
 use std::{fmt::Display, time::Duration};
 
 impl Limits {
     /// What of a plan's traffic goes beyond them.
     pub(super) fn beyond_traffic(&self, plan: &Plan) -> Vec<Diagnostic> {
-        let mut all: Vec<_> = plan.lines().flat_map(|line| self.beyond_line(plan, line)).collect();
+        let mut all: Vec<_> = plan.timeline.stages.iter().flat_map(|stage| self.beyond_stage(plan, stage)).collect();
         if let Some(limit) = &self.duration {
             let all_of_it: Duration = plan.timeline.stages.iter().map(length).sum();
             if all_of_it > limit.value {
@@ -20,74 +20,85 @@ impl Limits {
         all
     }
 
-    fn beyond_line(&self, plan: &Plan, line: &TrafficLine) -> Vec<Diagnostic> {
-        let origin = plan.origins.lines.get(&line.number).unwrap_or(&plan.origins.scenario);
-        let tell = |what: &str, limit: &dyn Display| diagnostic(what, limit, origin, "this traffic");
-        let answers_decide = |what: &str, limit: &dyn Display| {
-            let hint = format!("say a rate and a time: `makes 100 calls per second to … for 5 s`; or {ELSEWHERE}");
-            Diagnostic { hint: Some(hint), ..tell(what, limit) }
-        };
-        let mut all = Vec::new();
-        if let Some(limit) = &self.rate {
-            match Pace::of(&line.shape) {
-                Pace::Scheduled(rate) if rate > f64::from(limit.value) => {
-                    all.push(tell(&format!("{rate} calls are sent per second"), limit));
-                }
-                Pace::Answered(calls) if calls > u64::from(limit.value) => {
-                    all.push(answers_decide(&format!("up to {calls} calls may be sent within a second"), limit));
-                }
-                Pace::Unbounded => {
-                    all.push(answers_decide("how many calls are sent per second is up to the answers", limit));
-                }
-                Pace::Scheduled(_) | Pace::Answered(_) => {}
+    /// Lines of one stage send at the same time, and add up.
+    fn beyond_stage(&self, plan: &Plan, stage: &Stage) -> Vec<Diagnostic> {
+        let (mut all, mut calls, mut users) = (Vec::new(), 0.0, 0);
+        for line in &stage.lines {
+            let about = About::of(plan, line);
+            if let Some(limit) = &self.rate {
+                all.extend(about.rate(&mut calls, limit));
             }
-        }
-        if let Some(limit) = &self.users {
-            let users = match line.shape {
-                Shape::Closed { users, .. } => users,
-                Shape::Serial { .. } => 1,
-                _ => 0,
-            };
-            if users > limit.value {
-                all.push(tell(&format!("{users} users call"), limit));
+            if let Some(limit) = &self.users {
+                all.extend(about.users(&mut users, limit));
             }
-        }
-        if let (Some(limit), None) = (&self.duration, line.shape.length()) {
-            all.push(answers_decide("how long this traffic takes is up to the answers", limit));
+            if let (Some(limit), None) = (&self.duration, line.shape.length()) {
+                all.push(about.answers_decide("how long this traffic takes is up to the answers", limit));
+            }
         }
         all
     }
+}
+
+/// A traffic line, and where it is written.
+struct About<'p> {
+    line: &'p TrafficLine,
+    origin: &'p Origin,
+}
+
+impl<'p> About<'p> {
+    fn of(plan: &'p Plan, line: &'p TrafficLine) -> About<'p> {
+        About { line, origin: plan.origins.lines.get(&line.number).unwrap_or(&plan.origins.scenario) }
+    }
+
+    /// Its rate, where it is too much, by itself or with what was sent beside it.
+    fn rate(&self, beside: &mut f64, limit: &Limit<u32>) -> Option<Diagnostic> {
+        let Some(own) = self.line.shape.peak() else {
+            return Some(self.answers_decide("how many calls are sent per second is up to the answers", limit));
+        };
+        let together = together(*beside > 0.0);
+        *beside += own;
+        let all = *beside;
+        // Told once, by the line that is too much.
+        if all <= f64::from(limit.value) || all - own > f64::from(limit.value) {
+            return None;
+        }
+        Some(match self.line.shape {
+            Shape::Serial { .. } | Shape::Closed { .. } => {
+                self.answers_decide(&format!("{together}up to {all} calls may be sent within a second"), limit)
+            }
+            _ => self.tell(&format!("{together}{all} calls are sent per second"), limit),
+        })
+    }
+
+    /// Its users, where they are too many.
+    fn users(&self, beside: &mut u64, limit: &Limit<u32>) -> Option<Diagnostic> {
+        let own = match self.line.shape {
+            Shape::Closed { users, .. } => u64::from(users),
+            Shape::Serial { .. } => 1,
+            _ => return None,
+        };
+        let together = together(*beside > 0);
+        *beside += own;
+        let (all, most) = (*beside, u64::from(limit.value));
+        (all > most && all - own <= most).then(|| self.tell(&format!("{together}{all} users call"), limit))
+    }
+
+    fn tell(&self, what: &str, limit: &dyn Display) -> Diagnostic {
+        diagnostic(what, limit, self.origin, "this traffic")
+    }
+
+    fn answers_decide(&self, what: &str, limit: &dyn Display) -> Diagnostic {
+        let hint = format!("say a rate and a time: `makes 100 calls per second to … for 5 s`; or {ELSEWHERE}");
+        Diagnostic { hint: Some(hint), ..self.tell(what, limit) }
+    }
+}
+
+fn together(beside: bool) -> &'static str {
+    if beside { "with the traffic beside it " } else { "" }
 }
 
 /// How long a stage lasts, as far as it says: until its last call is due, and what happens meanwhile has happened.
 fn length(stage: &Stage) -> Duration {
     let lines = stage.lines.iter().filter_map(|line| line.shape.length());
     lines.chain(stage.cues.iter().map(|cue| cue.at)).max().unwrap_or_default()
-}
-
-/// How fast calls come.
-enum Pace {
-    /// By schedule, so many per second at the most.
-    Scheduled(f64),
-    /// As the answers come, but not more than so many within a second.
-    Answered(u64),
-    /// As the answers come.
-    Unbounded,
-}
-
-impl Pace {
-    fn of(shape: &Shape) -> Pace {
-        match *shape {
-            Shape::Open { rate, .. } | Shape::Decide { rate, .. } => Pace::Scheduled(rate.hertz()),
-            Shape::Ramp { from, to, .. } => Pace::Scheduled(f64::from(from.max(to))),
-            // They are no more than these, be they answered at once.
-            Shape::Serial { calls } => Pace::Answered(calls.into()),
-            Shape::Closed { thinking: Duration::ZERO, .. } => Pace::Unbounded,
-            // Nobody calls again before he has thought.
-            Shape::Closed { users, thinking, .. } => {
-                let of_each = Duration::from_secs(1).as_nanos().div_ceil(thinking.as_nanos());
-                Pace::Answered(u64::from(users).saturating_mul(u64::try_from(of_each).unwrap_or(u64::MAX)))
-            }
-        }
-    }
 }

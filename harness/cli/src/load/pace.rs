@@ -175,13 +175,12 @@ fn bursts(Bursts { size, every }: Bursts, length: Duration) -> Result<Pace, Fail
     if size == 0 || every.is_zero() {
         return Err(Failure::usage("a burst has at least one call, and some time until the next"));
     }
-    let each = every.as_secs_f64();
     Ok(Pace {
         words: format!("{size} at once every {} for {}", duration(every), duration(length)),
         shape: Shape::Bursts { size, every, length },
         length,
-        rate: Some(f64::from(size) / each),
-        peak: Some(f64::from(size) * (1.0 / each).max(1.0)),
+        rate: Some(f64::from(size) / every.as_secs_f64()),
+        peak: Some(f64::from(size) * within_a_second(every)),
         seed: None,
     })
 }
@@ -201,9 +200,15 @@ fn closed(users: u32, thinking: Duration, length: Duration) -> Result<Pace, Fail
         shape: Shape::Closed { users, length, thinking },
         length,
         rate: None,
-        peak: (!thinking.is_zero()).then(|| f64::from(users) / thinking.as_secs_f64()),
+        // Nobody calls again before he has thought.
+        peak: (!thinking.is_zero()).then(|| f64::from(users) * within_a_second(thinking)),
         seed: None,
     })
+}
+
+/// How many of the moments that lie so far apart a second has at the most: two of 900 ms.
+fn within_a_second(apart: Duration) -> f64 {
+    Duration::from_secs(1).as_nanos().div_ceil(apart.as_nanos()) as f64
 }
 
 /// A recording: an offset a line; blank lines and what stands behind # are not looked at.
@@ -299,6 +304,15 @@ mod tests {
                 .unwrap();
         assert_eq!((pace.rate, pace.peak, pace.seed), (Some(2.5), Some(10.0), Some(1)));
         assert_eq!(pace.words, "0/s for 1 s, then 0 to 10/s for 1 s, each somewhere in its own slot");
+        let peaks = |ms| {
+            let apart = Duration::from_millis(ms);
+            let burst = bursts(Bursts { size: 100, every: apart }, second * 10).unwrap();
+            (burst.peak, closed(100, apart, second * 10).unwrap().peak)
+        };
+        for (ms, most) in [(2_000, 100.0), (1_000, 100.0), (900, 200.0), (500, 200.0), (300, 400.0)] {
+            assert_eq!(peaks(ms), (Some(most), Some(most)), "{ms} ms");
+        }
+        assert_eq!(closed(5, Duration::ZERO, second).unwrap().peak, None);
         assert!(closed(0, second, second).is_err());
         assert!(bursts(Bursts { size: 5, every: Duration::ZERO }, second).is_err());
     }
