@@ -14,7 +14,7 @@ pub mod testing;
 
 pub use ids::{settling, word_of};
 pub use port::{
-    Applied, Confirmed, LogLine, Logs, Mesh, MeshError, MeshEvent, PoliciesInForce, PolicyInForce, Refusal, Replaced,
-    WallOffset,
+    Applied, Confirmed, Leaving, LogLine, Logs, Mesh, MeshError, MeshEvent, PoliciesInForce, PolicyInForce, Refusal,
+    Replaced, WallOffset,
 };
 pub use seat::{Bindings, Desired, Endpoint, Launch, Seat, WorkloadStart};

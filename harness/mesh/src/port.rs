@@ -203,9 +203,10 @@ pub trait Mesh {
     /// says of each what came of it.
     ///
     /// # Errors
-    /// Where one has none in its place by then, or where this mesh joins nobody's applications.
-    async fn replace(&self, of: &Deployed, all: &[SocketAddr], by: Stamp) -> Result<Vec<Replaced>, MeshError> {
-        let _ = (of, all, by);
+    /// Where one has none in its place by then, where fewer are ready than there have to be, and then nobody was ended, or where this mesh joins
+    /// nobody's applications.
+    async fn replace(&self, of: Leaving<'_>, by: Stamp) -> Result<Vec<Replaced>, MeshError> {
+        let _ = (of, by);
         Err(Refusal(format!("{} restarts nothing of somebody else's", self.name())).into())
     }
 
@@ -254,6 +255,17 @@ pub struct PolicyInForce {
 
 /// What each proxy says of itself, or why it did not: one that is silent keeps nobody else's word back.
 pub type PoliciesInForce = BTreeMap<InstanceId, Result<Vec<PolicyInForce>, MeshError>>;
+
+/// Instances of one service that somebody else deployed, which are to end.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaving<'a> {
+    /// Where it is deployed.
+    pub of: &'a Deployed,
+    /// Where they are.
+    pub all: &'a [SocketAddr],
+    /// So many of the service have to be ready, or nobody ends.
+    pub least: usize,
+}
 
 /// An instance of somebody else's in the place of another.
 #[derive(Debug, Clone, PartialEq, Eq)]

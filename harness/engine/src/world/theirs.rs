@@ -3,7 +3,7 @@
 use super::World;
 use crate::{clock, deadline, error::EngineError};
 use squall_evidence::{LifeEnd, Process};
-use squall_mesh::{Mesh, MeshError, Replaced};
+use squall_mesh::{Leaving, Mesh, MeshError, Replaced};
 use squall_model::{Effect, InstanceId, Target};
 use std::net::SocketAddr;
 
@@ -27,10 +27,13 @@ impl<M: Mesh> World<'_, M> {
         let asked = clock::now();
         let (whom, all): (Vec<InstanceId>, Vec<SocketAddr>) =
             whom.into_iter().filter_map(|id| Some((id.clone(), self.topology.instance(&id)?.at?))).unzip();
-        let Some(of) = whom.first().and_then(|id| self.topology.deployed(&id.service)) else {
+        let Some(service) = whom.first().and_then(|id| self.topology.service(&id.service)) else {
             return Ok(super::until_now(asked));
         };
-        let replaced = self.pool.mesh.replace(of, &all, deadline::REPLACE.from_now()).await?;
+        let Some(of) = &service.deployed else { return Ok(super::until_now(asked)) };
+        // Limits count by those that the service had when the run began.
+        let leaving = Leaving { of, all: &all, least: service.instances.len() };
+        let replaced = self.pool.mesh.replace(leaving, deadline::REPLACE.from_now()).await?;
         let (mut gone, mut ready) = (asked, asked);
         for ((id, former), other) in whom.into_iter().zip(all).zip(replaced) {
             self.refuse_known(&id, other.at)?;

@@ -1,9 +1,9 @@
 //! Where an Istio lives: how its proxies are started, and how it is told what is wanted.
 
 use crate::render::{Config, Site};
-use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Replaced, Seat, WorkloadStart};
+use squall_mesh::{Bindings, Launch, Leaving, MeshError, MeshEvent, Refusal, Replaced, Seat, WorkloadStart};
 use squall_mesh_proxy::{outbound_socket, port::FaultPort};
-use squall_model::{Deployed, Effect, Part, Plan, Stamp};
+use squall_model::{Effect, Part, Plan, Stamp};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
@@ -144,8 +144,8 @@ pub trait Home {
     ///
     /// # Errors
     /// Where they do not by then.
-    async fn replace(&self, of: &Deployed, all: &[SocketAddr], by: Stamp) -> Result<Vec<Replaced>, MeshError> {
-        let _ = (of, all, by);
+    async fn replace(&self, of: Leaving<'_>, by: Stamp) -> Result<Vec<Replaced>, MeshError> {
+        let _ = (of, by);
         Err(Refusal("nobody's application is joined here".into()).into())
     }
 

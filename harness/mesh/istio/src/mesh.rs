@@ -7,7 +7,7 @@ use crate::{
     render::{self, Config},
 };
 use squall_mesh::{
-    Applied, Bindings, Confirmed, Desired, Endpoint, Launch, LogLine, Logs, Mesh, MeshError, MeshEvent,
+    Applied, Bindings, Confirmed, Desired, Endpoint, Launch, Leaving, LogLine, Logs, Mesh, MeshError, MeshEvent,
     PoliciesInForce, Refusal, Replaced, Seat, WallOffset, WorkloadStart, settling,
 };
 use squall_mesh_proxy::{
@@ -18,9 +18,7 @@ use squall_mesh_proxy::{
     port::FaultPort,
     render as table,
 };
-use squall_model::{
-    AskedRecord, Deployed, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, ServiceName, Side, Stamp,
-};
+use squall_model::{AskedRecord, Diagnostic, Effect, FaultId, InstanceId, Part, Plan, ServiceName, Side, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -261,8 +259,8 @@ impl<H: Home> Mesh for Istio<H> {
         self.home.resume(part, at, by).await
     }
 
-    async fn replace(&self, of: &Deployed, all: &[SocketAddr], by: Stamp) -> Result<Vec<Replaced>, MeshError> {
-        self.home.replace(of, all, by).await
+    async fn replace(&self, of: Leaving<'_>, by: Stamp) -> Result<Vec<Replaced>, MeshError> {
+        self.home.replace(of, by).await
     }
 
     fn found(&self, deployed: SocketAddr) -> SocketAddr {

@@ -22,9 +22,9 @@ use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
 use pauses::{Pause, Pauses};
 use replacing::Moves;
 use serde_json::{Value, json};
-use squall_mesh::{Bindings, Launch, MeshError, MeshEvent, Refusal, Replaced, Seat, WorkloadStart};
+use squall_mesh::{Bindings, Launch, Leaving, MeshError, MeshEvent, Refusal, Replaced, Seat, WorkloadStart};
 use squall_mesh_proxy::{confirm::pause, instant, logs, now, port::FaultPort, silent};
-use squall_model::{Damage, Deployed, Down, Effect, FaultKind, InstanceId, Part, Plan, Stamp};
+use squall_model::{Damage, Down, Effect, FaultKind, InstanceId, Part, Plan, Stamp};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -436,8 +436,8 @@ impl Home for Pods {
         at_once(waking).await.map(|()| true)
     }
 
-    async fn replace(&self, of: &Deployed, all: &[SocketAddr], by: Stamp) -> Result<Vec<Replaced>, MeshError> {
-        self.replace_pods(of, all, by).await
+    async fn replace(&self, of: Leaving<'_>, by: Stamp) -> Result<Vec<Replaced>, MeshError> {
+        self.replace_pods(of, by).await
     }
 
     fn found(&self, deployed: SocketAddr) -> SocketAddr {

@@ -5,9 +5,9 @@
 
 use super::Pods;
 use serde_json::Value;
-use squall_mesh::{MeshError, Replaced};
+use squall_mesh::{Leaving, MeshError, Replaced};
 use squall_mesh_proxy::{confirm::pause, now};
-use squall_model::{Deployed, Stamp};
+use squall_model::Stamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
@@ -144,8 +144,7 @@ impl Place {
 impl Pods {
     pub(super) async fn replace_pods(
         &self,
-        of: &Deployed,
-        all: &[SocketAddr],
+        Leaving { of, all, least }: Leaving<'_>,
         by: Stamp,
     ) -> Result<Vec<Replaced>, MeshError> {
         let labels = of.restarted.clone().unwrap_or_default();
@@ -153,6 +152,7 @@ impl Pods {
         let objects = look().await?;
         let before: BTreeSet<String> = objects.iter().map(|object| Pod::of(object).uid).collect();
         let meant = all.iter().map(|at| meant(&objects, *at)).collect::<Result<Vec<_>, _>>()?;
+        enough(&objects, least)?;
         let mut places = Vec::new();
         for (at, (object, former)) in all.iter().zip(meant) {
             let asked = now();
@@ -184,6 +184,14 @@ impl Pods {
             pause(LOOK).await;
         }
     }
+}
+
+/// Nobody is ended where others are missing already: whoever scales down, rolls out or restarts meanwhile takes away as well, and what was
+/// allowed is a share of all.
+fn enough(pods: &[Value], least: usize) -> Result<(), MeshError> {
+    let ready = pods.iter().map(Pod::of).filter(|pod| pod.ready && !pod.ends).count();
+    let why = || format!("{ready} of {least} pods of the service are ready: nothing was ended");
+    if ready < least { Err(MeshError::Lagging(vec![why()])) } else { Ok(()) }
 }
 
 /// The one pod at an address: it alone is ended.

@@ -4,7 +4,7 @@ use super::{
 };
 use serde_json::json;
 use squall_mesh_proxy::port::FaultPort;
-use squall_model::InstanceId;
+use squall_model::{Deployed, InstanceId};
 use std::rc::Rc;
 
 fn at(ip: &str) -> SocketAddr {
@@ -59,7 +59,8 @@ async fn replaced(
     let told = Rc::new(Told::showing(looks));
     let of = Deployed { namespace: "shop".into(), ..Deployed::default() };
     let all: Vec<SocketAddr> = all.iter().map(|ip| at(ip)).collect();
-    let came = pods(&told).await.replace_pods(&of, &all, now() + patience).await;
+    let leaving = Leaving { of: &of, all: &all, least: all.len() };
+    let came = pods(&told).await.replace_pods(leaving, now() + patience).await;
     (came, told.since())
 }
 
@@ -114,6 +115,19 @@ async fn nobody_is_ended_who_is_not_there_or_has_no_owner() {
     }
 }
 
+#[tokio::test]
+async fn nobody_is_ended_while_others_of_the_service_are_missing() {
+    let (a, b) = (pod("a-1", "10.0.0.1", true), pod("a-2", "10.0.0.2", true));
+    let of = Deployed { namespace: "shop".into(), ..Deployed::default() };
+    for there in [vec![a.clone()], vec![a.clone(), ending(b)], vec![a.clone(), pod("a-2", "10.0.0.2", false)]] {
+        let told = Rc::new(Told::showing(vec![there]));
+        let leaving = Leaving { of: &of, all: &[at("10.0.0.1")], least: 2 };
+        let why = pods(&told).await.replace_pods(leaving, now() + LONG).await.unwrap_err().to_string();
+        assert!(why.contains("1 of 2 pods of the service are ready: nothing was ended"), "{why}");
+        assert_eq!(told.since(), [] as [String; 0]);
+    }
+}
+
 /// One that came and went before it was ready is replaced, too.
 #[tokio::test]
 async fn whoever_is_ready_in_the_end_has_the_place() {
@@ -137,7 +151,8 @@ async fn the_port_knows_it_as_soon_as_it_has_an_address() {
     port.know(BTreeMap::from([(at("10.0.0.1"), id.clone())]), BTreeMap::new());
     let home = pods(&told).await.asked_by_others(port);
     let of = Deployed { namespace: "shop".into(), ..Deployed::default() };
-    let came = home.replace_pods(&of, &[at("10.0.0.1")], now() + Duration::from_millis(150)).await;
+    let leaving = Leaving { of: &of, all: &[at("10.0.0.1")], least: 1 };
+    let came = home.replace_pods(leaving, now() + Duration::from_millis(150)).await;
     assert!(came.is_err(), "it is never ready");
     let known = home.port.as_ref().unwrap().whereabouts();
     assert_eq!(known.instances, BTreeMap::from([(at("10.0.0.1"), id.clone()), (at("10.0.0.2"), id)]));
