@@ -37,6 +37,9 @@ use support::{
 /// Whatever struck, its effect is gone within this; by the port alone, of a runner that is gone or does not answer, within [`AT_ONCE`].
 const WITHIN: Duration = Duration::from_secs(15);
 
+/// How soon a run is over whose runner says nothing, or hears nobody.
+const GIVEN_UP: Duration = Duration::from_secs(150);
+
 /// How soon a port that is gone, or does not answer, has no effect.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
@@ -248,9 +251,9 @@ fn dealt(blow: Blow, user: &mut User, feature: &str) -> (Duration, Duration) {
     let from = Instant::now();
     blow.fall(&mut starter.0);
     let came = user.felt_last(from, blow.within());
-    // What stands still, or hears nobody, does not end by itself as long as somebody waits for it.
     if matches!(blow, Blow::Hung | Blow::CutOff) {
-        strike(&processes(RUNNER), Signal::SIGKILL);
+        // Whoever waits for it gives it up after a minute without a word; and who reaches no API server ends by himself, a little later.
+        ends_by_itself(&mut starter.0, GIVEN_UP);
     }
     if matches!(blow, Blow::Everybody | Blow::Starter) {
         starter.0.wait().unwrap();
@@ -260,6 +263,20 @@ fn dealt(blow: Blow, user: &mut User, feature: &str) -> (Duration, Duration) {
     }
     assert_eq!(namespaces_after(ORPHANED * 2), Vec::<String>::new(), "{blow:?}");
     came
+}
+
+/// Waits until a run has ended, in error.
+fn ends_by_itself(starter: &mut Child, within: Duration) {
+    let (began, by) = (Instant::now(), Instant::now() + within);
+    let status = loop {
+        match starter.try_wait().unwrap() {
+            Some(status) => break status,
+            None => assert!(Instant::now() < by, "it is waited for, for ever"),
+        }
+        before_the_next_look();
+    };
+    eprintln!("the run was given up after {:.0?}", began.elapsed());
+    assert_eq!(status.code(), Some(3));
 }
 
 #[test]

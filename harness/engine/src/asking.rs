@@ -43,7 +43,16 @@ mod tests {
     fn asked(seq: u64) -> AskedRecord {
         let at = InstanceId { service: "shop".into(), number: 1 };
         let id = format!("settle.{seq}");
-        AskedRecord { at, id, attempt: 1, caller: None, meant: Vec::new(), struck: Vec::new(), asked: Stamp(0) }
+        AskedRecord {
+            at,
+            id,
+            attempt: 1,
+            caller: None,
+            meant: Vec::new(),
+            struck: Vec::new(),
+            asked: Stamp(0),
+            late: false,
+        }
     }
 
     #[test]

@@ -329,6 +329,9 @@ pub enum MeshError {
     /// Proxies that did not follow in time.
     #[error("not in force by the deadline: {}", .0.join("; "))]
     Lagging(Vec<String>),
+    /// Instances of somebody else's stayed where they are: why, and who went nevertheless.
+    #[error("{0}")]
+    Spared(String),
     /// A proxy cannot be asked.
     #[error("{instance} does not answer: {why}")]
     Silent {

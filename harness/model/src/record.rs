@@ -182,6 +182,9 @@ pub struct AskedRecord {
     pub struck: Vec<FaultId>,
     /// When it was asked.
     pub asked: Stamp,
+    /// The port had been held up: the proxy may have gone on before the answer came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
 }
 
 /// Counters of one proxy. One that was killed takes its own with it; the one that comes in its place begins anew.

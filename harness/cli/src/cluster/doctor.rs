@@ -162,7 +162,12 @@ impl Lacking {
         let mut lacking = Lacking { needed: needed.len(), missing: BTreeMap::new(), unsaid: 0 };
         let asked = needed.into_iter().map(|permission| async move {
             let (group, resource, verb) = &permission;
-            (cluster.may(namespace, verb, group, resource).await, permission)
+            // Whoever does not answer is asked twice.
+            let answer = match cluster.may(namespace, verb, group, resource).await {
+                None => cluster.may(namespace, verb, group, resource).await,
+                said => said,
+            };
+            (answer, permission)
         });
         let mut answers: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
         answers.sort();
@@ -178,15 +183,18 @@ impl Lacking {
 
     /// Why a run cannot be, where any is missing.
     pub(super) fn refuse(&self) -> Result<(), Failure> {
-        match self.missing.is_empty() {
-            true => Ok(()),
-            false => Err(super::failure(&ClusterError::Forbidden(format!("a run needs to {}", self.words())))),
+        match self.missing() {
+            None => Ok(()),
+            Some(words) => Err(super::failure(&ClusterError::Forbidden(format!("a run needs to {words}")))),
         }
     }
 
-    /// Those that are missing in words; none where none is.
+    /// Those that are missing in words; none where none is. What nobody says is not permitted.
     pub(super) fn missing(&self) -> Option<String> {
-        (!self.missing.is_empty()).then(|| self.words())
+        let unsaid = (self.unsaid > 0).then(|| format!("be told of {} of {} permissions", self.unsaid, self.needed));
+        let missing = (!self.missing.is_empty()).then(|| self.words());
+        let all: Vec<String> = missing.into_iter().chain(unsaid).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// In words: `delete namespaces; create, patch leases`.

@@ -12,6 +12,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// How long a connection may bring nothing, not even a sign of life, before it is taken for broken.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// How long a runner may say nothing while the API server answers: it gives a sign every [`life::BEAT`], and stands still, or its node is gone.
+const MUTE: Duration = Duration::from_secs(60);
+
 /// How soon the runner's log is asked for again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -24,24 +27,33 @@ pub(super) enum Unheard {
     Ended(Ended),
     /// The cluster does not say, or has not for too long.
     Cluster(ClusterError),
+    /// It has not ended, and says nothing.
+    Mute,
 }
 
-/// Hears a container of a pod line by line until `is_all`. A connection that is begun anew brings all lines again.
+/// Hears a container of a pod line by line until `is_all`. A connection that is begun anew brings all lines again. `mute`: how long it may say
+/// nothing, if it gives signs of life.
 ///
 /// # Errors
-/// Where it ends before that, or cannot be heard for too long.
+/// Where it ends before that, cannot be heard for too long, or is mute.
 pub(super) async fn follow(
     cluster: &Cluster,
     (namespace, pod, container): (&str, &str, &str),
+    mute: Option<Duration>,
     mut is_all: impl FnMut(&str) -> bool,
 ) -> Result<(), Unheard> {
     let mut heard = Instant::now();
     let mut ended = None;
+    // Only time in which the API server answers: it alone may be why nothing is heard.
+    let (mut silent, mut most) = (Duration::ZERO, 0_u64);
     loop {
+        let (began, mut lines_here, mut is_news) = (Instant::now(), 0, false);
         match cluster.lines_of(namespace, pod, container).await {
             Ok(mut lines) => {
                 while let Ok(Some(line)) = timeout(SILENCE, lines.next()).await {
                     heard = Instant::now();
+                    lines_here += 1;
+                    is_news |= lines_here > most || began.elapsed() > SILENCE / 2;
                     if is_all(&line) {
                         return Ok(());
                     }
@@ -56,7 +68,15 @@ pub(super) async fn follow(
         match cluster.end_of(namespace, pod, container).await {
             // What it said last may not be here yet: once more.
             Ok(Some(end)) => ended = Some(end),
-            Ok(None) => heard = Instant::now(),
+            Ok(None) => {
+                // What was heard before is heard again at once, and is no sign of life.
+                silent = if is_news { Duration::ZERO } else { silent + began.elapsed() };
+                most = most.max(lines_here);
+                if mute.is_some_and(|mute| silent >= mute) {
+                    return Err(Unheard::Mute);
+                }
+                heard = Instant::now();
+            }
             Err(error) if error.is_passing() && heard.elapsed() <= AWAY => {}
             Err(error) => return Err(Unheard::Cluster(error)),
         }
@@ -88,7 +108,7 @@ impl Ear {
     /// Where the runner ends before the run does, or cannot be heard for too long.
     pub async fn listen(&mut self, cluster: &Cluster, job: &Job) -> Result<(), Failure> {
         let runner = (job.namespace.as_str(), manifest::RUNNER, manifest::RUNNER);
-        let heard = follow(cluster, runner, |line| {
+        let heard = follow(cluster, runner, Some(MUTE), |line| {
             self.hear(line);
             self.finished
         });
@@ -99,6 +119,10 @@ impl Ear {
                 Err(Failure::environment(format!("the runner ended with {status} ({reason}): {last}")))
             }
             Err(Unheard::Cluster(error)) => Err(failure(&error)),
+            Err(Unheard::Mute) => Err(Failure::environment(format!(
+                "the runner has said nothing for {} s, and has not ended: it stands still, or its node is gone",
+                MUTE.as_secs()
+            ))),
         }
     }
 

@@ -3,14 +3,15 @@
 //! It is the last of several nets. A starter removes its run; a runner whose starter is gone ends itself, and agents end what is in
 //! their pods, whoever is gone. When both are gone at once, a namespace is left in which nothing runs: that is its part.
 
-use super::{failure, life, manifest::GONE};
+use super::{failure, life};
 use crate::{
     outcome::{Exit, Failure},
     stop::Signals,
     term::Out,
 };
-use squall_place::kubernetes::Cluster;
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use serde_json::json;
+use squall_place::kubernetes::{Cluster, ClusterError};
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 /// Watches over all runs of a cluster, until it is told to end.
@@ -22,46 +23,64 @@ pub fn reaper(out: Out) -> Result<Exit, Failure> {
         out.note(&format!("watching over the runs on {}", cluster.server()));
         tokio::select! {
             _ = signals.first() => Ok(Exit::Holds),
-            never = watch(&cluster, out) => match never {},
+            why = watch(&cluster, out) => Err(why),
         }
     })?
 }
 
-async fn watch(cluster: &Cluster, out: Out) -> Infallible {
+/// Returns only where it cannot watch, and then why: a reaper that may not look would stand there as if it watched.
+async fn watch(cluster: &Cluster, out: Out) -> Failure {
     let mut runs = Runs::default();
     loop {
         sleep_until(Instant::now() + life::BEAT).await;
-        // Time in which the API server does not answer counts for nobody: signs cannot arrive then.
-        let Ok(names) = cluster.namespaces_of_runs().await else { continue };
-        runs.keep(&names);
-        for name in names {
-            let Ok(sign) = life::sign(cluster, &name).await else { continue };
-            if runs.silence(&name, sign) < life::SILENT {
-                continue;
-            }
-            out.note(&match cluster.remove_namespace(&name, GONE).await {
-                Ok(()) => format!("removed {name}: nobody gave a sign of life for {} s", life::SILENT.as_secs()),
-                Err(error) => format!("{name} is left: {error}"),
-            });
+        match look(cluster, &mut runs, out).await {
+            Ok(()) => {}
+            // Time in which the API server does not answer counts for nobody: signs cannot arrive then.
+            Err(error) if error.is_passing() => {}
+            Err(error) => return failure(&error),
         }
     }
 }
 
-/// The silence of each run, by its namespace.
+/// Looks at every run once, and has those removed that have been silent for too long. What takes long to be gone keeps nobody waiting.
+async fn look(cluster: &Cluster, runs: &mut Runs, out: Out) -> Result<(), ClusterError> {
+    let names = cluster.namespaces_of_runs().await?;
+    for gone in runs.keep(&names) {
+        out.note(&format!("removed {gone}: nobody gave a sign of life for {} s", life::SILENT.as_secs()));
+    }
+    for name in names {
+        if runs.silence(&name, life::sign(cluster, &name).await?) < life::SILENT {
+            continue;
+        }
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        cluster.delete(&namespace).await?;
+        runs.is_told(&name);
+    }
+    Ok(())
+}
+
+/// The silence of each run, by its namespace, and whether it was told to go.
 #[derive(Debug, Default)]
-struct Runs(BTreeMap<String, life::Silence>);
+struct Runs(BTreeMap<String, (life::Silence, bool)>);
 
 impl Runs {
-    /// Forgets those that are gone.
-    fn keep(&mut self, names: &[String]) {
-        self.0.retain(|name, _| names.contains(name));
+    /// Forgets those that are gone, and names those of them that were told to go.
+    fn keep(&mut self, names: &[String]) -> Vec<String> {
+        let (kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.0).into_iter().partition(|(name, _)| names.contains(name));
+        self.0 = kept;
+        gone.into_iter().filter_map(|(name, (_, told))| told.then_some(name)).collect()
     }
 
     /// For how long a run has been silent, now that its sign is this.
     fn silence(&mut self, name: &str, sign: Option<String>) -> Duration {
-        let run = self.0.entry(name.to_owned()).or_default();
-        run.look(sign);
-        run.so_far
+        let (silence, _) = self.0.entry(name.to_owned()).or_default();
+        silence.look(sign);
+        silence.so_far
+    }
+
+    fn is_told(&mut self, name: &str) {
+        self.0.entry(name.to_owned()).or_default().1 = true;
     }
 }
 
@@ -81,8 +100,13 @@ mod tests {
         assert_eq!(runs.silence("b", None), beats(0));
         assert_eq!(runs.silence("b", None), beats(1));
         // Another run of the same name begins anew.
-        runs.keep(&["b".into()]);
+        assert_eq!(runs.keep(&["b".into()]), [""; 0]);
         assert_eq!(runs.silence("a", Some("2".into())), beats(0));
         assert_eq!(runs.silence("b", None), beats(2));
+        // Of those that were told to go it is said when they are gone.
+        runs.is_told("b");
+        assert_eq!(runs.keep(&["a".into(), "b".into()]), [""; 0]);
+        assert_eq!(runs.keep(&["a".into()]), ["b"]);
+        assert_eq!(runs.keep(&[]), [""; 0]);
     }
 }

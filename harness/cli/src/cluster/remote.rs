@@ -138,8 +138,12 @@ pub(super) async fn in_its_own<T>(
         Ok(()) => {}
         // It may have been made all the same.
         Err(error) if error.is_passing() => {
-            let _ = cluster.delete(namespace).await;
-            return Err(failure(&error));
+            let left = cluster.remove_namespace(name, UNSURE).await.err();
+            let failure = failure(&error);
+            return Err(match left {
+                None => failure,
+                Some(_) => failure.help(format!("namespace {name} may have been made: {LEFT}")),
+            });
         }
         Err(error) => return Err(failure(&error)),
     }
@@ -148,13 +152,18 @@ pub(super) async fn in_its_own<T>(
     out.note(&format!("removing namespace {name} and all that is in it"));
     let left = cluster.remove_namespace(name, manifest::GONE).await.err();
     let left = left.map(|error| format!("namespace {name} is left: {error}"));
-    let help = "`squall recover --on kubernetes` removes what runs have left";
     match (came, left) {
         (came, None) => came.map(|came| (came, None)),
-        (Ok(came), Some(left)) => Ok((came, Some(Failure::environment(left).help(help)))),
-        (Err(failure), Some(left)) => Err(failure.help(left).help(help)),
+        (Ok(came), Some(left)) => Ok((came, Some(Failure::environment(left).help(LEFT)))),
+        (Err(failure), Some(left)) => Err(failure.help(left).help(LEFT)),
     }
 }
+
+/// What helps where a namespace is left.
+const LEFT: &str = "`squall recover --on kubernetes` removes what runs have left";
+
+/// How long a namespace of which nobody knows whether it was made is tried to be removed.
+const UNSURE: Duration = Duration::from_secs(15);
 
 /// Makes the runner and hears it, and gives signs of life meanwhile; ends early where the run is to stop.
 async fn attend(

@@ -28,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-/// How long the namespace of an orphaned run is tried to be removed.
+/// How long an API server that does not answer is asked to remove the namespace of an orphaned run. That it is gone is not looked for: it takes us with it.
 const GONE: Duration = Duration::from_secs(600);
 
 /// Runs a job, and says every event on a line of its own.
@@ -75,7 +75,14 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let runner = Runner { address, machine, can_be_silent: squall_link::can_be_silent() };
     let mut pods = Pods::new(keep, job.pods(), runner, way);
     if !Asking::of(&job.work).is_empty() {
-        asking::are_put(&cluster, job).await?;
+        tokio::select! {
+            put = asking::are_put(&cluster, job) => put?,
+            alone = life::alone(&cluster, job) => {
+                // What was put beside the application goes with the namespace.
+                let _ = cluster.remove_namespace(&job.namespace, GONE).await;
+                return Err(Failure::environment(format!("interrupted before anything ran: {}", alone.why())));
+            }
+        }
         let at = (Ipv4Addr::UNSPECIFIED, PORT).into();
         let port = FaultPort::start(at, job.work.seed).map_err(|e| fail("open the fault port", e.to_string()))?;
         pods = pods.asked_by_others(port);
@@ -97,6 +104,10 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
         () = orphaned => (running.await, true),
     };
     let ended = keeper.shutdown(deadline::SHUTDOWN.at_most).await;
+    if !orphan && stopper.why().is_some() {
+        // Whoever told us to end waits for that, and removes the rest. Signals are no more listened for.
+        return ran.and(ended.map_err(|e| fail("end every process", e.to_string())));
+    }
     if !orphan {
         // Whoever started the run ends us when the last event is there, and has to live for that.
         let mut signals = Signals::listen().map_err(|e| fail("listen for signals", e.to_string()))?;

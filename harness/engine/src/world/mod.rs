@@ -54,6 +54,8 @@ pub(crate) struct World<'a, M> {
     /// Nodes that have had a configuration of this scenario.
     configured: BTreeSet<String>,
     armed: Vec<FaultId>,
+    /// Those that are to have ended and have not been seen to.
+    ending: Vec<FaultId>,
     behaviours: BTreeMap<InstanceId, Behaviour>,
     control_plane: bool,
     /// What proxies said of their control plane, each time before it came back.
@@ -97,6 +99,7 @@ impl<'a, M: Mesh> World<'a, M> {
             spent: BTreeSet::new(),
             configured: BTreeSet::new(),
             armed: Vec::new(),
+            ending: Vec::new(),
             behaviours: BTreeMap::new(),
             control_plane: true,
             control: Vec::new(),
@@ -314,31 +317,35 @@ impl<'a, M: Mesh> World<'a, M> {
     /// how to behave by whoever uses them next; seats with dead processes are thrown away.
     pub(crate) async fn end_faults(&mut self) -> Result<Vec<(Act, Effect)>, EngineError> {
         let mut effects = Vec::new();
-        if !self.control_plane {
-            let returned = self.return_control_plane().await?;
-            effects = self.waited(returned);
-        }
+        // One that fails keeps none of the others from ending.
+        let returned = match self.control_plane {
+            true => Ok(()),
+            false => self.return_control_plane().await.map(|returned| effects = self.waited(returned)),
+        };
         let plan = self.plan;
-        let armed: Vec<&Fault> = std::mem::take(&mut self.armed).iter().filter_map(|id| plan.fault(*id)).collect();
+        // Whoever tries once more, since this failed or was dropped, finds them here.
+        self.ending.append(&mut self.armed);
+        let armed: Vec<&Fault> = self.ending.iter().filter_map(|id| plan.fault(*id)).collect();
         let those =
             |is: fn(&FaultKind) -> bool| armed.iter().filter(move |fault| is(&fault.does)).map(|f| Act::End(f.id));
         let damage = || those(|does| matches!(does, FaultKind::Wire { .. } | FaultKind::Outage { .. }));
         let pauses = those(|does| matches!(does, FaultKind::Down { how: Down::Paused, .. }));
         let touches = || those(|does| matches!(does, FaultKind::Touch { .. }));
         // What was held until now goes on from here, and must not be taken for what the fault let pass.
+        let (mut healed, mut rejoined, mut untouched) = (Ok(()), Ok(()), Ok(()));
         if damage().next().is_some() {
-            let healed = self.damage().await?;
-            effects.extend(damage().map(|end| (end, healed)));
-            self.rejoin_everybody().await?;
+            healed = self.damage().await.map(|healed| effects.extend(damage().map(|end| (end, healed))));
+            rejoined = self.rejoin_everybody().await.map(drop);
         }
         let asked = clock::now();
-        self.wake_everybody().await?;
-        let awake = until_now(asked);
-        effects.extend(pauses.map(|end| (end, awake)));
+        let awake = self.wake_everybody().await.map(drop);
+        let awoken = until_now(asked);
+        effects.extend(pauses.map(|end| (end, awoken)));
         if touches().next().is_some() {
-            let untouched = self.touch().await?;
-            effects.extend(touches().map(|end| (end, untouched)));
+            untouched = self.touch().await.map(|none| effects.extend(touches().map(|end| (end, none))));
         }
+        [returned, healed, rejoined, awake, untouched].into_iter().collect::<Result<(), EngineError>>()?;
+        self.ending.clear();
         Ok(effects)
     }
 

@@ -24,7 +24,7 @@ pub(super) fn draws<'e>(plan: &Plan, evidence: &'e Evidence, own: &Armed<'_>) ->
     for one in &evidence.observed.asked {
         let former = asked.insert((&one.id, one.attempt, &one.at), one);
         // One that asked twice about the same: neither can be told from the other, and both were drawn.
-        all.extend(former.and_then(|former| drawn(former, own.fault.id)));
+        all.extend(former.and_then(|former| unseen(former, own.fault.id)));
     }
     for (id, t) in &ours {
         let Some(instance) = t.instance() else { continue };
@@ -38,8 +38,13 @@ pub(super) fn draws<'e>(plan: &Plan, evidence: &'e Evidence, own: &Armed<'_>) ->
         }
     }
     // What they send each other has no line of ours.
-    all.extend(asked.into_values().filter_map(|one| drawn(one, own.fault.id)));
+    all.extend(asked.into_values().filter_map(|one| unseen(one, own.fault.id)));
     all
+}
+
+/// The same where nobody of ours saw what came of it: an answer that came late may not have been waited for.
+fn unseen(one: &AskedRecord, fault: FaultId) -> Option<(&InstanceId, bool)> {
+    drawn(one, fault).map(|(at, struck)| (at, struck && !one.late))
 }
 
 /// At whose proxy a fault was drawn, and whether it struck; `None`: it was not.

@@ -79,8 +79,11 @@ impl Host {
         Host::run(name, Some(socket.into()), listen, routes, beside)
     }
 
-    /// Serves `routes` at this address, and says which it is: port 0 is any that is free.
-    pub fn start_at(name: &str, at: SocketAddr, routes: Routes) -> Result<(Host, SocketAddr), ServeError> {
+    /// Serves `routes` at this address, and says which it is: port 0 is any that is free; `beside` as above.
+    pub fn start_at<F>(name: &str, at: SocketAddr, routes: Routes, beside: F) -> Result<(Host, SocketAddr), ServeError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let failed = |why| ServeError::Address { at, why };
         let listener = TcpListener::bind(at).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -90,7 +93,7 @@ impl Host {
             // An answer must not wait for the acknowledgement of the one before.
             Ok(TcpIncoming::from(listener).with_nodelay(Some(true)))
         };
-        Ok((Host::run(name, None, listen, routes, std::future::pending())?, bound))
+        Ok((Host::run(name, None, listen, routes, beside)?, bound))
     }
 
     fn run<L, S, C, F>(

@@ -106,7 +106,7 @@ fn names(error: &MeshError, victim: &InstanceId, plan: &Plan) -> Result<(), Stri
     let reason = match error {
         MeshError::Lagging(all) => all.iter().all(|one| one.len() > victim.to_string().len() + 3),
         MeshError::Rejected { words: why, .. } | MeshError::Silent { why, .. } => !why.trim().is_empty(),
-        MeshError::Refused(_) | MeshError::ControlPlane(_) => false,
+        MeshError::Refused(_) | MeshError::ControlPlane(_) | MeshError::Spared(_) => false,
     };
     if named(victim) && others.is_empty() && reason {
         Ok(())

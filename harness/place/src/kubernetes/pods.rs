@@ -157,7 +157,14 @@ impl Cluster {
             let ended = status.state.as_ref()?.terminated.as_ref()?;
             Some(Ended { status: ended.exit_code, reason: ended.reason.clone().unwrap_or_default() })
         });
-        Ok(ended)
+        match (ended, phase(&found)) {
+            // Evicted, or lost with its node: no container tells how it ended.
+            (None, Some(over @ ("Failed" | "Succeeded"))) => {
+                let why = found.status.as_ref().and_then(|status| status.message.clone().or(status.reason.clone()));
+                Err(no_pod(pod, &why.unwrap_or_else(|| format!("it is over ({over})"))))
+            }
+            (ended, _) => Ok(ended),
+        }
     }
 }
 

@@ -54,7 +54,7 @@ pub async fn find(cluster: &Cluster, job: &Job) -> Result<Vec<Pod>, Failure> {
         if Instant::now() > by {
             let message = format!("after {} s there are pods for {there} of {} agents", MADE.as_secs(), job.agents);
             return Err(Failure::environment(message).help(
-                "a quota, or a policy of the cluster, may forbid them; it has to know Indexed Jobs (Kubernetes 1.24)",
+                "a quota, or a policy of the cluster, may forbid them; it has to know Indexed Jobs whose failed pods end no other (Kubernetes 1.29)",
             ));
         }
         sleep_until(Instant::now() + AGAIN).await;
@@ -73,7 +73,7 @@ pub async fn hear(
     let tell = |news| drop(heard.send((nth, news)));
     let trouble = cluster.runs(&job.namespace, &pod.name, limit).await.err();
     // One that ran for a moment only may nevertheless have said why.
-    let followed = follow(cluster, (&job.namespace, &pod.name, AGENTS), |line| {
+    let followed = follow(cluster, (&job.namespace, &pod.name, AGENTS), None, |line| {
         let Ok(word) = serde_json::from_str::<Word>(line) else { return false };
         let is_last = !matches!(word, Word::Ready { .. });
         tell(News::Word(word));
@@ -83,6 +83,8 @@ pub async fn hear(
         (Ok(()), _) => return,
         (Err(_), Some(trouble)) => failure(&trouble),
         (Err(Unheard::Cluster(error)), None) => failure(&error),
+        // Who gives no signs of life is waited for by its run's own deadline.
+        (Err(Unheard::Mute), None) => return,
         (Err(Unheard::Ended(Ended { status, reason })), None) => {
             let why = format!("it ended with {status} ({reason}) and has not told what it sent");
             failure(&ClusterError::Pod { pod: pod.name.clone(), why })

@@ -21,6 +21,7 @@ fn asked(percent: u32, fault: Touch, calls: u64, struck: u64, hop: impl Fn(bool)
         meant: vec![FaultId(0)],
         struck: if (n as u64) < struck { vec![FaultId(0)] } else { Vec::new() },
         asked: t.began,
+        late: false,
     };
     scene.seen.asked = scene.seen.tries.iter().enumerate().map(|(n, t)| record(n, t)).collect();
     scene
@@ -73,4 +74,7 @@ fn what_they_send_each_other_counts_by_what_was_asked() {
         scene.seen.asked.push(AskedRecord { asked: at(n), ..inner });
     }
     assert_eq!(dose(&scene), (Dose::Confirmed, 210, 700));
+    // Of answers that came late nobody shows that they were waited for; of calls of ours their sender does.
+    scene.seen.asked.iter_mut().for_each(|one| one.late = true);
+    assert_eq!(dose(&scene), (Dose::Weaker, 180, 700));
 }

@@ -153,11 +153,22 @@ impl Pods {
         let before: BTreeSet<String> = objects.iter().map(|object| Pod::of(object).uid).collect();
         let meant = all.iter().map(|at| meant(&objects, *at)).collect::<Result<Vec<_>, _>>()?;
         enough(&objects, least)?;
-        let mut places = Vec::new();
+        let (mut places, mut kept) = (Vec::new(), None);
         for (at, (object, former)) in all.iter().zip(meant) {
             let asked = now();
-            self.insist(by, || self.keep.evict(object.clone())).await?;
+            if let Err(why) = self.insist(by, || self.keep.evict(object.clone())).await {
+                kept = Some(match why {
+                    // The API server answers for whoever keeps it.
+                    MeshError::ControlPlane(why) => why,
+                    why => why.to_string(),
+                });
+                break;
+            }
             places.push(Place { at: *at, former, asked, gone: None, next: None, ready: None });
+        }
+        // Those that went before one was kept are followed all the same: whoever runs next has to find who came.
+        if let (Some(why), true) = (&kept, places.is_empty()) {
+            return Err(MeshError::Spared(format!("{why}: nothing was ended")));
         }
         let known = self.port.as_ref().map(|port| (port, port.whereabouts()));
         let moves = self.state.borrow().moves.clone();
@@ -175,15 +186,24 @@ impl Pods {
             let ready = places.iter().filter(|place| place.ready.is_some()).filter_map(Place::moves);
             self.state.borrow_mut().moves = moves.after(ready);
             if let Some(replaced) = places.iter().map(Place::replaced).collect::<Option<Vec<Replaced>>>() {
-                return Ok(replaced);
+                return match kept {
+                    None => Ok(replaced),
+                    Some(why) => Err(half_done(&why, &replaced)),
+                };
             }
             if seen > by {
                 let late = places.iter().filter(|place| place.replaced().is_none());
-                return Err(MeshError::Lagging(late.map(Place::lacks).collect()));
+                return Err(MeshError::Lagging(kept.into_iter().chain(late.map(Place::lacks)).collect()));
             }
             pause(LOOK).await;
         }
     }
+}
+
+/// Why one was kept, and who went before it.
+fn half_done(why: &str, replaced: &[Replaced]) -> MeshError {
+    let went: Vec<String> = replaced.iter().map(|one| format!("a pod {}", one.how)).collect();
+    MeshError::Spared(format!("{why}; before that {}", went.join(", ")))
 }
 
 /// Nobody is ended where others are missing already: whoever scales down, rolls out or restarts meanwhile takes away as well, and what was
@@ -191,7 +211,7 @@ impl Pods {
 fn enough(pods: &[Value], least: usize) -> Result<(), MeshError> {
     let ready = pods.iter().map(Pod::of).filter(|pod| pod.ready && !pod.ends).count();
     let why = || format!("{ready} of {least} pods of the service are ready: nothing was ended");
-    if ready < least { Err(MeshError::Lagging(vec![why()])) } else { Ok(()) }
+    if ready < least { Err(MeshError::Spared(why())) } else { Ok(()) }
 }
 
 /// The one pod at an address: it alone is ended.
@@ -202,10 +222,7 @@ fn meant(pods: &[Value], at: SocketAddr) -> Result<(&Value, Pod), MeshError> {
     let one: Result<[_; 1], _> = here.try_into();
     one.map(|[one]| one).map_err(|_| {
         let how_many = if found == 0 { "no pod" } else { "more than one pod" };
-        MeshError::Lagging(vec![format!(
-            "{how_many} of the service with an owner is at {}: nothing was ended",
-            at.ip()
-        )])
+        MeshError::Spared(format!("{how_many} of the service with an owner is at {}: nothing was ended", at.ip()))
     })
 }
 

@@ -98,6 +98,10 @@ impl Keep for Told {
     }
 
     fn evict(&self, pod: Value) -> LocalBoxFuture<'_, Result<(), Unkept>> {
+        if pod["metadata"]["labels"]["budget"] == "none" {
+            let why = "it would violate the pod's disruption budget".to_owned();
+            return Box::pin(std::future::ready(Err(Unkept { why, passing: false })));
+        }
         let told = format!("evict {}", pod["metadata"]["name"].as_str().unwrap());
         self.all.borrow_mut().push(told);
         Box::pin(std::future::ready(Ok(())))

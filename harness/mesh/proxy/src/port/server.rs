@@ -115,5 +115,7 @@ impl FaultPort {
 }
 
 fn serve(at: SocketAddr, state: &Arc<PortState>) -> Result<(Host, SocketAddr), ServeError> {
-    Host::start_at("port", at, Routes::new(AuthorizationServer::new(Port(Arc::clone(state)))))
+    let pulse = Arc::clone(state);
+    let beside = async move { match pulse.keep_pulse().await {} };
+    Host::start_at("port", at, Routes::new(AuthorizationServer::new(Port(Arc::clone(state)))), beside)
 }

@@ -2,17 +2,29 @@
 
 use super::order::{Fate, Header, Order, Try, fate};
 use crate::clock;
-use squall_model::{AskedRecord, InstanceId, ServiceName};
+use squall_model::{AskedRecord, InstanceId, ServiceName, Stamp};
 use std::{
     collections::{BTreeMap, HashMap},
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 use tokio::sync::watch;
+
+/// How often the port looks whether it gets a processor.
+const BEAT: Duration = Duration::from_millis(5);
+
+/// Held up for longer, it is late: a proxy waits for 50 ms (`filters.rs`), and the way to it takes some of that.
+const LATE: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub(super) struct PortState {
     seed: u64,
+    pulse: Pulse,
     stalled: watch::Sender<bool>,
     inner: Mutex<Inner>,
 }
@@ -62,7 +74,7 @@ pub(super) struct Question<'q, 'h> {
 
 impl PortState {
     pub(super) fn new(seed: u64) -> PortState {
-        PortState { seed, stalled: watch::Sender::new(false), inner: Mutex::default() }
+        PortState { seed, pulse: Pulse::default(), stalled: watch::Sender::new(false), inner: Mutex::default() }
     }
 
     pub(super) fn set(&self, prefix: &str, orders: Vec<Order>) {
@@ -114,6 +126,7 @@ impl PortState {
         let Question { id, attempt, header, .. } = *asked;
         let nth = if run.orders.is_empty() { 0 } else { run.nth(id, attempt, at) };
         let fate = fate(self.seed, &run.orders, &Try { id, attempt, at, nth, caller, header });
+        let now = clock::now();
         run.asked.push(AskedRecord {
             at: at.clone(),
             id: id.into(),
@@ -121,9 +134,20 @@ impl PortState {
             caller: caller.cloned(),
             meant: fate.meant.clone(),
             struck: fate.struck.clone(),
-            asked: clock::now(),
+            asked: now,
+            late: self.pulse.is_late(now),
         });
         fate
+    }
+
+    /// Beats for as long as the port serves, on its thread.
+    pub(super) async fn keep_pulse(&self) -> Infallible {
+        loop {
+            let due = clock::now() + BEAT;
+            self.pulse.is_due(due);
+            tokio::time::sleep_until(clock::instant(due)).await;
+            self.pulse.beat(due, clock::now());
+        }
     }
 
     pub(super) fn stall(&self, stalled: bool) {
@@ -141,7 +165,55 @@ impl PortState {
     }
 }
 
+/// Whether the port's thread gets a processor, by what comes of a beat that is due. Stamps; 0 is never.
+#[derive(Debug, Default)]
+struct Pulse {
+    due: AtomicU64,
+    late_until: AtomicU64,
+}
+
+impl Pulse {
+    /// The next beat is due then.
+    fn is_due(&self, at: Stamp) {
+        self.due.store(at.0, Relaxed);
+    }
+
+    /// What was due then came now. Questions that came meanwhile may be answered after it: for a moment longer they are late.
+    fn beat(&self, due: Stamp, now: Stamp) {
+        if now > due + LATE {
+            self.late_until.store((now + LATE).0, Relaxed);
+        }
+    }
+
+    fn is_late(&self, now: Stamp) -> bool {
+        let due = self.due.load(Relaxed);
+        now.0 < self.late_until.load(Relaxed) || due > 0 && now > Stamp(due) + LATE
+    }
+}
+
 /// The beginning of an id by which its run is known.
 fn prefix(id: &str) -> Option<&str> {
     id.find('.').and_then(|dot| id.get(..=dot))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_answers_while_or_after_it_was_held_up_is_late() {
+        let at = |ms: u64| Stamp(ms * 1_000_000);
+        let pulse = Pulse::default();
+        assert!(!pulse.is_late(at(500)), "nobody beats yet");
+        pulse.is_due(at(1_000));
+        assert!(!pulse.is_late(at(1_015)));
+        assert!(pulse.is_late(at(1_030)), "its beat is due for longer");
+        // The beat was seen to first, and the questions after it.
+        pulse.beat(at(1_000), at(1_040));
+        pulse.is_due(at(1_045));
+        assert!(pulse.is_late(at(1_050)) && !pulse.is_late(at(1_061)));
+        pulse.beat(at(1_065), at(1_070));
+        pulse.is_due(at(1_075));
+        assert!(!pulse.is_late(at(1_071)));
+    }
 }

@@ -116,6 +116,26 @@ async fn nobody_is_ended_who_is_not_there_or_has_no_owner() {
 }
 
 #[tokio::test]
+async fn who_went_before_one_was_kept_is_followed_and_named() {
+    let (a, mut b) = (pod("a-1", "10.0.0.1", true), pod("a-2", "10.0.0.2", true));
+    b["metadata"]["labels"]["budget"] = json!("none");
+    let of = Deployed { namespace: "shop".into(), ..Deployed::default() };
+    let told = Rc::new(Told::showing(vec![vec![a.clone(), b.clone()], vec![b.clone(), pod("a-3", "10.0.0.3", true)]]));
+    let home = pods(&told).await;
+    let both = Leaving { of: &of, all: &[at("10.0.0.1"), at("10.0.0.2")], least: 2 };
+    let why = home.replace_pods(both, now() + LONG).await.unwrap_err().to_string();
+    assert!(why.contains("disruption budget; before that a pod was evicted (a-1), and a-3 came"), "{why}");
+    assert_eq!(told.since(), ["evict a-1"]);
+    let found = |deployed| home.state.borrow().moves.found(at(deployed));
+    assert_eq!([found("10.0.0.1"), found("10.0.0.2")], [at("10.0.0.3"), at("10.0.0.2")], "whoever runs next finds it");
+    // Where nobody went it says so.
+    let told = Rc::new(Told::showing(vec![vec![a, b]]));
+    let one = Leaving { of: &of, all: &[at("10.0.0.2")], least: 2 };
+    let why = pods(&told).await.replace_pods(one, now() + LONG).await.unwrap_err().to_string();
+    assert!(why.ends_with("disruption budget: nothing was ended"), "{why}");
+}
+
+#[tokio::test]
 async fn nobody_is_ended_while_others_of_the_service_are_missing() {
     let (a, b) = (pod("a-1", "10.0.0.1", true), pod("a-2", "10.0.0.2", true));
     let of = Deployed { namespace: "shop".into(), ..Deployed::default() };
