@@ -15,6 +15,9 @@ pub struct Out {
     pub live: bool,
 }
 
+/// Wider lines are hard to read.
+const WIDTH: usize = 100;
+
 impl Out {
     /// By the flag, `NO_COLOR`, and what the streams are.
     pub fn new(color: When) -> Out {
@@ -24,7 +27,10 @@ impl Out {
             When::Never => false,
             When::Auto => terminal && !no_color,
         };
-        let width = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100);
+        let said = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+        // A line that is redrawn must not wrap.
+        let seen = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0).min(WIDTH));
+        let width = said.or_else(seen).unwrap_or(WIDTH);
         let (out, err) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         let style = |terminal| Style { colour: wanted(terminal), width };
         Out { style: style(out), error_style: style(err), live: out && err && color != When::Never }

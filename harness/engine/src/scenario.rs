@@ -190,6 +190,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         gatherer.adopt(mesh, world)?;
         let before = mesh.counters(&world.within_reach()).await?;
         let asleep = clock::suspended();
+        let said_before = Said::of(mesh, world.seats()).lengths();
         self.done("settle");
 
         let patience = match self.plan.variation {
@@ -232,7 +233,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
         observed.health.slept = clock::suspended() > asleep;
         observed.health.loop_lag = self.load_lag(begin).max(lag);
         observed.health.queued = queue.worst().as_nanos() as u64;
-        let mut said = Said::of(mesh, world.seats());
+        let mut said = Said { before: said_before, ..Said::of(mesh, world.seats()) };
         if plan.variation == Variation::Main {
             // A report may quote it; no verdict hangs on it.
             said.policies = mesh.policies(&self.callers(world)).await;
@@ -418,6 +419,8 @@ impl<'e, M: Mesh> Performance<'e, M> {
 pub(crate) struct Said {
     pub(crate) access: Vec<std::path::PathBuf>,
     pub(crate) own: Vec<(InstanceId, std::path::PathBuf)>,
+    /// How long the logs of those proxies were that have served other runs before, in bytes.
+    pub(crate) before: BTreeMap<std::path::PathBuf, u64>,
     /// Of a main run's callers, at its end.
     pub(crate) policies: PoliciesInForce,
 }
@@ -431,6 +434,12 @@ impl Said {
             said.own.push((id.clone(), paths.own));
         }
         said
+    }
+
+    /// How long they are, their own ones.
+    fn lengths(&self) -> BTreeMap<std::path::PathBuf, u64> {
+        let length = |path: &std::path::PathBuf| Some((path.clone(), std::fs::metadata(path).ok()?.len()));
+        self.own.iter().filter_map(|(_, path)| length(path)).collect()
     }
 }
 

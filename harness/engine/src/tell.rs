@@ -9,7 +9,7 @@ use squall_model::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Seek, SeekFrom},
     path::Path,
 };
 
@@ -124,9 +124,11 @@ struct Lines {
 impl Lines {
     fn read(said: &Said) -> Lines {
         let is_warning = |line: &String| line.contains("[warning]") || line.contains("[error]");
-        let last = |path: &Path| read(path).into_iter().rfind(is_warning);
+        // A proxy that has served another scenario has warned of that one, too.
+        let own = |path: &Path| said.before.get(path).copied().unwrap_or_default();
+        let last = |path: &Path| read(path, own(path)).into_iter().rfind(is_warning);
         Lines {
-            access: said.access.iter().flat_map(|path| read(path)).collect(),
+            access: said.access.iter().flat_map(|path| read(path, 0)).collect(),
             warnings: said.own.iter().filter_map(|(id, path)| Some(format!("{id}: {}", last(path)?))).collect(),
         }
     }
@@ -146,10 +148,14 @@ fn shortened(line: &str) -> String {
     }
 }
 
-/// A log that cannot be read has nothing to say; the verdict does not hang on it.
-fn read(path: &Path) -> Vec<String> {
-    fs::File::open(path)
-        .map_or_else(|_| Vec::new(), |file| BufReader::new(file).lines().map_while(Result::ok).collect())
+/// A log from this byte on. One that cannot be read has nothing to say; the verdict does not hang on it.
+fn read(path: &Path, from: u64) -> Vec<String> {
+    let open = || {
+        let mut file = fs::File::open(path)?;
+        file.seek(SeekFrom::Start(from))?;
+        Ok::<_, std::io::Error>(BufReader::new(file))
+    };
+    open().map_or_else(|_| Vec::new(), |log| log.lines().map_while(Result::ok).collect())
 }
 
 /// Writes what was observed into the run's record, so that a verdict that is not green can be judged again.
@@ -171,6 +177,22 @@ pub(crate) fn keep_evidence(record: &Path, of: &RunOf, evidence: &Evidence) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_is_quoted_with_what_it_said_since_the_run_began() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own");
+        let of_another = "[warning] of another\n";
+        let said = |text: &str, before: u64| {
+            fs::write(&path, text).unwrap();
+            let own = vec![(InstanceId { service: "web".into(), number: 1 }, path.clone())];
+            Lines::read(&Said { own, before: [(path.clone(), before)].into(), ..Said::default() }).warnings
+        };
+        let before = of_another.len() as u64;
+        assert_eq!(said(of_another, before), [""; 0]);
+        assert_eq!(said(&format!("{of_another}[info] x\n[warning] own\n[info] y\n"), before), ["web-1: [warning] own"]);
+        assert_eq!(said("[warning] of one that is new\n", 0), ["web-1: [warning] of one that is new"]);
+    }
 
     #[test]
     fn those_that_say_the_same_are_told_of_together_and_hosts_that_nobody_called_not_at_all() {

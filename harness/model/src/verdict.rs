@@ -61,6 +61,8 @@ pub enum Why {
         /// …and of the others that nothing was done to.
         others: u64,
     },
+    /// What was to be measured went on when nobody looked any more.
+    NotOver,
     /// What calls are compared with fails by itself.
     Failing {
         /// So many of the first calls failed…
@@ -291,6 +293,7 @@ impl fmt::Display for Why {
             Why::Failing { failed, of } => {
                 write!(f, "what it is compared with fails by itself: {failed} of the first {of} calls did")
             }
+            Why::NotOver => f.write_str("it was not over when the traffic was, or was ended with it"),
             Why::ControlUndecided => f.write_str("the control run decided nothing"),
             Why::Aborted(met) => write!(f, "nothing was proven, {met}"),
         }

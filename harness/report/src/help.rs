@@ -14,6 +14,7 @@ pub(crate) fn of(verdict: &Verdict) -> Option<&'static str> {
         }
         Why::HeldUp { .. } => Some(AGAIN),
         Why::Drifted { .. } => Some(STEADY),
+        Why::NotOver => Some(LONGER),
         Why::Failing { .. } => Some(SOUND),
         // The fault, or the books, say what they lack themselves.
         Why::Dose { .. } | Why::Books(_) | Why::Environment(_) | Why::ControlUndecided | Why::Aborted(_) => None,
@@ -33,6 +34,7 @@ pub(crate) fn of_control(verdict: &Verdict) -> Option<&'static str> {
         Why::Books(_) | Why::Environment(_) | Why::HeldUp { .. } => Some(AGAIN),
         Why::Drifted { .. } => Some(STEADY),
         Why::Failing { .. } => Some(SOUND),
+        Why::NotOver => Some(LONGER),
         Why::Empty => Some("a line about calls that are there without what is tested, too"),
         Why::Border => Some(
             "a stronger effect, or less in flight at the borders: a longer phase, fewer calls at a time, shorter answers",
@@ -42,6 +44,8 @@ pub(crate) fn of_control(verdict: &Verdict) -> Option<&'static str> {
 }
 
 const AGAIN: &str = "run it again, with less beside it on this machine";
+
+const LONGER: &str = "traffic that goes on until it is over";
 
 const STEADY: &str = "calls that take the same before anything is done to them: less beside them on this machine, or \
                       traffic that runs for a while first";

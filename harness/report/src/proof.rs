@@ -30,7 +30,10 @@ pub(crate) fn rows(judged: &Judged, before: &[&Judged], verbose: bool) -> Vec<(&
 
 /// That there were too few calls, that a fault was not as meant, or that the machine was in trouble, no call shows.
 fn is_shown_by_calls(verdict: &Verdict) -> bool {
-    !matches!(verdict, Verdict::Inconclusive(Why::Undecided { .. } | Why::Dose { .. } | Why::Environment(_)))
+    !matches!(
+        verdict,
+        Verdict::Inconclusive(Why::Undecided { .. } | Why::Dose { .. } | Why::Environment(_) | Why::NotOver)
+    )
 }
 
 /// The label stands before the first of them.

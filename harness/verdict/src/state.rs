@@ -144,10 +144,10 @@ fn first(
         Some(high) if !too_short(low) && !too_long(high) => (Verdict::Holds, Standing::Final),
         Some(_) => (Verdict::Inconclusive(Why::Border), Standing::Open),
         None if !too_short(low) && most.is_none() => (Verdict::Holds, Standing::Final),
-        None => undecided,
+        None => (Verdict::Inconclusive(Why::NotOver), Standing::Open),
     };
     let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-    let measured = Measured::Time(Some((nanos(low), nanos(high.unwrap_or(low)))));
+    let measured = Measured::Time(Some((nanos(low), high.map_or(u64::MAX, nanos))));
     Ruling { verdict, measured, standing, offenders: pair.calls(case, spell.from.asked) }
 }
 

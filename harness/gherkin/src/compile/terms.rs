@@ -8,6 +8,8 @@ use squall_model::{ErrorRates, Quarantine, Terms};
 
 /// The longest quarantine: what is not mended by then is not waited for, but forgotten.
 const LONGEST_DAYS: i32 = 90;
+/// As long as a hint suggests.
+const SOON_DAYS: i32 = 30;
 
 /// The terms of a scenario: the run's own, but for what its tags say.
 pub(crate) fn terms(case: &Case, env: &Defaults<'_>, sink: &mut Sink<'_>) -> Terms {
@@ -49,11 +51,12 @@ fn rate(tag: &Tag, inner: &str, sink: &mut Sink<'_>) -> Option<f64> {
 /// A quarantine that is over is told, and none.
 fn quarantine(tag: &Tag, inner: &str, env: &Defaults<'_>, sink: &mut Sink<'_>) -> Option<Quarantine> {
     let Some(quarantine) = read(inner) else {
+        let soon = env.today.unwrap_or(jiff::civil::date(2030, 1, 1)).saturating_add(SOON_DAYS.days());
         let mistake = Mistake::error("quarantine", 0..0, "a quarantine has a last day and a reason")
             .label("not understood")
-            .hint(
-                "write @quarantine(until 2030-01-31: \"why\"): it runs and is shown, and until then it does not count",
-            );
+            .hint(format!(
+                "write @quarantine(until {soon}: \"why\"): it runs and is shown, and until then it does not count"
+            ));
         sink.out.push(mistake.at(tag.origin.clone()));
         return None;
     };

@@ -3,6 +3,7 @@
 use super::planned::planned;
 use super::populations::is_meant;
 use super::predict::truth;
+use super::scene::covers;
 use super::view::View;
 use crate::source::Mistake;
 use squall_model::{
@@ -115,14 +116,18 @@ fn broken(span: std::ops::Range<usize>, truth: f64) -> Mistake {
 
 /// What aborts and retries come to: a try that is aborted is tried again, a call is not.
 fn multiplied(plan: &Plan) -> Option<String> {
-    let aborts = plan.faults.iter().find_map(|fault| match &fault.does {
-        FaultKind::Touch { on, touch: Touch::Abort(_) } => Some(on),
+    let (aborts, code) = plan.faults.iter().find_map(|fault| match &fault.does {
+        FaultKind::Touch { on, touch: Touch::Abort(code) } => Some((on, *code)),
         _ => None,
     })?;
-    let retries = plan.policies.iter().find_map(|policy| match &policy.says {
-        PolicyKind::Retries { up_to, .. } => Some(*up_to),
-        _ => None,
-    });
+    let (retries, on) = plan
+        .policies
+        .iter()
+        .find_map(|policy| match &policy.says {
+            PolicyKind::Retries { up_to, on, .. } => Some((Some(*up_to), on.as_slice())),
+            _ => None,
+        })
+        .unwrap_or_default();
     let share = aborts.share;
     Some(match (aborts.level, retries) {
         (Level::Calls, Some(_)) => format!(
@@ -130,6 +135,13 @@ fn multiplied(plan: &Plan) -> Option<String> {
         ),
         (Level::Calls, None) => format!("{share} of the calls are aborted, and fail"),
         (Level::Tries, None) => format!("nothing retries: with {share} of the tries, {share} of the calls fail"),
+        (Level::Tries, Some(_)) if !covers(on, code) => {
+            let on: Vec<String> = on.iter().map(ToString::to_string).collect();
+            format!(
+                "what is aborted with {code} is not among what is retried (\"{}\"): {share} of the calls fail",
+                on.join(", ")
+            )
+        }
         (Level::Tries, Some(up_to)) => {
             let tries = up_to.saturating_add(1).min(9) as usize;
             let one = decimal(share.as_f64());

@@ -34,6 +34,15 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
 
 /// A count against all calls that are made.
 fn counts(view: &mut View<'_, '_, '_>, claim: &Claim, of: &Population, bound: Bound) {
+    if let Bound { low: Some(0), high: None } = bound {
+        let line = view.claim_line(claim);
+        view.tell(line, |line| {
+            Mistake::error("no-claim", line.clause("claim"), "there are never fewer than 0")
+                .label("true whatever comes of them")
+                .hint("claim a bound that can be broken")
+        });
+        return;
+    }
     let Some(most) = most(view, of) else { return };
     let noun = if of.unit == Unit::User { "users" } else { "calls" };
     let line = view.claim_line(claim);

@@ -14,6 +14,9 @@ const KNOWN_BY: f64 = 80.0;
 /// …and so many are sent, since some are on their way when the fault begins.
 const SENT: f64 = 100.0;
 
+/// What an end takes until it is seen everywhere, with some to spare: what was killed has to start.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// Looks at every claim.
 pub(crate) fn check(view: &mut View<'_, '_, '_>) {
     for claim in &view.built.plan.claims.clone() {
@@ -111,11 +114,11 @@ fn before(view: &mut View<'_, '_, '_>, line: Option<usize>, anchor: Anchor, clau
     }
     let stands = |w: &&Window| w.stage == 0 && w.from.is_none_or(|from| from.is_zero());
     let Some(fault) = view.fault_windows().iter().find(stands).map(|w| w.fault) else { return };
-    let whose = line_of(view, fault);
+    let (whose, within) = (line_of(view, fault), within_the_traffic(view, 0));
     view.tell(line, |line| {
         Mistake::error("empty-phase", line.clause(clause), "a fault is in place from the beginning")
             .label("no call comes before it")
-            .hint(format!("give the fault{whose} a time: `… from 1 s to 3 s`, or put a traffic line above it"))
+            .hint(format!("give the fault{whose} a time: `… {within}`, or put a traffic line above it"))
     });
 }
 
@@ -125,14 +128,22 @@ fn after(view: &mut View<'_, '_, '_>, line: Option<usize>, anchor: Anchor, claus
             stage + 1 < view.plan().timeline.stages.len() || view.stage_length(stage).is_none_or(|length| at < length)
         })
     };
-    let endless = view.fault_windows().iter().find(|w| !ends_in_time(w)).map(|w| w.fault);
-    let Some(fault) = endless.filter(|_| anchor == Anchor::Fault) else { return };
-    let whose = line_of(view, fault);
+    let endless = view.fault_windows().iter().find(|w| !ends_in_time(w)).map(|w| (w.fault, w.stage));
+    let Some((fault, stage)) = endless.filter(|_| anchor == Anchor::Fault) else { return };
+    let (whose, within) = (line_of(view, fault), within_the_traffic(view, stage));
     view.tell(line, |line| {
         Mistake::error("empty-phase", line.clause(clause), "a fault stays until the traffic is over")
             .label("no call comes after it")
-            .hint(format!("give the fault{whose} an end while calls are still made: `… from 1 s to 3 s`"))
+            .hint(format!("give the fault{whose} an end while calls are still made: `… {within}`"))
     });
+}
+
+/// A time for a fault with calls before and after it: the middle half of what the traffic lasts, where that is known.
+fn within_the_traffic(view: &View<'_, '_, '_>, stage: usize) -> String {
+    let length = view.stage_length(stage).unwrap_or(Duration::from_secs(4));
+    let tenths = |part: Duration| Duration::from_millis(part.as_millis() as u64 / 100 * 100);
+    let [from, to] = [tenths(length / 4), tenths(length * 3 / 4)];
+    format!("from {} to {}", duration(from), duration(to))
 }
 
 /// ` of line 7`: the mistake is shown at another line than the one to be changed.
@@ -196,7 +207,7 @@ fn room_to_recover(view: &mut View<'_, '_, '_>, line: Option<usize>, within: Dur
     let rate: f64 = rates.sum();
     let left = length.saturating_sub(at + within);
     if rate > 0.0 && left.as_secs_f64() * rate < SHOWN_BY {
-        let wanted = at + within + Duration::from_millis((SHOWN_BY / rate * 1000.0).ceil() as u64);
+        let wanted = at + within + Duration::from_millis((SHOWN_BY / rate * 1000.0).ceil() as u64) + SETTLED;
         view.tell(line, |line| {
             let calls = (left.as_secs_f64() * rate) as u64;
             Mistake::error("no-room", line.clause("time"), format!("only {calls} calls are made after that time"))

@@ -264,7 +264,7 @@ fn is_limit(says: &PolicyKind) -> bool {
 }
 
 /// Is a status of the callee's a reason to retry?
-fn covers(on: &[RetryOn], code: AnswerCode) -> bool {
+pub(super) fn covers(on: &[RetryOn], code: AnswerCode) -> bool {
     let http = |status: u16| {
         on.iter().any(|condition| match condition {
             RetryOn::FiveHundreds => status >= 500,

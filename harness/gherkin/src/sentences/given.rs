@@ -28,7 +28,7 @@ pub(super) const GIVEN: &[Sentence] = &[
     built(
         5,
         Topology,
-        "each instance of {service} handles at most {n} calls at a time",
+        "each instance of {service} handles at most {n} call(s) at a time",
         "its capacity: more than that wait in line",
         "each instance of \"web\" handles at most 20 calls at a time",
     ),

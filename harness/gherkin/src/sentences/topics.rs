@@ -8,7 +8,7 @@ pub(super) fn ours(word: &str) -> &'static [&'static str] {
 }
 
 const TOPICS: &[(&[&str], &[&str])] = &[
-    (&["timeout", "time-out", "time out", "timed out", "times out"], &["time out"]),
+    (&["timeout", "time-out", "time out", "timed out", "times out", "pertrytimeout", "per try timeout"], &["time out"]),
     (&["p50", "p90", "p95", "p99", "percentile", "slo"], &["finish within", "succeed within", "as good as"]),
     (
         &["latency", "latencie", "response time", "slow", "duration"],
@@ -23,8 +23,11 @@ const TOPICS: &[(&[&str], &[&str])] = &[
             "as good as",
         ],
     ),
-    (&["kill", "crash", "crashe", "die", "dead", "sigkill"], &["is killed"]),
-    (&["down", "outage", "failure", "chao"], &["is killed", "is stopped", "is paused", "is cut off", "is cut"]),
+    (
+        &["kill", "pod kill", "podkill", "kill pod", "pod failure", "crash", "crashe", "die", "dead", "sigkill"],
+        &["is killed"],
+    ),
+    (&["down", "outage", "failure"], &["is killed", "is stopped", "is paused", "is cut off", "is cut"]),
     (&["stop", "sigterm", "drain"], &["is stopped"]),
     (&["pause", "freeze", "hang", "sigstop"], &["is paused"]),
     (&["restart", "reboot", "rolling restart"], &["is restarted"]),
@@ -33,7 +36,7 @@ const TOPICS: &[(&[&str], &[&str])] = &[
         &["circuit breaker", "circuit-breaker", "breaker", "bulkhead", "max connections"],
         &["has at most", "circuit breaker", "calls at a time"],
     ),
-    (&["outlier", "outlier detection", "ejection", "eject"], &["ejected"]),
+    (&["outlier", "outlier detection", "outlierdetection", "consecutive5xxerror", "ejection", "eject"], &["ejected"]),
     (&["health check", "healthcheck", "health", "liveness", "readiness"], &["is checked every", "healthy"]),
     (&["canary", "split", "weight", "routing", "route", "traffic split", "traffic shifting"], &["go to"]),
     (&["sticky", "affinity", "session affinity", "stickiness"], &["stay on", "only one version"]),
@@ -48,7 +51,20 @@ const TOPICS: &[(&[&str], &[&str])] = &[
         &["rps", "qp", "qps", "rate", "load", "requests per second", "request", "traffic"],
         &["calls per second", "makes"],
     ),
-    (&["inject", "fault injection", "abort", "error"], &["aborted with", "answers with status"]),
+    (&["inject", "abort", "error"], &["aborted with", "answers with status"]),
+    (
+        &["fault", "fault injection", "chaos", "chaos mesh", "litmus", "gremlin"],
+        &["aborted with", "delayed by", "is killed", "the wire from"],
+    ),
+    (&["guard", "stop condition", "halt", "abort if"], &["the run is aborted"]),
+    (&["ramp", "ramp up", "ramping"], &["raises"]),
+    (&["vu", "virtual user", "k6", "locust", "jmeter", "gatling"], &["users of", "calls per second"]),
+    (&["toxic", "toxiproxy"], &["the wire from"]),
+    (&["reset_peer", "reset peer", "rst"], &["resets"]),
+    (&["limit_data", "limit data"], &["carries at most"]),
+    (&["blackhole", "black hole"], &["is cut", "swallows"]),
+    (&["virtualservice", "virtual service", "httproute", "istio"], &["go to", "retried", "time out"]),
+    (&["destinationrule", "destination rule", "connection pool"], &["has at most", "ejected", "balanced by"]),
     (&["delay", "latency injection"], &["delayed by", "slowed by", "answers in"]),
     (&["error rate", "success rate", "availability", "fail", "succeed", "success"], &["succeed", "fail"]),
     (&["rate limit", "ratelimit", "rate limiting", "quota"], &["accepts at most", "rate limit"]),

@@ -224,7 +224,7 @@ fn growing_is_to_more_and_shrinking_to_fewer() {
 fn what_the_mechanism_gives_is_known() {
     let told = |given: &str, when: &str, then: &str| {
         let text = format!(
-            "Feature: F\n  Background:\n    Given a service \"web\" that calls \"reviews\"\n    And a service \"reviews\"\n    And \"reviews\" has 3 instances in zone \"east\" and 1 in zone \"west\"\n  Scenario: S\n    Given {given}\n    When {when}\n    And \"web\" makes 400 calls per second to \"reviews\" for 5 seconds\n    Then {then}\n    And at least 0 calls fail\n"
+            "Feature: F\n  Background:\n    Given a service \"web\" that calls \"reviews\"\n    And a service \"reviews\"\n    And \"reviews\" has 3 instances in zone \"east\" and 1 in zone \"west\"\n  Scenario: S\n    Given {given}\n    When {when}\n    And \"web\" makes 400 calls per second to \"reviews\" for 5 seconds\n    Then {then}\n    And at most 1000 calls fail\n"
         );
         codes(&text)
     };

@@ -80,7 +80,7 @@ impl Search<'_> {
 pub(super) fn examine(path: &Path, via: Via) -> Result<Found, EnvoyError> {
     let refuse = |why: String| {
         let from = match via {
-            Via::Flag => "from --envoy",
+            Via::Flag => "from --envoy or squall.toml",
             Via::Variable => "from SQUALL_ENVOY",
             Via::Path => "on the PATH",
             Via::Cache | Via::Fetched => "fetched",
@@ -167,9 +167,9 @@ pub(super) mod tests {
         };
         let errors = [refused(None), refused(Some("echo no such option >&2; exit 2")), refused(Some("echo nginx/1.2"))];
         insta::assert_snapshot!(errors.join("\n"), @r#"
-        ENVOY (from --envoy) is no Envoy that runs here: No such file or directory (os error 2)
-        ENVOY (from --envoy) is no Envoy that runs here: --version ended with exit status: 2: no such option
-        ENVOY (from --envoy) is no Envoy that runs here: --version said "nginx/1.2"
+        ENVOY (from --envoy or squall.toml) is no Envoy that runs here: No such file or directory (os error 2)
+        ENVOY (from --envoy or squall.toml) is no Envoy that runs here: --version ended with exit status: 2: no such option
+        ENVOY (from --envoy or squall.toml) is no Envoy that runs here: --version said "nginx/1.2"
         "#);
     }
 

@@ -1,12 +1,14 @@
 use super::*;
 use crate::{
     Settings, decided,
-    testing::{BORDER, EMPTY, UNDECIDED, finding},
+    testing::{BORDER, EMPTY, finding},
     violated_already,
 };
 use squall_evidence::Process;
 use squall_evidence::testing::{Hop, Scene, claiming, faulty, plan, reviews, span, target, web};
 use squall_model::{Act, Anchor, AnswerCode, Answers, ClaimKind, Condition, FaultId, FaultKind, Which};
+
+const NOT_OVER: Verdict = Verdict::Inconclusive(super::Why::NotOver);
 
 use Condition::{Ejected, Unhealthy};
 
@@ -160,10 +162,13 @@ fn a_spell_that_was_not_over_lasted_at_least_so_long() {
     // The last call is over at 1,000 ms.
     let open = ejected(&[(300, None)]);
     assert_eq!(lasting(&open, None, Some(600)), Verdict::Violated, "longer already");
-    assert_eq!(lasting(&open, None, Some(800)), UNDECIDED);
+    assert_eq!(lasting(&open, None, Some(800)), NOT_OVER);
     assert_eq!(lasting(&open, Some(600), None), Verdict::Holds);
-    assert_eq!(lasting(&open, Some(800), None), UNDECIDED);
-    assert_eq!(lasting(&open, Some(600), Some(800)), UNDECIDED);
+    assert_eq!(lasting(&open, Some(800), None), NOT_OVER);
+    assert_eq!(lasting(&open, Some(600), Some(800)), NOT_OVER);
+    let claim = ClaimKind::Lasts { what: is(Ejected, Which::Instance(2)), least: None, most: None };
+    let Measured::Time(Some((_, no_end))) = finding(&open, claim).measured else { panic!() };
+    assert_eq!(no_end, u64::MAX, "nobody knows how long");
 }
 
 #[test]
@@ -171,8 +176,8 @@ fn a_spell_that_the_harness_ended_would_have_lasted_longer() {
     let mut cut = ejected(&[(300, Some(800))]);
     cut.killed(web(), Process::Proxy, 500);
     assert_eq!(lasting(&cut, None, Some(150)), Verdict::Violated);
-    assert_eq!(lasting(&cut, None, Some(300)), UNDECIDED);
-    assert_eq!(lasting(&cut, Some(300), None), UNDECIDED);
+    assert_eq!(lasting(&cut, None, Some(300)), NOT_OVER);
+    assert_eq!(lasting(&cut, Some(300), None), NOT_OVER);
     assert_eq!(lasting(&cut, Some(150), None), Verdict::Holds);
 }
 
