@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// How long a connection may bring nothing, not even a sign of life, before it is taken for broken.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// How long a runner may say nothing while the API server answers: it gives a sign every [`life::BEAT`], and stands still, or its node is gone.
+/// How long a runner may say nothing while the API server answers: it gives a sign every three seconds (`life::BEAT`), and stands still, or its node is gone.
 const MUTE: Duration = Duration::from_secs(60);
 
 /// How soon the runner's log is asked for again.
