@@ -42,20 +42,30 @@ async fn watch(cluster: &Cluster, out: Out) -> Failure {
     }
 }
 
-/// Looks at every run once, and has those removed that have been silent for too long. What takes long to be gone keeps nobody waiting.
+/// Looks at every run once. What is wrong with one of them, or takes long, keeps nobody from the others.
 async fn look(cluster: &Cluster, runs: &mut Runs, out: Out) -> Result<(), ClusterError> {
     let names = cluster.namespaces_of_runs().await?;
     for gone in runs.keep(&names) {
         out.note(&format!("removed {gone}: nobody gave a sign of life for {} s", life::SILENT.as_secs()));
     }
     for name in names {
-        if runs.silence(&name, life::sign(cluster, &name).await?) < life::SILENT {
-            continue;
+        match look_at(cluster, runs, &name).await {
+            Err(error @ (ClusterError::Forbidden(_) | ClusterError::Unauthorized(_))) => return Err(error),
+            Err(error) if !error.is_passing() => out.note(&format!("{name} is left: {error}")),
+            Ok(()) | Err(_) => {}
         }
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        cluster.delete(&namespace).await?;
-        runs.is_told(&name);
     }
+    Ok(())
+}
+
+/// Has a run removed that has been silent for too long.
+async fn look_at(cluster: &Cluster, runs: &mut Runs, name: &str) -> Result<(), ClusterError> {
+    if runs.silence(name, life::sign(cluster, name).await?) < life::SILENT {
+        return Ok(());
+    }
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    cluster.delete(&namespace).await?;
+    runs.is_told(name);
     Ok(())
 }
 

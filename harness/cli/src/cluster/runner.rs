@@ -21,6 +21,7 @@ use squall_mesh_proxy::port::FaultPort;
 use squall_place::{kubernetes::Cluster, pod::Mirrors};
 use squall_report::write_event;
 use std::{
+    cell::Cell,
     io::Write,
     net::{IpAddr, Ipv4Addr},
     rc::Rc,
@@ -96,7 +97,12 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
     let orphaned = async {
         stopper.stop(life::alone(&cluster, job).await.why());
     };
-    let watching = signals.stop(stopper.clone(), None);
+    let told_to_end = Cell::new(false);
+    let watching = async {
+        let stopped = signals.stop(stopper.clone(), None).await;
+        told_to_end.set(true);
+        stopped
+    };
     let running = tools.run(&mesh, job.mesh_version.clone(), watching);
     tokio::pin!(running);
     let (ran, orphan) = tokio::select! {
@@ -104,19 +110,20 @@ async fn drive(job: &Job, events: Events) -> Result<(), Failure> {
         () = orphaned => (running.await, true),
     };
     let ended = keeper.shutdown(deadline::SHUTDOWN.at_most).await;
-    if !orphan && stopper.why().is_some() {
-        // Whoever told us to end waits for that, and removes the rest. Signals are no more listened for.
-        return ran.and(ended.map_err(|e| fail("end every process", e.to_string())));
+    let ended = ran.and(ended.map_err(|e| fail("end every process", e.to_string())));
+    if !orphan && told_to_end.get() {
+        // Whoever told us waits for it, and removes the rest. Signals are no more listened for.
+        return ended;
     }
     if !orphan {
         // Whoever started the run ends us when the last event is there, and has to live for that.
         let mut signals = Signals::listen().map_err(|e| fail("listen for signals", e.to_string()))?;
         tokio::select! {
-            _ = signals.first() => return ran,
+            _ = signals.first() => return ended,
             _ = life::alone(&cluster, job) => {}
         }
     }
     // Nobody else will remove it.
     let _ = cluster.remove_namespace(&job.namespace, GONE).await;
-    ran.and(ended.map_err(|e| fail("end every process", e.to_string())))
+    ended
 }
