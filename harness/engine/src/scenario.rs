@@ -274,7 +274,7 @@ impl<'e, M: Mesh> Performance<'e, M> {
             let callee = world.topology().service(&line.to.service);
             let calls = (proxies.len() * callee.map_or(1, |s| s.instances.len()) * 2) as u64;
             let protocol = callee.map_or(Protocol::default(), |s| s.protocol);
-            let theirs = callee.is_some_and(|s| s.deployed.is_some());
+            let theirs = world.topology().deployed(&line.to.service).is_some();
             let calls = lines::first(line, calls, theirs, self.plan.lines().count());
             made.push(lines::settling(
                 line.number,

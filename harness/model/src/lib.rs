@@ -71,7 +71,7 @@ pub use record::{
 pub use selector::{Calls, Filter, Level, Target, Traffic, Which};
 pub use stamp::Stamp;
 pub use terms::{ErrorRates, Quarantine, Terms};
-pub use timeline::{Act, Arrivals, Blocks, Cue, Effect, Shape, Stage, Timeline, TrafficLine};
+pub use timeline::{Act, Arrivals, Blocks, Cue, Effect, Shape, Stage, Timeline, TrafficLine, within_a_second};
 pub use topology::{Deployed, Instance, Protocol, Service, Topology};
 pub use totals::Totals;
 pub use vary::{controls, every_run, vary};

@@ -204,6 +204,12 @@ pub enum Arrivals {
     Random,
 }
 
+/// How many moments that lie so far apart, which is not zero, a second has at the most: two of 900 ms.
+#[must_use]
+pub fn within_a_second(apart: Duration) -> f64 {
+    Duration::from_secs(1).as_nanos().div_ceil(apart.as_nanos()) as f64
+}
+
 impl Shape {
     /// The calls that it plans: one at the origin, and all that are due before the end, as the schedule has them; at random
     /// moments the mean. `None` where the answers decide (closed loop).
@@ -234,9 +240,7 @@ impl Shape {
             Shape::Ramp { from, to, .. } => Some(f64::from(from.max(to))),
             Shape::Serial { calls } => Some(f64::from(calls)),
             Shape::Closed { thinking: Duration::ZERO, .. } => None,
-            Shape::Closed { users, thinking, .. } => {
-                Some(f64::from(users) * Duration::from_secs(1).as_nanos().div_ceil(thinking.as_nanos()) as f64)
-            }
+            Shape::Closed { users, thinking, .. } => Some(f64::from(users) * within_a_second(thinking)),
         }
     }
 

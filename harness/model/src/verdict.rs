@@ -171,6 +171,8 @@ pub enum Measured {
     },
     /// A time in nanoseconds, known as an interval; `None`: it never came.
     Time(Option<(u64, u64)>),
+    /// A time in nanoseconds that was not over: it lasted so long at the least.
+    NotOver(u64),
     /// Calls of two kinds, pair by pair: the half of *as good as* that decided, or is furthest from it.
     Pairs {
         /// In what they were compared.

@@ -116,9 +116,9 @@ pub fn measured(measured: &Measured, verdict: &Verdict) -> String {
         }
         Measured::Time(None) if matches!(verdict, Verdict::Violated) => "it never happened".to_owned(),
         Measured::Time(None) => "it was not seen".to_owned(),
-        Measured::Time(Some((low, u64::MAX))) => format!("at least {}, and was not over", time(*low)),
         Measured::Time(Some((low, high))) if high - low < 100_000 => time(*high),
         Measured::Time(Some((low, high))) => format!("between {} and {}", time(*low), time(*high)),
+        Measured::NotOver(least) => format!("at least {}, and was not over", time(*least)),
     }
 }
 

@@ -147,7 +147,10 @@ fn first(
         None => (Verdict::Inconclusive(Why::NotOver), Standing::Open),
     };
     let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-    let measured = Measured::Time(Some((nanos(low), high.map_or(u64::MAX, nanos))));
+    let measured = match high {
+        Some(high) => Measured::Time(Some((nanos(low), nanos(high)))),
+        None => Measured::NotOver(nanos(low)),
+    };
     Ruling { verdict, measured, standing, offenders: pair.calls(case, spell.from.asked) }
 }
 

@@ -44,16 +44,15 @@ pub(super) async fn follow(
 ) -> Result<(), Unheard> {
     let mut heard = Instant::now();
     let mut ended = None;
-    // Only time in which the API server answers: it alone may be why nothing is heard.
-    let (mut silent, mut most) = (Duration::ZERO, 0_u64);
+    let mut quiet = Quiet::default();
     loop {
-        let (began, mut lines_here, mut is_news) = (Instant::now(), 0, false);
+        let began = Instant::now();
+        quiet.connects();
         match cluster.lines_of(namespace, pod, container).await {
             Ok(mut lines) => {
                 while let Ok(Some(line)) = timeout(SILENCE, lines.next()).await {
                     heard = Instant::now();
-                    lines_here += 1;
-                    is_news |= lines_here > most || began.elapsed() > SILENCE / 2;
+                    quiet.hears(began.elapsed());
                     if is_all(&line) {
                         return Ok(());
                     }
@@ -69,9 +68,7 @@ pub(super) async fn follow(
             // What it said last may not be here yet: once more.
             Ok(Some(end)) => ended = Some(end),
             Ok(None) => {
-                // What was heard before is heard again at once, and is no sign of life.
-                silent = if is_news { Duration::ZERO } else { silent + began.elapsed() };
-                most = most.max(lines_here);
+                let silent = quiet.lasts(began.elapsed());
                 if mute.is_some_and(|mute| silent >= mute) {
                     return Err(Unheard::Mute);
                 }
@@ -81,6 +78,37 @@ pub(super) async fn follow(
             Err(error) => return Err(Unheard::Cluster(error)),
         }
         sleep_until(Instant::now() + AGAIN).await;
+    }
+}
+
+/// For how long nothing new is heard, over connections that each bring at once all that was said before. Only connections after which the API server
+/// answers count: it alone may be why nothing is heard.
+#[derive(Debug, Default)]
+struct Quiet {
+    /// Lines of the connection that brought most.
+    most: u64,
+    /// Lines of this one, and whether any is news.
+    here: u64,
+    is_news: bool,
+    so_far: Duration,
+}
+
+impl Quiet {
+    fn connects(&mut self) {
+        (self.here, self.is_news) = (0, false);
+    }
+
+    /// A line comes, so long after the connection began. What is said again comes at once, however much it is.
+    fn hears(&mut self, after: Duration) {
+        self.here += 1;
+        self.is_news |= self.here > self.most || after > SILENCE / 2;
+    }
+
+    /// The connection lasted so long; for how long it has been quiet by then.
+    fn lasts(&mut self, time: Duration) -> Duration {
+        self.so_far = if self.is_news { Duration::ZERO } else { self.so_far + time };
+        self.most = self.most.max(self.here);
+        self.so_far
     }
 }
 
@@ -166,6 +194,24 @@ impl Ear {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_again_is_no_sign_of_life() {
+        let mut quiet = Quiet::default();
+        let second = Duration::from_secs(1);
+        let mut connection = |lines: &[Duration]| {
+            quiet.connects();
+            lines.iter().for_each(|after| quiet.hears(*after));
+            quiet.lasts(10 * second)
+        };
+        assert_eq!(connection(&[Duration::ZERO; 3]), Duration::ZERO, "all of it is new");
+        assert_eq!(connection(&[Duration::ZERO; 3]), 10 * second);
+        assert_eq!(connection(&[]), 20 * second, "it could not be opened");
+        assert_eq!(connection(&[Duration::ZERO; 4]), Duration::ZERO, "one more");
+        assert_eq!(connection(&[Duration::ZERO; 4]), 10 * second);
+        // A log that was cut brings less, and yet it goes on.
+        assert_eq!(connection(&[Duration::ZERO, 6 * second]), Duration::ZERO);
+    }
     use squall_model::{EVENT_VERSION, Stamp, Totals};
     use squall_report::write_event;
     use std::sync::mpsc::{Receiver, channel};

@@ -22,7 +22,7 @@ impl Limits {
 
     /// Lines of one stage send at the same time, and add up.
     fn beyond_stage(&self, plan: &Plan, stage: &Stage) -> Vec<Diagnostic> {
-        let (mut all, mut calls, mut users) = (Vec::new(), 0.0, 0);
+        let (mut all, mut calls, mut users) = (Vec::new(), 0.0, 0.0);
         for line in &stage.lines {
             let about = About::of(plan, line);
             if let Some(limit) = &self.rate {
@@ -55,13 +55,7 @@ impl<'p> About<'p> {
         let Some(own) = self.line.shape.peak() else {
             return Some(self.answers_decide("how many calls are sent per second is up to the answers", limit));
         };
-        let together = together(*beside > 0.0);
-        *beside += own;
-        let all = *beside;
-        // Told once, by the line that is too much.
-        if all <= f64::from(limit.value) || all - own > f64::from(limit.value) {
-            return None;
-        }
+        let (together, all) = too_much(beside, own, limit)?;
         Some(match self.line.shape {
             Shape::Serial { .. } | Shape::Closed { .. } => {
                 self.answers_decide(&format!("{together}up to {all} calls may be sent within a second"), limit)
@@ -70,17 +64,15 @@ impl<'p> About<'p> {
         })
     }
 
-    /// Its users, where they are too many.
-    fn users(&self, beside: &mut u64, limit: &Limit<u32>) -> Option<Diagnostic> {
+    /// Its users, where they are too many, by themselves or with those beside them.
+    fn users(&self, beside: &mut f64, limit: &Limit<u32>) -> Option<Diagnostic> {
         let own = match self.line.shape {
-            Shape::Closed { users, .. } => u64::from(users),
-            Shape::Serial { .. } => 1,
+            Shape::Closed { users, .. } => f64::from(users),
+            Shape::Serial { .. } => 1.0,
             _ => return None,
         };
-        let together = together(*beside > 0);
-        *beside += own;
-        let (all, most) = (*beside, u64::from(limit.value));
-        (all > most && all - own <= most).then(|| self.tell(&format!("{together}{all} users call"), limit))
+        let (together, all) = too_much(beside, own, limit)?;
+        Some(self.tell(&format!("{together}{all} users call"), limit))
     }
 
     fn tell(&self, what: &str, limit: &dyn Display) -> Diagnostic {
@@ -93,8 +85,12 @@ impl<'p> About<'p> {
     }
 }
 
-fn together(beside: bool) -> &'static str {
-    if beside { "with the traffic beside it " } else { "" }
+/// Adds a line to those beside it, and says how much all of them are where this is the one that makes them too much: it is told once.
+fn too_much(beside: &mut f64, own: f64, limit: &Limit<u32>) -> Option<(&'static str, f64)> {
+    let (before, most) = (*beside, f64::from(limit.value));
+    *beside += own;
+    let together = if before > 0.0 { "with the traffic beside it " } else { "" };
+    (before <= most && *beside > most).then_some((together, *beside))
 }
 
 /// How long a stage lasts, as far as it says: until its last call is due, and what happens meanwhile has happened.

@@ -2,7 +2,7 @@
 
 use super::args::{LoadArgs, Spread};
 use crate::outcome::Failure;
-use squall_model::{duration, parse_duration};
+use squall_model::{duration, parse_duration, within_a_second};
 use squall_traffic::{Arrivals, Piece, Shape};
 use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
@@ -204,11 +204,6 @@ fn closed(users: u32, thinking: Duration, length: Duration) -> Result<Pace, Fail
         peak: (!thinking.is_zero()).then(|| f64::from(users) * within_a_second(thinking)),
         seed: None,
     })
-}
-
-/// How many of the moments that lie so far apart a second has at the most: two of 900 ms.
-fn within_a_second(apart: Duration) -> f64 {
-    Duration::from_secs(1).as_nanos().div_ceil(apart.as_nanos()) as f64
 }
 
 /// A recording: an offset a line; blank lines and what stands behind # are not looked at.

@@ -318,10 +318,11 @@ impl<'a, M: Mesh> World<'a, M> {
     pub(crate) async fn end_faults(&mut self) -> Result<Vec<(Act, Effect)>, EngineError> {
         let mut effects = Vec::new();
         // One that fails keeps none of the others from ending.
-        let returned = match self.control_plane {
-            true => Ok(()),
-            false => self.return_control_plane().await.map(|returned| effects = self.waited(returned)),
-        };
+        let mut ended = Vec::new();
+        if !self.control_plane {
+            let returned = self.return_control_plane().await;
+            ended.push(returned.map(|returned| effects = self.waited(returned)));
+        }
         let plan = self.plan;
         // Whoever tries once more, since this failed or was dropped, finds them here.
         self.ending.append(&mut self.armed);
@@ -332,19 +333,20 @@ impl<'a, M: Mesh> World<'a, M> {
         let pauses = those(|does| matches!(does, FaultKind::Down { how: Down::Paused, .. }));
         let touches = || those(|does| matches!(does, FaultKind::Touch { .. }));
         // What was held until now goes on from here, and must not be taken for what the fault let pass.
-        let (mut healed, mut rejoined, mut untouched) = (Ok(()), Ok(()), Ok(()));
         if damage().next().is_some() {
-            healed = self.damage().await.map(|healed| effects.extend(damage().map(|end| (end, healed))));
-            rejoined = self.rejoin_everybody().await.map(drop);
+            let healed = self.damage().await;
+            ended.push(healed.map(|healed| effects.extend(damage().map(|end| (end, healed)))));
+            ended.push(self.rejoin_everybody().await.map(drop));
         }
         let asked = clock::now();
-        let awake = self.wake_everybody().await.map(drop);
-        let awoken = until_now(asked);
-        effects.extend(pauses.map(|end| (end, awoken)));
+        ended.push(self.wake_everybody().await.map(drop));
+        let awake = until_now(asked);
+        effects.extend(pauses.map(|end| (end, awake)));
         if touches().next().is_some() {
-            untouched = self.touch().await.map(|none| effects.extend(touches().map(|end| (end, none))));
+            let untouched = self.touch().await;
+            ended.push(untouched.map(|untouched| effects.extend(touches().map(|end| (end, untouched)))));
         }
-        [returned, healed, rejoined, awake, untouched].into_iter().collect::<Result<(), EngineError>>()?;
+        ended.into_iter().collect::<Result<(), EngineError>>()?;
         self.ending.clear();
         Ok(effects)
     }

@@ -42,14 +42,14 @@ pub(super) fn draws<'e>(plan: &Plan, evidence: &'e Evidence, own: &Armed<'_>) ->
     all
 }
 
-/// The same where nobody of ours saw what came of it: an answer that came late may not have been waited for.
-fn unseen(one: &AskedRecord, fault: FaultId) -> Option<(&InstanceId, bool)> {
-    drawn(one, fault).map(|(at, struck)| (at, struck && !one.late))
-}
-
 /// At whose proxy a fault was drawn, and whether it struck; `None`: it was not.
 fn drawn(one: &AskedRecord, fault: FaultId) -> Option<(&InstanceId, bool)> {
     one.meant.contains(&fault).then(|| (&one.at, one.struck.contains(&fault)))
+}
+
+/// The same where nobody of ours saw what came of it: an answer that came late may not have been waited for.
+fn unseen(one: &AskedRecord, fault: FaultId) -> Option<(&InstanceId, bool)> {
+    drawn(one, fault).map(|(at, struck)| (at, struck && !one.late))
 }
 
 /// The tries of ours that the fault means at services of others, whenever they were sent.

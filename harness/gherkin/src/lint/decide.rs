@@ -120,14 +120,10 @@ fn multiplied(plan: &Plan) -> Option<String> {
         FaultKind::Touch { on, touch: Touch::Abort(code) } => Some((on, *code)),
         _ => None,
     })?;
-    let (retries, on) = plan
-        .policies
-        .iter()
-        .find_map(|policy| match &policy.says {
-            PolicyKind::Retries { up_to, on, .. } => Some((Some(*up_to), on.as_slice())),
-            _ => None,
-        })
-        .unwrap_or_default();
+    let retries = plan.policies.iter().find_map(|policy| match &policy.says {
+        PolicyKind::Retries { up_to, on, .. } => Some((*up_to, on.as_slice())),
+        _ => None,
+    });
     let share = aborts.share;
     Some(match (aborts.level, retries) {
         (Level::Calls, Some(_)) => format!(
@@ -135,14 +131,14 @@ fn multiplied(plan: &Plan) -> Option<String> {
         ),
         (Level::Calls, None) => format!("{share} of the calls are aborted, and fail"),
         (Level::Tries, None) => format!("nothing retries: with {share} of the tries, {share} of the calls fail"),
-        (Level::Tries, Some(_)) if !covers(on, code) => {
+        (Level::Tries, Some((_, on))) if !covers(on, code) => {
             let on: Vec<String> = on.iter().map(ToString::to_string).collect();
             format!(
                 "what is aborted with {code} is not among what is retried (\"{}\"): {share} of the calls fail",
                 on.join(", ")
             )
         }
-        (Level::Tries, Some(up_to)) => {
+        (Level::Tries, Some((up_to, _))) => {
             let tries = up_to.saturating_add(1).min(9) as usize;
             let one = decimal(share.as_f64());
             let all = percent(share.as_f64().powi(i32::try_from(up_to).unwrap_or(i32::MAX).saturating_add(1)));

@@ -11,6 +11,7 @@ use squall_model::{
     Answers, Arrivals, Bound, Claim, ClaimKind, Fault, FaultKind, Latency, Level, Outcome, Phase, Plan, PolicyKind,
     Population, Quantity, ServiceName, Shape, ShareBound, Touch, Unit, duration,
 };
+use std::ops::Range;
 use std::time::Duration;
 
 /// What a timeout, or an answer, may be late by: scheduling, and two proxies.
@@ -36,11 +37,7 @@ pub(crate) fn check(view: &mut View<'_, '_, '_>) {
 fn counts(view: &mut View<'_, '_, '_>, claim: &Claim, of: &Population, bound: Bound) {
     if let Bound { low: Some(0), high: None } = bound {
         let line = view.claim_line(claim);
-        view.tell(line, |line| {
-            Mistake::error("no-claim", line.clause("claim"), "there are never fewer than 0")
-                .label("true whatever comes of them")
-                .hint("claim a bound that can be broken")
-        });
+        view.tell(line, |line| no_claim(line.clause("claim"), "there are never fewer than 0"));
         return;
     }
     let Some(most) = most(view, of) else { return };
@@ -58,14 +55,17 @@ fn counts(view: &mut View<'_, '_, '_>, claim: &Claim, of: &Population, bound: Bo
                     })
                     .hint("let the traffic last longer, or expect fewer"),
             ),
-            Bound { low: None, high: Some(high) } if high / 1000 >= most && of.phase == Phase::Whole => Some(
-                Mistake::error("no-claim", span, format!("the traffic makes no more than {most} {noun}"))
-                    .label("true whatever comes of them")
-                    .hint("claim a bound that can be broken"),
-            ),
+            Bound { low: None, high: Some(high) } if high / 1000 >= most && of.phase == Phase::Whole => {
+                Some(no_claim(span, format!("the traffic makes no more than {most} {noun}")))
+            }
             _ => None,
         }
     });
+}
+
+/// What every run shows.
+fn no_claim(span: Range<usize>, why: impl Into<String>) -> Mistake {
+    Mistake::error("no-claim", span, why).label("true whatever comes of them").hint("claim a bound that can be broken")
 }
 
 /// The most units that there can be; `None` where the answers decide, or chance.

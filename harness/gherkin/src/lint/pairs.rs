@@ -2,7 +2,7 @@
 
 use super::decide::{ENOUGH, HARDLY, grouped, percent, round_up};
 use super::paired::hertz;
-use super::planned::calls_in;
+use super::planned::planned;
 use super::populations::is_meant;
 use super::predict::truth;
 use super::view::View;
@@ -19,7 +19,7 @@ use std::time::Duration;
 /// What a switch takes of a block: no more than this on any machine that Squall was tried on.
 const SWITCH: Duration = Duration::from_millis(20);
 /// The pilot of a comparison with what was before.
-const PILOT: f64 = 50.0;
+const PILOT: u64 = 50;
 /// Margins that are offered, in points.
 const OFFERED: [u32; 5] = [2, 3, 5, 10, 20];
 
@@ -50,13 +50,9 @@ fn traffic(view: &View<'_, '_, '_>, calls: &Calls, reference: Reference) -> Opti
     let topology = &view.plan().topology;
     let meant = |line: &&TrafficLine| is_meant(calls, line, topology);
     if let Some((treated, baseline)) = reference.phases() {
-        let calls_of = |phase| {
-            let stages = view.plan().timeline.stages.iter().enumerate();
-            let lines = stages.flat_map(|(stage, it)| it.lines.iter().filter(meant).map(move |line| (stage, line)));
-            lines.map(|(stage, line)| calls_in(view.plan(), stage, line, phase)).sum::<Option<f64>>()
-        };
-        let pairs = (calls_of(baseline)? - PILOT).min(calls_of(treated)?);
-        return Some(Made { pairs: pairs.max(0.0) as u64, rate: None });
+        let calls_of = |phase| planned(view.plan(), &all_of(calls, phase));
+        let pairs = calls_of(baseline)?.saturating_sub(PILOT).min(calls_of(treated)?);
+        return Some(Made { pairs, rate: None });
     }
     let stage = view.plan().timeline.stages.last()?;
     let blocks = stage.blocks?;
@@ -66,12 +62,14 @@ fn traffic(view: &View<'_, '_, '_>, calls: &Calls, reference: Reference) -> Opti
     (rate > 0.0).then_some(Made { pairs: pairs as u64, rate: Some(each / (blocks.length * 2).as_secs_f64()) })
 }
 
+/// All of these calls in a phase.
+fn all_of(calls: &Calls, phase: Phase) -> Population {
+    Population { unit: Unit::Call, only: None, calls: calls.clone(), phase }
+}
+
 /// The true shares of failures that the mechanism gives.
 fn arms(view: &View<'_, '_, '_>, calls: &Calls, reference: Reference) -> Option<Arms> {
-    let share = |phase| {
-        let of = Population { unit: Unit::Call, only: None, calls: calls.clone(), phase };
-        truth(view, &of, &Outcome::Fail)
-    };
+    let share = |phase| truth(view, &all_of(calls, phase), &Outcome::Fail);
     let both = (Phase::During(Anchor::Fault), Phase::Before(Anchor::Fault));
     let (treated, baseline) = reference.phases().unwrap_or(both);
     Some(Arms { treated: share(treated)?, baseline: share(baseline)? })

@@ -1,18 +1,19 @@
 //! Claims about a part of the time, or about a moment: there must be such a part, with traffic in it.
 
-use super::planned::calls_in;
-use super::populations::is_meant;
+use super::planned::planned;
 use super::view::{View, Window};
 use crate::source::Mistake;
-use squall_model::{Anchor, Calls, Claim, ClaimKind, FaultId, Happening, MomentRef, Phase, Reference, duration};
+use squall_model::{
+    Anchor, Calls, Claim, ClaimKind, FaultId, Happening, MomentRef, Phase, Population, Reference, Unit, duration,
+};
 use std::time::Duration;
 
 /// Calls without a failure that show a recovery, at the defaults.
 const SHOWN_BY: f64 = 66.0;
 /// Calls before that it is compared with, at least…
-const KNOWN_BY: f64 = 80.0;
+const KNOWN_BY: u64 = 80;
 /// …and so many are sent, since some are on their way when the fault begins.
-const SENT: f64 = 100.0;
+const SENT: u64 = 100;
 
 /// What an end takes until it is seen everywhere, with some to spare: what was killed has to start.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -173,15 +174,12 @@ fn moment(view: &mut View<'_, '_, '_>, claim: &Claim, what: &Happening, within: 
 
 /// Against few calls nothing looks worse: what they were like must be known.
 fn calls_to_compare_with(view: &mut View<'_, '_, '_>, line: Option<usize>, calls: &Calls, anchor: Anchor) {
-    let stages = view.plan().timeline.stages.iter().enumerate();
-    let lines = stages.flat_map(|(stage, it)| it.lines.iter().map(move |line| (stage, line)));
-    let meant = lines.filter(|(_, line)| is_meant(calls, line, &view.plan().topology));
-    let made: Option<f64> = meant.map(|(stage, line)| calls_in(view.plan(), stage, line, Phase::Before(anchor))).sum();
+    let of = Population { unit: Unit::Call, only: None, calls: calls.clone(), phase: Phase::Before(anchor) };
     // That there are none is told elsewhere.
-    let Some(made) = made.filter(|made| (1.0..KNOWN_BY).contains(made)) else { return };
+    let Some(made) = planned(view.plan(), &of).filter(|made| (1..KNOWN_BY).contains(made)) else { return };
     view.tell(line, |line| {
         let what = if anchor == Anchor::Change { "change" } else { "fault" };
-        Mistake::error("no-room", line.clause("calls"), format!("only {made:.0} calls are made before the {what}"))
+        Mistake::error("no-room", line.clause("calls"), format!("only {made} calls are made before the {what}"))
             .label(format!("it takes {KNOWN_BY} to tell how they fared, and some are on their way when it comes"))
             .hint(format!("let {SENT} be made before it: a later {what}, or more calls per second"))
     });

@@ -51,9 +51,9 @@ pub(super) fn rule(case: Case<'_>, calls: &Calls, within: Duration, of: MomentRe
         true => Measured::Time(None),
         false => Measured::Time(Some((time(moment.settled), time(moment.asked)))),
     };
-    let verdict = match at_both_ends(early, late, || Why::Border) {
-        Verdict::Holds if comparison.compares_with_failures() => Verdict::Inconclusive(comparison.failing()),
-        verdict => verdict,
+    let verdict = match (at_both_ends(early, late, || Why::Border), comparison.failing()) {
+        (Verdict::Holds, Some(why)) => Verdict::Inconclusive(why),
+        (verdict, _) => verdict,
     };
     let standing = if verdict.is_decided() { Standing::Final } else { Standing::Open };
     let offenders = after(moment.asked + within).iter().filter(|c| c.failed).map(|c| c.index).collect();
@@ -126,12 +126,9 @@ impl Comparison {
     }
 
     /// Who fails as often as not before has nothing to come back to.
-    fn compares_with_failures(&self) -> bool {
-        2 * self.before.hits >= self.before.n
-    }
-
-    fn failing(&self) -> Why {
-        Why::Failing { failed: self.before.hits, of: self.before.n }
+    fn failing(&self) -> Option<Why> {
+        let Look { n: of, hits: failed } = self.before;
+        (2 * failed >= of).then_some(Why::Failing { failed, of })
     }
 
     /// The very last slot is worse: whatever came of them later, nobody saw them recover.

@@ -142,8 +142,10 @@ fn around(case: Case<'_>, calls: &Calls, treated: Phase, baseline: Phase) -> Sid
     let (after, before) = (of(treated), of(baseline));
     let all = before.len().max(1);
     let is_pilot = |place: usize| place * PILOT_CALLS / all != (place + 1) * PILOT_CALLS / all;
-    let (pilot, rest): (Vec<_>, Vec<_>) = before.into_iter().enumerate().partition(|(place, _)| is_pilot(*place));
-    let calls = |placed: Vec<(usize, Call)>| placed.into_iter().map(|(_, call)| call).collect::<Vec<_>>();
+    let (mut pilot, mut rest) = (Vec::new(), Vec::new());
+    for (place, call) in before.into_iter().enumerate() {
+        if is_pilot(place) { pilot.push(call) } else { rest.push(call) }
+    }
     let left_out = pilot.len() as u64;
-    Sides { pilot: calls(pilot), blocks: vec![(Arm::Baseline, calls(rest)), (Arm::Treated, after)], left_out }
+    Sides { pilot, blocks: vec![(Arm::Baseline, rest), (Arm::Treated, after)], left_out }
 }
