@@ -33,6 +33,9 @@ pub const MACHINE: &str = "the run proves nothing";
 /// times, it was the machine.
 const DRIFTED: &str = "what it is compared with changed by itself";
 
+/// How long a machine in trouble is given to get well.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
 /// What a run of the program came to.
 pub struct Ran {
     pub status: Option<i32>,
@@ -97,16 +100,16 @@ impl Squall {
         self.command(args).output().unwrap().into()
     }
 
-    /// As `run`, and again, three times at most, while what the run says is that the *machine* was in trouble: by its health
-    /// record or by calls that met no fault, never because a verdict was not the wanted one.
+    /// As `run`, and again, three times at least and for as long as there is patience, while what the run says is that the *machine*
+    /// was in trouble: by its health record or by calls that met no fault, never because a verdict was not the wanted one.
     pub fn run_when_the_machine_allows(&self, args: &[&str]) -> Ran {
+        let began = Instant::now();
+        let mut tries = 1;
         let mut ran = self.run(args);
-        for _ in 0..2 {
-            if !ran.machine_was_in_trouble() {
-                break;
-            }
+        while ran.machine_was_in_trouble() && (tries < 3 || began.elapsed() < PATIENCE) {
             eprintln!("once more, the machine was in trouble:\n{}", ran.out);
             ran = self.run(args);
+            tries += 1;
         }
         ran
     }
