@@ -137,7 +137,7 @@ pub struct TrafficLine {
     pub to: Target,
     /// What each request looks like: path (default `/`), method (default GET), header, user.
     pub with: Filter,
-    /// `as N users`: `user-1` … `user-N` in turn.
+    /// `as N users`: `user-1` … `user-N` in turn, each round beginning with another one.
     pub users: Option<u32>,
     /// How the calls are spread over time.
     pub shape: Shape,

@@ -135,7 +135,7 @@ pub struct Line {
     pub seed: u64,
     /// When it is sent.
     pub shape: Shape,
-    /// The calls are those of so many users in turn; `None`: of nobody.
+    /// The calls are those of so many users in turn, each round beginning with another one; `None`: of nobody.
     pub users: Option<u32>,
     /// The header that carries `user-1`, `user-2`, …
     pub user_header: String,

@@ -21,7 +21,10 @@ async fn one_after_another() {
     assert_eq!(records[0].intended, summary.t0);
     for (k, pair) in records.windows(2).enumerate() {
         assert_eq!(pair[1].intended, pair[0].done, "each is due when the one before has ended");
-        assert_eq!((pair[0].seq, pair[0].user), (k as u64, k as u32 % 2 + 1));
+        assert_eq!(pair[0].seq, k as u64);
+    }
+    for round in records.chunks(2) {
+        assert_eq!(round[0].user + round[1].user, 3, "each has a turn in a round");
     }
     assert!(server.watch.seen().iter().all(|s| s.connection == 0), "one connection is enough");
 }
