@@ -131,6 +131,13 @@ fn mistakes_have_places_in_the_file() {
         ),
         scenario(GIVEN, WHEN, "share: {of: {}, outcome: fail, bound: {at_least: 100%}}"),
         scenario("ejection: {of: reviews, lasts: 2 s, after: 0}", WHEN, THEN),
+        // All of them at once.
+        scenario(
+            "retries: {of: {to: reviews}, upto: 2, on: [5xx]}",
+            "down: {how: killed, of: {servce: reviews}}",
+            "every: {of: {}, outcome: succed}",
+        )
+        .replace("calls: [reviews]", "cals: [reviews]"),
         // What YAML makes of a sentence.
         scenario(GIVEN, "\"web\" makes 20 calls to \"reviews\"", THEN),
         scenario("calls to \"reviews\" with header \"x-tier: gold\" time out after 1 s", WHEN, THEN),

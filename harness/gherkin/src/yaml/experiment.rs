@@ -18,7 +18,7 @@
 
 use super::item::{Item, List};
 use super::nouns::{Given, Then, When};
-use super::place::{Way, find, scalar, whole};
+use super::place::{Way, find, scalar, unread, whole};
 use super::topology::{Entry, mistakes, topology};
 use super::unreadable;
 use crate::Compiled;
@@ -28,7 +28,7 @@ use crate::source::{Defaults, Index, Mistake, Source};
 use gherkin::StepType;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_yaml::with::singleton_map_recursive;
+use serde_yaml::{Value, with::singleton_map_recursive};
 use squall_model::Diagnostic;
 use std::sync::Arc;
 
@@ -75,7 +75,8 @@ pub fn is_experiment(text: &str) -> bool {
 /// Compiles the scenarios of an experiment that are meant, as [`compile`](crate::compile) does those of a feature.
 ///
 /// # Errors
-/// Each mistake at its place in the file. What is no YAML of this shape is told first and alone: the reader stops there.
+/// Each mistake at its place in the file. What is not of this shape is told before what is said in it, all services and items of it,
+/// and what is no YAML alone: the reader stops there.
 pub fn experiment_from_yaml(
     source: &Source,
     env: &Defaults<'_>,
@@ -89,12 +90,35 @@ pub fn experiment_from_yaml(
         return Err(vec![mistake.at(index.origin(0..1))]);
     }
     let read = singleton_map_recursive::deserialize(serde_yaml::Deserializer::from_str(&source.text));
-    let experiment: Experiment = read.map_err(|error| vec![unreadable(&index, &error)])?;
+    let experiment: Experiment = read.map_err(|error| all_unreadable(&index, error))?;
     let mut told = experiment.services.as_deref().map(|services| mistakes(&index, services)).unwrap_or_default();
     told.extend(experiment.mistakes(&index));
     let base = experiment.services.as_deref().map(topology).unwrap_or_default();
     let document = experiment.document(&index);
     crate::judged(&index, &document, &base, told, env, meant)
+}
+
+/// What the reader stumbled over first, and every service and item that is unreadable by itself.
+fn all_unreadable(index: &Index, first: serde_yaml::Error) -> Vec<Diagnostic> {
+    let mut all = vec![first];
+    if let Ok(shape) = serde_yaml::from_str::<Value>(&index.text) {
+        let length = |list: Option<&Value>| list.and_then(Value::as_sequence).map_or(0, Vec::len);
+        all.extend(
+            (0..length(shape.get("services")))
+                .filter_map(|n| unread::<Entry>(index, &[Way::Key("services"), Way::Item(n)])),
+        );
+        for (n, scenario) in shape.get("scenarios").and_then(Value::as_sequence).into_iter().flatten().enumerate() {
+            let item = |list, nth| [Way::Key("scenarios"), Way::Item(n), Way::Key(list), Way::Item(nth)];
+            let items = |list: &str| 0..length(scenario.get(list));
+            all.extend(items("given").filter_map(|nth| unread::<Item<Given>>(index, &item("given", nth))));
+            all.extend(items("when").filter_map(|nth| unread::<Item<When>>(index, &item("when", nth))));
+            all.extend(items("then").filter_map(|nth| unread::<Item<Then>>(index, &item("then", nth))));
+        }
+    }
+    // The first is among the others if it is a service's or an item's.
+    all.sort_by_key(|error| error.location().map(|at| at.index()));
+    all.dedup_by_key(|error| error.location().map(|at| at.index()));
+    all.iter().map(|error| unreadable(index, error)).collect()
 }
 
 impl Experiment {

@@ -3,8 +3,11 @@
 
 use crate::document::Text;
 use crate::source::Index;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_yaml::with::singleton_map_recursive;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// A step on the way to something.
@@ -24,34 +27,60 @@ pub(super) fn byte(index: &Index, line: usize, column: usize) -> usize {
 
 /// The byte at which something begins; that of the file where it is not there.
 pub(super) fn find(index: &Index, way: &[Way<'_>]) -> usize {
-    let stumbled = Seek(way).deserialize(serde_yaml::Deserializer::from_str(&index.text));
-    let at = stumbled.err().and_then(|error| error.location());
+    let at = unread::<Here>(index, way).and_then(|error| error.location());
     at.map_or(0, |at| byte(index, at.line(), at.column()))
 }
 
-struct Seek<'a>(&'a [Way<'a>]);
+/// Why what stands there is no `T`: `None` where it is one.
+pub(super) fn unread<T: DeserializeOwned>(index: &Index, way: &[Way<'_>]) -> Option<serde_yaml::Error> {
+    Seek::<T>(way, PhantomData).deserialize(serde_yaml::Deserializer::from_str(&index.text)).err()
+}
 
-impl<'de> DeserializeSeed<'de> for Seek<'_> {
-    type Value = ();
+/// What everything is stumbled over as.
+struct Here;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+impl<'de> Deserialize<'de> for Here {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Here, D::Error> {
+        deserializer.deserialize_any(Here)
     }
 }
 
-/// At the end of the way every value is stumbled over.
-impl<'de> Visitor<'de> for Seek<'_> {
-    type Value = ();
+impl Visitor<'_> for Here {
+    type Value = Here;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("something else: this is the place")
     }
+}
+
+struct Seek<'a, T>(&'a [Way<'a>], PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Seek<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.0 {
+            [] => singleton_map_recursive::deserialize::<T, D>(deserializer).map(drop),
+            _ => deserializer.deserialize_any(self),
+        }
+    }
+}
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for Seek<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the way to something")
+    }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Some((Way::Key(wanted), rest)) = self.0.split_first() else { return Err(A::Error::custom("here")) };
+        let Some((Way::Key(wanted), rest)) = self.0.split_first() else { return Err(A::Error::custom("no list")) };
         while let Some(key) = map.next_key::<String>()? {
             if key == *wanted {
-                return map.next_value_seed(Seek(rest));
+                map.next_value_seed(Seek::<T>(rest, PhantomData))?;
+                // To a reader what is left over is a mistake.
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(());
             }
             map.next_value::<IgnoredAny>()?;
         }
@@ -59,11 +88,13 @@ impl<'de> Visitor<'de> for Seek<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let Some((Way::Item(wanted), rest)) = self.0.split_first() else { return Err(A::Error::custom("here")) };
+        let Some((Way::Item(wanted), rest)) = self.0.split_first() else { return Err(A::Error::custom("a list")) };
         for _ in 0..*wanted {
             items.next_element::<IgnoredAny>()?;
         }
-        items.next_element_seed(Seek(rest)).map(|_| ())
+        items.next_element_seed(Seek::<T>(rest, PhantomData))?;
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
     }
 }
 
