@@ -17,6 +17,7 @@ use support::{
     cluster::{as_the_starter, ask, cluster_to_be_had, make, namespaces, objects, objects_in, on_node, remove, run},
     root,
     shop::{Shop, theirs},
+    until_decided,
 };
 
 #[test]
@@ -29,7 +30,7 @@ fn an_application_of_somebody_elses_is_joined_broken_judged_and_untouched() {
     let squall = Squall::new();
     let text = read("fixtures/shop/shop.feature");
     let feature = squall.feature("shop.feature", &text);
-    let held = run(&squall, &["--controls", &feature]);
+    let held = until_decided(|| run(&squall, &["--controls", &feature]));
     eprintln!("{}", held.out);
     // One number changed: nobody answers as fast as that.
     let other = squall.feature("other.feature", &text.replace("within 400 ms", "within 1 ms"));
@@ -153,7 +154,7 @@ fn pods_of_an_application_are_restarted_where_that_is_allowed() {
     let kept = with(&["--no-controls", &format!("{feature}:{}", 1 + line_of(&text, "Hardly anybody"))]);
     let spared = pods();
     remove(std::slice::from_ref(&budget));
-    let held = with(&["--controls", &feature]);
+    let held = until_decided(|| with(&["--controls", &feature]));
     eprintln!("{}{}", kept.out, held.out);
     remove(&[role, guard].concat());
     let (after, last) = (unedited(), pods());

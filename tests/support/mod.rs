@@ -36,6 +36,9 @@ const DRIFTED: &str = "what it is compared with changed by itself";
 /// How long a machine in trouble is given to get well.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+/// So many scenarios of the catalogue may stay undecided when all of them are run on a busy machine, and are run again.
+pub const FEW: usize = 6;
+
 /// What a run of the program came to.
 pub struct Ran {
     pub status: Option<i32>,
@@ -157,19 +160,58 @@ impl Squall {
     }
 }
 
-/// What a summary says of the scenarios that are not green: how many the machine kept from being judged, and what came of the others.
-pub fn came(totals: &serde_json::Value) -> (u64, BTreeMap<String, String>) {
-    let mut by_the_machine = 0;
-    let mut others = BTreeMap::new();
+/// What a summary says of the scenarios that are not green, and what docs/meshes.md does not: by a line of each, its title and what came.
+fn otherwise(totals: &serde_json::Value, told: &BTreeMap<String, String>) -> Vec<(String, String, String)> {
+    let mut all = Vec::new();
     for one in totals["not_green"].as_array().unwrap() {
         let (scenario, came) = (one["scenario"].as_str().unwrap(), one["came"].as_str().unwrap());
-        if came.contains(MACHINE) || came.contains(DRIFTED) || came.contains("undecided") {
-            by_the_machine += 1;
-        } else {
-            others.insert(scenario.to_owned(), came.split(':').next().unwrap_or(came).to_owned());
+        let came = if is_undecided(came) { UNDECIDED } else { came.split(':').next().unwrap_or(came) };
+        if told.get(scenario).is_none_or(|told| told != came) {
+            let line = format!("{}:{}", one["file"].as_str().unwrap(), one["line"]);
+            all.push((line, scenario.to_owned(), came.to_owned()));
         }
     }
-    (by_the_machine, others)
+    all
+}
+
+/// What a scenario, or its control, came to that was not decided.
+const UNDECIDED: &str = "inconclusive";
+
+fn is_undecided(came: &str) -> bool {
+    came.starts_with(UNDECIDED) || came.contains("undecided")
+}
+
+/// By a line of each, the scenarios of a run that came to no verdict, or whose controls came to none.
+pub fn undecided(totals: &serde_json::Value) -> Vec<String> {
+    otherwise(totals, &BTreeMap::new()).into_iter().filter(|one| one.2 == UNDECIDED).map(|one| one.0).collect()
+}
+
+/// Fails unless all came out as docs/meshes.md says. What was not decided is run again: a few, of the catalogue on a busy machine.
+#[track_caller]
+pub fn came_as_told(totals: &serde_json::Value, told: &BTreeMap<String, String>, again: impl Fn(&[&str]) -> Ran) {
+    let differs = otherwise(totals, told);
+    let (open, wrong): (Vec<_>, Vec<_>) = differs.into_iter().partition(|one| one.2 == UNDECIDED);
+    assert!(wrong.is_empty(), "docs/meshes.md says otherwise of {wrong:?}");
+    assert!(open.len() <= FEW, "{open:?} were not decided");
+    for (line, scenario, _) in open {
+        let ran = until_decided(|| again(&["--controls", &line]));
+        let status = if told.get(&scenario).is_some_and(|told| told == "violated") { 1 } else { 0 };
+        assert!([Some(0), Some(status)].contains(&ran.status), "{scenario}\n{}", ran.all());
+    }
+}
+
+/// Runs it, and again, three times at most, while it says no more than that something could not be decided: on a machine with something
+/// beside it that is no wonder, and no red one is tried twice.
+pub fn until_decided(ran: impl Fn() -> Ran) -> Ran {
+    let mut last = ran();
+    for _ in 0..2 {
+        if last.status != Some(5) {
+            break;
+        }
+        eprintln!("once more, since not everything was decided:\n{}", last.out);
+        last = ran();
+    }
+    last
 }
 
 /// The rows of the tables of docs/meshes.md, cell by cell.

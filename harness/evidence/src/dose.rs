@@ -180,13 +180,16 @@ fn none_drawn(unit: Unit, chance: f64, seen: Look) -> Option<Spared> {
 
 fn touched(plan: &Plan, evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_>) -> DoseCount {
     let mut drawn = draws(evidence, armed, own);
-    asked::draws(plan, evidence, own).into_iter().for_each(|(at, hit)| drawn.push(at, hit));
+    let asked = asked::asked(plan, evidence, own);
+    asked.draws.iter().for_each(|(at, hit)| drawn.push(at, *hit));
     let parts = drawn.parts();
     let count = DoseCount::new(own.fault.id, drawn.dose(&parts), drawn.all.hits, drawn.all.n);
+    let is_short = matches!(count.dose, Dose::Absent | Dose::Weaker);
     // One proxy alone is the whole.
     let parts = if parts.len() > 1 { parts } else { Vec::new() };
     let unit = own.draw().map_or(Unit::Call, |(level, ..)| if level == Level::Tries { Unit::Try } else { Unit::Call });
-    DoseCount { meant: drawn.meant(), parts, spared: none_drawn(unit, drawn.chance, drawn.all), ..count }
+    let spared = asked.missed().filter(|_| is_short).or_else(|| none_drawn(unit, drawn.chance, drawn.all));
+    DoseCount { meant: drawn.meant(), parts, spared, ..count }
 }
 
 /// Touches where no fault was aimed.

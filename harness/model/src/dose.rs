@@ -37,7 +37,7 @@ pub struct DoseCount {
     /// The same for each proxy or instance that it was aimed at and that traffic came to; empty where it is not told apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<DosePart>,
-    /// Why it touched nothing, where that is known.
+    /// Why it touched nothing, or too little, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spared: Option<Spared>,
     /// What it touched beyond its target, by edge and proxy.
@@ -66,7 +66,7 @@ pub enum Meant {
     Some,
 }
 
-/// Why a fault touched nothing although it was in place and there was traffic.
+/// Why a fault touched nothing, or less than it was meant to, although it was in place and there was traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spared {
@@ -88,6 +88,13 @@ pub enum Spared {
         unit: Unit,
         /// The chance of that, of a fault that is as meant.
         chance: Fraction,
+    },
+    /// Proxies of services of others ask the port about each try, and go on without its answer where that is late.
+    PortMissed {
+        /// Tries that their proxies did not ask about.
+        unasked: u64,
+        /// Tries that were struck, and whose proxies did not wait for it.
+        unheeded: u64,
     },
 }
 

@@ -12,8 +12,14 @@ pub(crate) fn says(count: &DoseCount) -> String {
         other => format!("{other}: "),
     };
     text.push_str(&touched(count));
-    if let Some(Spared::NoneDrawn { unit, chance }) = count.spared {
-        text.push_str(&format!("\n      {}", none_drawn(count, unit, chance)));
+    match count.spared {
+        Some(Spared::NoneDrawn { unit, chance }) => {
+            text.push_str(&format!("\n      {}", none_drawn(count, unit, chance)));
+        }
+        Some(Spared::PortMissed { unasked, unheeded }) => {
+            text.push_str(&format!("\n      {}", port_missed(unasked, unheeded)));
+        }
+        _ => {}
     }
     let more = |discord: Discord| format!("\n      {discord}");
     if count.is_partial() {
@@ -42,7 +48,7 @@ fn why_nothing(count: &DoseCount) -> String {
              to have some closed, restart a proxy meanwhile: `the proxy of … is restarted at …`",
             connections(open)
         ),
-        Some(Spared::NoneDrawn { .. }) | None => "no traffic came its way".to_owned(),
+        Some(Spared::NoneDrawn { .. } | Spared::PortMissed { .. }) | None => "no traffic came its way".to_owned(),
     }
 }
 
@@ -62,6 +68,14 @@ fn none_drawn(count: &DoseCount, unit: Unit, chance: Fraction) -> String {
         "each of these {one} is drawn once, and of {} {share} takes none {how_often}: it takes more {one}, or a larger share",
         count.of
     )
+}
+
+/// `proxies went on without the fault port: …`.
+fn port_missed(unasked: u64, unheeded: u64) -> String {
+    let tries = |n: u64, why: &str| (n > 0).then(|| format!("{} {why}", words::count(n, "try")));
+    let all = [tries(unheeded, "did not wait for its answer"), tries(unasked, "did not ask it")];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    format!("proxies go on without the fault port where it is late: {}", all.join(", "))
 }
 
 fn touched(count: &DoseCount) -> String {
@@ -119,6 +133,10 @@ mod tests {
                 ..drawn(Dose::Absent, 0, of)
             }
         };
+        let missed = |unasked, unheeded| DoseCount {
+            spared: Some(Spared::PortMissed { unasked, unheeded }),
+            ..drawn(Dose::Weaker, 159, 754)
+        };
         let old = r#"{"fault":0,"dose":"weaker","touched":3,"of":10}"#;
         let all = [
             drawn(Dose::Confirmed, 159, 612),
@@ -126,6 +144,8 @@ mod tests {
             DoseCount { leaks, ..drawn(Dose::Leaked(edge), 60, 204) },
             DoseCount::new(FaultId(0), Dose::Absent, 0, 0),
             DoseCount::new(FaultId(0), Dose::Weaker, 1, 2).meaning(Meant::Each),
+            missed(20, 41),
+            missed(0, 1),
             DoseCount::new(FaultId(0), Dose::Confirmed, 7, 9).meaning(Meant::Some),
             serde_json::from_str(old).unwrap(),
             nothing(Spared::NoNewConnection { open: 3 }),
@@ -143,6 +163,10 @@ mod tests {
               fault leaked: it touched 3 on web → ratings at reviews-1
         it touched nothing: no traffic came its way
         the fault touched less than was asked: touched 1 of 2, meant all of them
+        the fault touched less than was asked: touched 21.1% of 754 (between 21% and 31% at 1e-5), meant 30%
+              proxies go on without the fault port where it is late: 41 tries did not wait for its answer, 20 tries did not ask it
+        the fault touched less than was asked: touched 21.1% of 754 (between 21% and 31% at 1e-5), meant 30%
+              proxies go on without the fault port where it is late: 1 try did not wait for its answer
         touched 7 of 9, meant at least one
         the fault touched less than was asked: touched 3 of 10 (30%)
         it touched nothing: no new connection was made meanwhile, and those that are open live on (3 connections carried the tries)

@@ -3,7 +3,7 @@
 
 use super::draw::Armed;
 use crate::{CallStory, Evidence, Fit, TryView};
-use squall_model::{AskedRecord, FaultId, FaultKind, InstanceId, Level, Plan, Touch};
+use squall_model::{AskedRecord, FaultId, FaultKind, InstanceId, Level, Plan, Spared, Touch};
 use std::{collections::BTreeMap, time::Duration};
 
 /// A try as both sides know it: its call, its number, and whom it reached.
@@ -12,44 +12,71 @@ type Key<'e> = (&'e str, u32, &'e InstanceId);
 /// By so much less than it lasted a try may seem to have taken: one without an answer is told in milliseconds.
 const ROUNDING: Duration = Duration::from_millis(1);
 
-/// What this fault was drawn for at proxies that ask, each with whether it struck and was obeyed. A try that was answered and that nobody asked
-/// about was spared.
-pub(super) fn draws<'e>(plan: &Plan, evidence: &'e Evidence, own: &Armed<'_>) -> Vec<(&'e InstanceId, bool)> {
+/// What this fault was drawn for at proxies that ask.
+#[derive(Debug, Default)]
+pub(super) struct Asked<'e> {
+    /// At whose proxy, and whether it struck and was obeyed.
+    pub(super) draws: Vec<(&'e InstanceId, bool)>,
+    /// Of these, tries that were answered and that nobody asked about.
+    unasked: u64,
+    /// Of these, tries that were struck and went on as if they were not.
+    unheeded: u64,
+}
+
+impl<'e> Asked<'e> {
+    fn push(&mut self, at: &'e InstanceId, struck: bool, is_heeded: bool) {
+        self.draws.push((at, struck && is_heeded));
+        self.unheeded += u64::from(struck && !is_heeded);
+    }
+
+    /// Why it touched less than it was meant to, where it did.
+    pub(super) fn missed(&self) -> Option<Spared> {
+        let Asked { unasked, unheeded, .. } = *self;
+        (unasked + unheeded > 0).then_some(Spared::PortMissed { unasked, unheeded })
+    }
+}
+
+/// A try that was answered and that nobody asked about was spared. An answer that came late, where nobody of ours saw what came of it, may not
+/// have been waited for.
+pub(super) fn asked<'e>(plan: &Plan, evidence: &'e Evidence, own: &Armed<'_>) -> Asked<'e> {
+    let mut all = Asked::default();
     if own.draw().is_none_or(|(level, ..)| level != Level::Tries) || plan.topology.theirs().next().is_none() {
-        return Vec::new();
+        return all;
     }
     let ours = ours(plan, evidence, own);
     let mut asked: BTreeMap<Key<'_>, &'e AskedRecord> = BTreeMap::new();
-    let mut all = Vec::new();
+    let mut unseen = Vec::new();
     for one in &evidence.observed.asked {
-        let former = asked.insert((&one.id, one.attempt, &one.at), one);
         // One that asked twice about the same: neither can be told from the other, and both were drawn.
-        all.extend(former.and_then(|former| unseen(former, own.fault.id)));
+        unseen.extend(asked.insert((&one.id, one.attempt, &one.at), one));
     }
     for (id, t) in &ours {
         let Some(instance) = t.instance() else { continue };
         match asked.remove(&(id.as_str(), t.attempt, instance)) {
             Some(one) => {
-                let seen = drawn(one, own.fault.id);
-                all.extend(seen.map(|(at, struck)| (at, struck && is_obeyed(plan, one, own.fault.id, t))));
+                if let Some((at, struck)) = drawn(one, own.fault.id) {
+                    all.push(at, struck, is_obeyed(plan, one, own.fault.id, t));
+                }
             }
-            None if is_spared(evidence, own, t) => all.push((instance, false)),
+            None if is_spared(evidence, own, t) => {
+                all.push(instance, false, true);
+                all.unasked += 1;
+            }
             None => {}
         }
     }
     // What they send each other has no line of ours.
-    all.extend(asked.into_values().filter_map(|one| unseen(one, own.fault.id)));
+    for one in unseen.into_iter().chain(asked.into_values()) {
+        if let Some((at, struck)) = drawn(one, own.fault.id) {
+            all.push(at, struck, !one.late);
+        }
+    }
     all
 }
 
 /// At whose proxy a fault was drawn, and whether it struck; `None`: it was not.
 fn drawn(one: &AskedRecord, fault: FaultId) -> Option<(&InstanceId, bool)> {
     one.meant.contains(&fault).then(|| (&one.at, one.struck.contains(&fault)))
-}
-
-/// The same where nobody of ours saw what came of it: an answer that came late may not have been waited for.
-fn unseen(one: &AskedRecord, fault: FaultId) -> Option<(&InstanceId, bool)> {
-    drawn(one, fault).map(|(at, struck)| (at, struck && !one.late))
 }
 
 /// The tries of ours that the fault means at services of others, whenever they were sent.

@@ -1,6 +1,7 @@
 use super::super::tests::dose;
+use crate::doses;
 use crate::testing::{Hop, Scene, at, faulty, plan, reviews, touch, web};
-use squall_model::{AnswerCode, AskedRecord, Deployed, Dose, FaultId, Level, Side, Touch, When, Which};
+use squall_model::{AnswerCode, AskedRecord, Deployed, Dose, FaultId, Level, Side, Spared, Touch, When, Which};
 use std::time::Duration;
 
 /// `calls` calls to a service of others under a fault, whose proxies ask about each try; the first `struck` are struck.
@@ -27,6 +28,11 @@ fn asked(percent: u32, fault: Touch, calls: u64, struck: u64, hop: impl Fn(bool)
     scene
 }
 
+/// Why the first fault touched too little.
+fn spared(scene: &Scene) -> Option<Spared> {
+    doses(&scene.plan, &scene.evidence()).remove(0).spared
+}
+
 const ABORT: Touch = Touch::Abort(AnswerCode::Status(503));
 
 fn aborted(percent: u32, calls: u64, struck: u64) -> Scene {
@@ -46,6 +52,7 @@ fn a_try_that_nobody_asked_about_was_spared() {
     let mut scene = aborted(100, 600, 600);
     let lost = scene.seen.asked.pop().unwrap();
     assert_eq!(dose(&scene), (Dose::Weaker, 599, 600));
+    assert_eq!(spared(&scene), Some(Spared::PortMissed { unasked: 1, unheeded: 0 }));
     // Nobody answered it either: nothing shows that it ever reached a proxy that could have asked.
     let t = scene.seen.tries.iter_mut().find(|t| t.id == lost.id).unwrap();
     (t.status, t.flags) = (0, "UF".into());
@@ -58,6 +65,7 @@ fn what_struck_and_was_not_obeyed_did_not_happen() {
     let mut scene = aborted(100, 600, 600);
     scene.seen.tries[7].status = 200;
     assert_eq!(dose(&scene), (Dose::Weaker, 599, 600));
+    assert_eq!(spared(&scene), Some(Spared::PortMissed { unasked: 0, unheeded: 1 }));
     let delay = Touch::Delay(Duration::from_millis(50));
     let slow = |_| Hop::Delayed(1, 50);
     assert_eq!(dose(&asked(100, delay, 600, 600, slow)), (Dose::Confirmed, 600, 600));
@@ -73,8 +81,9 @@ fn what_they_send_each_other_counts_by_what_was_asked() {
             AskedRecord { id: format!("t-{n}.reviews.1"), at: reviews(2), struck, ..scene.seen.asked[0].clone() };
         scene.seen.asked.push(AskedRecord { asked: at(n), ..inner });
     }
-    assert_eq!(dose(&scene), (Dose::Confirmed, 210, 700));
+    assert_eq!((dose(&scene), spared(&scene)), ((Dose::Confirmed, 210, 700), None));
     // Of answers that came late nobody shows that they were waited for; of calls of ours their sender does.
     scene.seen.asked.iter_mut().for_each(|one| one.late = true);
     assert_eq!(dose(&scene), (Dose::Weaker, 180, 700));
+    assert_eq!(spared(&scene), Some(Spared::PortMissed { unasked: 0, unheeded: 30 }));
 }
