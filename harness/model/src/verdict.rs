@@ -54,9 +54,9 @@ pub enum Why {
         /// For how long the longest of them, in nanoseconds.
         longest: u64,
     },
-    /// What calls are compared with did not stay as it was at first, so that it would be no measure of them.
+    /// What calls are compared with did not stay as it was, so that it would be no measure of them.
     Drifted {
-        /// What 95 of 100 of the first calls took, nanoseconds…
+        /// What 95 of 100 of the calls that the limit comes from took, nanoseconds…
         first: u64,
         /// …and of the others that nothing was done to.
         others: u64,
@@ -65,7 +65,7 @@ pub enum Why {
     NotOver,
     /// What calls are compared with fails by itself.
     Failing {
-        /// So many of the first calls failed…
+        /// So many of the calls that nothing was done to failed…
         failed: u64,
         /// …of so many.
         of: u64,
@@ -289,11 +289,11 @@ impl fmt::Display for Why {
                 let [first, others] = [first, others].map(|nanos| duration(Duration::from_nanos(*nanos)));
                 write!(
                     f,
-                    "what it is compared with changed by itself: 95 of 100 took {first} at first, {others} later on"
+                    "what it is compared with changed by itself: 95 of 100 of the calls that the limit comes from took {first}, of the others {others}"
                 )
             }
             Why::Failing { failed, of } => {
-                write!(f, "what it is compared with fails by itself: {failed} of the first {of} calls did")
+                write!(f, "what it is compared with fails by itself: {failed} of {of} calls did")
             }
             Why::NotOver => f.write_str("it was not over when the traffic was, or was ended with it"),
             Why::ControlUndecided => f.write_str("the control run decided nothing"),

@@ -197,7 +197,7 @@ fn unless_drifted(
     if drifted { Verdict::Inconclusive(Why::Drifted { first, others: own }) } else { verdict }
 }
 
-/// Who fails from the first is no measure of anybody.
+/// Who fails with nothing done to it is no measure of anybody.
 fn failing(pilot: &[Call]) -> Option<Why> {
     let failed = pilot.iter().filter(|call| call.fate.failed).count();
     let too_few = pilot.len() >= PILOT && pilot.len() - failed < PILOT;
