@@ -8,7 +8,7 @@
 
 mod support;
 
-use support::{FEW, Squall, envoy_to_be_had, root, undecided, until_decided};
+use support::{NotGreen, Squall, envoy_to_be_had, root, until_decided};
 
 #[test]
 fn every_feature_holds_and_every_control_goes_red() {
@@ -24,11 +24,12 @@ fn every_feature_holds_and_every_control_goes_red() {
     eprintln!("{scenarios} scenarios ran on real proxies, {} controls went red", totals["controls_red"]);
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     assert!(readme.contains(&format!("all {scenarios} scenarios")), "README.md has another number than {scenarios}");
-    // A machine that stalls makes a run inconclusive, which is no red and no green: those few are run again, and hold then. Everything else
-    // must hold, and every control that was decided must be red.
+    // A machine that stalls makes a run inconclusive, which is no red and no green: two of all runs at most, each by its own
+    // health record, and those are run again, and hold then. Everything else must hold, and every control that was decided must be red.
     let count = |name: &str| totals[name].as_u64().unwrap();
-    let open = undecided(&totals);
-    assert!(open.len() <= FEW, "{open:?} were not decided");
+    let open = NotGreen::all(&totals);
+    assert!(open.iter().all(NotGreen::by_the_machine), "not green, and not for the machine: {open:?}");
+    assert!(open.len() <= 2, "{open:?} were not decided");
     assert_eq!(count("holds") + count("inconclusive"), scenarios, "{totals}");
     assert_eq!(
         count("controls_red") + count("controls_undecided"),
@@ -37,7 +38,8 @@ fn every_feature_holds_and_every_control_goes_red() {
     );
     ran.expect(if open.is_empty() { 0 } else { 5 });
     if !open.is_empty() {
-        let again: Vec<&str> = ["run", "--controls"].into_iter().chain(open.iter().map(String::as_str)).collect();
+        let again: Vec<&str> =
+            ["run", "--controls"].into_iter().chain(open.iter().map(|one| one.place.as_str())).collect();
         until_decided(|| squall.run(&again)).expect(0);
     }
     assert_eq!(std::fs::read_to_string(&junit).unwrap().matches("<testcase").count() as u64, scenarios);

@@ -184,11 +184,10 @@ fn touched(plan: &Plan, evidence: &Evidence, armed: &[Armed<'_>], own: &Armed<'_
     asked.draws.iter().for_each(|(at, hit)| drawn.push(at, *hit));
     let parts = drawn.parts();
     let count = DoseCount::new(own.fault.id, drawn.dose(&parts), drawn.all.hits, drawn.all.n);
-    let is_short = matches!(count.dose, Dose::Absent | Dose::Weaker);
     // One proxy alone is the whole.
     let parts = if parts.len() > 1 { parts } else { Vec::new() };
     let unit = own.draw().map_or(Unit::Call, |(level, ..)| if level == Level::Tries { Unit::Try } else { Unit::Call });
-    let spared = asked.missed().filter(|_| is_short).or_else(|| none_drawn(unit, drawn.chance, drawn.all));
+    let spared = asked.missed().filter(|_| count.dose.is_short()).or_else(|| none_drawn(unit, drawn.chance, drawn.all));
     DoseCount { meant: drawn.meant(), parts, spared, ..count }
 }
 

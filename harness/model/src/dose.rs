@@ -152,11 +152,17 @@ impl DosePart {
     /// It was less there than it was meant to be.
     #[must_use]
     pub fn is_short(&self) -> bool {
-        matches!(self.dose, Dose::Weaker | Dose::Absent)
+        self.dose.is_short()
     }
 }
 
 impl Dose {
+    /// Less than was meant.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        matches!(self, Dose::Weaker | Dose::Absent)
+    }
+
     /// One word.
     #[must_use]
     pub fn word(&self) -> &'static str {

@@ -12,21 +12,15 @@ pub(crate) fn says(count: &DoseCount) -> String {
         other => format!("{other}: "),
     };
     text.push_str(&touched(count));
-    match count.spared {
-        Some(Spared::NoneDrawn { unit, chance }) => {
-            text.push_str(&format!("\n      {}", none_drawn(count, unit, chance)));
-        }
-        Some(Spared::PortMissed { unasked, unheeded }) => {
-            text.push_str(&format!("\n      {}", port_missed(unasked, unheeded)));
-        }
-        _ => {}
-    }
-    let more = |discord: Discord| format!("\n      {discord}");
-    if count.is_partial() {
-        text.push_str(&more(Discord::FaultPartial(count.parts.clone())));
-    }
-    if !count.leaks.is_empty() {
-        text.push_str(&more(Discord::FaultLeaked(count.leaks.clone())));
+    let spared = match count.spared {
+        Some(Spared::NoneDrawn { unit, chance }) => Some(none_drawn(count, unit, chance)),
+        Some(Spared::PortMissed { unasked, unheeded }) => Some(port_missed(unasked, unheeded)),
+        _ => None,
+    };
+    let partial = count.is_partial().then(|| Discord::FaultPartial(count.parts.clone()).to_string());
+    let leaked = (!count.leaks.is_empty()).then(|| Discord::FaultLeaked(count.leaks.clone()).to_string());
+    for line in [spared, partial, leaked].into_iter().flatten() {
+        let _ = write!(text, "\n      {line}");
     }
     text
 }

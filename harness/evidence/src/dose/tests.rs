@@ -25,6 +25,11 @@ pub(super) fn dose(scene: &Scene) -> (Dose, u64, u64) {
     (dose, touched, of)
 }
 
+/// Why the first fault touched nothing, or too little.
+pub(super) fn spared(scene: &Scene) -> Option<Spared> {
+    doses(&scene.plan, &scene.evidence()).remove(0).spared
+}
+
 #[test]
 fn a_percentage_is_confirmed_within_what_chance_allows() {
     for (percent, calls, touched, expected) in [
@@ -48,10 +53,7 @@ fn a_percentage_is_confirmed_within_what_chance_allows() {
 
 #[test]
 fn of_few_tries_a_share_may_take_none() {
-    let spared = |percent, calls, touched| {
-        let scene = aborted(percent, calls, touched);
-        doses(&scene.plan, &scene.evidence()).remove(0).spared
-    };
+    let spared = |percent, calls, touched| spared(&aborted(percent, calls, touched));
     let chance = Fraction::from_ppm(343_000).unwrap();
     assert_eq!(spared(30, 3, 0), Some(Spared::NoneDrawn { unit: Unit::Try, chance }));
     assert_eq!(spared(30, 3, 1), None);

@@ -108,17 +108,21 @@ fn all_unreadable(index: &Index, first: serde_yaml::Error) -> Vec<Diagnostic> {
                 .filter_map(|n| unread::<Entry>(index, &[Way::Key("services"), Way::Item(n)])),
         );
         for (n, scenario) in shape.get("scenarios").and_then(Value::as_sequence).into_iter().flatten().enumerate() {
-            let item = |list, nth| [Way::Key("scenarios"), Way::Item(n), Way::Key(list), Way::Item(nth)];
             let items = |list: &str| 0..length(scenario.get(list));
-            all.extend(items("given").filter_map(|nth| unread::<Item<Given>>(index, &item("given", nth))));
-            all.extend(items("when").filter_map(|nth| unread::<Item<When>>(index, &item("when", nth))));
-            all.extend(items("then").filter_map(|nth| unread::<Item<Then>>(index, &item("then", nth))));
+            all.extend(items("given").filter_map(|nth| unread::<Item<Given>>(index, &item(n, "given", nth))));
+            all.extend(items("when").filter_map(|nth| unread::<Item<When>>(index, &item(n, "when", nth))));
+            all.extend(items("then").filter_map(|nth| unread::<Item<Then>>(index, &item(n, "then", nth))));
         }
     }
     // The first is among the others if it is a service's or an item's.
     all.sort_by_key(|error| error.location().map(|at| at.index()));
     all.dedup_by_key(|error| error.location().map(|at| at.index()));
     all.iter().map(|error| unreadable(index, error)).collect()
+}
+
+/// The way to an item of a list of a scenario.
+fn item(scenario: usize, list: &str, nth: usize) -> [Way<'_>; 4] {
+    [Way::Key("scenarios"), Way::Item(scenario), Way::Key(list), Way::Item(nth)]
 }
 
 impl Experiment {
@@ -186,7 +190,7 @@ impl Scenario {
 
     fn tags(&self, index: &Index, number: usize) -> Vec<(usize, Tag)> {
         let tag = |(nth, text): (usize, &String)| {
-            let at = find(index, &[Way::Key("scenarios"), Way::Item(number), Way::Key("tags"), Way::Item(nth)]);
+            let at = find(index, &item(number, "tags", nth));
             let origin = index.origin(scalar(index, text, at).source(0..text.len()));
             // The scenario's own level, as in a feature file.
             (2, Tag { text: format!("@{}", text.trim_start_matches('@')), origin })
@@ -195,8 +199,7 @@ impl Scenario {
     }
 
     fn steps(&self, index: &Index, number: usize) -> Vec<Step> {
-        let place =
-            |list, nth| find(index, &[Way::Key("scenarios"), Way::Item(number), Way::Key(list), Way::Item(nth)]);
+        let place = |list, nth| find(index, &item(number, list, nth));
         let mut all = steps(index, StepType::Given, &self.given, |nth| place("given", nth));
         all.extend(steps(index, StepType::When, &self.when, |nth| place("when", nth)));
         all.extend(steps(index, StepType::Then, &self.then, |nth| place("then", nth)));

@@ -1,5 +1,4 @@
-use super::super::tests::dose;
-use crate::doses;
+use super::super::tests::{dose, spared};
 use crate::testing::{Hop, Scene, at, faulty, plan, reviews, touch, web};
 use squall_model::{AnswerCode, AskedRecord, Deployed, Dose, FaultId, Level, Side, Spared, Touch, When, Which};
 use std::time::Duration;
@@ -26,11 +25,6 @@ fn asked(percent: u32, fault: Touch, calls: u64, struck: u64, hop: impl Fn(bool)
     };
     scene.seen.asked = scene.seen.tries.iter().enumerate().map(|(n, t)| record(n, t)).collect();
     scene
-}
-
-/// Why the first fault touched too little.
-fn spared(scene: &Scene) -> Option<Spared> {
-    doses(&scene.plan, &scene.evidence()).remove(0).spared
 }
 
 const ABORT: Touch = Touch::Abort(AnswerCode::Status(503));

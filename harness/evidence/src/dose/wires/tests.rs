@@ -1,6 +1,6 @@
 use crate::{
     Balance, Books, LawId, balances,
-    dose::{doses, tests::dose},
+    dose::tests::{dose, spared},
     testing::{Hop, Scene, at, blocked, damage, faulty, plan, reviews, span, target, web},
 };
 use proptest::prelude::*;
@@ -179,11 +179,6 @@ fn a_wire_that_refuses_lets_open_connections_live_and_no_new_one_come() {
     assert_eq!(dose(&scene(Damage::Refuse, meanwhile(Hop::Refused(1)), &[])), (Dose::Confirmed, 9, 9));
     assert_eq!(dose(&scene(Damage::Refuse, meanwhile(Hop::Ok(1)), &[])).0, Dose::Absent, "nobody wanted a new one");
     assert_eq!(dose(&unconnected(Damage::Refuse, meanwhile(Hop::Ok(2)))).0, Dose::Absent);
-}
-
-/// Why the first fault touched nothing.
-fn spared(scene: &Scene) -> Option<Spared> {
-    doses(&scene.plan, &scene.evidence()).remove(0).spared
 }
 
 #[test]
