@@ -8,7 +8,8 @@
 
 mod support;
 
-use support::{NotGreen, Squall, envoy_to_be_had, root, until_decided};
+use std::cell::RefCell;
+use support::{NotGreen, Ran, Squall, envoy_to_be_had, root, until_decided};
 
 #[test]
 fn every_feature_holds_and_every_control_goes_red() {
@@ -44,6 +45,21 @@ fn every_feature_holds_and_every_control_goes_red() {
     }
     assert_eq!(std::fs::read_to_string(&junit).unwrap().matches("<testcase").count() as u64, scenarios);
     assert_eq!(squall.left_after(std::time::Duration::from_secs(5)), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_not_decided_is_run_again_and_nothing_else_is() {
+    let runs = |statuses: &[i32]| {
+        let left = RefCell::new(statuses.iter());
+        let next = || Ran { status: left.borrow_mut().next().copied(), out: String::new(), err: String::new() };
+        let last = until_decided(next).status.unwrap();
+        (last, left.borrow().len())
+    };
+    assert_eq!(runs(&[0, 1]), (0, 1));
+    assert_eq!(runs(&[1, 0]), (1, 1), "no red one is tried twice");
+    assert_eq!(runs(&[5, 5, 0, 0]), (0, 1));
+    assert_eq!(runs(&[5, 1, 0]), (1, 1));
+    assert_eq!(runs(&[5, 5, 5, 0]), (5, 1), "three times at most");
 }
 
 #[test]

@@ -47,6 +47,10 @@ fn a_try_that_nobody_asked_about_was_spared() {
     let lost = scene.seen.asked.pop().unwrap();
     assert_eq!(dose(&scene), (Dose::Weaker, 599, 600));
     assert_eq!(spared(&scene), Some(Spared::PortMissed { unasked: 1, unheeded: 0 }));
+    // Of a share that is as meant nobody asks why.
+    let mut confirmed = aborted(30, 600, 180);
+    confirmed.seen.asked.pop().unwrap();
+    assert_eq!((dose(&confirmed), spared(&confirmed)), ((Dose::Confirmed, 180, 600), None));
     // Nobody answered it either: nothing shows that it ever reached a proxy that could have asked.
     let t = scene.seen.tries.iter_mut().find(|t| t.id == lost.id).unwrap();
     (t.status, t.flags) = (0, "UF".into());
